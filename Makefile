@@ -1,0 +1,63 @@
+# Needs python3 (3.11 or newer) and make; everything else is installed into .venv.
+
+BOOTSTRAP ?= python3
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+EXTRAS := broker,zstd,dev
+CODE := $(wildcard client broker tests benchmarks examples)
+TYPED := $(wildcard client broker tests benchmarks)
+PIP := $(PYTHON) -m pip --quiet --quiet --disable-pip-version-check --no-input
+
+.DEFAULT_GOAL := help
+.PHONY: help setup check test format demo bench crash faults clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
+
+setup: $(STAMP) ## Make the virtual environment .venv with everything in it
+
+$(PYTHON):
+	@$(BOOTSTRAP) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "setup: needs Python 3.11 or newer; name it with: make setup BOOTSTRAP=python3.12" >&2; exit 1; }
+	@$(BOOTSTRAP) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "setup: this Python cannot make virtual environments; on Debian or Ubuntu run: apt install python3-venv" >&2; exit 1; }
+	@echo "setup: making $(VENV)"
+	@$(BOOTSTRAP) -m venv $(VENV)
+
+$(STAMP): pyproject.toml constraints.txt | $(PYTHON)
+	@echo "setup: installing tapemq[$(EXTRAS)] and its tested dependencies"
+	@$(PIP) install --editable '.[$(EXTRAS)]' --constraint constraints.txt
+	@touch $@
+	@echo "setup: done"
+
+check: $(STAMP) ## Check format, lint and types
+	@$(PYTHON) -m ruff format --check --quiet $(CODE) || { \
+	  echo "check: the format differs; run: make format" >&2; exit 1; }
+	@$(PYTHON) -m ruff check --quiet $(CODE)
+	@$(PYTHON) -m mypy --no-error-summary $(TYPED)
+	@echo "check: format, lint and types are fine"
+
+format: $(STAMP) ## Format the code and fix what can be fixed by itself
+	@$(PYTHON) -m ruff format --quiet $(CODE)
+	@$(PYTHON) -m ruff check --quiet --fix $(CODE)
+
+test: $(STAMP) ## Run the tests; choose some with ARGS="tests/client -k frames"
+	@$(PYTHON) -m pytest $(ARGS)
+
+demo: $(STAMP) ## Run the flights example against a broker of its own
+	@$(PYTHON) examples/flights $(ARGS)
+
+bench: $(STAMP) ## Run the benchmarks
+	@$(PIP) install --editable '.[$(EXTRAS),bench]' --constraint constraints.txt
+	@$(PYTHON) -m benchmarks $(ARGS)
+
+crash: $(STAMP) ## Run the long form of the crash tests
+	@TAPEMQ_TEST_LONG=1 $(PYTHON) -m pytest -m crash $(ARGS)
+
+faults: $(STAMP) ## Run the long form of the fault tests
+	@TAPEMQ_TEST_LONG=1 $(PYTHON) -m pytest -m faults $(ARGS)
+
+clean: ## Remove the virtual environment, caches and build results
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find client broker tests $(wildcard benchmarks examples) -name __pycache__ -type d -prune -exec rm -rf {} +

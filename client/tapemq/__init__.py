@@ -1,0 +1,1 @@
+"""TapeMQ's SDK: publish to and consume from a TapeMQ broker."""
