@@ -16,6 +16,7 @@ help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
 
 setup: $(STAMP) ## Make the virtual environment .venv with everything in it
+	@:
 
 $(PYTHON):
 	@$(BOOTSTRAP) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

@@ -1,0 +1,37 @@
+"""The command line: `python -m tapemq` and the `tapemq` command."""
+
+import sys
+
+_BROKER_EXTRA = frozenset(
+    {
+        "aiofiles",
+        "prometheus_client",
+        "rich",
+        "starlette",
+        "typer",
+        "uvicorn",
+        "uvloop",
+    }
+)
+_MISSING_EXTRA = 'tapemq: the command line needs the broker extra: pip install "tapemq[broker]"'
+
+
+def main() -> int | None:
+    """Run the command in `sys.argv` and return its exit status; None means 0.
+
+    Without the dependencies of the `broker` extra it says what to install and returns 2.
+    """
+    try:
+        from tapemq_broker.cli.main import main as run  # type: ignore[import-not-found]
+
+        return run()  # type: ignore[no-any-return]
+    except ModuleNotFoundError as error:
+        # Any other missing module is a fault of ours, which must stay visible.
+        if (error.name or "").partition(".")[0] not in _BROKER_EXTRA:
+            raise
+        print(_MISSING_EXTRA, file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
