@@ -3,6 +3,11 @@ from collections.abc import Callable, Mapping
 
 import pytest
 import uvloop
+from hypothesis import settings
+
+# A deadline would be a timed assertion: it fails on a busy machine, not on a fault.
+settings.register_profile("tapemq", deadline=None)
+settings.load_profile("tapemq")
 
 
 def pytest_asyncio_loop_factories(
