@@ -1,0 +1,158 @@
+"""Frames: how messages are cut out of a byte stream.
+
+Every frame starts with 16 bytes, big-endian::
+
+     0 magic F1 54 51 31      } what is not TapeMQ (TLS, HTTP) differs in the first byte
+     4 length u32             } of what follows these 16 bytes
+     8 opcode u8
+     9 flags u8               } zero
+    10 header_length u16
+    12 correlation u32        } a response repeats the request's; 0: nothing to answer
+    16 header: a msgpack map of header_length bytes
+     . payload: the rest, opaque
+"""
+
+from struct import Struct
+from typing import Final, NamedTuple
+
+from tapemq.wire.errors import LIMIT_EXCEEDED, ProtocolError
+from tapemq.wire.limits import HEADER_BYTES_MAX
+
+MAGIC: Final = b"\xf1TQ1"
+_PREFIX: Final = Struct(">4sIBBHI")
+PREFIX_BYTES: Final = _PREFIX.size
+assert PREFIX_BYTES == 16
+
+_ROOM_BYTES: Final = 256 * 1024
+"""Room for one read from the socket, unless a larger frame is under way."""
+
+_IDLE_ROOM_BYTES: Final = 4096
+"""Room of a connection that has sent little: ten thousand idle ones must stay small."""
+
+_COMPACT_BYTES: Final = 64 * 1024
+"""Below this much room behind the data, the data moves to the front."""
+
+
+class Frame(NamedTuple):
+    """A frame as received. ``header`` and ``payload`` are views: they hold until get_buffer()."""
+
+    opcode: int
+    correlation: int
+    header: memoryview
+    payload: memoryview
+
+
+def encode_prefix(opcode: int, header: bytes, payload_bytes: int, correlation: int) -> bytes:
+    """The bytes in front of header and payload."""
+    if len(header) > HEADER_BYTES_MAX:
+        raise ProtocolError(f"a message header of {len(header)} bytes", LIMIT_EXCEEDED)
+    length = len(header) + payload_bytes
+    return _PREFIX.pack(MAGIC, length, opcode, 0, len(header), correlation)
+
+
+class FrameReader:
+    """Received bytes, cut into frames without copying them.
+
+    Used as asyncio's BufferedProtocol wants it: get_buffer(), write there, received(), then
+    next_frame() until it returns None. Memory: one room, or the largest frame allowed.
+    """
+
+    def __init__(self, frame_bytes_max: int) -> None:
+        self.frame_bytes_max = frame_bytes_max
+        self._resize(_IDLE_ROOM_BYTES)
+        self._start = 0
+        self._end = 0
+        self._wanted = PREFIX_BYTES
+
+    @property
+    def buffered_bytes(self) -> int:
+        """Received and not yet returned as a frame."""
+        return self._end - self._start
+
+    def get_buffer(self) -> memoryview:
+        """Where the next bytes go. Earlier frames' views are void after this call."""
+        if self._start == self._end:
+            self._start = self._end = 0
+        missing = self._wanted - self.buffered_bytes
+        room = len(self._data) - self._end
+        if room < max(missing, min(_COMPACT_BYTES, len(self._data) // 2)):
+            self._make_room(missing)
+        return self._view[self._end :]
+
+    def _make_room(self, missing: int) -> None:
+        held = bytes(self._view[self._start : self._end])
+        size = max(_ROOM_BYTES, len(held) + max(missing, _COMPACT_BYTES))
+        if size != len(self._data):
+            self._resize(size)
+        self._view[: len(held)] = held
+        self._start, self._end = 0, len(held)
+
+    def _resize(self, size: int) -> None:
+        self._data = bytearray(size)
+        self._view = memoryview(self._data)
+
+    def shrink(self) -> None:
+        """Give memory back if nothing is buffered; for a connection that has become idle."""
+        if self._start == self._end and len(self._data) > _IDLE_ROOM_BYTES:
+            self._resize(_IDLE_ROOM_BYTES)
+            self._start = self._end = 0
+
+    def received(self, size_bytes: int) -> None:
+        """``size_bytes`` have been written to the start of the buffer."""
+        self._end += size_bytes
+
+    def feed(self, data: bytes) -> None:
+        """Receive ``data``, however long: get_buffer() and received() in one, with a copy."""
+        rest = memoryview(data)
+        while rest:
+            room = self.get_buffer()
+            part = min(len(room), len(rest))
+            room[:part] = rest[:part]
+            self.received(part)
+            rest = rest[part:]
+
+    def next_frame(self) -> Frame | None:
+        """The next whole frame, or None. Raises ProtocolError as early as it can be known."""
+        start, have = self._start, self.buffered_bytes
+        if have < PREFIX_BYTES:
+            self._check_magic()
+            self._wanted = PREFIX_BYTES
+            return None
+        magic, length, opcode, flags, header_length, correlation = _PREFIX.unpack_from(
+            self._data, start
+        )
+        if magic != MAGIC or flags or header_length > length:
+            raise _not_a_frame(bytes(self._view[start : start + PREFIX_BYTES]))
+        if length > self.frame_bytes_max:
+            raise ProtocolError(
+                f"a frame of {length} bytes; {self.frame_bytes_max} are allowed now",
+                LIMIT_EXCEEDED,
+            )
+        self._wanted = PREFIX_BYTES + length
+        if have < self._wanted:
+            return None
+        body = start + PREFIX_BYTES
+        self._start = start + self._wanted
+        self._wanted = PREFIX_BYTES
+        view = self._view
+        return Frame(
+            opcode,
+            correlation,
+            view[body : body + header_length],
+            view[body + header_length : self._start],
+        )
+
+    def _check_magic(self) -> None:
+        head = bytes(self._view[self._start : self._end])
+        if not MAGIC.startswith(head[: len(MAGIC)]):
+            raise _not_a_frame(head)
+
+
+def _not_a_frame(head: bytes) -> ProtocolError:
+    if head[:1] == b"\x16":
+        hint = " (this looks like TLS; this port speaks it only if the broker was told to)"
+    elif head[:4] in (b"GET ", b"POST", b"HEAD", b"PUT "):
+        hint = " (this looks like HTTP: the admin port is another one)"
+    else:
+        hint = ""
+    return ProtocolError(f"no frame starts with {head.hex(' ')}{hint}")

@@ -1,0 +1,37 @@
+"""Limits of the protocol. Both sides apply them to what they receive, before they build it."""
+
+from tapemq.batch.header import HEADER_BYTES
+from tapemq.batch.limits import BODY_BYTES_MAX
+
+HEADER_BYTES_MAX = 65_535
+"""Largest message header (the msgpack map of a frame); its length field has 16 bits."""
+
+PAYLOAD_BYTES_MAX = BODY_BYTES_MAX + HEADER_BYTES
+"""Largest payload: one batch of the largest size, with its header."""
+
+FRAME_BYTES_MAX = HEADER_BYTES_MAX + PAYLOAD_BYTES_MAX
+"""Largest value of a frame's length field."""
+
+HANDSHAKE_FRAME_BYTES_MAX = 4096
+"""Largest frame before the handshake is complete."""
+
+HANDSHAKE_DEADLINE_S = 5.0
+"""A connection that has not completed the handshake by then is closed."""
+
+ITEMS_MAX = 64
+"""Most entries of any array or map in a message header. Longer lists come in pages."""
+
+TEXT_BYTES_MAX = 4096
+"""Largest text or byte string in a message header."""
+
+HEARTBEAT_S = 15.0
+"""A side that sent nothing for this long sends a ping; two missed ones mean that it is gone."""
+
+NAME_BYTES_MAX = 200
+"""Longest name of a namespace, topic or group."""
+
+SUBSCRIPTIONS_MAX = 64
+"""Most subscriptions of one connection."""
+
+PARTITIONS_MAX = 1024
+"""Most partitions of a topic."""

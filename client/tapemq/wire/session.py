@@ -1,0 +1,142 @@
+"""One connection's protocol state, without I/O, for both sides.
+
+The verbs: get_buffer() and received() (or feed()) take bytes in, events() gives the messages that
+they complete, frame_head() makes the bytes in front of a payload to send.
+"""
+
+from collections.abc import Iterator
+from enum import Enum
+from typing import Final, NamedTuple
+
+from tapemq.wire import messages as m
+from tapemq.wire.errors import TIMED_OUT, ProtocolError
+from tapemq.wire.frames import FrameReader, encode_prefix
+from tapemq.wire.limits import HANDSHAKE_DEADLINE_S, HANDSHAKE_FRAME_BYTES_MAX, HEARTBEAT_S
+from tapemq.wire.messages import OPCODE_OF, OPCODES, SHAPES, WITH_PAYLOAD, Message
+
+
+class Role(Enum):
+    """Which side of a connection this is."""
+
+    BROKER = "broker"
+    CLIENT = "client"
+
+
+class State(Enum):
+    """How far a session is."""
+
+    HANDSHAKE = "handshake"
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class Received(NamedTuple):
+    """A message from the other side. ``payload`` is a view: copy what is kept."""
+
+    message: Message
+    correlation: int
+    payload: memoryview
+
+
+_EITHER: Final = frozenset({m.Ping, m.Pong, m.Bye})
+_FROM_CLIENT: Final = _EITHER | {
+    m.CreateTopic, m.DescribeTopic, m.ListTopics, m.AlterTopic, m.DeleteTopic,
+    m.DescribePartition, m.BrokerStatus, m.OpenProducer, m.Publish, m.Subscribe, m.Release,
+    m.Credit, m.Commit, m.Seek, m.Unsubscribe, m.ListGroups, m.DescribeGroup, m.AlterGroup,
+    m.DeleteGroup,
+}  # fmt: skip
+_FROM_BROKER: Final = _EITHER | {
+    m.Failure, m.Flow, m.Done, m.Topic, m.Names, m.Partition, m.Status, m.Producer, m.Receipt,
+    m.Assigned, m.Revoke, m.Deliver, m.Group,
+}  # fmt: skip
+
+ALLOWED: Final[dict[tuple[Role, State], frozenset[type]]] = {
+    (Role.BROKER, State.HANDSHAKE): frozenset({m.Hello, m.Authenticate, m.Bye}),
+    (Role.BROKER, State.OPEN): _FROM_CLIENT,
+    (Role.CLIENT, State.HANDSHAKE): frozenset({m.Welcome, m.Challenge, m.Failure, m.Bye}),
+    (Role.CLIENT, State.OPEN): _FROM_BROKER,
+}
+"""What a side may receive in a state; everything else is a protocol error."""
+
+
+class Session:
+    """Protocol state of one connection. ``now`` arguments are monotonic seconds."""
+
+    def __init__(self, role: Role, now: float) -> None:
+        self.role = role
+        self.state = State.HANDSHAKE
+        self.reader = FrameReader(HANDSHAKE_FRAME_BYTES_MAX)
+        self.heartbeat_s = HEARTBEAT_S
+        self._opened_at = now
+        self._heard_at = now
+        self._sent_at = now
+        self._correlation = 0
+
+    def open(self, *, frame_bytes_max: int, heartbeat_s: float = HEARTBEAT_S) -> None:
+        """The handshake is complete: what may be received from now on."""
+        self.state = State.OPEN
+        self.reader.frame_bytes_max = frame_bytes_max
+        self.heartbeat_s = heartbeat_s
+
+    def close(self) -> None:
+        """Nothing more is received."""
+        self.state = State.CLOSED
+
+    def get_buffer(self) -> memoryview:
+        """Where the next bytes go; views of earlier payloads are void."""
+        return self.reader.get_buffer()
+
+    def received(self, size_bytes: int, now: float) -> None:
+        """Bytes were put into the buffer."""
+        self._heard_at = now
+        self.reader.received(size_bytes)
+
+    def events(self) -> Iterator[Received]:
+        """Messages that have arrived whole. Raises ProtocolError; then the session is over.
+
+        Each is to be handled before the next is asked for: a Hello changes what may follow.
+        """
+        while self.state is not State.CLOSED:
+            frame = self.reader.next_frame()
+            if frame is None:
+                return
+            kind = OPCODES.get(frame.opcode)
+            if kind is None or kind not in ALLOWED[self.role, self.state]:
+                name = kind.__name__ if kind else f"opcode {frame.opcode:#04x}"
+                raise ProtocolError(f"{name} is not expected in state {self.state.value}")
+            if frame.payload and kind not in WITH_PAYLOAD:
+                raise ProtocolError(f"{kind.__name__} with a payload of {len(frame.payload)} bytes")
+            message = SHAPES[frame.opcode].decode(frame.header)
+            yield Received(message, frame.correlation, frame.payload)
+
+    def next_correlation(self) -> int:
+        """A number for a request; 0 is never one."""
+        self._correlation = self._correlation % 0xFFFF_FFFF + 1
+        return self._correlation
+
+    def frame_head(
+        self, message: Message, now: float, *, correlation: int = 0, payload_bytes: int = 0
+    ) -> bytes:
+        """All of a frame but its payload, about to be sent."""
+        self._sent_at = now
+        return encode_message(message, correlation=correlation, payload_bytes=payload_bytes)
+
+    def check_alive(self, now: float) -> None:
+        """Raise ProtocolError(TIMED_OUT) for a late handshake or two missed heartbeats."""
+        if self.state is State.HANDSHAKE and now - self._opened_at >= HANDSHAKE_DEADLINE_S:
+            raise ProtocolError(f"no handshake within {HANDSHAKE_DEADLINE_S:g} s", TIMED_OUT)
+        if now - self._heard_at >= 2 * self.heartbeat_s:
+            raise ProtocolError(f"silent for {now - self._heard_at:.1f} s", TIMED_OUT)
+
+    def wants_ping(self, now: float) -> bool:
+        """Nothing was sent or heard for one heartbeat: ask whether the other side is there."""
+        if self.state is not State.OPEN:
+            return False
+        return now - min(self._sent_at, self._heard_at) >= self.heartbeat_s
+
+
+def encode_message(message: Message, *, correlation: int = 0, payload_bytes: int = 0) -> bytes:
+    """All of a frame but its payload."""
+    opcode = OPCODE_OF[type(message)]
+    header = SHAPES[opcode].encode(message)
+    return encode_prefix(opcode, header, payload_bytes, correlation) + header
