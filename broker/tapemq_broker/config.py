@@ -127,7 +127,7 @@ class Settings:
         int, _size("What one connection may have published without receipts.", KIB)
     ] = 8 * MIB
     sync: Annotated[
-        bool, About("Sync before receipts. With false a crash LOSES acknowledged records.")
+        bool, About("Sync before receipts. With false a power cut LOSES receipted records.")
     ] = True
     sync_threads: Annotated[int, _count("Threads that sync files at the same time.", 64)] = 4
     mark_idle_s: Annotated[float, _duration("Idle time until a log's end is marked durable.")] = 0.1

@@ -1,0 +1,1 @@
+"""The `tapemq` command: one module per command or group of commands."""
