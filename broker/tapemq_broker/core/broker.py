@@ -1,0 +1,138 @@
+"""The broker's meaning: every command and event, and the effects that follow.
+
+Commands come with a Request and answer through effects; a Refused command is answered with the
+reason. Events come from the log and from time. ``now`` is monotonic seconds, ``now_us`` the wall
+clock in microseconds.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from tapemq.batch import LogId, Role
+from tapemq_broker.core.effects import Effects, Reply, ReplyWhenDurable, Request, TruncateFront
+from tapemq_broker.core.group import Position, StreamGroup
+from tapemq_broker.core.groups import Groups
+from tapemq_broker.core.members import Members
+from tapemq_broker.core.partition import BatchLimits
+from tapemq_broker.core.refusal import Refused
+from tapemq_broker.core.results import ProducerIdentity, TopicInfo
+from tapemq_broker.core.streams import Streams
+from tapemq_broker.core.topics import Topics
+
+__all__ = ["Broker", "Limits"]
+
+
+class Limits(NamedTuple):
+    """What the core allows; the defaults are in the broker's settings."""
+
+    batch_bytes: int
+    record_bytes: int
+    topics: int
+    partitions: int
+    groups: int
+    revoke_deadline_s: float
+
+
+class Broker:
+    """Topics, producers, groups and subscriptions of one namespace."""
+
+    def __init__(self, boot_epoch: int, limits: Limits) -> None:
+        self._batch_limits = BatchLimits(limits.batch_bytes, limits.record_bytes)
+        self._producer_id = boot_epoch << 32
+        self._members = Members(boot_epoch, limits.revoke_deadline_s, limits.groups)
+        self.topics = Topics(limits.topics, limits.partitions)
+        self.streams = Streams(self.topics, self._members)
+        self.groups = Groups(self.topics, self.streams)
+
+    def load_groups(self, topic_id: int, partition: int, entries: Mapping[bytes, bytes]) -> None:
+        """What the group log of a partition holds, at start."""
+        topic = self.topics.get(topic_id)
+        for key, value in entries.items():
+            name = key.decode()
+            group = topic.groups.setdefault(name, StreamGroup(name))
+            group.positions[partition] = Position.decode(value)
+
+    def loaded(self) -> Effects:
+        """All group logs are read: complete what a crash left half written."""
+        effects: Effects = []
+        for topic in self.topics.by_id.values():
+            self._members.extend_groups(topic, effects)
+        return effects
+
+    def refusing(self, request: Request, command: Callable[[], Effects]) -> Effects:
+        """Carry a command out; a refusal becomes its answer."""
+        try:
+            return command()
+        except Refused as refused:
+            return [Reply(request, refused.refusal)]
+
+    def open_producer(self, request: Request, producer_id: int, epoch: int) -> Effects:
+        """An identity to number batches under; ids are never given twice."""
+        if producer_id == 0:
+            self._producer_id += 1
+            return [Reply(request, ProducerIdentity(self._producer_id, 0))]
+        return [Reply(request, ProducerIdentity(producer_id, epoch))]
+
+    def publish(
+        self,
+        request: Request,
+        topic_id: int,
+        partition: int,
+        body: memoryview,
+        *,
+        body_checksum: int,
+        durable: bool,
+        now_us: int,
+    ) -> Effects:
+        """Append a batch, or answer a retry with where the first try went."""
+        found = self.topics.get(topic_id).partition(partition)
+        append, result = found.publish(body, body_checksum, self._batch_limits, now_us)
+        effects: Effects = [] if append is None else [append]
+        end = result.base_offset + 1 if append is None else found.next_offset
+        if durable:
+            result = result._replace(durable=True)
+            effects.append(ReplyWhenDurable(found.log, end, request, result))
+        else:
+            effects.append(Reply(request, result))
+        return effects
+
+    def append_refused(self, log: LogId, next_offset: int) -> None:
+        """An Append could not be carried out; the log ends at ``next_offset`` as before."""
+        self.topics.by_id[log.topic_id].partitions[log.partition].refused(next_offset)
+
+    def durable_upto(self, log: LogId, offset: int) -> Effects:
+        """A data log is on disk up to ``offset``: this much may be delivered."""
+        topic = self.topics.by_id.get(log.topic_id)
+        if topic is None or log.role is not Role.DATA:
+            return []
+        topic.partitions[log.partition].durable_offset = offset
+        return self.streams.visible(log)
+
+    def topic_prepared(self, info: TopicInfo, now: float) -> Effects:
+        """The logs that PrepareTopic asked for are there."""
+        effects = self.topics.prepared(info)
+        topic = self.topics.by_id[info.topic_id]
+        extended: Effects = []
+        self._members.extend_groups(topic, extended)
+        return extended + effects + self.streams.share_again(topic, now)
+
+    def delete_topic(self, request: Request, name: str) -> Effects:
+        """Delete a topic; whoever reads it is told."""
+        topic = self.topics.named(name)
+        return self.topics.delete(request, name) + self.streams.topic_deleted(topic)
+
+    def truncate(self, log: LogId, offset: int) -> Effects:
+        """Retention has chosen; what a group with ``hold`` needs stays."""
+        topic = self.topics.by_id.get(log.topic_id)
+        if topic is None:
+            return []
+        hold = topic.hold_offset(log.partition)
+        return [TruncateFront(log, offset if hold is None else min(offset, hold))]
+
+    def tick(self, now: float) -> Effects:
+        """Time passed: members that did not let go in time lose their claims."""
+        effects: Effects = []
+        for topic in self.topics.by_id.values():
+            if any(group.expired(now) for group in topic.groups.values()):
+                effects += self.streams.share_again(topic, now)
+        return effects

@@ -1,0 +1,136 @@
+"""What must happen after a command or an event, in the order of the list.
+
+The core decides and returns effects; the server carries them out one by one. So "persist before
+acknowledge" is a matter of types: an answer that needs the disk is a ReplyWhenDurable.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from tapemq.batch import Kind, LogId
+from tapemq_broker.core.refusal import Refusal
+from tapemq_broker.core.results import Result, TopicInfo
+
+
+class Request(NamedTuple):
+    """Whom to answer. ``correlation`` is the session's business; ``deadline`` monotonic seconds."""
+
+    session: int
+    correlation: int
+    deadline: float | None = None
+
+
+class SubscriptionKey(NamedTuple):
+    """A subscription of a session."""
+
+    session: int
+    subscription: int
+
+
+class Append(NamedTuple):
+    """Append a batch; its records get offsets from ``base_offset`` on."""
+
+    log: LogId
+    kind: Kind
+    base_offset: int
+    record_count: int
+    body: bytes | memoryview
+    body_checksum: int
+
+
+class PutState(NamedTuple):
+    """Write entries of a state log (None removes one)."""
+
+    log: LogId
+    changes: Mapping[bytes, bytes | None]
+
+
+class Reply(NamedTuple):
+    """Answer now."""
+
+    request: Request
+    result: Result | Refusal
+
+
+class ReplyWhenDurable(NamedTuple):
+    """Answer once ``log`` is on disk up to ``offset`` (None: up to all that was put in it)."""
+
+    log: LogId
+    offset: int | None
+    request: Request
+    result: Result
+
+
+class Deliver(NamedTuple):
+    """Read from ``offset`` up to ``upto`` and send it; then report delivered()."""
+
+    key: SubscriptionKey
+    log: LogId
+    generation: int
+    offset: int
+    upto: int
+    max_bytes: int
+
+
+class Assign(NamedTuple):
+    """Tell a subscription that it reads a partition from now on."""
+
+    key: SubscriptionKey
+    partition: int
+    generation: int
+    offset: int
+    seek_epoch: int
+
+
+class Revoke(NamedTuple):
+    """Tell a subscription to let go of a partition."""
+
+    key: SubscriptionKey
+    partition: int
+    generation: int
+    within_s: float
+
+
+class Detach(NamedTuple):
+    """Tell a subscription that it reads a partition no more, and why."""
+
+    key: SubscriptionKey
+    partition: int
+    generation: int
+    reason: Refusal
+
+
+class PrepareTopic(NamedTuple):
+    """Create the logs of partitions from ``first_partition`` on; then report topic_prepared()."""
+
+    topic: TopicInfo
+    first_partition: int
+
+
+class RemoveTopic(NamedTuple):
+    """Remove the logs of a topic, once the catalog has forgotten it durably."""
+
+    topic: TopicInfo
+
+
+class TruncateFront(NamedTuple):
+    """Remove whole segments below ``offset``."""
+
+    log: LogId
+    offset: int
+
+
+Effect = (
+    Append
+    | PutState
+    | Reply
+    | ReplyWhenDurable
+    | Deliver
+    | Assign
+    | Revoke
+    | Detach
+    | PrepareTopic
+    | RemoveTopic
+    | TruncateFront
+)
+Effects = list[Effect]

@@ -1,0 +1,137 @@
+"""A stream group: positions on each partition, and who reads them."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import msgpack
+
+from tapemq_broker.core.assignment import share_partitions
+from tapemq_broker.core.effects import SubscriptionKey
+from tapemq_broker.core.refusal import Refused
+
+
+class Position(NamedTuple):
+    """Where a group is on one partition: what rests in the group log."""
+
+    cursor: int
+    seek_epoch: int = 0
+    commit_time_us: int = 0
+    hold: bool = False
+
+    def encode(self) -> bytes:
+        """The value of the group's entry in the state log."""
+        return bytes(
+            msgpack.packb(
+                {
+                    "kind": "stream",
+                    "cursor": self.cursor,
+                    "seek_epoch": self.seek_epoch,
+                    "commit_time_us": self.commit_time_us,
+                    "hold": self.hold,
+                }
+            )
+        )
+
+    @classmethod
+    def decode(cls, value: bytes) -> "Position":
+        """The inverse; fields of a newer version are skipped."""
+        entry: dict[str, Any] = msgpack.unpackb(value)
+        return cls(*(entry[name] for name in cls._fields))
+
+
+@dataclass(slots=True)
+class Claim:
+    """A member's hold on a partition. ``revoked_until``: it was asked to let go by then."""
+
+    owner: SubscriptionKey
+    generation: int
+    revoked_until: float | None = None
+
+
+class Moves(NamedTuple):
+    """What sharing the partitions anew asks for."""
+
+    revoke: list[int]
+    assign: list[tuple[int, SubscriptionKey]]
+
+
+class StreamGroup:
+    """Members in order of joining; each partition is claimed by at most one of them."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.positions: dict[int, Position] = {}
+        self.members: dict[SubscriptionKey, str] = {}
+        self.claims: dict[int, Claim] = {}
+
+    @property
+    def hold(self) -> bool:
+        """Whether retention waits for this group."""
+        return any(position.hold for position in self.positions.values())
+
+    def find_member(self, name: str) -> SubscriptionKey | None:
+        """The subscription of the member with this name."""
+        return next((key for key, known in self.members.items() if known == name), None)
+
+    def join(self, key: SubscriptionKey, name: str) -> None:
+        """A member comes."""
+        self.members[key] = name
+
+    def leave(self, key: SubscriptionKey) -> None:
+        """A member is gone, and with it its claims."""
+        self.members.pop(key, None)
+        for partition in [p for p, claim in self.claims.items() if claim.owner == key]:
+            del self.claims[partition]
+
+    def plan_moves(self, partitions: int) -> Moves:
+        """Which claims must be given up, and which free partitions go to whom."""
+        owners = {partition: claim.owner for partition, claim in self.claims.items()}
+        wanted = share_partitions(partitions, list(self.members), owners)
+        revoke = [
+            partition
+            for partition, claim in self.claims.items()
+            if wanted.get(partition) != claim.owner and claim.revoked_until is None
+        ]
+        assign = [(p, member) for p, member in sorted(wanted.items()) if p not in self.claims]
+        return Moves(revoke, assign)
+
+    def release(self, partition: int, generation: int) -> None:
+        """The owner lets go. Raises Refused if it is not the owner any more."""
+        self.check_claim(partition, generation)
+        del self.claims[partition]
+
+    def expired(self, now: float) -> list[int]:
+        """Partitions whose owner did not let go in time."""
+        return [
+            partition
+            for partition, claim in self.claims.items()
+            if claim.revoked_until is not None and claim.revoked_until <= now
+        ]
+
+    def check_claim(self, partition: int, generation: int) -> None:
+        """Raise Refused (fenced) unless ``generation`` holds the partition now.
+
+        Generation 0 stands for an outsider, who may act only while the group has no members.
+        """
+        claim = self.claims.get(partition)
+        if claim is None and generation == 0 and not self.members:
+            return
+        if claim is None or claim.generation != generation:
+            raise Refused(
+                "fenced",
+                f"group {self.name!r}: partition {partition} is not held in generation "
+                f"{generation} (any more); another member has it, or nobody",
+            )
+
+    def committed(self, partition: int, offset: int, now_us: int) -> Position | None:
+        """The position after a commit; None if that is no step forward."""
+        before = self.positions[partition]
+        if offset <= before.cursor:
+            return None
+        return before._replace(cursor=offset, commit_time_us=now_us)
+
+    def sought(self, partition: int, offset: int, now_us: int) -> Position:
+        """The position after a seek, anywhere."""
+        before = self.positions[partition]
+        epoch = before.seek_epoch + 1
+        return before._replace(cursor=offset, seek_epoch=epoch, commit_time_us=now_us)

@@ -1,0 +1,122 @@
+"""Commands on groups: commit, seek, look at, change, delete."""
+
+from tapemq_broker.core.effects import Effects, PutState, Reply, ReplyWhenDurable, Request
+from tapemq_broker.core.group import StreamGroup
+from tapemq_broker.core.members import put_position
+from tapemq_broker.core.partition import Partition
+from tapemq_broker.core.refusal import Refused
+from tapemq_broker.core.results import Done, GroupInfo
+from tapemq_broker.core.start import Start
+from tapemq_broker.core.streams import Streams
+from tapemq_broker.core.topic import Topic
+from tapemq_broker.core.topics import Topics, page_of
+
+
+class Groups:
+    """Positions are changed here; each change is in the partition's group log before its answer."""
+
+    def __init__(self, topics: Topics, streams: Streams) -> None:
+        self._topics = topics
+        self._streams = streams
+
+    def _find(
+        self, topic_id: int, name: str, partition: int
+    ) -> tuple[Topic, StreamGroup, Partition]:
+        topic = self._topics.get(topic_id)
+        found = topic.partition(partition)
+        found.check_usable()
+        return topic, topic.group(name), found
+
+    def commit(
+        self,
+        request: Request,
+        topic_id: int,
+        name: str,
+        partition: int,
+        *,
+        generation: int,
+        offset: int,
+        now_us: int,
+    ) -> Effects:
+        """Everything below ``offset`` is handled."""
+        _, group, found = self._find(topic_id, name, partition)
+        group.check_claim(partition, generation)
+        if offset > found.durable_offset:
+            raise Refused(
+                "offset_out_of_range",
+                f"{offset} was not delivered yet; visible records end at {found.durable_offset}",
+            )
+        effects: Effects = []
+        position = group.committed(partition, offset, now_us)
+        if position is not None:
+            put_position(group, found, position, effects)
+        effects.append(ReplyWhenDurable(found.groups_log, None, request, Done()))
+        return effects
+
+    def seek(
+        self,
+        request: Request,
+        topic_id: int,
+        name: str,
+        partition: int,
+        *,
+        start: Start,
+        now_us: int,
+    ) -> Effects:
+        """Set the position anywhere; who reads there is assigned anew."""
+        topic, group, found = self._find(topic_id, name, partition)
+        effects: Effects = []
+        position = group.sought(partition, start.resolve(found), now_us)
+        put_position(group, found, position, effects)
+        effects.append(ReplyWhenDurable(found.groups_log, None, request, Done()))
+        self._streams.moved(topic, name, partition, effects)
+        return effects
+
+    def names(self, request: Request, topic_id: int, after: str) -> Effects:
+        """A page of a topic's groups."""
+        return [Reply(request, page_of(self._topics.get(topic_id).groups, after))]
+
+    def describe(self, request: Request, topic_id: int, name: str, partition: int) -> Effects:
+        """State of a group on a partition."""
+        _, group, found = self._find(topic_id, name, partition)
+        at = group.positions[partition]
+        claim = group.claims.get(partition)
+        info = GroupInfo(
+            kind="stream",
+            cursor=at.cursor,
+            lag=found.durable_offset - max(at.cursor, found.first_offset),
+            hold=at.hold,
+            generation=claim.generation if claim else 0,
+            members=len(group.members),
+            member=group.members[claim.owner] if claim else "",
+            commit_time_us=at.commit_time_us,
+        )
+        return [Reply(request, info)]
+
+    def alter(self, request: Request, topic_id: int, name: str, *, hold: bool) -> Effects:
+        """Change ``hold`` on all partitions."""
+        topic = self._topics.get(topic_id)
+        group = topic.group(name)
+        effects: Effects = []
+        for partition in topic.partitions:
+            position = group.positions[partition.number]._replace(hold=hold)
+            put_position(group, partition, position, effects)
+        effects.append(_reply_last(topic, request))
+        return effects
+
+    def delete(self, request: Request, topic_id: int, name: str) -> Effects:
+        """Forget a group that nobody reads with."""
+        topic = self._topics.get(topic_id)
+        group = topic.group(name)
+        if group.members:
+            raise Refused("group_busy", f"group {name!r} has {len(group.members)} members")
+        del topic.groups[name]
+        changes = {name.encode(): None}
+        effects: Effects = [PutState(p.groups_log, changes) for p in topic.partitions]
+        effects.append(_reply_last(topic, request))
+        return effects
+
+
+def _reply_last(topic: Topic, request: Request) -> ReplyWhenDurable:
+    """All of these logs were written in one go, so one round of syncs covers them."""
+    return ReplyWhenDurable(topic.partitions[-1].groups_log, None, request, Done())

@@ -1,0 +1,83 @@
+"""One partition: its offsets, and the batches that may enter it."""
+
+from typing import NamedTuple
+
+from tapemq.batch import BatchError, BodyPrefix, Kind, LogId, Role, check_body, checksum
+from tapemq_broker.core.effects import Append
+from tapemq_broker.core.producers import Producers
+from tapemq_broker.core.refusal import Refused
+from tapemq_broker.core.results import PublishResult
+
+
+class BatchLimits(NamedTuple):
+    """What a broker accepts, in bytes."""
+
+    batch_bytes: int
+    record_bytes: int
+
+
+class Partition:
+    """State of a partition. ``durable_offset`` is also where visible records end."""
+
+    def __init__(self, topic_id: int, number: int) -> None:
+        self.log = LogId(topic_id, number, Role.DATA)
+        self.groups_log = LogId(topic_id, number, Role.GROUPS)
+        self.number = number
+        self.producers = Producers()
+        self.first_offset = 0
+        self.next_offset = 0
+        self.durable_offset = 0
+        self.damage = ""
+
+    def opened(self, first_offset: int, next_offset: int, durable_offset: int) -> None:
+        """The log was opened (or was found to end elsewhere after a refused append)."""
+        self.first_offset = first_offset
+        self.next_offset = next_offset
+        self.durable_offset = durable_offset
+
+    def refused(self, next_offset: int) -> None:
+        """An append failed: the log still ends at ``next_offset``."""
+        self.next_offset = next_offset
+        self.producers.forget_from(next_offset)
+
+    def check_usable(self) -> None:
+        """Raise Refused if the log could not be opened."""
+        if self.damage:
+            raise Refused("storage_failed", self.damage)
+
+    def publish(
+        self, body: memoryview, body_checksum: int, limits: BatchLimits, now_us: int
+    ) -> tuple[Append | None, PublishResult]:
+        """Check a body and give it its place: what to append (None for a retry), and where it is.
+
+        Raises Refused.
+        """
+        self.check_usable()
+        prefix = _check(body, body_checksum, limits)
+        repeated = self.producers.check(prefix)
+        if repeated is not None:
+            return None, PublishResult(repeated.base_offset, False, True, 0)
+        base = self.next_offset
+        self.next_offset = base + prefix.record_count
+        self.producers.observe(prefix, base, now_us)
+        append = Append(self.log, Kind.DATA, base, prefix.record_count, body, body_checksum)
+        return append, PublishResult(base, False, False, now_us)
+
+
+def _check(body: memoryview, body_checksum: int, limits: BatchLimits) -> BodyPrefix:
+    """Nothing undecodable is ever stored."""
+    if len(body) > limits.batch_bytes:
+        raise Refused(
+            "batch_too_large", f"a batch of {len(body)} bytes; {limits.batch_bytes} are allowed"
+        )
+    if checksum(body) != body_checksum:
+        raise Refused("bad_batch", "the body does not match the checksum that came with it")
+    try:
+        prefix, longest = check_body(body)
+    except BatchError as error:
+        raise Refused("bad_batch", str(error)) from None
+    if longest > limits.record_bytes:
+        raise Refused(
+            "batch_too_large", f"a record of {longest} bytes; {limits.record_bytes} are allowed"
+        )
+    return prefix

@@ -1,0 +1,89 @@
+"""A topic: settings, partitions, groups."""
+
+from typing import Any, Final
+
+import msgpack
+
+from tapemq_broker.core.group import StreamGroup
+from tapemq_broker.core.partition import Partition
+from tapemq_broker.core.refusal import Refused
+from tapemq_broker.core.results import TopicInfo, TopicSettings
+
+SETTING_TYPES: Final[dict[str, type]] = {
+    "retention_age_s": int,
+    "retention_bytes": int,
+    "segment_bytes": int,
+}
+"""Settings of a topic: records older than this may go (0: never); segments beyond this size, per
+partition, may go (0: never); size of a segment file (0: the broker's)."""
+
+SEGMENT_BYTES_MIN: Final = 4096
+
+
+class Topic:
+    """A topic of the catalog."""
+
+    def __init__(self, info: TopicInfo) -> None:
+        self.info = info
+        self.partitions = [Partition(info.topic_id, p) for p in range(info.partitions)]
+        self.groups: dict[str, StreamGroup] = {}
+
+    def partition(self, number: int) -> Partition:
+        """Raises Refused for a number that the topic does not have."""
+        if number >= len(self.partitions):
+            raise Refused(
+                "unknown_partition",
+                f"topic {self.info.name!r} has {len(self.partitions)} partitions, from 0 on; "
+                f"{number} is none of them",
+            )
+        return self.partitions[number]
+
+    def group(self, name: str) -> StreamGroup:
+        """Raises Refused for a group that does not exist."""
+        try:
+            return self.groups[name]
+        except KeyError:
+            raise Refused(
+                "unknown_group", f"topic {self.info.name!r} has no group {name!r}"
+            ) from None
+
+    def hold_offset(self, partition: int) -> int | None:
+        """What the groups with ``hold`` still need of a partition; None if there are none."""
+        positions = (group.positions.get(partition) for group in self.groups.values())
+        return min((p.cursor for p in positions if p is not None and p.hold), default=None)
+
+    def change(self, info: TopicInfo) -> None:
+        """New settings, or more partitions."""
+        for number in range(len(self.partitions), info.partitions):
+            self.partitions.append(Partition(info.topic_id, number))
+        self.info = info
+
+
+def check_settings(settings: TopicSettings) -> None:
+    """Raise Refused for a setting that does not exist, or a value that it cannot have."""
+    for name, value in settings.items():
+        kind = SETTING_TYPES.get(name)
+        if kind is None:
+            known = ", ".join(SETTING_TYPES)
+            raise Refused("bad_request", f"no topic setting {name!r}; there are: {known}")
+        if type(value) is not kind or (kind is int and int(value) < 0):
+            raise Refused(
+                "bad_request", f"setting {name!r} is {value!r}, not a {kind.__name__} >= 0"
+            )
+    segment_bytes = int(settings.get("segment_bytes", 0))
+    if 0 < segment_bytes < SEGMENT_BYTES_MIN:
+        raise Refused("bad_request", f"segment_bytes is below {SEGMENT_BYTES_MIN}")
+
+
+def encode_topic(info: TopicInfo) -> bytes:
+    """The value of a topic's entry in the catalog."""
+    entry = info._asdict() | {"settings": dict(info.settings)}
+    del entry["name"]
+    return bytes(msgpack.packb(entry))
+
+
+def decode_topic(name: str, value: bytes) -> TopicInfo:
+    """The inverse; fields of a newer version are skipped."""
+    entry: dict[str, Any] = msgpack.unpackb(value)
+    known = {field: entry[field] for field in TopicInfo._fields if field != "name"}
+    return TopicInfo(name=name, **known)

@@ -1,0 +1,179 @@
+"""The catalog's topics: create, look up, change, delete."""
+
+from collections.abc import Iterable, Mapping
+
+from tapemq.batch import LogId, Role
+from tapemq_broker.core.effects import (
+    Effects,
+    PrepareTopic,
+    PutState,
+    RemoveTopic,
+    Reply,
+    ReplyWhenDurable,
+    Request,
+)
+from tapemq_broker.core.refusal import Refused
+from tapemq_broker.core.results import Done, NamesPage, TopicInfo, TopicSettings
+from tapemq_broker.core.topic import Topic, check_settings, decode_topic, encode_topic
+
+CATALOG = LogId(0, 0, Role.CATALOG)
+_TOPIC_KEY = b"topic/"
+PAGE_NAMES = 64
+
+
+class Topics:
+    """All topics of a namespace, and those being created."""
+
+    def __init__(self, topics_max: int, partitions_max: int) -> None:
+        self._topics_max = topics_max
+        self._partitions_max = partitions_max
+        self.by_id: dict[int, Topic] = {}
+        self._by_name: dict[str, Topic] = {}
+        self._preparing: dict[str, list[Request]] = {}
+
+    def __len__(self) -> int:
+        return len(self.by_id)
+
+    def load(self, entries: Mapping[bytes, bytes]) -> list[Topic]:
+        """Start with what the catalog holds."""
+        for key, value in entries.items():
+            if key.startswith(_TOPIC_KEY):
+                self._add(decode_topic(key[len(_TOPIC_KEY) :].decode(), value))
+        return list(self.by_id.values())
+
+    def get(self, topic_id: int) -> Topic:
+        """Raises Refused (stale_metadata) if there is no such id (any more)."""
+        try:
+            return self.by_id[topic_id]
+        except KeyError:
+            raise Refused(
+                "stale_metadata",
+                f"no topic has the id {topic_id:#x}: it was deleted or created anew, "
+                "describe it again",
+            ) from None
+
+    def named(self, name: str) -> Topic:
+        """Raises Refused (unknown_topic)."""
+        try:
+            return self._by_name[name]
+        except KeyError:
+            raise Refused("unknown_topic", f"there is no topic {name!r}") from None
+
+    def describe(self, request: Request, name: str) -> Effects:
+        """Look a topic up."""
+        return [Reply(request, self.named(name).info)]
+
+    def names(self, request: Request, after: str) -> Effects:
+        """A page of names in order."""
+        return [Reply(request, page_of(self._by_name, after))]
+
+    def create(
+        self,
+        request: Request,
+        name: str,
+        partitions: int,
+        settings: TopicSettings,
+        *,
+        topic_id: int,
+        or_describe: bool = False,
+    ) -> Effects:
+        """Create a topic: its logs first, the catalog's entry once they are on disk.
+
+        ``or_describe``: a topic of that name is as good as a new one.
+        """
+        if name in self._by_name and or_describe:
+            return self.describe(request, name)
+        waiting = self._preparing.get(name)
+        if waiting is not None and or_describe:
+            waiting.append(request)
+            return []
+        if waiting is not None or name in self._by_name:
+            raise Refused("topic_exists", f"there is a topic {name!r} already")
+        if len(self.by_id) + len(self._preparing) >= self._topics_max:
+            raise Refused("bad_request", f"this broker holds at most {self._topics_max} topics")
+        self._check_partitions(partitions)
+        check_settings(settings)
+        self._preparing[name] = [request]
+        return [PrepareTopic(TopicInfo(name, topic_id, partitions, 1, dict(settings)), 0)]
+
+    def prepared(self, info: TopicInfo) -> Effects:
+        """The logs of PrepareTopic are there: now the topic exists."""
+        if info.topic_id in self.by_id:
+            self.by_id[info.topic_id].change(info)
+        else:
+            self._add(info)
+        effects: Effects = [_put(info)]
+        for request in self._preparing.pop(info.name, ()):
+            effects.append(ReplyWhenDurable(CATALOG, None, request, info))
+        return effects
+
+    def unprepared(self, info: TopicInfo, refused: Refused) -> Effects:
+        """The logs of PrepareTopic could not be made."""
+        waiting = self._preparing.pop(info.name, ())
+        return [Reply(request, refused.refusal) for request in waiting]
+
+    def alter(
+        self, request: Request, name: str, partitions: int, settings: TopicSettings
+    ) -> Effects:
+        """Change settings (0 and "" set one back to its default) or add partitions."""
+        topic = self.named(name)
+        if name in self._preparing:
+            raise Refused("overloaded", f"topic {name!r} is being changed", 1.0)
+        check_settings(settings)
+        before = topic.info
+        wanted = partitions or before.partitions
+        if wanted < before.partitions:
+            raise Refused(
+                "bad_request",
+                f"topic {name!r} has {before.partitions} partitions; they only grow, "
+                "because keys belong to partitions by their number",
+            )
+        self._check_partitions(wanted)
+        after = before._replace(
+            partitions=wanted,
+            version=before.version + 1,
+            settings={**before.settings, **settings},
+        )
+        if wanted > before.partitions:
+            self._preparing[name] = [request]
+            return [PrepareTopic(after, before.partitions)]
+        topic.change(after)
+        return [_put(after), ReplyWhenDurable(CATALOG, None, request, after)]
+
+    def delete(self, request: Request, name: str) -> Effects:
+        """Forget a topic durably, then remove its logs."""
+        topic = self.named(name)
+        if name in self._preparing:
+            raise Refused("overloaded", f"topic {name!r} is being changed", 1.0)
+        del self._by_name[name]
+        del self.by_id[topic.info.topic_id]
+        return [
+            PutState(CATALOG, {_key(name): None}),
+            RemoveTopic(topic.info),
+            ReplyWhenDurable(CATALOG, None, request, Done()),
+        ]
+
+    def _add(self, info: TopicInfo) -> None:
+        topic = Topic(info)
+        self.by_id[info.topic_id] = topic
+        self._by_name[info.name] = topic
+
+    def _check_partitions(self, partitions: int) -> None:
+        if not 1 <= partitions <= self._partitions_max:
+            raise Refused(
+                "bad_request", f"{partitions} partitions; 1 to {self._partitions_max} are allowed"
+            )
+
+
+def page_of(names: Iterable[str], after: str) -> NamesPage:
+    """The names behind ``after``, in order, at most PAGE_NAMES."""
+    rest = sorted(name for name in names if name > after)
+    return NamesPage(rest[:PAGE_NAMES], len(rest) > PAGE_NAMES)
+
+
+def _key(name: str) -> bytes:
+    return _TOPIC_KEY + name.encode()
+
+
+def _put(info: TopicInfo) -> PutState:
+    return PutState(CATALOG, {_key(info.name): encode_topic(info)})
