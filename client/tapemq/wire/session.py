@@ -47,7 +47,7 @@ _FROM_CLIENT: Final = _EITHER | {
 }  # fmt: skip
 _FROM_BROKER: Final = _EITHER | {
     m.Failure, m.Flow, m.Done, m.Topic, m.Names, m.Partition, m.Status, m.Producer, m.Receipt,
-    m.Assigned, m.Revoke, m.Deliver, m.Group,
+    m.Assigned, m.Revoke, m.Deliver, m.Detached, m.Group,
 }  # fmt: skip
 
 ALLOWED: Final[dict[tuple[Role, State], frozenset[type]]] = {

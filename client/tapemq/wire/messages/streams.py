@@ -59,6 +59,19 @@ class Release(NamedTuple):
     generation: int
 
 
+class Detached(NamedTuple):
+    """Push: ``partition`` is not read any more by this subscription, and why (``code``).
+
+    With generation 0 the whole subscription has ended.
+    """
+
+    subscription: int
+    partition: int
+    generation: int
+    code: int
+    text: str
+
+
 class Deliver(NamedTuple):
     """Push. Payload: whole batches as they rest on disk, with their headers.
 
