@@ -54,7 +54,7 @@ class Disk(Protocol):
         The name of a created file becomes durable with the first sync of that file.
         """
 
-    def sync(self, files: Sequence[File], done: Callable[[OSError | None], None]) -> None:
+    def sync(self, files: Sequence[File], done: Callable[[Exception | None], None]) -> None:
         """Make the bytes and sizes of ``files`` durable as they are now, then call ``done`` once.
 
         Returns at once; ``done`` gets the first failure or None. It runs later, never inside this
@@ -71,7 +71,7 @@ class Disk(Protocol):
         """Names in a directory, sorted; directories end in ``/``. Empty if it does not exist."""
 
     def make_directory(self, path: str) -> None:
-        """Make a directory and its parents, durably. No harm if it exists."""
+        """Make a directory and its parents, durably. No harm if it exists; "" is the root."""
 
     def read_file(self, path: str) -> bytes | None:
         """A whole small file; None if it does not exist."""
@@ -83,7 +83,7 @@ class Disk(Protocol):
         """
 
     def rename(self, source: str, target: str) -> None:
-        """Rename within the data directory. Not durable until the directory is synced."""
+        """Rename within one directory. Not durable until the directory is synced."""
 
     def remove(self, path: str) -> None:
         """Remove a file, or an empty directory. No harm if it does not exist."""

@@ -109,7 +109,10 @@ class Index:
         if end != _HEAD.size + count * _ENTRY_BYTES:
             return None
         log_id = LogId(fields[0], fields[1], _ROLES[fields[2]])
-        seal = Seal(log_id, *fields[3:6], LogEnd(*fields[6:]), bool(flags & 1))
+        base_offset, size_bytes, last_position, *log_end = fields[3:]
+        seal = Seal(
+            log_id, base_offset, size_bytes, last_position, LogEnd(*log_end), bool(flags & 1)
+        )
         return seal, cls._of_columns(data[_HEAD.size : end], count)
 
     @classmethod

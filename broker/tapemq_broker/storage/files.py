@@ -1,0 +1,248 @@
+"""The real disk: the only module of storage that calls the operating system."""
+
+import errno
+import fcntl
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Final
+
+from tapemq_broker.storage.disk import Buffer, File
+from tapemq_broker.storage.sync_round import SyncRound
+
+Post = Callable[[Callable[[], None]], object]
+"""Runs a function later in another thread: ``loop.call_soon_threadsafe`` in production."""
+
+SYNC_THREADS: Final = 4
+"""How many syncs run at a time; the figures are in docs/adr/0002-group-commit.md."""
+
+_FILE_MODE: Final = 0o600
+_DIRECTORY_MODE: Final = 0o700
+_LOCK_NAME: Final = "LOCK"
+
+# Only Linux has these two; elsewhere reads always go to a thread and syncs are full ones.
+_NOWAIT: Final[int | None] = getattr(os, "RWF_NOWAIT", None)
+_sync_data: Final[Callable[[int], None]] = getattr(os, "fdatasync", os.fsync)
+
+
+def _sync_directory(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _make_directory(full: str, root: str) -> None:
+    exists = os.path.isdir(full)
+    parent = os.path.dirname(full)
+    if exists and len(full) <= len(root):
+        return
+    _make_directory(parent, root)
+    if not exists:
+        os.mkdir(full, _DIRECTORY_MODE)
+    # Also when it exists: whoever made it may have been killed before this sync.
+    _sync_directory(parent)
+
+
+class OsFile:
+    """A file of the operating system."""
+
+    __slots__ = ("_descriptor", "_new_in", "path", "size_bytes")
+
+    def __init__(self, path: str, descriptor: int, new_in: str | None) -> None:
+        self.path: Final = path
+        self.size_bytes = os.fstat(descriptor).st_size
+        self._descriptor = descriptor
+        # The directory that must be synced too before a new file is durable.
+        self._new_in = new_in
+
+    def append(self, buffers: Sequence[Buffer]) -> None:
+        size_bytes = sum(map(len, buffers))
+        written = os.pwritev(self._descriptor, buffers, self.size_bytes)
+        if written != size_bytes:
+            self._append_rest(b"".join(buffers), written)
+        self.size_bytes += size_bytes
+
+    def _append_rest(self, data: bytes, written: int) -> None:
+        # A full disk or a file size limit cuts a write short; only the next one says why.
+        while written < len(data):
+            more = os.pwrite(self._descriptor, data[written:], self.size_bytes + written)
+            if more == 0:
+                raise OSError(errno.EIO, "the system writes nothing and does not say why")
+            written += more
+
+    def read(self, position: int, size_bytes: int) -> bytes:
+        data = os.pread(self._descriptor, size_bytes, position)
+        while len(data) < size_bytes:
+            more = os.pread(self._descriptor, size_bytes - len(data), position + len(data))
+            if not more:
+                break
+            data += more
+        return data
+
+    def read_nowait(self, position: int, size_bytes: int) -> bytearray | None:
+        if _NOWAIT is None:
+            return None
+        data = bytearray(size_bytes)
+        try:
+            count = os.preadv(self._descriptor, (data,), position, _NOWAIT)
+        except OSError as error:
+            if error.errno in (errno.EAGAIN, errno.EOPNOTSUPP):
+                return None
+            raise
+        if count < size_bytes:
+            # Short in the middle of the file: the rest is not in the page cache.
+            if position + count < self.size_bytes:
+                return None
+            del data[count:]
+        return data
+
+    def truncate(self, size_bytes: int) -> None:
+        os.ftruncate(self._descriptor, size_bytes)
+        self.size_bytes = size_bytes
+
+    def sync(self) -> None:
+        """Make the bytes, the size and a new name durable. Blocks."""
+        _sync_data(self._descriptor)
+        if self._new_in is not None:
+            _sync_directory(self._new_in)
+            self._new_in = None
+
+    def close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    # Readers in threads may hold a file that was dropped from the set of open ones. The last one
+    # to let go closes it, so that no reader ever finds another file under its descriptor.
+    __del__ = close
+
+
+class OsDisk:
+    """The data directory ``root``.
+
+    ``post`` says where ``done`` of a sync runs; by default in a thread of the disk.
+    """
+
+    def __init__(
+        self, root: str, *, post: Post | None = None, sync_threads: int = SYNC_THREADS
+    ) -> None:
+        self._root: Final = root
+        self._post: Final = post or (lambda run: run())
+        self._sync_threads: Final = sync_threads
+        self._threads: Final = ThreadPoolExecutor(sync_threads, "tapemq-sync")
+        self._remover: Final = ThreadPoolExecutor(1, "tapemq-remove")
+        self._lock_descriptor = -1
+
+    def _full(self, path: str) -> str:
+        return os.path.join(self._root, path)
+
+    def open(self, path: str, *, create: bool = False) -> OsFile:
+        full = self._full(path)
+        flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT | os.O_EXCL if create else 0)
+        return OsFile(
+            path, os.open(full, flags, _FILE_MODE), os.path.dirname(full) if create else None
+        )
+
+    def sync(self, files: Sequence[File], done: Callable[[Exception | None], None]) -> None:
+        workers = max(1, min(self._sync_threads, len(files)))
+        round_of = [_own(file).sync for file in files]
+        work = SyncRound(round_of, workers, lambda error: self._post(lambda: done(error)))
+        for _ in range(workers):
+            self._threads.submit(work.run)
+
+    def sync_now(self, file: File) -> None:
+        _own(file).sync()
+
+    def sync_directory(self, path: str) -> None:
+        _sync_directory(self._full(path))
+
+    def list_directory(self, path: str) -> list[str]:
+        try:
+            with os.scandir(self._full(path)) as entries:
+                return sorted(f"{item.name}/" if item.is_dir() else item.name for item in entries)
+        except FileNotFoundError:
+            return []
+
+    def make_directory(self, path: str) -> None:
+        full = os.path.abspath(self._full(path))
+        root = os.path.abspath(self._root)
+        _make_directory(full, root)
+
+    def read_file(self, path: str) -> bytes | None:
+        try:
+            with open(self._full(path), "rb", buffering=0) as file:
+                return file.read()
+        except FileNotFoundError:
+            return None
+
+    def replace_file(self, path: str, data: bytes, *, durable: bool = True) -> None:
+        full = self._full(path)
+        temporary = f"{full}.tmp"
+        flags = os.O_WRONLY | os.O_CLOEXEC | os.O_CREAT | os.O_TRUNC
+        with open(os.open(temporary, flags, _FILE_MODE), "wb") as file:
+            file.write(data)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(temporary, full)
+        if durable:
+            _sync_directory(os.path.dirname(full))
+
+    def rename(self, source: str, target: str) -> None:
+        os.replace(self._full(source), self._full(target))
+
+    def remove(self, path: str) -> None:
+        full = self._full(path)
+        with suppress(FileNotFoundError):
+            if os.path.isdir(full):
+                os.rmdir(full)
+            else:
+                os.unlink(full)
+
+    def discard(self, paths: Sequence[str]) -> None:
+        self._remover.submit(self._discard, tuple(paths))
+
+    def _discard(self, paths: Iterable[str]) -> None:
+        for path in paths:
+            self.remove(path)
+            _sync_directory(os.path.dirname(self._full(path)))
+
+    def size_bytes(self, path: str) -> int | None:
+        try:
+            return os.stat(self._full(path)).st_size
+        except FileNotFoundError:
+            return None
+
+    def free_bytes(self) -> int:
+        status = os.statvfs(self._root)
+        return status.f_bavail * status.f_frsize
+
+    def total_bytes(self) -> int:
+        status = os.statvfs(self._root)
+        return status.f_blocks * status.f_frsize
+
+    def lock(self) -> None:
+        path = self._full(_LOCK_NAME)
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_CREAT, _FILE_MODE)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            raise
+        self._lock_descriptor = descriptor
+
+    def close(self) -> None:
+        self._threads.shutdown()
+        self._remover.shutdown()
+        descriptor, self._lock_descriptor = self._lock_descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+def _own(file: File) -> OsFile:
+    if not isinstance(file, OsFile):
+        raise TypeError(f"{file.path} was opened by another disk")
+    return file

@@ -1,0 +1,191 @@
+import errno
+import gc
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from queue import SimpleQueue
+
+import pytest
+
+from tapemq_broker.storage.disk import Buffer
+from tapemq_broker.storage.files import OsDisk, OsFile
+from tapemq_broker.storage.memory_disk import MemoryDisk
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> OsDisk:
+    disk = OsDisk(str(tmp_path))
+    disk.make_directory("a")
+    return disk
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Paths of what is synced, in order."""
+    paths: list[str] = []
+
+    def record(descriptor: int) -> None:
+        paths.append(os.readlink(f"/proc/self/fd/{descriptor}").rpartition("/")[2])
+
+    monkeypatch.setattr("tapemq_broker.storage.files._sync_data", record)
+    monkeypatch.setattr("os.fsync", record)
+    return paths
+
+
+def test_first_sync_of_a_new_file_syncs_its_directory_behind_it(
+    disk: OsDisk, synced: list[str]
+) -> None:
+    file = disk.open("a/f", create=True)
+    disk.sync_now(file)
+    disk.sync_now(file)
+    assert synced == ["f", "a", "f"]
+
+
+def test_a_directory_whose_name_cannot_be_synced_fails_the_sync(
+    disk: OsDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = disk.open("a/f", create=True)
+
+    def fail(_path: str) -> None:
+        raise OSError(errno.EIO, "the disk is broken")
+
+    monkeypatch.setattr("tapemq_broker.storage.files._sync_directory", fail)
+    for _ in range(2):
+        with pytest.raises(OSError, match="broken"):
+            disk.sync_now(file)
+
+
+def test_existing_directories_are_made_durable_again(disk: OsDisk, synced: list[str]) -> None:
+    disk.make_directory("a/b")
+    synced.clear()
+    disk.make_directory("a/b")
+    assert synced[1:] == ["a"]
+    assert len(synced) == 2
+
+
+def test_replace_file_syncs_content_then_name(disk: OsDisk, synced: list[str]) -> None:
+    disk.replace_file("a/f", b"x")
+    assert synced == ["f.tmp", "a"]
+    disk.replace_file("a/f", b"x", durable=False)
+    assert len(synced) == 2
+
+
+def test_discard_syncs_the_directory_behind_each_file(disk: OsDisk, synced: list[str]) -> None:
+    for name in "fg":
+        disk.open(f"a/{name}", create=True)
+    disk.discard(["a/f", "a/g"])
+    disk.close()
+    assert synced == ["a", "a"]
+
+
+@pytest.mark.parametrize("failing", [0, 7])
+def test_sync_reports_the_failure_of_one_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    posted: SimpleQueue[Exception | None] = SimpleQueue()
+    disk = OsDisk(str(tmp_path), sync_threads=3)
+    files = [disk.open(str(number), create=True) for number in range(8)]
+    original = OsFile.sync
+
+    def sync(file: OsFile) -> None:
+        if file.path == str(failing):
+            raise OSError(errno.EIO, "the disk is broken")
+        original(file)
+
+    monkeypatch.setattr(OsFile, "sync", sync)
+    disk.sync(files, posted.put)
+    error = posted.get(timeout=10)
+    assert isinstance(error, OSError)
+    assert error.errno == errno.EIO
+    disk.close()
+    assert posted.empty()
+
+
+def test_sync_of_a_closed_file_fails(disk: OsDisk) -> None:
+    posted: SimpleQueue[Exception | None] = SimpleQueue()
+    file = disk.open("a/f", create=True)
+    file.close()
+    file.close()
+    disk.sync([file], posted.put)
+    assert posted.get(timeout=10) is not None
+
+
+def test_short_writes_are_completed(disk: OsDisk, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = disk.open("a/f", create=True)
+
+    def write_two(descriptor: int, buffers: Sequence[Buffer], position: int) -> int:
+        return os.pwrite(descriptor, bytes(buffers[0])[:2], position)
+
+    monkeypatch.setattr("os.pwritev", write_two)
+    file.append([b"one", b"two"])
+    assert file.size_bytes == 6
+    assert file.read(0, 10) == b"onetwo"
+
+
+def test_failed_append_leaves_the_size_and_can_be_cut_off(
+    disk: OsDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = disk.open("a/f", create=True)
+    file.append([b"good"])
+    write = os.pwrite
+
+    def write_two(descriptor: int, buffers: Sequence[Buffer], position: int) -> int:
+        return write(descriptor, bytes(buffers[0])[:2], position)
+
+    def fail(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr("os.pwritev", write_two)
+    monkeypatch.setattr("os.pwrite", fail)
+    with pytest.raises(OSError, match="full"):
+        file.append([b"partly"])
+    assert file.size_bytes == 4
+    assert disk.size_bytes("a/f") == 6
+    file.truncate(file.size_bytes)
+    assert disk.read_file("a/f") == b"good"
+
+
+def test_read_nowait_gives_up_when_pages_are_missing(
+    disk: OsDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = disk.open("a/f", create=True)
+    file.append([b"x" * 100])
+    monkeypatch.setattr("os.preadv", lambda *_: 50)
+    assert file.read_nowait(0, 100) is None
+    assert file.read_nowait(50, 100) is not None
+
+    def would_block(*_: object) -> int:
+        raise BlockingIOError(errno.EAGAIN, "would block")
+
+    monkeypatch.setattr("os.preadv", would_block)
+    assert file.read_nowait(0, 100) is None
+
+    def fail(*_: object) -> int:
+        raise OSError(errno.EIO, "the disk is broken")
+
+    monkeypatch.setattr("os.preadv", fail)
+    with pytest.raises(OSError, match="broken"):
+        file.read_nowait(0, 100)
+
+
+def test_a_file_that_nobody_refers_to_is_closed(disk: OsDisk) -> None:
+    gc.collect()
+    before = len(os.listdir("/proc/self/fd"))
+    file = disk.open("a/f", create=True)
+    assert len(os.listdir("/proc/self/fd")) == before + 1
+    del file
+    gc.collect()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_only_the_owner_may_read(disk: OsDisk, tmp_path: Path) -> None:
+    disk.open("a/f", create=True)
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "a" / "f").stat().st_mode) == 0o600
+
+
+def test_a_file_of_another_disk_is_refused(disk: OsDisk) -> None:
+    other = MemoryDisk()
+    with pytest.raises(TypeError, match="another disk"):
+        disk.sync([other.open("f", create=True)], lambda _: None)
