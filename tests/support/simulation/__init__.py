@@ -1,0 +1,1 @@
+"""Deterministic simulation: the whole engine in one process, on virtual time, from one seed."""

@@ -1,0 +1,213 @@
+"""An event loop on virtual time: time jumps to whatever happens next, in an order set by a seed."""
+
+import asyncio
+import heapq
+from collections import deque
+from collections.abc import Callable
+from contextvars import Context, copy_context
+from itertools import count
+from random import Random
+from typing import TYPE_CHECKING, Any, Final, TypeVar, TypeVarTuple
+
+from tests.support.simulation.process import Process, ProcessExit, process_of
+
+if TYPE_CHECKING:
+    from tests.support.simulation.network import SimNetwork, SimServer
+    from tests.support.simulation.transport import SimTransport
+
+_Ts = TypeVarTuple("_Ts")
+_T = TypeVar("_T")
+
+STEPS_MAX: Final = 2_000_000
+_ROUND_S: Final = 20e-6
+"""Most virtual time that one round of callbacks takes."""
+_HANDOFF_S: Final = 300e-6
+"""Most virtual time that a thread takes to run and report back."""
+
+
+class SimulationError(Exception):
+    """The simulated program went wrong in a way that no caller of it could see."""
+
+
+class _Handle(asyncio.Handle):
+    __slots__ = ("process",)
+    process: Process | None
+
+
+class _Timer(asyncio.TimerHandle):
+    __slots__ = ("process",)
+    process: Process | None
+
+
+class SimLoop(asyncio.BaseEventLoop):
+    """Runs callbacks as asyncio does: in the order of call_soon(), a round at a time.
+
+    What the outside world may reorder is reordered: completions of disk, network and threads
+    (``call_io``) that become due in the same round come in a random order, except that those of
+    one source keep theirs. An exception in a callback, more than ``steps_max`` callbacks and a
+    world in which nothing is left to happen end the run with SimulationError.
+    """
+
+    network: "SimNetwork"
+    _stopping: bool  # BaseEventLoop's
+
+    def __init__(self, random: Random, *, steps_max: int = STEPS_MAX) -> None:
+        super().__init__()
+        self.set_debug(False)
+        self.random = random
+        self.steps = 0
+        self.failures: list[str] = []
+        self._steps_max = steps_max
+        self._now_s = 1000.0
+        self._next_up: deque[_Handle | _Timer] = deque()
+        self._timers: list[tuple[float, int, _Timer]] = []
+        self._outside: list[tuple[float, int, object, _Handle]] = []
+        self._numbers = count()
+
+    def time(self) -> float:
+        """Virtual seconds."""
+        return self._now_s
+
+    def call_soon(  # type: ignore[override]
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        """Run ``callback`` in the next round."""
+        handle = self._handle(callback, args, context)
+        self._next_up.append(handle)
+        return handle
+
+    call_soon_threadsafe = call_soon  # type: ignore[assignment]
+
+    def call_at(  # type: ignore[override]
+        self,
+        when: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Run ``callback`` at a time."""
+        context = context if context is not None else copy_context()
+        timer = _Timer(when, callback, args, self, context)
+        timer.process = process_of(context)
+        heapq.heappush(self._timers, (when, next(self._numbers), timer))
+        return timer
+
+    def call_io(
+        self,
+        delay_s: float,
+        source: object,
+        callback: Callable[..., object],
+        *args: Any,
+        context: Context | None = None,
+    ) -> asyncio.Handle:
+        """Run ``callback`` after ``delay_s``, as news from the outside world.
+
+        Ask for one source's news in the order of their times.
+        """
+        handle = self._handle(callback, args, context)
+        when = self._now_s + delay_s
+        heapq.heappush(self._outside, (when, next(self._numbers), source, handle))
+        return handle
+
+    def _handle(
+        self, callback: Callable[..., object], args: Any, context: Context | None
+    ) -> _Handle:
+        context = context if context is not None else copy_context()
+        handle = _Handle(callback, args, self, context)
+        handle.process = process_of(context)
+        return handle
+
+    def run_in_executor(
+        self, executor: object, func: Callable[[*_Ts], _T], *args: *_Ts
+    ) -> asyncio.Future[_T]:
+        """Call ``func`` some time later: no thread, but nobody can tell."""
+        future: asyncio.Future[_T] = self.create_future()
+        delay_s = self.random.random() * _HANDOFF_S
+        self.call_io(delay_s, future, self._execute, future, func, args)
+        return future
+
+    def _execute(self, future: asyncio.Future[_T], func: Callable[..., _T], args: Any) -> None:
+        if future.cancelled():
+            return
+        try:
+            result = func(*args)
+        except Exception as error:
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+    async def create_connection(  # type: ignore[override]
+        self,
+        protocol_factory: Callable[[], asyncio.BaseProtocol],
+        host: str,
+        port: int,
+        **options: Any,
+    ) -> tuple["SimTransport", asyncio.BaseProtocol]:
+        """Connect to a listening port of the simulated network."""
+        return await self.network.connect(protocol_factory, port, **options)
+
+    async def create_server(  # type: ignore[override]
+        self,
+        protocol_factory: Callable[[], asyncio.BaseProtocol],
+        host: str,
+        port: int,
+        **options: Any,
+    ) -> "SimServer":
+        """Listen on a port of the simulated network."""
+        return self.network.listen(protocol_factory, host, port, **options)
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Note a failure that nobody else will ever see; the run ends with it."""
+        error = context.get("exception")
+        if not isinstance(error, ProcessExit):
+            about = {key: value for key, value in context.items() if key != "message"}
+            self.failures.append(f"{context.get('message')}: {about}")
+
+    def _run_once(self) -> None:
+        if self._next_up or self._stopping:
+            self._now_s += self.random.random() * _ROUND_S
+        else:
+            self._jump()
+        self._take_news()
+        self._take_timers()
+        queue = self._next_up
+        for _ in range(len(queue)):
+            self._run(queue.popleft())
+
+    def _run(self, handle: _Handle | _Timer) -> None:
+        if handle.cancelled() or (handle.process is not None and not handle.process.alive):
+            return
+        self.steps += 1
+        handle._run()
+        if self.failures:
+            raise SimulationError(f"at {self._now_s:.6f} s: {self.failures[0]}")
+        if self.steps > self._steps_max:
+            raise SimulationError(f"{self.steps} callbacks: an endless loop at {handle!r}?")
+
+    def _jump(self) -> None:
+        """Move time to the next thing that will happen."""
+        while self._timers and _is_void(self._timers[0][2]):
+            heapq.heappop(self._timers)
+        times = [queue[0][0] for queue in (self._timers, self._outside) if queue]
+        if not times:
+            raise SimulationError(f"at {self._now_s:.6f} s: nothing is left that could happen")
+        self._now_s = max(self._now_s, min(times))
+
+    def _take_news(self) -> None:
+        due: list[tuple[object, _Handle]] = []
+        while self._outside and self._outside[0][0] <= self._now_s:
+            due.append(heapq.heappop(self._outside)[2:])
+        if len(due) > 1:
+            places: dict[int, float] = {}
+            for source, _ in due:
+                places.setdefault(id(source), self.random.random())
+            due.sort(key=lambda item: places[id(item[0])])
+        self._next_up.extend(handle for _, handle in due)
+
+    def _take_timers(self) -> None:
+        while self._timers and self._timers[0][0] <= self._now_s:
+            self._next_up.append(heapq.heappop(self._timers)[2])
+
+
+def _is_void(handle: _Timer) -> bool:
+    return handle.cancelled() or (handle.process is not None and not handle.process.alive)
