@@ -21,7 +21,8 @@ Header, 88 bytes::
     72 previous_checksum u32   76 body_length u32
     80 body_checksum u32       84 header_checksum u32
 
-* ``version`` is 1. A reader refuses a version that it does not know.
+* ``version`` is 1. A reader refuses a version that it does not know; every version will keep
+  the first five bytes and the header checksum where they are, so damage is told from novelty.
 * ``kind``: 0 data, 1 mark (no body), 2 group state, 3 catalog, 4 schedule, 5 atomic commit.
 * ``flags``: bit 0 *snapshot*: this batch restates the whole state of its log; what lies before
   it is not needed. The other bits are zero.
@@ -59,7 +60,8 @@ Body, 44 bytes and three areas::
   length of 0 means none. So any run of records can be cut out without decoding one.
 * ``extras`` of a record is a msgpack array of two maps: its headers (text to bytes, text,
   integer or boolean) and its attributes (text to the same), for expiry, message id, content
-  type, reply-to and what comes later.
+  type, reply-to and what comes later. Each map has at most 64 entries, no name twice; the
+  extras of a record take at most 16 KiB.
 * The extension area is for what the batch as a whole may need later. Readers skip it.
 """
 

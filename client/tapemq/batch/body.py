@@ -16,8 +16,8 @@ from tapemq.batch.columns import (
     split_sparse_column,
 )
 from tapemq.batch.errors import BatchError, UnknownFormat
-from tapemq.batch.extras import decode_extras
-from tapemq.batch.limits import BODY_BYTES_MAX, COUNT_MAX, DATA_BYTES_MAX
+from tapemq.batch.extras import check_extras
+from tapemq.batch.limits import BODY_BYTES_MAX, COUNT_MAX, DATA_BYTES_MAX, RECORD_BYTES_MAX
 
 VERSION: Final = 1
 
@@ -89,6 +89,8 @@ def encode_body(
     count = len(columns.values)
     if not 1 <= count <= COUNT_MAX:
         raise BatchError(f"a batch of {count} records; 1 to {COUNT_MAX} are allowed")
+    if any(column is not None and len(column) != count for column in columns[1:]):
+        raise BatchError(f"keys or extras are not as many as the {count} values")
     present = [encode_column(column) for column in columns if column is not None]
     data = b"".join([column.data for column in present])
     prefix = _PREFIX.pack(
@@ -105,9 +107,23 @@ def encode_body(
     )
     tables = [column.table for column in present]
     body = b"".join((prefix, extension, *tables, compress(codec, data)))
-    if len(body) > BODY_BYTES_MAX or len(data) > DATA_BYTES_MAX:
-        raise BatchError(f"a body of {len(body)} bytes; {BODY_BYTES_MAX} are allowed")
+    _check_sizes(len(body), len(data))
+    if len(data) > RECORD_BYTES_MAX:
+        _check_longest(max(_longest(decode_lengths(table)) for table in tables))
     return body
+
+
+def _check_sizes(body_bytes: int, data_bytes: int) -> None:
+    if body_bytes > BODY_BYTES_MAX or data_bytes > DATA_BYTES_MAX:
+        raise BatchError(
+            f"a body of {body_bytes} bytes with {data_bytes} of data; the limits are "
+            f"{BODY_BYTES_MAX} and {DATA_BYTES_MAX}"
+        )
+
+
+def _check_longest(size_bytes: int) -> None:
+    if size_bytes > RECORD_BYTES_MAX:
+        raise BatchError(f"a value or key of {size_bytes} bytes; {RECORD_BYTES_MAX} are allowed")
 
 
 def _flags(columns: Columns, *, tombstones: bool) -> BodyFlag:
@@ -127,8 +143,9 @@ def decode_prefix(body: bytes | memoryview) -> BodyPrefix:
     if version != VERSION or codec not in _CODECS or rest[0] & ~_KNOWN_FLAGS:
         raise UnknownFormat(f"body version {version}, codec {codec}, flags {rest[0]:#x}")
     prefix = BodyPrefix(_CODECS[codec], *rest)
-    if not 1 <= prefix.record_count <= COUNT_MAX or prefix.data_length > DATA_BYTES_MAX:
-        raise BatchError(f"a body of {prefix.record_count} records in {prefix.data_length} bytes")
+    if not 1 <= prefix.record_count <= COUNT_MAX:
+        raise BatchError(f"a body of {prefix.record_count} records; 1 to {COUNT_MAX} are allowed")
+    _check_sizes(len(body), prefix.data_length)
     return prefix
 
 
@@ -187,8 +204,9 @@ def check_body(body: bytes | memoryview) -> tuple[BodyPrefix, int]:
         )
     if prefix.codec is not Codec.NONE or layout.extras is not None:
         _check_extras(layout, _data(body, layout))
-    longest = _longest(layout.values)
-    return prefix, max(longest, _longest(layout.keys)) if layout.keys is not None else longest
+    longest = max(_longest(lengths) for lengths in (layout.values, layout.keys) if lengths)
+    _check_longest(longest)
+    return prefix, longest
 
 
 def _longest(lengths: "Lengths[int]") -> int:
@@ -210,8 +228,8 @@ def _extras(layout: _Layout, data: bytes) -> Sequence[bytes] | None:
 
 
 def _check_extras(layout: _Layout, data: bytes) -> None:
-    for item in _extras(layout, data) or ():
-        decode_extras(item)
+    for item in set(_extras(layout, data) or ()):  # often the same for every record
+        check_extras(item)
 
 
 def decode_columns(body: bytes | memoryview) -> Columns:

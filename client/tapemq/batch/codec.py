@@ -19,6 +19,9 @@ class Codec(IntEnum):
 _ZLIB_LEVEL = 1
 _ZSTD_LEVEL = 1
 
+_ZSTD_WINDOW_LOG_MAX = 25
+"""32 MiB, the first power of two above DATA_BYTES_MAX: a stream of 20 bytes could name 128 MiB."""
+
 
 def _zstd() -> Any:
     try:
@@ -59,7 +62,8 @@ def _inflate(codec: Codec, data: bytes, most_bytes: int) -> bytes:
         engine, failure = zlib.decompressobj(), zlib.error
     else:
         zstd = _zstd()
-        engine, failure = zstd.ZstdDecompressor(), zstd.ZstdError
+        options = {zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG_MAX}
+        engine, failure = zstd.ZstdDecompressor(options=options), zstd.ZstdError
     try:
         plain = bytes(engine.decompress(data, most_bytes))
     except failure as error:

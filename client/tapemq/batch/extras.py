@@ -1,12 +1,13 @@
 """What a record carries beside key and value: headers and attributes."""
 
+import reprlib
 from collections.abc import Mapping
 from typing import Any, Final
 
 import msgpack
 
 from tapemq.batch.errors import BatchError
-from tapemq.batch.limits import EXTRAS_ENTRIES_MAX
+from tapemq.batch.limits import EXTRAS_BYTES_MAX, EXTRAS_ENTRIES_MAX
 
 Scalar = bytes | str | int | bool
 """What a header or an attribute may hold. Integers fit in 64 bits."""
@@ -30,24 +31,52 @@ def encode_extras(
     for entries in maps:
         _check_entries(entries)
     try:
-        return bytes(msgpack.packb(maps))
+        data = bytes(msgpack.packb(maps))
     except (OverflowError, ValueError) as error:
         raise BatchError(f"a header cannot be stored: {error}") from None
+    _check_size(data)
+    return data
 
 
 def decode_extras(data: bytes) -> tuple[dict[str, Scalar], dict[str, Scalar]]:
     """Headers and attributes of one record. Raises BatchError for anything else."""
-    if not data:
-        return {}, {}
+    return _decode(data) if data else ({}, {})
+
+
+def check_extras(data: bytes) -> None:
+    """Raise BatchError for what decode_extras() would refuse, and for a name given twice.
+
+    A reader that asked for names given twice would pay 0.8 µs a record for it.
+    """
+    if data:
+        _decode(data, _unique)
+
+
+def _decode(data: bytes, hook: Any = None) -> tuple[dict[str, Scalar], dict[str, Scalar]]:
+    _check_size(data)
     try:
-        maps = msgpack.unpackb(data, **_UNPACK_LIMITS)
+        maps = msgpack.unpackb(data, object_pairs_hook=hook, **_UNPACK_LIMITS)
+    except BatchError:
+        raise
     except Exception as error:  # msgpack raises half a dozen unrelated types on bad input
-        raise BatchError(f"headers are not msgpack within the limits: {error}") from None
-    if not isinstance(maps, list) or [type(entries) for entries in maps] != [dict, dict]:
+        raise BatchError(f"headers are not msgpack within the limits: {error!r}") from None
+    if type(maps) is not list or [type(entries) for entries in maps] != [dict, dict]:
         raise BatchError("headers are not an array of two maps")
     for entries in maps:
         _check_entries(entries)
     return maps[0], maps[1]
+
+
+def _unique(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
+    entries = dict(pairs)
+    if len(entries) < len(pairs):
+        raise BatchError("a header's name is given twice")
+    return entries
+
+
+def _check_size(data: bytes) -> None:
+    if len(data) > EXTRAS_BYTES_MAX:
+        raise BatchError(f"headers of {len(data)} bytes; {EXTRAS_BYTES_MAX} are allowed")
 
 
 def _check_entries(entries: Mapping[Any, Any]) -> None:
@@ -56,6 +85,6 @@ def _check_entries(entries: Mapping[Any, Any]) -> None:
     for name, value in entries.items():
         if not isinstance(name, str) or not isinstance(value, _SCALARS):
             raise BatchError(
-                f"header {name!r} is {type(value).__name__}; names are text, values are bytes, "
-                "text, integers or booleans"
+                f"header {reprlib.repr(name)} is {type(value).__name__}; names are text, values "
+                "are bytes, text, integers or booleans"
             )

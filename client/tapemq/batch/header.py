@@ -56,6 +56,7 @@ class HeaderFlag(IntFlag):
     SNAPSHOT = 1
 
 
+_OFFSET_MAX: Final = 2**64 - 1
 _KNOWN_FLAGS: Final = int(HeaderFlag.SNAPSHOT)
 _KINDS: Final = {int(kind): kind for kind in Kind}
 _ROLES: Final = {int(role): role for role in Role}
@@ -125,6 +126,15 @@ def decode_header(data: bytes | bytearray | memoryview, position: int = 0) -> He
         raise UnknownFormat(f"batch kind {kind}, log role {fields[7]}, flags {flags:#x}")
     log_id = LogId(fields[5], fields[6], _ROLES[fields[7]])
     header = Header._make((_KINDS[kind], flags, log_id, *fields[8:], own))
-    if header.record_count > COUNT_MAX or header.body_length > BODY_BYTES_MAX:
-        raise BatchError(f"a batch of {header.record_count} records in {header.body_length} bytes")
+    _check_plausible(header)
     return header
+
+
+def _check_plausible(header: Header) -> None:
+    count, size_bytes = header.record_count, header.body_length
+    if count > COUNT_MAX or size_bytes > BODY_BYTES_MAX or header.next_offset > _OFFSET_MAX:
+        raise BatchError(
+            f"a batch of {count} records in {size_bytes} bytes at offset {header.base_offset}"
+        )
+    if header.kind is Kind.MARK and (count or size_bytes):
+        raise BatchError(f"a mark with {count} records and a body of {size_bytes} bytes")

@@ -4,7 +4,10 @@ BODY_BYTES_MAX = 20 * 1024 * 1024
 """Largest body: one record of the largest size with its key, headers and tables."""
 
 RECORD_BYTES_MAX = 16 * 1024 * 1024
-"""Largest value, key or extras of one record, in bytes."""
+"""Largest value or key of one record, in bytes."""
+
+EXTRAS_BYTES_MAX = 16 * 1024
+"""Largest extras of one record. Decoded they take up to 30 times as much memory."""
 
 COUNT_MAX = 65_535
 """Most records in one batch. Bounds what a reader must build from a body of empty records."""

@@ -1,12 +1,13 @@
 """Fields of message headers: types, limits, and their msgpack map."""
 
+import reprlib
 from collections.abc import Callable
 from typing import Any, Final, get_type_hints
 
 import msgpack
 
 from tapemq.wire.errors import ProtocolError
-from tapemq.wire.limits import ITEMS_MAX, TEXT_BYTES_MAX
+from tapemq.wire.limits import DEPTH_MAX, ITEMS_MAX, TEXT_BYTES_MAX
 
 U64_MAX: Final = 2**64 - 1
 
@@ -26,34 +27,46 @@ _UNPACK_LIMITS: Final[dict[str, Any]] = {
 
 
 def _is_u64(value: Any) -> bool:
-    return type(value) is int and 0 <= value <= U64_MAX
+    if type(value) is not int and (type(value) is bool or not isinstance(value, int)):
+        return False
+    return 0 <= value <= U64_MAX
+
+
+def _is_boolean(value: Any) -> bool:
+    return type(value) is bool
 
 
 def _is_text(value: Any) -> bool:
-    return type(value) is str
+    return isinstance(value, str) and len(value.encode("utf-8", "replace")) <= TEXT_BYTES_MAX
+
+
+def _is_bytes(value: Any) -> bool:
+    return isinstance(value, bytes) and len(value) <= TEXT_BYTES_MAX
 
 
 def _is_settings(value: Any) -> bool:
-    return type(value) is dict and all(
-        type(name) is str and type(item) in (int, str, bool) for name, item in value.items()
-    )
+    return type(value) is dict and len(value) <= ITEMS_MAX and all(map(_is_setting, value.items()))
 
 
-def _is_texts(value: Any) -> bool:
-    return type(value) is list and all(map(_is_text, value))
+def _is_setting(item: tuple[Any, Any]) -> bool:
+    name, value = item
+    return _is_text(name) and (isinstance(value, int) or _is_text(value))  # bool is an int
 
 
-def _is_numbers(value: Any) -> bool:
-    return type(value) is list and all(map(_is_u64, value))
+def _is_list_of(check: Check) -> Check:
+    def is_list(value: Any) -> bool:
+        return isinstance(value, list) and len(value) <= ITEMS_MAX and all(map(check, value))
+
+    return is_list
 
 
 _CHECKS: Final[dict[Any, tuple[str, Check]]] = {
     int: ("u64", _is_u64),
-    bool: ("boolean", lambda value: type(value) is bool),
+    bool: ("boolean", _is_boolean),
     str: ("text", _is_text),
-    bytes: ("bytes", lambda value: type(value) is bytes),
-    list[str]: ("array of text", _is_texts),
-    list[int]: ("array of u64", _is_numbers),
+    bytes: ("bytes", _is_bytes),
+    list[str]: ("array of text", _is_list_of(_is_text)),
+    list[int]: ("array of u64", _is_list_of(_is_u64)),
     Settings: ("map of settings", _is_settings),
 }
 
@@ -71,49 +84,80 @@ class Shape:
         self._required = frozenset(self.names) - frozenset(self.defaults)
 
     def encode(self, message: tuple[Any, ...]) -> bytes:
-        """The msgpack map; fields that have their default are left out."""
+        """The msgpack map; fields that have their default are left out.
+
+        Raises ProtocolError for a value that the other side would have to refuse.
+        """
         defaults = self.defaults
         fields = {
             name: value
             for name, value in zip(self.names, message, strict=True)
             if name not in defaults or value != defaults[name]
         }
-        return bytes(msgpack.packb(fields))
+        checks = self._checks
+        for name, value in fields.items():
+            if not checks[name](value):
+                raise self._complaint(name, value)
+        try:
+            return bytes(msgpack.packb(fields))
+        except (OverflowError, ValueError) as error:
+            raise ProtocolError(f"{self.message.__name__} cannot be encoded: {error}") from None
 
     def decode(self, header: bytes | memoryview) -> Any:
         """A message. Unknown fields are skipped: they are a newer peer's.
 
         Raises ProtocolError for what is not a map, misses a field or has one of a wrong type.
         """
-        given = _unpack_map(header)
+        known = {}
         checks = self._checks
-        known = {name: value for name, value in given.items() if name in checks}
-        for name, value in known.items():
-            if not checks[name](value):
-                raise ProtocolError(
-                    f"{self.message.__name__}.{name} is {value!r:.60}, not {self.types[name]}"
-                )
+        for name, value in _unpack_map(header).items():
+            if name not in checks:
+                _check_unknown(name, value)
+            elif checks[name](value):
+                known[name] = value
+            else:
+                raise self._complaint(name, value)
         if not self._required <= known.keys():
             missing = ", ".join(sorted(self._required - known.keys()))
             raise ProtocolError(f"{self.message.__name__} misses {missing}")
         return self.message(**known)
 
+    def _complaint(self, name: str, value: Any) -> ProtocolError:
+        return ProtocolError(
+            f"{self.message.__name__}.{name} is {reprlib.repr(value)}, not {self.types[name]} "
+            "within the limits"
+        )
 
-def _unpack_map(header: bytes | memoryview) -> dict[str, Any]:
+
+def _unpack_map(header: bytes | memoryview) -> dict[Any, Any]:
     try:
-        given = msgpack.unpackb(header, **_UNPACK_LIMITS)
+        given = msgpack.unpackb(header, object_pairs_hook=_unique, **_UNPACK_LIMITS)
+    except ProtocolError:
+        raise
     except Exception as error:  # msgpack raises half a dozen unrelated types on bad input
-        raise ProtocolError(f"a header is not msgpack within the limits: {error}") from None
+        raise ProtocolError(f"a header is not msgpack within the limits: {error!r}") from None
     if type(given) is not dict:
         raise ProtocolError(f"a header is a {type(given).__name__}, not a map")
-    if len(given) != _entries_claimed(header):
-        raise ProtocolError("a header names a field twice")
     return given
 
 
-def _entries_claimed(header: bytes | memoryview) -> int:
-    """How many entries a map's first bytes announce: duplicates vanish in the dict."""
-    first = header[0]
-    if first & 0xF0 == 0x80:
-        return first & 0x0F
-    return int.from_bytes(header[1 : 3 if first == 0xDE else 5], "big")
+def _unique(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
+    entries = dict(pairs)
+    if len(entries) < len(pairs):
+        raise ProtocolError("a header names a field twice")
+    return entries
+
+
+def _check_unknown(name: Any, value: Any) -> None:
+    if type(name) is not str or not _is_plain(value, DEPTH_MAX):
+        raise ProtocolError(f"a header's field {reprlib.repr(name)} is none that could ever be")
+
+
+def _is_plain(value: Any, depth: int) -> bool:
+    """Whether a later version may send this: no floats, no other types, text for names."""
+    if type(value) is list:
+        return depth > 0 and all(_is_plain(item, depth - 1) for item in value)
+    if type(value) is dict:
+        names_are_text = all(type(name) is str for name in value)
+        return depth > 0 and names_are_text and _is_plain(list(value.values()), depth)
+    return value is None or type(value) in (bool, int, str, bytes)

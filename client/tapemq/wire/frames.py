@@ -16,7 +16,7 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from tapemq.wire.errors import LIMIT_EXCEEDED, ProtocolError
-from tapemq.wire.limits import HEADER_BYTES_MAX
+from tapemq.wire.limits import FRAME_BYTES_MAX, HEADER_BYTES_MAX
 
 MAGIC: Final = b"\xf1TQ1"
 _PREFIX: Final = Struct(">4sIBBHI")
@@ -29,8 +29,8 @@ _ROOM_BYTES: Final = 256 * 1024
 _IDLE_ROOM_BYTES: Final = 4096
 """Room of a connection that has sent little: ten thousand idle ones must stay small."""
 
-_COMPACT_BYTES: Final = 64 * 1024
-"""Below this much room behind the data, the data moves to the front."""
+_READ_BYTES: Final = 64 * 1024
+"""A read of this size is large enough; so much may be moved to make room for it."""
 
 
 class Frame(NamedTuple):
@@ -43,10 +43,10 @@ class Frame(NamedTuple):
 
 
 def encode_prefix(opcode: int, header: bytes, payload_bytes: int, correlation: int) -> bytes:
-    """The bytes in front of header and payload."""
-    if len(header) > HEADER_BYTES_MAX:
-        raise ProtocolError(f"a message header of {len(header)} bytes", LIMIT_EXCEEDED)
+    """The bytes in front of header and payload. Raises ProtocolError beyond the limits."""
     length = len(header) + payload_bytes
+    if len(header) > HEADER_BYTES_MAX or length > FRAME_BYTES_MAX:
+        raise ProtocolError(f"a frame of {len(header)} and {payload_bytes} bytes", LIMIT_EXCEEDED)
     return _PREFIX.pack(MAGIC, length, opcode, 0, len(header), correlation)
 
 
@@ -54,7 +54,8 @@ class FrameReader:
     """Received bytes, cut into frames without copying them.
 
     Used as asyncio's BufferedProtocol wants it: get_buffer(), write there, received(), then
-    next_frame() until it returns None. Memory: one room, or the largest frame allowed.
+    next_frame() until it returns None. Memory: one room, or twice what has arrived of a larger
+    frame, never more because of what a frame claims.
     """
 
     def __init__(self, frame_bytes_max: int) -> None:
@@ -62,7 +63,8 @@ class FrameReader:
         self._resize(_IDLE_ROOM_BYTES)
         self._start = 0
         self._end = 0
-        self._wanted = PREFIX_BYTES
+        self._wanted = PREFIX_BYTES  # size of the next frame, as far as it is known
+        self._last = 0  # size of the last frame
 
     @property
     def buffered_bytes(self) -> int:
@@ -71,17 +73,31 @@ class FrameReader:
 
     def get_buffer(self) -> memoryview:
         """Where the next bytes go. Earlier frames' views are void after this call."""
+        size = len(self._data)
         if self._start == self._end:
             self._start = self._end = 0
-        missing = self._wanted - self.buffered_bytes
-        room = len(self._data) - self._end
-        if room < max(missing, min(_COMPACT_BYTES, len(self._data) // 2)):
-            self._make_room(missing)
+            if size > self._usual_size():
+                self._resize(self._usual_size())
+        elif size - self._end < _READ_BYTES:
+            self._make_room(size, self._end - self._start)
         return self._view[self._end :]
 
-    def _make_room(self, missing: int) -> None:
+    def _usual_size(self) -> int:
+        """The buffer's size, but one that was made for a larger frame goes after the next."""
+        return min(len(self._data), max(_ROOM_BYTES, self._last, self._wanted))
+
+    def _make_room(self, size: int, held: int) -> None:
+        missing = max(self._wanted - held, 1)
+        if self._start and held <= _READ_BYTES:
+            busy = self._end == size  # the last read might have brought more
+            self._move(max(self._usual_size(), _ROOM_BYTES * busy))
+        elif size - self._end < missing:
+            # Doubling: what has arrived is moved twice at most, and a claim costs nothing.
+            self._move(max(_ROOM_BYTES, size, min(held + missing, 2 * held)))
+
+    def _move(self, size: int) -> None:
+        """Put what is held to the front of a buffer of ``size`` bytes."""
         held = bytes(self._view[self._start : self._end])
-        size = max(_ROOM_BYTES, len(held) + max(missing, _COMPACT_BYTES))
         if size != len(self._data):
             self._resize(size)
         self._view[: len(held)] = held
@@ -123,9 +139,10 @@ class FrameReader:
         )
         if magic != MAGIC or flags or header_length > length:
             raise _not_a_frame(bytes(self._view[start : start + PREFIX_BYTES]))
-        if length > self.frame_bytes_max:
+        if length > self.frame_bytes_max or header_length > HEADER_BYTES_MAX:
             raise ProtocolError(
-                f"a frame of {length} bytes; {self.frame_bytes_max} are allowed now",
+                f"a frame of {length} bytes, {header_length} of them header; "
+                f"{self.frame_bytes_max} and {HEADER_BYTES_MAX} are allowed now",
                 LIMIT_EXCEEDED,
             )
         self._wanted = PREFIX_BYTES + length
@@ -133,7 +150,7 @@ class FrameReader:
             return None
         body = start + PREFIX_BYTES
         self._start = start + self._wanted
-        self._wanted = PREFIX_BYTES
+        self._last, self._wanted = self._wanted, PREFIX_BYTES
         view = self._view
         return Frame(
             opcode,
@@ -149,10 +166,14 @@ class FrameReader:
 
 
 def _not_a_frame(head: bytes) -> ProtocolError:
-    if head[:1] == b"\x16":
-        hint = " (this looks like TLS; this port speaks it only if the broker was told to)"
-    elif head[:4] in (b"GET ", b"POST", b"HEAD", b"PUT "):
-        hint = " (this looks like HTTP: the admin port is another one)"
-    else:
-        hint = ""
+    hint = next((hint for start, hint in _STRANGERS.items() if head.startswith(start)), "")
     return ProtocolError(f"no frame starts with {head.hex(' ')}{hint}")
+
+
+_HTTP: Final = " (this looks like HTTP: the admin port is another one)"
+_STRANGERS: Final = {
+    b"\x16": " (this looks like TLS; this port speaks it only if the broker was told to)",
+    b"\x15": " (this looks like a TLS alert: the other side expects TLS here)",
+    b"AMQP": " (this looks like AMQP: TapeMQ has a protocol of its own)",
+    **dict.fromkeys((b"GET ", b"POST", b"HEAD", b"PUT ", b"HTTP"), _HTTP),
+}

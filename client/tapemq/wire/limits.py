@@ -3,8 +3,9 @@
 from tapemq.batch.header import HEADER_BYTES
 from tapemq.batch.limits import BODY_BYTES_MAX
 
-HEADER_BYTES_MAX = 65_535
-"""Largest message header (the msgpack map of a frame); its length field has 16 bits."""
+HEADER_BYTES_MAX = 16_384
+"""Largest message header (the msgpack map of a frame): a page of 64 names of the longest kind,
+and not more, because 16 KiB of empty maps take 1.2 MiB once decoded."""
 
 PAYLOAD_BYTES_MAX = BODY_BYTES_MAX + HEADER_BYTES
 """Largest payload: one batch of the largest size, with its header."""
@@ -20,6 +21,9 @@ HANDSHAKE_DEADLINE_S = 5.0
 
 ITEMS_MAX = 64
 """Most entries of any array or map in a message header. Longer lists come in pages."""
+
+DEPTH_MAX = 8
+"""Deepest nesting of arrays and maps in a field that this version does not know."""
 
 TEXT_BYTES_MAX = 4096
 """Largest text or byte string in a message header."""

@@ -1,7 +1,7 @@
 """One connection's protocol state, without I/O, for both sides.
 
-The verbs: get_buffer() and received() (or feed()) take bytes in, events() gives the messages that
-they complete, frame_head() makes the bytes in front of a payload to send.
+The verbs: get_buffer() and received() take bytes in, events() gives the messages that they
+complete, frame_head() makes the bytes in front of a payload to send.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from tapemq.wire import messages as m
 from tapemq.wire.errors import TIMED_OUT, ProtocolError
-from tapemq.wire.frames import FrameReader, encode_prefix
+from tapemq.wire.frames import Frame, FrameReader, encode_prefix
 from tapemq.wire.limits import HANDSHAKE_DEADLINE_S, HANDSHAKE_FRAME_BYTES_MAX, HEARTBEAT_S
 from tapemq.wire.messages import OPCODE_OF, OPCODES, SHAPES, WITH_PAYLOAD, Message
 
@@ -58,6 +58,9 @@ ALLOWED: Final[dict[tuple[Role, State], frozenset[type]]] = {
 }
 """What a side may receive in a state; everything else is a protocol error."""
 
+_REQUESTS: Final = _FROM_CLIENT - _EITHER - {m.Credit}
+"""These are answered, so they need a correlation: a failure without one ends the session."""
+
 
 class Session:
     """Protocol state of one connection. ``now`` arguments are monotonic seconds."""
@@ -70,6 +73,7 @@ class Session:
         self._opened_at = now
         self._heard_at = now
         self._sent_at = now
+        self._asked_at = now
         self._correlation = 0
 
     def open(self, *, frame_bytes_max: int, heartbeat_s: float = HEARTBEAT_S) -> None:
@@ -97,17 +101,26 @@ class Session:
         Each is to be handled before the next is asked for: a Hello changes what may follow.
         """
         while self.state is not State.CLOSED:
-            frame = self.reader.next_frame()
-            if frame is None:
+            try:
+                frame = self.reader.next_frame()
+                received = self._decode(frame) if frame else None
+            except ProtocolError:
+                self.close()
+                raise
+            if received is None:
                 return
-            kind = OPCODES.get(frame.opcode)
-            if kind is None or kind not in ALLOWED[self.role, self.state]:
-                name = kind.__name__ if kind else f"opcode {frame.opcode:#04x}"
-                raise ProtocolError(f"{name} is not expected in state {self.state.value}")
-            if frame.payload and kind not in WITH_PAYLOAD:
-                raise ProtocolError(f"{kind.__name__} with a payload of {len(frame.payload)} bytes")
-            message = SHAPES[frame.opcode].decode(frame.header)
-            yield Received(message, frame.correlation, frame.payload)
+            yield received
+
+    def _decode(self, frame: Frame) -> Received:
+        kind = OPCODES.get(frame.opcode)
+        if kind is None or kind not in ALLOWED[self.role, self.state]:
+            name = kind.__name__ if kind else f"opcode {frame.opcode:#04x}"
+            raise ProtocolError(f"{name} is not expected in state {self.state.value}")
+        if frame.payload and kind not in WITH_PAYLOAD:
+            raise ProtocolError(f"{kind.__name__} with a payload of {len(frame.payload)} bytes")
+        if not frame.correlation and kind in _REQUESTS:
+            raise ProtocolError(f"{kind.__name__} without a correlation")
+        return Received(SHAPES[frame.opcode].decode(frame.header), frame.correlation, frame.payload)
 
     def next_correlation(self) -> int:
         """A number for a request; 0 is never one."""
@@ -119,6 +132,8 @@ class Session:
     ) -> bytes:
         """All of a frame but its payload, about to be sent."""
         self._sent_at = now
+        if type(message) is m.Ping:
+            self._asked_at = now
         return encode_message(message, correlation=correlation, payload_bytes=payload_bytes)
 
     def check_alive(self, now: float) -> None:
@@ -132,7 +147,8 @@ class Session:
         """Nothing was sent or heard for one heartbeat: ask whether the other side is there."""
         if self.state is not State.OPEN:
             return False
-        return now - min(self._sent_at, self._heard_at) >= self.heartbeat_s
+        silent_since = min(self._sent_at, self._heard_at)
+        return now - max(silent_since, self._asked_at) >= self.heartbeat_s
 
 
 def encode_message(message: Message, *, correlation: int = 0, payload_bytes: int = 0) -> bytes:
