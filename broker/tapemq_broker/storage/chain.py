@@ -33,8 +33,22 @@ class LogEnd(NamedTuple):
     def step(self, header: Header, body: memoryview, log_id: LogId) -> "LogEnd":
         """The end behind the next batch. Steps over the hole that a gap names.
 
-        Raises NotNext if this sound batch is not the one that belongs here.
+        Raises NotNext if this sound batch is not the one that belongs here, BatchError if a mark
+        has a body that names no gap.
         """
+        self.check(header, log_id)
+        if header.kind is Kind.MARK and body:
+            return self._step_over(header, decode_gap(body))
+        return LogEnd(
+            header.next_offset,
+            header.batch_number + 1,
+            header.header_checksum,
+            header.log_epoch,
+            header.append_time_us,
+        )
+
+    def check(self, header: Header, log_id: LogId) -> None:
+        """Raise NotNext unless this sound header is the one that belongs here."""
         if header.log_id != log_id:
             raise NotNext(f"a batch of another log, {header.log_id}")
         if (header.base_offset, header.batch_number) != self[:2]:
@@ -46,15 +60,6 @@ class LogEnd(NamedTuple):
             raise NotNext(f"batch {header.batch_number} continues another batch than the last one")
         if header.log_epoch < self.log_epoch or header.append_time_us < self.last_append_time_us:
             raise NotNext(f"batch {header.batch_number} has an earlier epoch or time than the last")
-        if header.kind is Kind.MARK and body:
-            return self._step_over(header, decode_gap(body))
-        return LogEnd(
-            header.next_offset,
-            header.batch_number + 1,
-            header.header_checksum,
-            header.log_epoch,
-            header.append_time_us,
-        )
 
     def _step_over(self, header: Header, gap: Gap) -> "LogEnd":
         if gap.to_offset < self.next_offset or gap.to_batch <= self.next_batch:
