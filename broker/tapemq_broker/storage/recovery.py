@@ -1,0 +1,204 @@
+"""Opening a log after a stop or a crash: look, decide by the table, then do what the row says.
+
+A crash at any point in here is harmless: what is done is done in an order in which the next
+recovery finds the same case again, or the rest of it. What is cut off is first copied aside and
+synced; then whole segments behind the cut are renamed; then the file is cut; then a mark in a new
+log epoch says that it happened. Where the row refuses, nothing at all is written.
+"""
+
+from typing import NamedTuple
+
+from tapemq.batch import Header, Kind, LogId, checksum
+from tapemq_broker.storage.chain import LogEnd
+from tapemq_broker.storage.clean import CleanEntry
+from tapemq_broker.storage.decision import Row
+from tapemq_broker.storage.diagnosis import Claims, Diagnosis, diagnose
+from tapemq_broker.storage.disk import Disk, File
+from tapemq_broker.storage.log_files import LogFiles
+from tapemq_broker.storage.observer import Visitor
+from tapemq_broker.storage.paths import base_offset_of
+from tapemq_broker.storage.refusal import FULL_ERRORS, no_room, refusal
+from tapemq_broker.storage.survey import KnownSegment
+from tapemq_broker.storage.torn import SetAside, TornName, copy_aside, move_aside
+
+
+class Recovered(NamedTuple):
+    """A log that may be opened. All of it is on disk.
+
+    The last of ``segments`` is the one to append to, ``end`` is where it goes on. The visitor has
+    seen every batch from segment ``tail_base`` on (None: there was nothing to scan), except the
+    ``mark`` that recovery itself may have appended at the end. ``cut`` names the files that hold
+    what was cut off, with offsets from ``cut_from`` up to ``cut_upto`` as far as they are known.
+    """
+
+    row: Row
+    segments: list[KnownSegment]
+    end: LogEnd
+    tail_base: int | None
+    mark: Header | None = None
+    cut: tuple[SetAside, ...] = ()
+    cut_from: int = 0
+    cut_upto: int = 0
+
+
+def recover(
+    disk: Disk,
+    directory: str,
+    log_id: LogId,
+    *,
+    clean: CleanEntry | None,
+    durable_floor: int,
+    now_us: int,
+    must_exist: bool = False,
+    visit: Visitor | None = None,
+) -> Recovered:
+    """Make a log ready for appending, or refuse.
+
+    Every offset below ``durable_floor`` is known to have been on disk. ``must_exist``: the caller
+    knows that the log was made once, so an absent one is refused. Raises LogRefused, with nothing
+    changed unless the disk is full; OSError when the disk fails, which must end the process.
+    """
+    files = LogFiles(disk, directory, log_id)
+    diagnosis = diagnose(files, Claims(clean, durable_floor, must_exist), visit)
+    if diagnosis.row.refuses:
+        raise refusal(files, diagnosis)
+    return _Recovery(files, diagnosis, now_us).run()
+
+
+class _Recovery:
+    """Does what an accepted row says."""
+
+    def __init__(self, files: LogFiles, diagnosis: Diagnosis, now_us: int) -> None:
+        self._files = files
+        self._disk = files.disk
+        self._row = diagnosis.row
+        self._survey = diagnosis.survey
+        self._diagnosis = diagnosis
+        self._now_us = now_us
+
+    def run(self) -> Recovered:
+        survey = self._survey
+        recovered = Recovered(self._row, survey.segments, survey.end, survey.tail_base)
+        if self._row is Row.CLEAN:
+            return recovered
+        self._remove_leftovers()
+        if self._row.cuts:
+            cut = self._cut()
+            end, upto = survey.end.next_offset, self._diagnosis.lost_upto
+            recovered = recovered._replace(cut=cut, cut_from=end, cut_upto=upto)
+        elif survey.is_empty:
+            self._make_log()
+        self._sync()
+        mark = self._mark()
+        return self._with_mark(recovered, mark) if mark else recovered
+
+    def _remove_leftovers(self) -> None:
+        """Remove drafts, and caches of what is or will be cut off: they might fit one day."""
+        removed = [name for name in self._files.names() if self._is_leftover(name)]
+        for name in removed:
+            self._disk.remove(self._files.path(name))
+        if removed:
+            self._disk.sync_directory(self._files.directory)
+
+    def _is_leftover(self, name: str) -> bool:
+        index = base_offset_of(name, ".index")
+        state = base_offset_of(name, ".state")
+        last = self._survey.segments[-1].base_offset if self._survey.segments else 0
+        return (
+            name.endswith(".tmp")
+            or (index is not None and index > last)
+            or (state is not None and state > self._survey.end.next_offset)
+        )
+
+    def _make_log(self) -> None:
+        """Also where it is there already: its directory may not be durable yet."""
+        self._disk.make_directory(self._files.directory)
+        if not self._survey.bases:
+            self._disk.open(self._files.segment_path(0), create=True).close()
+            self._survey.segments.append(KnownSegment(0, 0, None))
+
+    def _cut(self) -> tuple[SetAside, ...]:
+        """Set everything behind the sound part aside, newest first."""
+        last = self._survey.segments[-1]
+        later = [base for base in self._survey.bases if base > last.base_offset]
+        moved = [move_aside(self._files, self._torn_name(base, 0)) for base in reversed(later)]
+        self._disk.sync_directory(self._files.directory)
+        with self._files.open(last.base_offset) as file:
+            if file.size_bytes > last.size_bytes:
+                moved.append(self._cut_off(file, last))
+        return tuple(reversed(moved))
+
+    def _cut_off(self, file: File, last: KnownSegment) -> SetAside:
+        wanted = self._torn_name(last.base_offset, last.size_bytes)
+        try:
+            copy = copy_aside(self._files, file, wanted)
+        except OSError as error:
+            if error.errno in FULL_ERRORS:
+                raise no_room(self._files, self._diagnosis, error) from error
+            raise
+        file.truncate(last.size_bytes)
+        return copy
+
+    def _torn_name(self, base: int, position: int) -> TornName:
+        return TornName(base, position, self._diagnosis.next_epoch, self._now_us)
+
+    def _sync(self) -> None:
+        """What was accepted may be in the page cache only: bring it to the disk, names too."""
+        first = self._survey.tail_base
+        for segment in self._survey.segments:
+            is_last = segment is self._survey.segments[-1]
+            if is_last or (first is not None and segment.base_offset >= first):
+                with self._files.open(segment.base_offset) as file:
+                    self._disk.sync_now(file)
+        self._disk.sync_directory(self._files.directory)
+
+    def _mark(self) -> Header | None:
+        """Append a batch that says that everything before it is on disk, in which log epoch.
+
+        Without a cut it is no more than a proof: on a full disk the log opens without one.
+        """
+        raises_epoch = self._row.cuts or self._row is Row.FINISHED_CUT
+        if not raises_epoch and self._row is not Row.KEPT:
+            return None
+        header = self._mark_header(raises_epoch)
+        with self._files.open(self._survey.segments[-1].base_offset) as file:
+            size_bytes = file.size_bytes
+            try:
+                file.append([header.encode()[0]])
+            except OSError as error:
+                if error.errno not in FULL_ERRORS:
+                    raise
+                file.truncate(size_bytes)
+                if raises_epoch:
+                    raise no_room(self._files, self._diagnosis, error) from error
+                return None
+            self._disk.sync_now(file)
+        return header
+
+    def _mark_header(self, raises_epoch: bool) -> Header:
+        end = self._survey.end
+        header = Header(
+            kind=Kind.MARK,
+            flags=0,
+            log_id=self._files.log_id,
+            log_epoch=self._diagnosis.next_epoch if raises_epoch else end.log_epoch,
+            record_count=0,
+            base_offset=end.next_offset,
+            batch_number=end.next_batch,
+            append_time_us=max(self._now_us, end.last_append_time_us),
+            durable_upto=end.next_offset,
+            durable_batch=end.next_batch,
+            previous_checksum=end.last_checksum,
+            body_length=0,
+            body_checksum=checksum(b""),
+        )
+        return header._replace(header_checksum=header.encode()[1])
+
+    def _with_mark(self, recovered: Recovered, mark: Header) -> Recovered:
+        last = recovered.segments[-1]
+        grown = KnownSegment(last.base_offset, last.size_bytes + mark.batch_bytes, mark)
+        return recovered._replace(
+            segments=[*recovered.segments[:-1], grown],
+            end=recovered.end.step(mark, memoryview(b""), self._files.log_id),
+            mark=mark,
+        )

@@ -1,0 +1,61 @@
+"""The words of a refusal: what was found where, why it cannot be cut off, and what to do."""
+
+import errno
+from typing import Final
+
+from tapemq_broker.storage.decision import Row
+from tapemq_broker.storage.diagnosis import Diagnosis
+from tapemq_broker.storage.errors import LogRefused
+from tapemq_broker.storage.log_files import LogFiles
+
+FULL_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""The disk, a quota, or the largest size of a file leaves no room."""
+
+_REPAIR: Final = (
+    "Nothing was changed. Restore the file from a copy; or stop the broker, keep a copy, and run: "
+    "tapemq repair {directory} --mode salvage"
+)
+_ADVICE: Final = {
+    Row.NEWER_FORMAT: "Nothing was changed. Start the version that wrote it, or a newer one",
+    Row.UNREADABLE: "Nothing was changed. Check the disk, then start again",
+}
+
+
+def refusal(files: LogFiles, diagnosis: Diagnosis) -> LogRefused:
+    """The error for a row that refuses."""
+    reason = _reason(diagnosis)
+    if diagnosis.proof:
+        reason = f"{reason}, but {diagnosis.proof}"
+    advice = _ADVICE.get(diagnosis.row, _REPAIR).format(directory=files.directory)
+    return _error(files, diagnosis, reason, advice)
+
+
+def no_room(files: LogFiles, diagnosis: Diagnosis, error: OSError) -> LogRefused:
+    """The error for a cut that cannot be made because the disk is full."""
+    reason = f"the end of the log cannot be set aside: {error}"
+    return _error(files, diagnosis, reason, "Nothing is lost. Free some space, then start again")
+
+
+def _reason(diagnosis: Diagnosis) -> str:
+    if diagnosis.survey.trouble:
+        return diagnosis.survey.trouble.reason
+    return "the log ends here" if diagnosis.survey.segments else "there is no segment"
+
+
+def _error(files: LogFiles, diagnosis: Diagnosis, reason: str, advice: str) -> LogRefused:
+    survey = diagnosis.survey
+    segment, position = files.directory, 0
+    if survey.trouble:
+        segment, position = files.segment_path(survey.trouble.segment_base), survey.trouble.position
+    elif survey.segments:
+        last = survey.segments[-1]
+        segment, position = files.segment_path(last.base_offset), last.size_bytes
+    return LogRefused(
+        diagnosis.row.name,
+        segment,
+        position,
+        survey.end.next_offset,
+        diagnosis.lost_upto,
+        reason,
+        advice,
+    )
