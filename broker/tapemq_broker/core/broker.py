@@ -129,6 +129,12 @@ class Broker:
         hold = topic.hold_offset(log.partition)
         return [TruncateFront(log, offset if hold is None else min(offset, hold))]
 
+    def truncated(self, log: LogId, first_offset: int) -> None:
+        """A TruncateFront was carried out: what is left starts at ``first_offset``."""
+        topic = self.topics.by_id.get(log.topic_id)
+        if topic is not None:
+            topic.partitions[log.partition].first_offset = first_offset
+
     def tick(self, now: float) -> Effects:
         """Time passed: members that did not let go in time lose their claims."""
         effects: Effects = []

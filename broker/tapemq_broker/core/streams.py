@@ -47,6 +47,10 @@ class Streams:
     def __len__(self) -> int:
         return len(self._subscriptions)
 
+    def count(self, session: int) -> int:
+        """How many subscriptions a session has."""
+        return sum(key.session == session for key in self._subscriptions)
+
     def subscribe(self, request: Request, wish: Subscribe, now: float) -> Effects:
         """Begin to read; Assign effects say what."""
         topic = self._topics.get(wish.topic_id)

@@ -1,0 +1,1 @@
+"""The asyncio shell: bytes to commands, effects to disk and sockets, time to events."""

@@ -1,0 +1,154 @@
+"""One client's connection: bytes to messages, messages to bytes, and what it may cost."""
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+
+from tapemq.wire import messages as m
+from tapemq.wire.errors import ErrorKind, ProtocolError
+from tapemq.wire.session import Role, Session, State
+from tapemq_broker.core.effects import Deliver
+
+if TYPE_CHECKING:
+    from tapemq_broker.server.sessions import Sessions
+
+
+class Connection(asyncio.BufferedProtocol):
+    """The transport's callbacks, and what the engine needs to know of a connection."""
+
+    def __init__(self, sessions: "Sessions") -> None:
+        self._sessions = sessions
+        self._transport: asyncio.Transport | None = None
+        self.session = Session(Role.BROKER, sessions.clock.monotonic())
+        self.number = 0
+        self.client = ""
+        self.peer = ""
+        self.in_flight_bytes = 0
+        self.publish_sizes: dict[int, int] = {}
+        self.parked: list[Deliver] = []
+        self.hints: dict[tuple[int, int], object] = {}
+        self._paused_at: float | None = None
+        self._unsent_bytes = 0
+
+    # What the transport calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        settings = self._sessions.settings
+        self._transport.set_write_buffer_limits(
+            high=settings.outbound_high_bytes, low=settings.outbound_low_bytes
+        )
+        peer = transport.get_extra_info("peername")
+        self.peer = f"{peer[0]}:{peer[1]}" if peer else "?"
+        self._sessions.opened(self)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self.session.get_buffer()
+
+    def buffer_updated(self, nbytes: int) -> None:
+        session = self.session
+        session.received(nbytes, self._sessions.clock.monotonic())
+        try:
+            for message, correlation, payload in session.events():
+                self._sessions.dispatch(self, message, correlation, payload)
+        except ProtocolError as error:
+            self.fail(error.kind, str(error))
+
+    def eof_received(self) -> bool:
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.session.close()
+        self._transport = None
+        self._sessions.closed(self)
+
+    def pause_writing(self) -> None:
+        self._paused_at = self._sessions.clock.monotonic()
+        self._unsent_bytes = self.unsent_bytes
+
+    def resume_writing(self) -> None:
+        self._paused_at = None
+        parked, self.parked = self.parked, []
+        self._sessions.unparked(parked)
+
+    # What the engine calls
+
+    @property
+    def paused(self) -> bool:
+        """The client does not read as fast as it is sent to."""
+        return self._paused_at is not None
+
+    @property
+    def unsent_bytes(self) -> int:
+        """Bytes that wait in this process for the client to read."""
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+
+    def send(
+        self, message: m.Message, *, correlation: int = 0, payload: memoryview | None = None
+    ) -> None:
+        """Send a message; nothing happens on a connection that is gone."""
+        if self._transport is None:
+            return
+        now = self._sessions.clock.monotonic()
+        size = 0 if payload is None else len(payload)
+        head = self.session.frame_head(message, now, correlation=correlation, payload_bytes=size)
+        if payload is None:
+            self._transport.write(head)
+        else:
+            self._transport.writelines((head, payload))
+        if self._paused_at is not None and self.unsent_bytes > self._limit_bytes():
+            self.abort(f"{self.unsent_bytes} bytes unsent: the client does not read")
+
+    def _limit_bytes(self) -> int:
+        return self._sessions.settings.outbound_bytes_max
+
+    def fail(self, kind: ErrorKind, text: str) -> None:
+        """Say why, and close."""
+        self._sessions.failed(self, kind, text)
+        self.send(m.Failure(kind.code, text[:1000]))
+        self.close()
+
+    def close(self) -> None:
+        """Close when what was sent is out."""
+        self.session.close()
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self, why: str) -> None:
+        """Close at once."""
+        self._sessions.aborted(self, why)
+        self.session.close()
+        if self._transport is not None:
+            self._transport.abort()
+
+    def check(self, now: float) -> None:
+        """Time passed: heartbeats, deadlines, memory."""
+        try:
+            self.session.check_alive(now)
+        except ProtocolError as error:
+            self.fail(error.kind, str(error))
+            return
+        if self._stalled(now):
+            self.abort("no progress in sending: the client does not read")
+        elif self.session.wants_ping(now):
+            self.send(m.Ping())
+            self.session.reader.shrink()
+
+    def _stalled(self, now: float) -> bool:
+        """Whether a paused connection has sent nothing for write_stall_s."""
+        if self._paused_at is None:
+            return False
+        unsent = self.unsent_bytes
+        if unsent < self._unsent_bytes:
+            self._paused_at, self._unsent_bytes = now, unsent
+            return False
+        self._unsent_bytes = unsent
+        return now - self._paused_at >= self._sessions.settings.write_stall_s
+
+    @property
+    def is_open(self) -> bool:
+        """The handshake is complete and the connection is there."""
+        return self.session.state is State.OPEN and self._transport is not None
+
+    def settle_publish(self, correlation: int) -> None:
+        """A publish was answered: its bytes count no more."""
+        self.in_flight_bytes -= self.publish_sizes.pop(correlation, 0)

@@ -1,0 +1,194 @@
+"""Carries effects out, in order: appends, state, answers, deliveries."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any, Final
+
+from tapemq.batch import LogId
+from tapemq.wire import messages as m
+from tapemq_broker.core import effects as e
+from tapemq_broker.core.broker import Broker
+from tapemq_broker.core.refusal import Refusal, Refused
+from tapemq_broker.core.results import PublishResult, Result
+from tapemq_broker.server import translate
+from tapemq_broker.server.counters import Counters
+from tapemq_broker.server.deliveries import Deliveries
+from tapemq_broker.server.logs import Logs
+from tapemq_broker.server.receipts import Receipts
+from tapemq_broker.server.sessions import Sessions
+from tapemq_broker.server.world import World
+from tapemq_broker.storage.errors import LogFull
+
+log = logging.getLogger("tapemq.broker")
+
+_FULL: Final = Refusal("disk_full", "the broker's disk is full; nothing was written", 1.0)
+
+
+class Engine:
+    """The core, its logs and its sessions, joined."""
+
+    def __init__(self, world: World, core: Broker, logs: Logs, sessions: Sessions) -> None:
+        self.world = world
+        self.core = core
+        self.logs = logs
+        self.sessions = sessions
+        self.receipts = Receipts()
+        self.deliveries = Deliveries(self)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.get_running_loop()
+        self._carry: Final[dict[type, Callable[[Any], None]]] = {
+            e.Append: self._append,
+            e.PutState: self._put_state,
+            e.Reply: self._reply,
+            e.ReplyWhenDurable: self._reply_when_durable,
+            e.Deliver: self._deliver,
+            e.Assign: self._push,
+            e.Revoke: self._push,
+            e.Detach: self._push,
+            e.PrepareTopic: lambda effect: self.spawn(self._prepare_topic(effect)),
+            e.RemoveTopic: lambda effect: self.spawn(self._remove_topic(effect)),
+            e.TruncateFront: self._truncate_front,
+        }
+        logs.on_durable = self._durable
+        sessions.on_closed = self._session_closed
+        sessions.on_unparked = self.run
+
+    @property
+    def counters(self) -> Counters:
+        """Totals since the start."""
+        return self.sessions.counters
+
+    def execute(self, request: e.Request, command: Callable[[], e.Effects]) -> None:
+        """Carry a command out; if it is refused, answer that."""
+        self.run(self.core.refusing(request, command))
+
+    def run(self, effects: e.Effects | list[e.Deliver]) -> None:
+        """Carry effects out, in order. A full disk turns the rest's answers into refusals."""
+        for index, effect in enumerate(effects):
+            try:
+                self._carry[type(effect)](effect)
+            except LogFull:
+                self._refuse(effects[index:])
+                return
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something that takes a while; its failure is the broker's."""
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a background task failed", exc_info=task.exception())
+            self.world.fatal(f"a background task failed: {task.exception()!r}")
+
+    def cancel_tasks(self) -> None:
+        """End what is still running, at a stop."""
+        for task in list(self._tasks):
+            task.cancel()
+
+    def _refuse(self, effects: e.Effects | list[e.Deliver]) -> None:
+        for effect in effects:
+            if isinstance(effect, e.Append):
+                self.core.append_refused(effect.log, self.logs.next_offset(effect.log))
+            elif isinstance(effect, e.Reply | e.ReplyWhenDurable):
+                self.reply(effect.request, _FULL)
+
+    def _append(self, effect: e.Append) -> None:
+        base_offset = self.logs.append(effect, self.world.clock.wall_us())
+        if base_offset != effect.base_offset:
+            self.world.fatal(
+                f"{effect.log}: the log gave offset {base_offset}, the core {effect.base_offset}"
+            )
+        counters = self.counters
+        counters.records_published += effect.record_count
+        counters.bytes_published += len(effect.body)
+        counters.batches_published += 1
+
+    def _put_state(self, effect: e.PutState) -> None:
+        self.logs.put_state(effect.log, effect.changes, self.world.clock.wall_us())
+
+    def _reply(self, effect: e.Reply) -> None:
+        self.reply(effect.request, effect.result)
+
+    def _reply_when_durable(self, effect: e.ReplyWhenDurable) -> None:
+        offset = effect.offset
+        if offset is None:
+            offset = self.logs.state_end(effect.log, self.world.clock.wall_us())
+        if offset <= self.logs.durable_offset(effect.log):
+            self.reply(effect.request, effect.result)
+        else:
+            self.receipts.wait(effect.log, offset, effect.request, effect.result)
+
+    def reply(self, request: e.Request, result: Result | Refusal) -> None:
+        """Answer a request, if whoever sent it is still there."""
+        if isinstance(result, Refusal):
+            refusals = self.counters.refusals
+            refusals[result.name] = refusals.get(result.name, 0) + 1
+        elif isinstance(result, PublishResult) and result.duplicate:
+            self.counters.duplicates += 1
+        self.answer(request, translate.answer(result))
+
+    def answer(self, request: e.Request, message: m.Message) -> None:
+        """Send a message as the answer to a request."""
+        connection = self.sessions.get(request.session)
+        if connection is not None:
+            connection.settle_publish(request.correlation)
+            connection.send(message, correlation=request.correlation)
+
+    def _push(self, effect: e.Assign | e.Revoke | e.Detach) -> None:
+        connection = self.sessions.get(effect.key.session)
+        if connection is not None:
+            connection.send(translate.push(effect))
+
+    def _deliver(self, effect: e.Deliver) -> None:
+        connection = self.sessions.get(effect.key.session)
+        if connection is None:
+            return
+        if connection.paused:
+            connection.parked.append(effect)
+        else:
+            self.deliveries.start(connection, effect)
+
+    def _durable(self, log_id: LogId, offset: int) -> None:
+        """The one place where what waited for the disk is let go."""
+        for request, result in self.receipts.release(log_id, offset):
+            self.reply(request, result)
+        self.run(self.core.durable_upto(log_id, offset))
+
+    def _session_closed(self, number: int) -> None:
+        self.run(self.core.streams.session_closed(number, self.world.clock.monotonic()))
+
+    async def _prepare_topic(self, effect: e.PrepareTopic) -> None:
+        """Make the logs of a topic in a thread: directories and their syncs take a while."""
+        info = effect.topic
+        make = partial(self.logs.make_topic, info, effect.first_partition)
+        try:
+            opened = await self._loop.run_in_executor(None, make)
+        except OSError as error:
+            refused = Refused("storage_failed", f"its logs cannot be made: {error}")
+            self.run(self.core.topics.unprepared(info, refused))
+            return
+        self.logs.add(opened)
+        self.run(self.core.topic_prepared(info, self.world.clock.monotonic()))
+
+    async def _remove_topic(self, effect: e.RemoveTopic) -> None:
+        """Remove a topic's logs; the catalog has forgotten it first."""
+        await self.logs.catalog_durable()
+        for log_id in self.logs.forget_topic(effect.topic):
+            for request in self.receipts.drop(log_id):
+                self.reply(request, Refusal("unknown_topic", "the topic was deleted"))
+        await self._loop.run_in_executor(None, self.logs.remove_topic, effect.topic)
+
+    def _truncate_front(self, effect: e.TruncateFront) -> None:
+        first_offset = self.logs.truncate_front(effect.log, effect.offset)
+        self.core.truncated(effect.log, first_offset)
+
+    def expire_requests(self, now: float) -> None:
+        """Answer requests whose deadline has come before their answer."""
+        late = Refusal("deadline_exceeded", "not on disk by the deadline; it may still get there")
+        for request in self.receipts.expired(now):
+            self.reply(request, late)

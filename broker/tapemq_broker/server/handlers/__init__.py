@@ -1,0 +1,46 @@
+"""From messages to commands of the core: one small table for each part of the protocol."""
+
+from typing import Final
+
+from tapemq.wire import messages as m
+from tapemq.wire.errors import ProtocolError
+from tapemq_broker.core.effects import Request
+from tapemq_broker.server.connection import Connection
+from tapemq_broker.server.engine import Engine
+from tapemq_broker.server.flow import Flow
+from tapemq_broker.server.handlers.groups import GroupHandlers
+from tapemq_broker.server.handlers.handshake import HandshakeHandlers
+from tapemq_broker.server.handlers.publishing import PublishingHandlers
+from tapemq_broker.server.handlers.streams import StreamHandlers
+from tapemq_broker.server.handlers.table import Handler
+from tapemq_broker.server.handlers.topics import TopicHandlers
+from tapemq_broker.server.identity import Identity
+
+_UNANSWERED: Final = frozenset({m.Ping, m.Pong, m.Bye, m.Credit})
+"""Messages that need no correlation id, because nothing answers them (or only a Pong)."""
+
+
+class Handlers:
+    """What a broker does with each message that a client may send."""
+
+    def __init__(self, engine: Engine, flow: Flow, identity: Identity) -> None:
+        self._table: dict[type, Handler] = {
+            **HandshakeHandlers(engine, flow, identity).table,
+            **TopicHandlers(engine, identity).table,
+            **PublishingHandlers(engine, flow).table,
+            **StreamHandlers(engine).table,
+            **GroupHandlers(engine).table,
+        }
+
+    def handle(
+        self,
+        connection: Connection,
+        message: m.Message,
+        request: Request,
+        payload: memoryview,
+    ) -> None:
+        """Carry a message out. Raises ProtocolError."""
+        kind = type(message)
+        if request.correlation == 0 and kind not in _UNANSWERED:
+            raise ProtocolError(f"{kind.__name__} without a correlation id")
+        self._table[kind](connection, message, request, payload)

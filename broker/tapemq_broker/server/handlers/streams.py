@@ -1,0 +1,107 @@
+"""Reading a topic as a stream."""
+
+from tapemq.wire import messages as m
+from tapemq.wire.limits import SUBSCRIPTIONS_MAX
+from tapemq.wire.names import check_name
+from tapemq_broker.core.effects import Effects, Request, SubscriptionKey
+from tapemq_broker.core.refusal import Refusal, Refused
+from tapemq_broker.core.start import Start
+from tapemq_broker.core.streams import Subscribe
+from tapemq_broker.server.connection import Connection
+from tapemq_broker.server.engine import Engine
+from tapemq_broker.server.handlers.starts import find_start
+from tapemq_broker.server.handlers.table import Handler
+from tapemq_broker.storage.errors import StorageError
+
+
+class StreamHandlers:
+    """Subscriptions and their credit."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._streams = engine.core.streams
+        self._clock = engine.world.clock
+        self.table: dict[type, Handler] = {
+            m.Subscribe: self._subscribe,
+            m.Unsubscribe: self._unsubscribe,
+            m.Credit: self._credit,
+            m.Release: self._release,
+        }
+
+    def _subscribe(
+        self, connection: Connection, message: m.Subscribe, request: Request, payload: memoryview
+    ) -> None:
+        if message.start == "time":
+            self._engine.spawn(self._subscribe_by_time(message, request))
+        else:
+            self._begin(message, request, Start(message.start, message.start_value))
+
+    async def _subscribe_by_time(self, message: m.Subscribe, request: Request) -> None:
+        engine = self._engine
+        try:
+            partitions = engine.core.topics.get(message.topic_id).info.partitions
+            wanted = message.partitions or range(partitions)
+            start = await find_start(
+                engine, message.topic_id, wanted, message.start, message.start_value
+            )
+        except Refused as refused:
+            engine.reply(request, refused.refusal)
+        except (StorageError, OSError, KeyError) as error:
+            engine.reply(request, Refusal("storage_failed", str(error)))
+        else:
+            self._begin(message, request, start)
+
+    def _begin(self, message: m.Subscribe, request: Request, start: Start) -> None:
+        def subscribe() -> Effects:
+            self._check(message, request.session)
+            wish = Subscribe(
+                key=SubscriptionKey(request.session, message.subscription),
+                topic_id=message.topic_id,
+                group=message.group,
+                member=message.member,
+                start=start,
+                partitions=message.partitions,
+                hold=message.hold,
+                credit_records=message.credit_records,
+                credit_bytes=message.credit_bytes,
+            )
+            return self._streams.subscribe(request, wish, self._clock.monotonic())
+
+        if self._engine.sessions.get(request.session) is not None:
+            self._engine.execute(request, subscribe)
+
+    def _check(self, message: m.Subscribe, session: int) -> None:
+        if self._streams.count(session) >= SUBSCRIPTIONS_MAX:
+            raise Refused(
+                "bad_request", f"a connection has at most {SUBSCRIPTIONS_MAX} subscriptions"
+            )
+        if message.group:
+            try:
+                check_name("group", message.group)
+            except ValueError as error:
+                raise Refused("bad_request", str(error)) from None
+
+    def _unsubscribe(
+        self, connection: Connection, message: m.Unsubscribe, request: Request, payload: memoryview
+    ) -> None:
+        key = SubscriptionKey(request.session, message.subscription)
+        self._engine.execute(
+            request, lambda: self._streams.unsubscribe(request, key, self._clock.monotonic())
+        )
+
+    def _credit(
+        self, connection: Connection, message: m.Credit, request: Request, payload: memoryview
+    ) -> None:
+        key = SubscriptionKey(request.session, message.subscription)
+        self._engine.run(self._streams.credit(key, message.records, message.bytes))
+
+    def _release(
+        self, connection: Connection, message: m.Release, request: Request, payload: memoryview
+    ) -> None:
+        key = SubscriptionKey(request.session, message.subscription)
+        self._engine.execute(
+            request,
+            lambda: self._streams.release(
+                request, key, message.partition, message.generation, self._clock.monotonic()
+            ),
+        )

@@ -1,0 +1,231 @@
+"""The logs of a broker: open ones by their id, one flusher over all of them."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from tapemq.batch import Kind, LogId, Role
+from tapemq_broker.config import Settings
+from tapemq_broker.core.effects import Append, Deliver
+from tapemq_broker.core.results import TopicInfo
+from tapemq_broker.core.topics import CATALOG
+from tapemq_broker.server.world import World
+from tapemq_broker.storage.clean import CleanEntry
+from tapemq_broker.storage.directory import DataDirectory
+from tapemq_broker.storage.errors import LogFull
+from tapemq_broker.storage.flusher import Flusher
+from tapemq_broker.storage.log import Log
+from tapemq_broker.storage.observer import Observer
+from tapemq_broker.storage.reading import ReadPlan
+from tapemq_broker.storage.record_log import LogSettings, NewBatch
+from tapemq_broker.storage.state_log import StateLog
+
+_STATE_SEGMENT_BYTES = 4 * 1024 * 1024
+
+
+class Opened(NamedTuple):
+    """A partition's logs."""
+
+    data: Log
+    groups: StateLog
+
+
+class Logs:
+    """Everything on disk. Appends and state go through here, so the flusher knows of them."""
+
+    def __init__(self, world: World, directory: DataDirectory, settings: Settings) -> None:
+        self._world = world
+        self._directory = directory
+        self._settings = settings
+        self._data: dict[LogId, Log] = {}
+        self._states: dict[LogId, StateLog] = {}
+        # Changes that a full disk did not take; they go with the next ones.
+        self._unwritten: dict[LogId, dict[bytes, bytes | None]] = {}
+        self.on_durable: Callable[[LogId, int], None] = lambda log_id, offset: None
+        self.flusher = Flusher(world.disk, self._durable, world.fatal)
+        self._synced_at: dict[LogId, float] = {}
+
+    # Opening and closing
+
+    def open_catalog(self, clean: CleanEntry | None) -> StateLog:
+        """Open the catalog. Raises LogRefused."""
+        return self._open_state(CATALOG, Kind.CATALOG, self._directory.catalog_path, clean)
+
+    def open_groups(self, info: TopicInfo, partition: int, clean: CleanEntry | None) -> StateLog:
+        """Open the group log of a partition. Raises LogRefused."""
+        log_id = LogId(info.topic_id, partition, Role.GROUPS)
+        path = self._directory.log_path(info.name, log_id)
+        return self._open_state(log_id, Kind.GROUP, path, clean)
+
+    def _open_state(
+        self, log_id: LogId, kind: Kind, path: str, clean: CleanEntry | None
+    ) -> StateLog:
+        return StateLog.open(
+            self._world.disk,
+            path,
+            log_id,
+            kind,
+            clean=clean,
+            now_us=self._world.clock.wall_us(),
+            settings=LogSettings(segment_bytes=_STATE_SEGMENT_BYTES),
+        )
+
+    def open_data(
+        self,
+        info: TopicInfo,
+        partition: int,
+        *,
+        observer: Observer | None,
+        clean: CleanEntry | None,
+        durable_floor: int,
+        must_exist: bool,
+    ) -> Log:
+        """Open the records of a partition. Raises LogRefused."""
+        log_id = LogId(info.topic_id, partition, Role.DATA)
+        return Log.open(
+            self._world.disk,
+            self._directory.log_path(info.name, log_id),
+            log_id,
+            settings=self._log_settings(info),
+            observer=observer,
+            clean=clean,
+            durable_floor=durable_floor,
+            must_exist=must_exist,
+            now_us=self._world.clock.wall_us(),
+        )
+
+    def _log_settings(self, info: TopicInfo) -> LogSettings:
+        own = int(info.settings.get("segment_bytes", 0))
+        return LogSettings(segment_bytes=own or self._settings.segment_bytes)
+
+    def make_topic(self, info: TopicInfo, first_partition: int) -> list[Opened]:
+        """Create the logs of a topic's partitions; blocks, and touches nothing shared."""
+        made = []
+        for partition in range(first_partition, info.partitions):
+            data = self.open_data(
+                info, partition, observer=None, clean=None, durable_floor=0, must_exist=False
+            )
+            made.append(Opened(data, self.open_groups(info, partition, None)))
+        return made
+
+    def add(self, opened: list[Opened]) -> None:
+        """Take logs into use."""
+        for data, groups in opened:
+            self._data[data.log_id] = data
+            self.add_state(groups)
+
+    def add_state(self, state: StateLog) -> None:
+        """Take the catalog or a group log into use."""
+        self._states[state.log.log_id] = state
+
+    def add_data(self, log: Log) -> None:
+        """Take the records of a partition into use."""
+        self._data[log.log_id] = log
+
+    def forget_topic(self, info: TopicInfo) -> list[LogId]:
+        """Stop using a topic's logs; which they were."""
+        gone = [log_id for log_id in (*self._data, *self._states) if log_id[0] == info.topic_id]
+        for log_id in gone:
+            log: Log | StateLog | None = self._data.pop(log_id, None)
+            log = log or self._states.pop(log_id)
+            self._unwritten.pop(log_id, None)
+            self._synced_at.pop(log_id, None)
+            log.close(clean=False, now_us=self._world.clock.wall_us())
+        return gone
+
+    def remove_topic(self, info: TopicInfo) -> None:
+        """Remove a topic's files; blocks."""
+        self._directory.remove_topic(info.name, info.topic_id)
+
+    def close(self) -> list[CleanEntry]:
+        """Close everything after the last sync; what the CLEAN file is to say."""
+        now_us = self._world.clock.wall_us()
+        logs: list[Log | StateLog] = [*self._data.values(), *self._states.values()]
+        entries = [log.close(clean=True, now_us=now_us) for log in logs]
+        return [entry for entry in entries if entry is not None]
+
+    # Writing
+
+    def append(self, effect: Append, now_us: int) -> int:
+        """Append a batch; its base offset. Raises LogFull, LogFailed."""
+        log = self._data[effect.log]
+        batch = NewBatch(effect.kind, effect.record_count, effect.body, effect.body_checksum)
+        base_offset = log.append(batch, now_us)
+        self.flusher.dirty(log)
+        return base_offset
+
+    def put_state(self, log_id: LogId, changes: Mapping[bytes, bytes | None], now_us: int) -> None:
+        """Write entries of a state log. What a full disk refuses is kept for the next time."""
+        unwritten = self._unwritten.setdefault(log_id, {})
+        unwritten.update(changes)
+        try:
+            self._write_state(log_id, now_us)
+        except LogFull:
+            return
+
+    def _write_state(self, log_id: LogId, now_us: int) -> None:
+        unwritten = self._unwritten.get(log_id)
+        if unwritten:
+            state = self._states[log_id]
+            state.put(unwritten, now_us)
+            del self._unwritten[log_id]
+            self.flusher.dirty(state.log)
+
+    def state_end(self, log_id: LogId, now_us: int) -> int:
+        """The offset behind all that was put in a state log. Raises LogFull if it is not in."""
+        self._write_state(log_id, now_us)
+        return self._log(log_id).next_offset
+
+    def _durable(self, log: Log, offset: int) -> None:
+        self._synced_at[log.log_id] = self._world.clock.monotonic()
+        self.on_durable(log.log_id, offset)
+
+    async def catalog_durable(self) -> None:
+        """Wait until the catalog is on disk as it is now."""
+        await self.all_durable()
+
+    async def all_durable(self) -> None:
+        """Wait until everything is on disk."""
+        idle = asyncio.Event()
+        self.flusher.when_idle(idle.set)
+        await idle.wait()
+
+    def mark_idle(self, now: float, idle_s: float, now_us: int) -> None:
+        """Note in logs that had a sync and then rest: all of it is durable."""
+        for log_id, synced_at in list(self._synced_at.items()):
+            if now - synced_at >= idle_s:
+                del self._synced_at[log_id]
+                self._log(log_id).mark(now_us)
+
+    # Reading and looking
+
+    def _log(self, log_id: LogId) -> Log:
+        log = self._data.get(log_id)
+        return log if log is not None else self._states[log_id].log
+
+    def data(self, log_id: LogId) -> Log:
+        """The records of a partition. Raises KeyError."""
+        return self._data[log_id]
+
+    def data_logs(self) -> list[tuple[LogId, Log]]:
+        """All partitions' records."""
+        return list(self._data.items())
+
+    def plan(self, wish: Deliver, hint: object) -> ReadPlan:
+        """Prepare a read. Raises OffsetOutOfRange."""
+        log = self._data[wish.log]
+        return log.plan(wish.offset, upto=wish.upto, max_bytes=wish.max_bytes, hint=hint)
+
+    def next_offset(self, log_id: LogId) -> int:
+        """The first offset not assigned."""
+        return self._log(log_id).next_offset
+
+    def durable_offset(self, log_id: LogId) -> int:
+        """Everything below is on disk."""
+        return self._log(log_id).durable_offset
+
+    def truncate_front(self, log_id: LogId, offset: int) -> int:
+        """Remove whole segments below ``offset``; the first offset that is left."""
+        log = self._data[log_id]
+        log.truncate_front(offset)
+        return log.first_offset

@@ -1,0 +1,128 @@
+"""The broker as a whole: start, serve, stop."""
+
+import asyncio
+import logging
+from typing import Final
+
+from tapemq.wire import messages as m
+from tapemq.wire.errors import SHUTTING_DOWN
+from tapemq_broker.config import Settings
+from tapemq_broker.server.connection import Connection
+from tapemq_broker.server.counters import Counters
+from tapemq_broker.server.engine import Engine
+from tapemq_broker.server.flow import Flow
+from tapemq_broker.server.handlers import Handlers
+from tapemq_broker.server.identity import Identity
+from tapemq_broker.server.logs import Logs
+from tapemq_broker.server.sessions import Sessions
+from tapemq_broker.server.startup import Startup
+from tapemq_broker.server.status import Status
+from tapemq_broker.server.timers import Timers
+from tapemq_broker.server.world import World
+from tapemq_broker.storage.clean import take_clean, write_clean
+from tapemq_broker.storage.directory import DataDirectory
+
+log = logging.getLogger("tapemq.broker")
+
+SOFTWARE: Final = "tapemq 0.1.0"
+_BACKLOG: Final = 1024
+
+
+class Server:
+    """One broker on one data directory.
+
+    ``start()`` recovers and listens, ``stop()`` drains. ``world`` has the seams to disk, clock and
+    randomness; the network is the running event loop's.
+    """
+
+    def __init__(self, settings: Settings, world: World) -> None:
+        self._settings = settings
+        self._world = world
+        self._counters = Counters()
+        self._sessions = Sessions(settings, world.clock, self._counters)
+        self._flow = Flow(settings, world.disk, self._sessions)
+        self._listener: asyncio.Server | None = None
+        self._engine: Engine
+        self._logs: Logs
+        self._timers: Timers
+        self._identity: Identity
+        self.ready = False
+
+    async def start(self, host: str, port: int) -> None:
+        """Recover the data directory, then accept connections. Port 0 takes a free one.
+
+        Raises DataDirectoryError, LogRefused (the catalog's), OSError.
+        """
+        world = self._world
+        directory = DataDirectory.open(world.disk, world.random.bytes(16))
+        clean = take_clean(world.disk)
+        if clean.complaint:
+            log.warning("%s", clean.complaint)
+        self._logs = Logs(world, directory, self._settings)
+        startup = Startup(world, self._settings, self._logs, clean.entries)
+        core, boot_epoch = startup.load()
+        self._identity = Identity(
+            directory.broker_id, boot_epoch, SOFTWARE, world.clock.monotonic()
+        )
+        self._engine = Engine(world, core, self._logs, self._sessions)
+        self._engine.run(core.loaded())
+        await self._logs.all_durable()
+        self._sessions.handlers = Handlers(self._engine, self._flow, self._identity)
+        self._timers = Timers(self._settings, self._engine, self._flow)
+        self._timers.start()
+        loop = asyncio.get_running_loop()
+        self._listener = await loop.create_server(
+            lambda: Connection(self._sessions), host, port, backlog=_BACKLOG
+        )
+        self.ready = True
+        log.info("serving %d topics, boot epoch %d", len(core.topics), boot_epoch)
+
+    @property
+    def port(self) -> int:
+        """The port that connections come to."""
+        if self._listener is None:
+            raise RuntimeError("the server was not started")
+        return int(self._listener.sockets[0].getsockname()[1])
+
+    def status(self) -> Status:
+        """How the broker is now, in plain numbers."""
+        return Status.of(
+            self._counters, self._engine, self._flow, self._timers, self.ready, self._identity
+        )
+
+    async def stop(self, grace_s: float = 8.0) -> None:
+        """Finish what was accepted, sync, note the clean stop.
+
+        New connections and messages are refused from now on; receipts that wait for the disk still
+        leave. What is not out after ``grace_s`` is cut.
+        """
+        self.ready = False
+        self._sessions.draining = True
+        if self._listener is not None:
+            self._listener.close()
+        self._timers.stop()
+        try:
+            async with asyncio.timeout(grace_s):
+                await self._logs.all_durable()
+                self._say_goodbye()
+                await self._connections_gone()
+        except TimeoutError:
+            log.warning("stopping: %d connections are cut", len(self._sessions.by_number))
+        for connection in list(self._sessions.by_number.values()):
+            connection.abort("the broker stops")
+        self._engine.cancel_tasks()
+        await self._logs.all_durable()
+        write_clean(self._world.disk, self._logs.close())
+        self._world.disk.close()
+        log.info("stopped cleanly")
+
+    def _say_goodbye(self) -> None:
+        """Every receipt was sent before this, so a client knows what it has to send again."""
+        goodbye = m.Failure(SHUTTING_DOWN.code, "the broker is stopping; connect again later", 500)
+        for connection in list(self._sessions.by_number.values()):
+            connection.send(goodbye)
+            connection.close()
+
+    async def _connections_gone(self) -> None:
+        gone = self._sessions.when_none()
+        await gone

@@ -1,0 +1,104 @@
+"""All connections: opening, closing, and the way of a message to its command."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tapemq.wire import messages as m
+from tapemq.wire.errors import LIMIT_EXCEEDED, SHUTTING_DOWN, ErrorKind
+from tapemq_broker.config import Settings
+from tapemq_broker.core.effects import Deliver, Request
+from tapemq_broker.server.clock import Clock
+from tapemq_broker.server.connection import Connection
+from tapemq_broker.server.counters import Counters
+
+if TYPE_CHECKING:
+    from tapemq_broker.server.handlers import Handlers
+
+log = logging.getLogger("tapemq.broker")
+
+
+class Sessions:
+    """The connections of a broker, by number."""
+
+    def __init__(self, settings: Settings, clock: Clock, counters: Counters) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.counters = counters
+        self.by_number: dict[int, Connection] = {}
+        self.handlers: Handlers
+        self.on_closed: Callable[[int], None] = lambda number: None
+        self.on_unparked: Callable[[list[Deliver]], None] = lambda deliveries: None
+        self.draining = False
+        self._number = 0
+        self._none_left: asyncio.Future[None] | None = None
+
+    def opened(self, connection: Connection) -> None:
+        """A client has connected."""
+        self._number += 1
+        connection.number = self._number
+        self.by_number[connection.number] = connection
+        self.counters.connections_opened += 1
+        if len(self.by_number) > self.settings.connections_max:
+            connection.fail(
+                LIMIT_EXCEEDED, f"this broker takes {self.settings.connections_max} connections"
+            )
+        elif self.draining:
+            connection.fail(SHUTTING_DOWN, "the broker is stopping; try again in a moment")
+
+    def closed(self, connection: Connection) -> None:
+        """A connection is gone."""
+        if self.by_number.pop(connection.number, None) is not None:
+            self.counters.connections_closed += 1
+            self.on_closed(connection.number)
+        if not self.by_number and self._none_left is not None and not self._none_left.done():
+            self._none_left.set_result(None)
+
+    def when_none(self) -> asyncio.Future[None]:
+        """Done as soon as there is no connection."""
+        self._none_left = asyncio.get_running_loop().create_future()
+        if not self.by_number:
+            self._none_left.set_result(None)
+        return self._none_left
+
+    def failed(self, connection: Connection, kind: ErrorKind, text: str) -> None:
+        """The broker ends a connection, and says so to both sides."""
+        self.counters.protocol_errors += 1
+        log.warning("connection from %s closed: %s: %s", connection.peer, kind.name, text)
+
+    def aborted(self, connection: Connection, why: str) -> None:
+        """The broker cuts a connection."""
+        log.warning("connection from %s cut: %s", connection.peer, why)
+
+    def unparked(self, deliveries: list[Deliver]) -> None:
+        """A client reads again."""
+        self.on_unparked(deliveries)
+
+    def dispatch(
+        self, connection: Connection, message: m.Message, correlation: int, payload: memoryview
+    ) -> None:
+        """Hand a message to its handler."""
+        request = Request(connection.number, correlation, self._deadline(message))
+        self.handlers.handle(connection, message, request, payload)
+
+    def _deadline(self, message: m.Message) -> float | None:
+        deadline_ms = getattr(message, "deadline_ms", 0)
+        return self.clock.monotonic() + deadline_ms / 1000 if deadline_ms else None
+
+    def get(self, number: int) -> Connection | None:
+        """The connection, if it is still there."""
+        return self.by_number.get(number)
+
+    def broadcast(self, message: m.Message) -> None:
+        """Send to every open session."""
+        for connection in list(self.by_number.values()):
+            if connection.is_open:
+                connection.send(message)
+
+    def check(self, now: float) -> None:
+        """Time passed."""
+        for connection in list(self.by_number.values()):
+            connection.check(now)

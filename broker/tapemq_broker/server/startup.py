@@ -1,0 +1,87 @@
+"""From a data directory to an engine that knows all that it holds."""
+
+import logging
+
+from tapemq.batch import LogId
+from tapemq.wire.limits import PARTITIONS_MAX
+from tapemq_broker.config import Settings
+from tapemq_broker.core.broker import Broker, Limits
+from tapemq_broker.core.group import Position
+from tapemq_broker.core.topic import Topic
+from tapemq_broker.core.topics import CATALOG
+from tapemq_broker.server.logs import Logs
+from tapemq_broker.server.observer import ProducersObserver
+from tapemq_broker.server.world import World
+from tapemq_broker.storage.clean import CleanEntry
+from tapemq_broker.storage.errors import CorruptLog, LogRefused
+from tapemq_broker.storage.state_log import StateLog
+
+log = logging.getLogger("tapemq.broker")
+
+_BOOT_KEY = b"boot"
+
+CleanEntries = dict[LogId, CleanEntry]
+
+
+class Startup:
+    """Opens the catalog, then every partition. A damaged partition is refused, others start."""
+
+    def __init__(self, world: World, settings: Settings, logs: Logs, clean: CleanEntries) -> None:
+        self._world = world
+        self._settings = settings
+        self._logs = logs
+        self._clean = clean
+
+    def load(self) -> tuple[Broker, int]:
+        """The core with all topics and groups, and the boot epoch. Raises LogRefused."""
+        catalog = self._logs.open_catalog(self._clean.get(CATALOG))
+        self._logs.add_state(catalog)
+        boot_epoch = int.from_bytes(catalog.entries.get(_BOOT_KEY, b""), "big") + 1
+        self._logs.put_state(
+            CATALOG, {_BOOT_KEY: boot_epoch.to_bytes(8, "big")}, self._world.clock.wall_us()
+        )
+        core = Broker(boot_epoch, limits_of(self._settings))
+        for topic in core.topics.load(catalog.entries):
+            for partition in range(topic.info.partitions):
+                self._load_partition(core, topic, partition)
+        return core, boot_epoch
+
+    def _load_partition(self, core: Broker, topic: Topic, number: int) -> None:
+        partition = topic.partitions[number]
+        try:
+            groups = self._logs.open_groups(
+                topic.info, number, self._clean.get(partition.groups_log)
+            )
+            core.load_groups(topic.info.topic_id, number, groups.entries)
+            self._logs.add_state(groups)
+            data = self._logs.open_data(
+                topic.info,
+                number,
+                observer=ProducersObserver(partition.producers),
+                clean=self._clean.get(partition.log),
+                durable_floor=_durable_floor(groups),
+                must_exist=True,
+            )
+        except (LogRefused, CorruptLog) as refused:
+            log.error("topic %s, partition %d is refused: %s", topic.info.name, number, refused)
+            partition.damage = str(refused)
+            return
+        self._logs.add_data(data)
+        partition.opened(data.first_offset, data.next_offset, data.durable_offset)
+
+
+def _durable_floor(groups: StateLog) -> int:
+    """What groups have committed was on disk: a log that ends before it has lost something."""
+    return max((Position.decode(value).cursor for value in groups.entries.values()), default=0)
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The core's limits out of the broker's settings."""
+    return Limits(
+        batch_bytes=settings.batch_bytes_max,
+        record_bytes=settings.record_bytes_max,
+        topics=settings.topics_max,
+        partitions=PARTITIONS_MAX,
+        groups=settings.groups_max,
+        revoke_deadline_s=settings.revoke_deadline_s,
+    )

@@ -1,0 +1,61 @@
+"""Results and effects of the core, as messages of the protocol."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from tapemq.wire import errors
+from tapemq.wire import messages as m
+from tapemq_broker.core import effects as e
+from tapemq_broker.core import results as r
+from tapemq_broker.core.refusal import Refusal
+
+_CODES: Final = {kind.name: kind.code for kind in errors.ERRORS.values()}
+
+DURABLE: Final = 0
+WRITTEN: Final = 1
+"""``level`` of Publish and Receipt."""
+
+
+def _topic(info: r.TopicInfo) -> m.Topic:
+    return m.Topic(info.name, info.topic_id, info.partitions, info.version, dict(info.settings))
+
+
+def _receipt(result: r.PublishResult) -> m.Receipt:
+    level = DURABLE if result.durable else WRITTEN
+    return m.Receipt(result.base_offset, level, result.duplicate, result.append_time_us)
+
+
+_RESULTS: Final[dict[type, Callable[[Any], m.Message]]] = {
+    r.Done: lambda result: m.Done(),
+    r.TopicInfo: _topic,
+    r.NamesPage: lambda page: m.Names(page.names, page.more),
+    r.PublishResult: _receipt,
+    r.ProducerIdentity: lambda who: m.Producer(who.producer_id, who.epoch),
+    r.GroupInfo: lambda info: m.Group(*info),
+}
+
+
+def failure(refusal: Refusal) -> m.Failure:
+    """The answer to a refused command."""
+    return m.Failure(_CODES[refusal.name], refusal.text, int(refusal.retry_after_s * 1000))
+
+
+def answer(result: r.Result | Refusal) -> m.Message:
+    """The message that answers a command."""
+    if isinstance(result, Refusal):
+        return failure(result)
+    return _RESULTS[type(result)](result)
+
+
+def push(effect: e.Assign | e.Revoke | e.Detach) -> m.Message:
+    """The message that tells a subscription of a change."""
+    number = effect.key.subscription
+    if isinstance(effect, e.Assign):
+        return m.Assigned(
+            number, effect.partition, effect.generation, effect.offset, effect.seek_epoch
+        )
+    if isinstance(effect, e.Revoke):
+        within_ms = int(effect.within_s * 1000)
+        return m.Revoke(number, effect.partition, effect.generation, within_ms)
+    code = _CODES[effect.reason.name]
+    return m.Detached(number, effect.partition, effect.generation, code, effect.reason.text)
