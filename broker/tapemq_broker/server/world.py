@@ -9,6 +9,7 @@ from typing import NamedTuple, NoReturn
 from tapemq_broker.server.clock import Clock, Random, RealClock, RealRandom
 from tapemq_broker.storage.disk import Disk
 from tapemq_broker.storage.files import OsDisk
+from tapemq_broker.storage.unsynced_disk import UnsyncedDisk
 
 EXIT_STORAGE_FAILED = 70
 """Exit status after a failed sync or write (EX_SOFTWARE of sysexits.h)."""
@@ -23,10 +24,14 @@ class World(NamedTuple):
     fatal: Callable[[str], None]
 
     @classmethod
-    def real(cls, data_dir: Path, *, sync_threads: int = 4) -> "World":
-        """The world of a production broker; to be called with its event loop running."""
+    def real(cls, data_dir: Path, *, sync_threads: int = 4, sync: bool = True) -> "World":
+        """The world of a production broker; to be called with its event loop running.
+
+        Without ``sync``, a power cut loses records that were acknowledged as durable.
+        """
         post = asyncio.get_running_loop().call_soon_threadsafe
-        disk = OsDisk(str(data_dir), post=post, sync_threads=sync_threads)
+        kind = OsDisk if sync else UnsyncedDisk
+        disk = kind(str(data_dir), post=post, sync_threads=sync_threads)
         return cls(disk, RealClock(), RealRandom(), exit_now)
 
 
