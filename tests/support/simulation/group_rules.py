@@ -1,0 +1,91 @@
+"""Rules on what a group is handed and what becomes of its positions."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Final
+
+from tests.support.simulation.history import Commit, Delivery, History, LogName, Outcome
+
+STALE_OWNER_S: Final = 60.0
+"""How long a member that was cut off may go on handing out what it had received before."""
+
+_GroupLog = tuple[str, LogName]
+
+
+def undelivered(history: History) -> Iterator[str]:
+    """A record was never handed to a group that reads the log from its start."""
+    seen: defaultdict[_GroupLog, set[int]] = defaultdict(set)
+    for delivery in history.deliveries:
+        group = history.readers[delivery.reader].group
+        seen[group, delivery.place.log].add(delivery.place.offset)
+    groups = {
+        (reader.group, reader.topic)
+        for reader in history.readers.values()
+        if reader.group and reader.from_start
+    }
+    for group, topic in sorted(groups):
+        for log, values in history.final.items():
+            missing = sorted(values.keys() - seen[group, log]) if log.topic == topic else []
+            if missing and not history.was_sought(group, log, 0.0, float("inf")):
+                yield f"group {group} never got {len(missing)} of {log}, first {missing[0]}"
+
+
+def redelivered(history: History) -> Iterator[str]:
+    """A group is handed a record again after it has committed it."""
+    commits = _commits(history)
+    for delivery in history.deliveries:
+        reader = history.readers[delivery.reader]
+        for commit in commits[reader.group, delivery.place.log] if reader.group else ():
+            if (
+                commit.done_s < delivery.at_s
+                and delivery.place.offset < commit.offset
+                and not _may_be_stale(history, delivery, commit)
+            ):
+                yield (
+                    f"{delivery.place} was handed to {delivery.reader} at {delivery.at_s:.6f} s, "
+                    f"but {commit.reader} had committed {commit.offset} at {commit.done_s:.6f} s"
+                )
+                break
+
+
+def _may_be_stale(history: History, delivery: Delivery, commit: Commit) -> bool:
+    """It was received by another member before the commit, and handed out from its memory."""
+    reader = history.readers[delivery.reader]
+    if history.was_sought(commit.group, commit.log, commit.invoked_s, delivery.at_s):
+        return True
+    return (
+        commit.reader != delivery.reader
+        and reader.opened_s <= commit.done_s
+        and delivery.at_s <= commit.done_s + STALE_OWNER_S
+    )
+
+
+def _commits(history: History) -> defaultdict[_GroupLog, list[Commit]]:
+    commits: defaultdict[_GroupLog, list[Commit]] = defaultdict(list)
+    for commit in history.commits:
+        if commit.outcome is Outcome.OK:
+            commits[commit.group, commit.log].append(commit)
+    return commits
+
+
+def position_regression(history: History) -> Iterator[str]:
+    """A group's position is behind what it has committed, or ahead of all that it tried to."""
+    commits = _commits(history)
+    for position in history.positions:
+        group, log = position.group, position.log
+        for commit in commits[group, log]:
+            if (
+                commit.done_s <= position.invoked_s
+                and commit.offset > position.offset
+                and not history.was_sought(group, log, commit.invoked_s, position.done_s)
+            ):
+                yield (
+                    f"{group} on {log} is at {position.offset} at {position.done_s:.6f} s; "
+                    f"it had committed {commit.offset} at {commit.done_s:.6f} s"
+                )
+                break
+        tried = [item.offset for item in history.commits if (item.group, item.log) == (group, log)]
+        if position.offset > max(tried, default=0) and not history.was_sought(
+            group, log, 0.0, position.done_s
+        ):
+            yield f"{group} on {log} is at {position.offset}, which nobody has committed"

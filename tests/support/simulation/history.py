@@ -1,0 +1,158 @@
+"""What the clients of a simulated broker saw, written down on their side."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from math import inf
+from typing import NamedTuple
+
+
+class Outcome(Enum):
+    """What the caller of an operation learned."""
+
+    PENDING = "pending"
+    OK = "ok"
+    FAILED = "failed"
+    """It has certainly had no effect."""
+    UNKNOWN = "unknown"
+    """It may or may not have had its effect."""
+
+
+class Place(NamedTuple):
+    """Where a record is."""
+
+    topic: str
+    partition: int
+    offset: int
+
+    @property
+    def log(self) -> "LogName":
+        return LogName(self.topic, self.partition)
+
+
+class LogName(NamedTuple):
+    """A partition of a topic."""
+
+    topic: str
+    partition: int
+
+
+@dataclass(slots=True)
+class Publish:
+    """One record published. ``number`` counts the calls of its producer."""
+
+    producer: str
+    number: int
+    topic: str
+    value: bytes
+    invoked_s: float
+    done_s: float = inf
+    outcome: Outcome = Outcome.PENDING
+    durable: bool = True
+    place: Place | None = None
+    """Unknown (None) where the SDK returns no receipt."""
+
+
+class Delivery(NamedTuple):
+    """A record handed to the application by one stream object."""
+
+    reader: str
+    place: Place
+    value: bytes
+    at_s: float
+
+
+@dataclass(slots=True)
+class Reader:
+    """A stream object; ``group`` "" reads without a group."""
+
+    name: str
+    topic: str
+    group: str
+    from_start: bool
+    opened_s: float
+    closed_s: float = inf
+
+    def is_open_between(self, start_s: float, end_s: float) -> bool:
+        """It may have owned partitions at some time between the two."""
+        return self.opened_s <= end_s and self.closed_s >= start_s
+
+
+@dataclass(slots=True)
+class Commit:
+    """A group's position, committed by a reader."""
+
+    reader: str
+    group: str
+    log: LogName
+    offset: int
+    invoked_s: float
+    done_s: float = inf
+    outcome: Outcome = Outcome.PENDING
+
+
+class Position(NamedTuple):
+    """A group's position, as the broker told it."""
+
+    group: str
+    log: LogName
+    offset: int
+    invoked_s: float
+    done_s: float
+
+
+class Seek(NamedTuple):
+    """A group's position was set; ``done_s`` is infinite if the answer never came."""
+
+    group: str
+    log: LogName
+    offset: int
+    invoked_s: float
+    done_s: float
+
+
+@dataclass(slots=True)
+class History:
+    """Everything that the checker knows. Times are virtual seconds.
+
+    ``final`` is what fresh readers found at the end, in each log from its first offset on;
+    ``up`` is when a broker was there and nothing kept it from working.
+    """
+
+    publishes: list[Publish] = field(default_factory=list)
+    deliveries: list[Delivery] = field(default_factory=list)
+    readers: dict[str, Reader] = field(default_factory=dict)
+    commits: list[Commit] = field(default_factory=list)
+    positions: list[Position] = field(default_factory=list)
+    seeks: list[Seek] = field(default_factory=list)
+    final: dict[LogName, dict[int, bytes]] = field(default_factory=dict)
+    power_cuts: list[float] = field(default_factory=list)
+    up: list[tuple[float, float]] = field(default_factory=list)
+
+    def final_places(self) -> Iterator[tuple[Place, bytes]]:
+        """All records that are there at the end."""
+        for log, values in self.final.items():
+            for offset, value in values.items():
+                yield Place(*log, offset), value
+
+    def final_value(self, place: Place) -> bytes | None:
+        """What is at the place at the end; None if nothing is."""
+        return self.final.get(place.log, {}).get(place.offset)
+
+    def power_was_cut_after(self, time_s: float) -> bool:
+        """A power cut may have taken away what was only written at this time."""
+        return any(cut_s >= time_s for cut_s in self.power_cuts)
+
+    def was_sought(self, group: str, log: LogName, start_s: float, end_s: float) -> bool:
+        """Someone may have set the group's position between the two times."""
+        return any(
+            seek.group == group
+            and seek.log == log
+            and seek.invoked_s <= end_s
+            and seek.done_s >= start_s
+            for seek in self.seeks
+        )
+
+    def operations(self) -> int:
+        """How many calls the clients made and how many records they were handed."""
+        return len(self.publishes) + len(self.deliveries) + len(self.commits) + len(self.seeks)

@@ -1,0 +1,40 @@
+"""Rules on whether anything gets done."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from tests.support.simulation.history import Commit, History, Outcome, Publish
+
+PATIENCE_S: Final = 60.0
+"""How long a broker may be up and do nothing while someone waits for it."""
+
+
+def stuck(history: History) -> Iterator[str]:
+    """Nobody's operation succeeds for a long time in which the broker is up."""
+    times = sorted(
+        [item.done_s for item in history.publishes if item.outcome is Outcome.OK]
+        + [item.done_s for item in history.commits if item.outcome is Outcome.OK]
+        + [item.at_s for item in history.deliveries]
+    )
+    for up_s, down_s in history.up:
+        inside = [time_s for time_s in times if up_s <= time_s <= down_s]
+        for start_s, end_s in zip([up_s, *inside], [*inside, down_s], strict=True):
+            if end_s - start_s > PATIENCE_S and _waited_s(history, start_s, end_s) > PATIENCE_S:
+                yield f"nothing was done from {start_s:.6f} to {end_s:.6f} s"
+
+
+def _waited_s(history: History, start_s: float, end_s: float) -> float:
+    """For how much of the time between the two an operation was under way."""
+    calls = sorted((item.invoked_s, item.done_s) for item in _calls(history))
+    waited_s, upto_s = 0.0, start_s
+    for invoked_s, done_s in calls:
+        begin_s, finish_s = max(invoked_s, upto_s), min(done_s, end_s)
+        if finish_s > begin_s:
+            waited_s += finish_s - begin_s
+            upto_s = finish_s
+    return waited_s
+
+
+def _calls(history: History) -> Iterator[Publish | Commit]:
+    yield from history.publishes
+    yield from history.commits
