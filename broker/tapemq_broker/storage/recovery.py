@@ -103,12 +103,17 @@ class _Recovery:
     def _is_leftover(self, name: str) -> bool:
         index = base_offset_of(name, ".index")
         state = base_offset_of(name, ".state")
-        last = self._survey.segments[-1].base_offset if self._survey.segments else 0
         return (
             name.endswith(".tmp")
-            or (index is not None and index > last)
+            or (index is not None and not self._fits(index))
             or (state is not None and state > self._survey.end.next_offset)
         )
+
+    def _fits(self, index_base: int) -> bool:
+        """Whether an index describes no more than there is (marks may have been cut off)."""
+        base, size_bytes = self._survey.segments[-1][:2] if self._survey.segments else (0, 0)
+        seal = self._files.seal(index_base) if index_base == base else None
+        return seal.size_bytes <= size_bytes if seal else index_base < base
 
     def _make_log(self) -> None:
         """Also where it is there already: its directory may not be durable yet."""

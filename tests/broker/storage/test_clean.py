@@ -1,0 +1,77 @@
+import pytest
+
+from tapemq.batch import LogId, Role, checksum
+from tapemq_broker.storage.chain import LogEnd
+from tapemq_broker.storage.clean import (
+    CLEAN_PATH,
+    CleanEntry,
+    CleanState,
+    read_clean,
+    take_clean,
+    write_clean,
+)
+from tapemq_broker.storage.memory_disk import MemoryDisk
+from tests.support.disk_image import flipped
+
+FIRST = CleanEntry(LogId(0, 0, Role.CATALOG), 0, 4096, 12, 3, 0xDEADBEEF, 1, 1_700_000_000_000_000)
+SECOND = CleanEntry(LogId(1 << 63, 5, Role.GROUPS), 1 << 40, 1 << 26, 1 << 41, 9, 0, 0, 0)
+
+
+def test_entries_come_back_once() -> None:
+    disk = MemoryDisk()
+    write_clean(disk, [FIRST, SECOND])
+    assert take_clean(disk) == CleanState({FIRST.log_id: FIRST, SECOND.log_id: SECOND})
+    assert take_clean(disk) == CleanState({})
+
+
+def test_note_is_durable_and_so_is_its_removal() -> None:
+    disk = MemoryDisk()
+    write_clean(disk, [FIRST])
+    disk.power_cut()
+    assert take_clean(disk).entries == {FIRST.log_id: FIRST}
+    disk.power_cut()
+    assert disk.read_file(CLEAN_PATH) is None
+
+
+def test_clean_stop_without_logs_is_no_damage() -> None:
+    disk = MemoryDisk()
+    write_clean(disk, [])
+    assert take_clean(disk) == CleanState({})
+
+
+def test_every_flipped_bit_makes_it_no_note_at_all() -> None:
+    disk = MemoryDisk()
+    write_clean(disk, [FIRST, SECOND])
+    data = disk.read_file(CLEAN_PATH) or b""
+    for bit in range(8 * len(data)):
+        state = read_clean(flipped(data, bit))
+        assert not state.entries, bit
+        assert state.complaint, bit
+
+
+def test_every_truncation_makes_it_no_note_at_all() -> None:
+    disk = MemoryDisk()
+    write_clean(disk, [FIRST, SECOND])
+    data = disk.read_file(CLEAN_PATH) or b""
+    for size in range(len(data)):
+        assert read_clean(data[:size]).complaint, size
+    assert read_clean(data + b"\0").complaint
+
+
+def test_damaged_note_is_removed_too() -> None:
+    disk = MemoryDisk()
+    disk.replace_file(CLEAN_PATH, b"?")
+    complaint = take_clean(disk).complaint
+    assert complaint is not None
+    assert CLEAN_PATH in complaint
+    assert disk.read_file(CLEAN_PATH) is None
+
+
+@pytest.mark.parametrize("rows", [b"\x91\xc0", b"\x91\x91\x01", b"\xc1", b"", b"\x01"])
+def test_rows_that_are_no_entries_are_damage(rows: bytes) -> None:
+    head = b"TMQC\x01" + checksum(rows).to_bytes(4, "big")
+    assert read_clean(head + rows).complaint
+
+
+def test_entry_says_where_the_log_goes_on() -> None:
+    assert FIRST.end == LogEnd(12, 3, 0xDEADBEEF, 1, 1_700_000_000_000_000)
