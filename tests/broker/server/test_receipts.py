@@ -1,0 +1,65 @@
+"""Answers leave in order, not before their offset is durable, and never twice."""
+
+import pytest
+
+from tapemq.batch import LogId, Role
+from tapemq_broker.core.effects import Request
+from tapemq_broker.core.results import Done
+from tapemq_broker.server.receipts import Receipts
+
+LOG = LogId(1, 0, Role.DATA)
+OTHER = LogId(1, 1, Role.DATA)
+
+
+def request(correlation: int, deadline: float | None = None) -> Request:
+    return Request(1, correlation, deadline)
+
+
+def released(receipts: Receipts, log: LogId, offset: int) -> list[int]:
+    return [asked.correlation for asked, _ in receipts.release(log, offset)]
+
+
+def test_an_answer_waits_for_its_offset() -> None:
+    receipts = Receipts()
+    receipts.wait(LOG, 10, request(1), Done())
+    receipts.wait(LOG, 20, request(2), Done())
+    assert released(receipts, LOG, 9) == []
+    assert released(receipts, LOG, 10) == [1]
+    assert released(receipts, LOG, 25) == [2]
+    assert receipts.empty
+
+
+def test_logs_do_not_release_each_other() -> None:
+    receipts = Receipts()
+    receipts.wait(LOG, 10, request(1), Done())
+    assert released(receipts, OTHER, 100) == []
+    assert not receipts.empty
+
+
+def test_the_answer_to_a_retry_leaves_with_the_offset_that_it_repeats() -> None:
+    receipts = Receipts()
+    for correlation, offset in ((1, 10), (2, 20), (3, 30), (4, 10)):
+        receipts.wait(LOG, offset, request(correlation), Done())
+    assert released(receipts, LOG, 10) == [1, 4]
+    assert released(receipts, LOG, 30) == [2, 3]
+
+
+def test_a_deadline_answers_once_and_the_disk_not_again() -> None:
+    receipts = Receipts()
+    receipts.wait(LOG, 10, request(1, deadline=5.0), Done())
+    receipts.wait(LOG, 10, request(2, deadline=9.0), Done())
+    assert receipts.expired(4.9) == []
+    assert receipts.expired(5.0) == [request(1, 5.0)]
+    assert receipts.expired(5.0) == []
+    assert released(receipts, LOG, 10) == [2]
+    assert receipts.expired(99.0) == []
+
+
+@pytest.mark.parametrize("answered_first", [True, False])
+def test_a_removed_log_names_who_still_waits(answered_first: bool) -> None:
+    receipts = Receipts()
+    receipts.wait(LOG, 10, request(1, deadline=5.0), Done())
+    if answered_first:
+        receipts.expired(5.0)
+    assert receipts.drop(LOG) == ([] if answered_first else [request(1, 5.0)])
+    assert receipts.empty
