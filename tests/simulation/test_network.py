@@ -268,7 +268,7 @@ async def _served_by(process: Process, network: SimNetwork) -> tuple[Peer, Peer]
     async def serve() -> None:
         await loop.create_server(lambda: server, "127.0.0.1", PORT)
 
-    await loop.create_task(serve(), context=process.context.copy())
+    await loop.create_task(serve(), context=process.context)
     _, client = await loop.create_connection(Peer, "127.0.0.1", PORT)
     assert isinstance(client, Peer)
     await asyncio.sleep(1)

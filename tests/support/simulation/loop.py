@@ -3,7 +3,7 @@
 import asyncio
 import heapq
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextvars import Context, copy_context
 from itertools import count
 from random import Random
@@ -116,6 +116,21 @@ class SimLoop(asyncio.BaseEventLoop):
         handle = _Handle(callback, args, self, context)
         handle.process = process_of(context)
         return handle
+
+    def create_task(  # type: ignore[override]
+        self,
+        coro: Coroutine[Any, Any, _T],
+        *,
+        name: str | None = None,
+        context: Context | None = None,
+    ) -> asyncio.Task[_T]:
+        """Make a task, which belongs to the process of its context."""
+        context = context if context is not None else copy_context()
+        task = super().create_task(coro, name=name, context=context)
+        process = process_of(context)
+        if process is not None:
+            process.started(task)
+        return task
 
     def run_in_executor(
         self, executor: object, func: Callable[[*_Ts], _T], *args: *_Ts

@@ -1,7 +1,11 @@
 """A simulated operating system process: what belongs to it stops when it dies."""
 
+import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
+from typing import Any
+from weakref import WeakSet
 
 
 class ProcessExit(BaseException):
@@ -19,13 +23,24 @@ class Process:
         self.name = name
         self.alive = True
         self.exit_reason = ""
-        self.context: Context = copy_context()
-        self.context.run(_PROCESS.set, self)
+        self._context: Context = copy_context()
+        self._context.run(_PROCESS.set, self)
         self._at_exit: list[Callable[[], None]] = []
+        self._tasks: WeakSet[asyncio.Task[Any]] = WeakSet()
+        self._buried: list[asyncio.Task[Any]] = []
+
+    @property
+    def context(self) -> Context:
+        """A context of this process's own, to run or to start something in."""
+        return self._context.copy()
 
     def at_exit(self, callback: Callable[[], None]) -> None:
         """Have ``callback`` called when the process dies: what the kernel cleans up."""
         self._at_exit.append(callback)
+
+    def started(self, task: asyncio.Task[Any]) -> None:
+        """A task of this process was made."""
+        self._tasks.add(task)
 
     def exit(self, reason: str) -> None:
         """Die. Once."""
@@ -33,8 +48,20 @@ class Process:
             return
         self.alive = False
         self.exit_reason = reason
+        # Kept until bury(): collected as garbage, they would run their finally blocks.
+        self._buried = [task for task in self._tasks if not task.done()]
         for callback in self._at_exit:
             callback()
+
+    def bury(self) -> None:
+        """Let go of the tasks that will never end."""
+        for task in self._buried:
+            vars_of: Any = task
+            vars_of._log_destroy_pending = False
+            coroutine: Any = task.get_coro()
+            with suppress(BaseException):
+                coroutine.close()
+        self._buried.clear()
 
 
 _PROCESS: ContextVar[Process | None] = ContextVar("process", default=None)

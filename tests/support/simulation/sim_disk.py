@@ -146,7 +146,7 @@ class SimDisk:
             delay_s += trouble.stall_s * self.random.random()
 
         def report(error: Exception | None) -> None:
-            self._loop.call_soon(done, error, context=self._process.context.copy())
+            self._loop.call_soon(done, error, context=self._process.context)
 
         if trouble.sync_errors:
             trouble.sync_errors -= 1
@@ -225,7 +225,7 @@ class SimDisk:
             return
         delay_s = self.trouble.sync_s * self.random.random()
         self._platter.discard(paths[:1])
-        context = self._process.context.copy()
+        context = self._process.context
         self._loop.call_io(delay_s, self, self._discard, paths[1:], context=context)
 
     def size_bytes(self, path: str) -> int | None:

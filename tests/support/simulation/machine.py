@@ -1,0 +1,183 @@
+"""The computer that the broker runs on: it boots, dies in many ways, and boots again."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from enum import Enum
+from random import Random
+from traceback import format_exception
+from typing import Any, Final
+
+from tapemq_broker.config import Settings
+from tapemq_broker.server.server import Server
+from tapemq_broker.server.world import World
+from tests.support.simulation.clocks import BrokerClock, BrokerRandom
+from tests.support.simulation.history import History
+from tests.support.simulation.loop import SimLoop
+from tests.support.simulation.platter import Platter
+from tests.support.simulation.process import Process, ProcessExit
+from tests.support.simulation.sim_disk import SimDisk, Trouble
+from tests.support.simulation.transport import SimTransport
+
+HOST: Final = "127.0.0.1"
+PORT: Final = 7077
+
+
+class Death(Enum):
+    """How a broker's process ends."""
+
+    KILL = "kill"
+    POWER_CUT = "power cut"
+    FATAL = "fatal"
+    STOP = "clean stop"
+
+
+class Machine:
+    """Runs a broker, and boots it again ``down_s()`` virtual seconds after it died."""
+
+    def __init__(
+        self,
+        loop: SimLoop,
+        random: Random,
+        settings: Settings,
+        history: History,
+        down_s: Callable[[], float],
+    ) -> None:
+        self.loop = loop
+        self.random = random
+        self.settings = settings
+        self.trouble = Trouble()
+        self.clock = BrokerClock(loop)
+        self.platter = Platter(loop, random)
+        self.deaths: Counter[Death] = Counter()
+        self.fatal_reasons: list[str] = []
+        self.crash_kind = Death.KILL
+        self.server: Server | None = None
+        self.process: Process | None = None
+        self.processes: list[Process] = []
+        self._history = history
+        self._down_s = down_s
+        self._up_since_s = 0.0
+        self._ready = asyncio.Event()
+        self._died = asyncio.Event()
+        self._cut_off: list[SimTransport] = []
+
+    @property
+    def is_up(self) -> bool:
+        """The broker serves."""
+        return self.server is not None and self.server.ready
+
+    async def ready(self) -> None:
+        """Wait until the broker serves."""
+        await self._ready.wait()
+
+    async def dies_within(self, timeout_s: float) -> bool:
+        """Wait for the next end of a broker's process; False if there is none in time."""
+        self._died.clear()
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._died.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def run(self) -> None:
+        """Boot, and boot again, for ever."""
+        while True:
+            await self._boot()
+            await asyncio.sleep(self._down_s())
+
+    async def _boot(self) -> None:
+        """Start a broker and wait for its end."""
+        process = Process(f"broker-{len(self.processes)}")
+        self.processes.append(process)
+        self.process = process
+        gone = asyncio.Event()
+        process.at_exit(lambda: self._gone(gone))
+        self._power_is_back()
+        self._spawn(process, self._start(process))
+        await gone.wait()
+
+    def _spawn(self, process: Process, work: Coroutine[Any, Any, None]) -> None:
+        """Run something in the broker's process; its failure is the simulation's."""
+        task = self.loop.create_task(work, context=process.context)
+        task.add_done_callback(self._finished, context=self.loop.network.context)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        error = task.exception()
+        if error is not None and not isinstance(error, ProcessExit):
+            where = "".join(format_exception(error))
+            self.loop.failures.append(f"the broker failed: {where}")
+
+    async def _start(self, process: Process) -> None:
+        disk = SimDisk(self.loop, self.platter, process, self.trouble, self._crash)
+        world = World(disk, self.clock, BrokerRandom(self.random), self._fatal)
+        server = self.server = Server(self.settings, world)
+        await server.start(HOST, PORT)
+        damaged = server.status().damaged_partitions
+        if damaged:
+            raise AssertionError(f"{damaged} partitions were refused at the start")
+        self._up_since_s = self.loop.time()
+        self._ready.set()
+
+    def _gone(self, gone: asyncio.Event) -> None:
+        if self._ready.is_set():
+            self._history.up.append((self._up_since_s, self.loop.time()))
+        self._ready.clear()
+        self.server = None
+        self._died.set()
+        gone.set()
+
+    def _fatal(self, reason: str) -> None:
+        self.fatal_reasons.append(reason)
+        self.die(Death.FATAL)
+        raise ProcessExit
+
+    def _crash(self) -> None:
+        self.die(self.crash_kind)
+
+    def die(self, death: Death) -> None:
+        """End the broker's process, if there is one."""
+        process, network = self.process, self.loop.network
+        if process is None or not process.alive:
+            return
+        self.deaths[death] += 1
+        self.trouble.crash_in_steps = 0
+        if death is Death.POWER_CUT:
+            self._history.power_cuts.append(self.loop.time())
+            self._lose_power(process)
+        else:
+            network.process_died(process)
+        process.exit(death.value)
+        if death is Death.POWER_CUT:
+            self.platter.power_cut()
+
+    def _lose_power(self, process: Process) -> None:
+        """Peers hear nothing. Once it is back, the machine resets (most of) what they send."""
+        self.loop.network.reachable = False
+        peers = self.loop.network.power_failed(process)
+        self._cut_off += [peer for peer in peers if self.random.random() < 0.7]
+
+    def _power_is_back(self) -> None:
+        network = self.loop.network
+        network.reachable = True
+        for peer in self._cut_off:
+            error = ConnectionResetError(104, "Connection reset by peer")
+            delay_s = self.random.random() * 3
+            self.loop.call_io(delay_s, peer, peer.break_off, error, context=network.context)
+        self._cut_off.clear()
+
+    async def stop(self) -> None:
+        """Stop the broker cleanly, if it serves, and end its process."""
+        server, process = self.server, self.process
+        if server is None or process is None or not server.ready:
+            return
+        stopped = asyncio.Event()
+        process.at_exit(stopped.set)
+
+        async def drain() -> None:
+            await server.stop()
+            self.die(Death.STOP)
+
+        self._spawn(process, drain())
+        await stopped.wait()
