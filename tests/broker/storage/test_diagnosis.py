@@ -1,0 +1,79 @@
+import pytest
+
+from tapemq_broker.storage.decision import CleanCheck, Findings, Place, Row
+from tapemq_broker.storage.diagnosis import Claims, Diagnosis, diagnose
+from tapemq_broker.storage.log_files import LogFiles
+from tests.support.disk_image import take_image
+from tests.support.raw_log import DIRECTORY, LOG_ID
+from tests.support.recovery_cases import CASES, Case, Damage, prepare
+
+
+def diagnosis_of(damage: Damage, claims: Claims | None = None) -> Diagnosis:
+    files = LogFiles(damage.disk(), DIRECTORY, LOG_ID)
+    return diagnose(files, claims or damage.claims)
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_looking_changes_nothing(case: Case) -> None:
+    disk, claims = prepare(case)
+    before = take_image(disk)
+    assert diagnose(LogFiles(disk, DIRECTORY, LOG_ID), claims).row is case.row
+    assert take_image(disk) == before
+
+
+def test_findings_of_a_crash_with_whole_batches() -> None:
+    diagnosis = diagnosis_of(Damage())
+    assert diagnosis.findings == Findings(Place.END)
+    assert (diagnosis.proof, diagnosis.lost_upto, diagnosis.next_epoch) == (None, 18, 1)
+
+
+def test_findings_of_unsynced_writes_out_of_order() -> None:
+    damage = Damage()
+    damage.flip(14, 100)
+    diagnosis = diagnosis_of(damage)
+    assert diagnosis.findings == Findings(Place.DAMAGED, later=True)
+    assert diagnosis.lost_upto == 16
+
+
+def test_findings_of_rot() -> None:
+    damage = Damage()
+    damage.flip(12, 100)
+    diagnosis = diagnosis_of(damage)
+    assert diagnosis.findings == Findings(Place.DAMAGED, proven=True, later=True)
+    assert diagnosis.proof is not None
+    assert "batch 7" in diagnosis.proof
+
+
+def test_position_of_a_group_is_a_proof_only_beyond_the_bad_place() -> None:
+    damage = Damage()
+    damage.flip(16, 100)
+    assert diagnosis_of(damage, Claims(durable_floor=16)).row is Row.TORN_LAST
+    assert diagnosis_of(damage, Claims(durable_floor=17)).row is Row.ROT
+
+
+def test_seal_is_a_proof_only_of_what_it_covers() -> None:
+    damage = Damage()
+    damage.log.seal()
+    damage.image = take_image(damage.log.disk)
+    damage.append(b"torn")
+    assert diagnosis_of(damage).row is Row.TORN_SHORT
+    damage.flip(16, 100)
+    assert diagnosis_of(damage).row is Row.ROT
+
+
+def test_clean_note_of_another_log_matches_nothing() -> None:
+    damage = Damage()
+    clean = damage.log.clean_entry()
+    other = clean._replace(log_id=LOG_ID._replace(partition=1))
+    assert diagnosis_of(damage, Claims(clean=clean)).findings.clean is CleanCheck.MATCHES
+    assert diagnosis_of(damage, Claims(clean=other)).findings.clean is CleanCheck.DIFFERS
+    assert diagnosis_of(damage).findings.clean is CleanCheck.ABSENT
+
+
+@pytest.mark.parametrize("torn_epoch", [1, 5])
+def test_epoch_of_an_interrupted_cut_is_the_next_one(torn_epoch: int) -> None:
+    damage = Damage()
+    damage.image[f"{DIRECTORY}/{12:020}-9-{torn_epoch}.torn-5"] = b"torn"
+    diagnosis = diagnosis_of(damage)
+    assert diagnosis.findings.unfinished
+    assert diagnosis.next_epoch == torn_epoch

@@ -1,0 +1,127 @@
+import pytest
+
+from tapemq.batch import Header
+from tapemq_broker.storage.chain import LogEnd
+from tapemq_broker.storage.decision import Place
+from tapemq_broker.storage.evidence import newest_proof
+from tapemq_broker.storage.log_files import LogFiles
+from tapemq_broker.storage.survey import KnownSegment, Survey
+from tests.support.raw_log import DIRECTORY, LOG_ID
+from tests.support.recovery_cases import Damage
+
+
+def survey_of(damage: Damage, *, proven: bool = True) -> tuple[Survey, list[int]]:
+    files = LogFiles(damage.disk(), DIRECTORY, LOG_ID)
+    survey, seen = Survey(files, files.bases()), list[int]()
+
+    def visit(segment_base: int, position: int, header: Header, body: memoryview) -> None:
+        seen.append(header.base_offset)
+
+    survey.run(newest_proof(files, files.bases()) if proven else None, visit)
+    return survey, seen
+
+
+def test_sound_log_is_surveyed_to_its_end() -> None:
+    damage = Damage()
+    survey, seen = survey_of(damage)
+    assert survey.trouble is None
+    assert survey.end == damage.log.end
+    assert survey.tail_base == 6
+    assert seen == [6, 8, 10, 12, 14, 16]
+    assert survey.segments == [
+        KnownSegment(base, len(damage.image[damage.path(base)]), damage.placed(last).header)
+        for base, last in ((0, 4), (6, 10), (12, 16))
+    ]
+
+
+def test_without_a_proof_everything_is_walked_through() -> None:
+    survey, seen = survey_of(Damage(), proven=False)
+    assert seen == list(range(0, 18, 2))
+    assert survey.tail_base == 0
+
+
+def test_rot_inside_a_sealed_segment_is_left_to_the_readers() -> None:
+    damage = Damage()
+    damage.flip(2, 100)
+    assert survey_of(damage)[0].trouble is None
+
+
+@pytest.mark.parametrize(
+    ("offset", "byte", "place"),
+    [(4, 100, Place.DAMAGED), (6, 5, Place.DAMAGED), (12, 100, Place.DAMAGED)],
+)
+def test_first_bad_place_is_found(offset: int, byte: int, place: Place) -> None:
+    damage = Damage()
+    damage.flip(offset, byte)
+    trouble = survey_of(damage)[0].trouble
+    assert trouble is not None
+    placed = damage.placed(offset)
+    assert trouble[:3] == (placed.segment_base, placed.position, place)
+
+
+def test_sound_part_ends_at_the_bad_place() -> None:
+    damage = Damage()
+    damage.flip(14, 100)
+    survey, seen = survey_of(damage)
+    assert seen == [6, 8, 10, 12]
+    assert survey.end.next_offset == 14
+    assert survey.segments[-1].size_bytes == damage.placed(14).position
+    assert survey.trouble is not None
+    assert survey.trouble.header == damage.placed(14).header
+
+
+@pytest.mark.parametrize("proven", [True, False])
+def test_missing_segment_is_a_gap_at_the_end_of_the_one_before(proven: bool) -> None:
+    damage = Damage()
+    damage.keep_only(0, 12)
+    trouble = survey_of(damage, proven=proven)[0].trouble
+    assert trouble is not None
+    assert trouble[:3] == (0, len(damage.image[damage.path(0)]), Place.GAP)
+
+
+def test_chain_is_taken_up_where_older_segments_were_removed() -> None:
+    damage = Damage()
+    damage.keep_only(6, 12)
+    survey, seen = survey_of(damage)
+    assert survey.trouble is None
+    assert survey.end == damage.log.end
+    assert seen == [6, 8, 10, 12, 14, 16]
+
+
+def test_chain_across_segments_is_checked() -> None:
+    damage = Damage()
+    damage.log.end = damage.log.end._replace(last_checksum=1)
+    damage.log.roll()
+    damage.log.data(b"continues another batch")
+    damage.retake()
+    trouble = survey_of(damage)[0].trouble
+    assert trouble is not None
+    assert trouble[:3] == (18, 0, Place.FOREIGN)
+
+
+def test_last_segment_may_be_empty() -> None:
+    damage = Damage()
+    damage.image[damage.path(18)] = b""
+    survey, _ = survey_of(damage)
+    assert survey.trouble is None
+    assert survey.end == damage.log.end
+    assert survey.segments[-1] == KnownSegment(18, 0, None)
+    assert not survey.is_empty
+
+
+def test_empty_log() -> None:
+    damage = Damage()
+    damage.image = {damage.path(0): b""}
+    survey, _ = survey_of(damage)
+    assert survey.is_empty
+    assert survey.end == LogEnd()
+    assert not survey.covered
+
+
+@pytest.mark.parametrize("with_mark", [True, False])
+def test_mark_covers_what_is_before_it(with_mark: bool) -> None:
+    damage = Damage()
+    if with_mark:
+        damage.log.mark()
+        damage.retake()
+    assert survey_of(damage)[0].covered is with_mark
