@@ -1,0 +1,1 @@
+"""HTTP beside the protocol: health and metrics. Started once the broker accepts connections."""

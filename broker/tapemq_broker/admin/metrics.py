@@ -1,0 +1,102 @@
+"""The broker's totals as Prometheus metrics.
+
+The broker counts in plain integers; they are read and named when somebody asks. All totals are of
+the process: they never decrease, whatever connects and disconnects.
+"""
+
+import platform
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
+from prometheus_client.registry import Collector
+
+from tapemq_broker.server.status import Status
+
+Reading = Callable[[], Status]
+Family = CounterMetricFamily | GaugeMetricFamily | InfoMetricFamily
+
+# Key in Status.totals, name without prefix and _total, help.
+TOTALS: Final = (
+    ("records_published", "published_records", "Records appended to topics."),
+    ("bytes_published", "published_bytes", "Bytes of batches appended to topics."),
+    ("batches_published", "published_batches", "Batches appended to topics."),
+    ("duplicates", "duplicate_batches", "Batches sent again that were in the log already."),
+    ("publishes_refused", "refused_publishes", "Batches that were refused."),
+    ("records_delivered", "delivered_records", "Records sent to readers."),
+    ("bytes_delivered", "delivered_bytes", "Bytes of batches sent to readers."),
+    ("deliveries", "deliveries", "Messages in which records were sent to readers."),
+    ("reads_from_disk", "disk_reads", "Reads that had to wait for the disk."),
+    ("connections_opened", "connections_opened", "Connections opened."),
+    ("connections_closed", "connections_closed", "Connections closed."),
+    ("protocol_errors", "protocol_errors", "Connections ended because of what they sent."),
+    ("commits", "commits", "Positions committed by groups."),
+    ("corrupt_reads", "corrupt_reads", "Reads that found damage on disk."),
+    ("bytes_cut_at_start", "torn_bytes_cut", "Bytes without receipt set aside by recovery."),
+)
+
+# Field of Status, name without prefix and _total, help.
+COUNTERS: Final = (
+    ("sync_rounds", "syncs", "Rounds of syncs; one makes all that waits durable."),
+    ("files_synced", "synced_files", "Files synced."),
+)
+GAUGES: Final = (
+    ("ready", "ready", "1 if the broker takes connections."),
+    ("topics", "topics", "Topics."),
+    ("damaged_partitions", "damaged_partitions", "Partitions refused because of damage."),
+    ("connections", "connections", "Connections open."),
+    ("subscriptions", "subscriptions", "Subscriptions open."),
+    ("disk_free_bytes", "disk_free_bytes", "Free disk space."),
+    ("disk_mark_bytes", "disk_limit_bytes", "Free disk space below which publishing is blocked."),
+    ("loop_lag_s", "event_loop_lag_seconds", "How late the event loop ran its last timer."),
+    ("boot_epoch", "boot_epoch", "How often a broker was started on this data directory."),
+)
+
+_PREFIX: Final = "tapemq_"
+
+
+class StatusCollector(Collector):
+    """Names what a reading of the broker's status says."""
+
+    def __init__(self, read: Reading) -> None:
+        self._read = read
+
+    def collect(self) -> Iterator[Family]:
+        """One family for each number."""
+        status = self._read()
+        for key, name, text in TOTALS:
+            yield CounterMetricFamily(_PREFIX + name, text, value=status.totals[key])
+        for field, name, text in COUNTERS:
+            yield CounterMetricFamily(_PREFIX + name, text, value=getattr(status, field))
+        for field, name, text in GAUGES:
+            yield GaugeMetricFamily(_PREFIX + name, text, value=float(getattr(status, field)))
+        yield _refusals(status)
+        yield GaugeMetricFamily(
+            f"{_PREFIX}publishing_blocked",
+            "1 if publishing is blocked.",
+            value=bool(status.blocked),
+        )
+        yield _build(status)
+
+
+def _refusals(status: Status) -> Family:
+    family = CounterMetricFamily(
+        f"{_PREFIX}refused_requests", "Requests refused, by the error they got.", labels=["error"]
+    )
+    for error, count in status.totals["refusals"].items():
+        family.add_metric([error], count)
+    return family
+
+
+def _build(status: Status) -> Family:
+    labels = {"software": status.software, "python": platform.python_version()}
+    return InfoMetricFamily(f"{_PREFIX}build", "What runs.", value=labels)
+
+
+def exposition(read: Reading) -> Callable[[], bytes]:
+    """A function that returns the metrics of now in Prometheus' text format."""
+    registry = CollectorRegistry()
+    registry.register(StatusCollector(read))
+    ProcessCollector(registry=registry)
+    return lambda: generate_latest(registry)
