@@ -18,7 +18,11 @@ class Connection(asyncio.BufferedProtocol):
     def __init__(self, sessions: "Sessions") -> None:
         self._sessions = sessions
         self._transport: asyncio.Transport | None = None
-        self.session = Session(Role.BROKER, sessions.clock.monotonic())
+        self.session = Session(
+            Role.BROKER,
+            sessions.clock.monotonic(),
+            handshake_deadline_s=sessions.settings.handshake_deadline_s,
+        )
         self.number = 0
         self.client = ""
         self.peer = ""

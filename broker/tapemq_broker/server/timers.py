@@ -10,7 +10,6 @@ from tapemq_broker.server.flow import Flow
 from tapemq_broker.storage.retention import retained_from
 
 _TICK_S: Final = 0.05
-_CONNECTIONS_S: Final = 1.0
 _DISK_S: Final = 1.0
 
 
@@ -34,7 +33,7 @@ class Timers:
         self._duties = [
             _Duty(_TICK_S, self._deadlines),
             _Duty(settings.mark_idle_s / 2, self._marks),
-            _Duty(_CONNECTIONS_S, engine.sessions.check),
+            _Duty(_connections_s(settings), engine.sessions.check),
             _Duty(_DISK_S, lambda now: flow.check_disk()),
             _Duty(settings.retention_check_s, lambda now: self.apply_retention()),
         ]
@@ -100,3 +99,9 @@ class Timers:
             )
             if offset > log.first_offset:
                 engine.run(engine.core.truncate(log_id, offset))
+
+
+def _connections_s(settings: Settings) -> float:
+    """Often enough that no deadline of a connection is missed by more than a quarter."""
+    shortest_s = min(settings.heartbeat_s, settings.handshake_deadline_s, settings.write_stall_s)
+    return max(_TICK_S, shortest_s / 4)

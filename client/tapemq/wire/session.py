@@ -65,11 +65,14 @@ _REQUESTS: Final = _FROM_CLIENT - _EITHER - {m.Credit}
 class Session:
     """Protocol state of one connection. ``now`` arguments are monotonic seconds."""
 
-    def __init__(self, role: Role, now: float) -> None:
+    def __init__(
+        self, role: Role, now: float, *, handshake_deadline_s: float = HANDSHAKE_DEADLINE_S
+    ) -> None:
         self.role = role
         self.state = State.HANDSHAKE
         self.reader = FrameReader(HANDSHAKE_FRAME_BYTES_MAX)
         self.heartbeat_s = HEARTBEAT_S
+        self._handshake_deadline_s = handshake_deadline_s
         self._opened_at = now
         self._heard_at = now
         self._sent_at = now
@@ -138,8 +141,9 @@ class Session:
 
     def check_alive(self, now: float) -> None:
         """Raise ProtocolError(TIMED_OUT) for a late handshake or two missed heartbeats."""
-        if self.state is State.HANDSHAKE and now - self._opened_at >= HANDSHAKE_DEADLINE_S:
-            raise ProtocolError(f"no handshake within {HANDSHAKE_DEADLINE_S:g} s", TIMED_OUT)
+        limit_s = self._handshake_deadline_s
+        if self.state is State.HANDSHAKE and now - self._opened_at >= limit_s:
+            raise ProtocolError(f"no handshake within {limit_s:g} s", TIMED_OUT)
         if now - self._heard_at >= 2 * self.heartbeat_s:
             raise ProtocolError(f"silent for {now - self._heard_at:.1f} s", TIMED_OUT)
 
