@@ -1,0 +1,153 @@
+"""A broker as a process: listens, says that it is ready, and drains when it is told to stop."""
+
+import asyncio
+import errno
+import logging
+import os
+import signal
+import socket
+import sys
+from typing import Final
+
+from tapemq_broker.admin.launcher import Launcher
+from tapemq_broker.admin.listener import listen
+from tapemq_broker.cli.exits import Exit
+from tapemq_broker.config import Settings
+from tapemq_broker.server.server import Server
+from tapemq_broker.server.world import World
+from tapemq_broker.storage.errors import (
+    CorruptLog,
+    DataDirectoryError,
+    LogRefused,
+    StorageError,
+)
+
+_log = logging.getLogger("tapemq.serve")
+
+_ADDRESS_ERRORS: Final = frozenset(
+    (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES, socket.EAI_NONAME, socket.EAI_AGAIN)
+)
+_DIRECTORY_ERRORS: Final = frozenset(
+    (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOENT)
+)
+_SECOND_SIGNAL: Final = {signal.SIGTERM: Exit.TERMINATED, signal.SIGINT: Exit.INTERRUPTED}
+
+
+class CannotListen(Exception):
+    """An address cannot be listened on."""
+
+
+class BrokerProcess:
+    """Runs one broker in the running event loop, from its start to its exit code."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stop = asyncio.Event()
+
+    async def run(self) -> Exit:
+        """Serve until a signal comes. What went wrong is in the log."""
+        self._catch_signals()
+        try:
+            await self._run()
+        except CannotListen as error:
+            _log.error("%s", error)
+            return Exit.CANNOT_LISTEN
+        except (DataDirectoryError, LogRefused, CorruptLog) as error:
+            _log.error("the data directory is refused: %s", error)
+            return Exit.DATA_REFUSED
+        except (StorageError, OSError) as error:
+            _log.error("storage failed: %s", error)
+            return Exit.STORAGE_FAILED
+        return Exit.OK
+
+    def _catch_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in _SECOND_SIGNAL:
+            loop.add_signal_handler(number, self._signalled, number)
+
+    def _signalled(self, number: signal.Signals) -> None:
+        if self._stop.is_set():
+            # Durable is what has a receipt; nothing that a receipt was given for is lost by this.
+            os._exit(_SECOND_SIGNAL[number])
+        _log.info("stopping; a second signal stops at once", extra={"signal": number.name})
+        self._stop.set()
+
+    async def _run(self) -> None:
+        settings = self._settings
+        with _listen(settings.http_host, settings.http_port) as listener:
+            server = await self._started()
+            if server is None:
+                return
+            self._say_ready(server.port, listener)
+            admin = Launcher(server.status, listener)
+            admin.start()
+            await self._stop.wait()
+            admin.draining = True
+            await server.stop(grace_s=settings.shutdown_grace_s)
+            await admin.stop()
+        _log.info("stopped")
+
+    async def _started(self) -> Server | None:
+        """A running server; None if the process is to stop before that is done."""
+        start = asyncio.create_task(_start(self._settings))
+        stop = asyncio.create_task(self._stop.wait())
+        await asyncio.wait((start, stop), return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        if start.done():
+            return start.result()
+        start.cancel()
+        await asyncio.wait((start,))
+        return None
+
+    def _say_ready(self, port: int, listener: socket.socket) -> None:
+        settings = self._settings
+        address = _address(settings.host, port)
+        http_address = _address(settings.http_host, listener.getsockname()[1])
+        print(f"ready tapemq://{address} http://{http_address}", flush=True)
+        _log.info(
+            "ready",
+            extra={
+                "address": address,
+                "http": http_address,
+                "data_dir": settings.data_dir.absolute(),
+                "pid": os.getpid(),
+                "python": sys.version.split()[0],
+            },
+        )
+
+
+async def _start(settings: Settings) -> Server:
+    try:
+        world = World.real(
+            settings.data_dir, sync_threads=settings.sync_threads, sync=settings.sync
+        )
+        server = Server(settings, world)
+        await server.start(settings.host, settings.port)
+        return server
+    except OSError as error:
+        # What concerns files has a file's name; what is left of these errors concerns the address.
+        if error.filename is None and error.errno in _ADDRESS_ERRORS:
+            raise _cannot_listen(settings.host, settings.port, "port", error) from error
+        if error.errno in _DIRECTORY_ERRORS:
+            raise DataDirectoryError(f"{error.filename}: {error.strerror}") from error
+        raise
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return listen(host, port)
+    except OSError as error:
+        raise _cannot_listen(host, port, "http-port", error) from error
+
+
+def _cannot_listen(host: str, port: int, flag: str, error: OSError) -> CannotListen:
+    # Errors of name look-up have negative numbers, and a text that says all.
+    number = error.errno or 0
+    reason = os.strerror(number) if number > 0 else error.strerror
+    return CannotListen(
+        f"cannot listen on {_address(host, port)}: {reason}; choose another --{flag}"
+    )
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,63 @@
+"""Runs the body of a command: coroutines in a loop, failures as a line and an exit code."""
+
+import asyncio
+import inspect
+import os
+import sys
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from typing import Any, ParamSpec
+
+import typer
+import uvloop
+
+from tapemq_broker.cli.errors import CommandError, complain
+from tapemq_broker.cli.exits import Exit
+
+P = ParamSpec("P")
+
+
+def command(function: Callable[P, Coroutine[Any, Any, None] | None]) -> Callable[P, None]:
+    """Make a function or coroutine function the body of a command.
+
+    It may raise CommandError, and be interrupted; neither shows a traceback. A reader of standard
+    output that went away (`| head`) ends it without a word.
+    """
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        code = _contained(function, *args, **kwargs)
+        if code:
+            raise typer.Exit(code)
+
+    return run
+
+
+def _contained(
+    function: Callable[P, Coroutine[Any, Any, None] | None], *args: P.args, **kwargs: P.kwargs
+) -> Exit:
+    try:
+        _run(function, *args, **kwargs)
+        sys.stdout.flush()
+    except CommandError as error:
+        complain(error.text, error.advice)
+        return error.code
+    except BrokenPipeError:
+        _discard_output()
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    return Exit.OK
+
+
+def _run(
+    function: Callable[P, Coroutine[Any, Any, None] | None], *args: P.args, **kwargs: P.kwargs
+) -> None:
+    result = function(*args, **kwargs)
+    if inspect.iscoroutine(result):
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(result)
+
+
+def _discard_output() -> None:
+    # The interpreter flushes once more at its end, and would complain again.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,72 @@
+"""What commands print: tables on a terminal, JSON lines in a pipe or when asked for."""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+Row = Mapping[str, Any]
+
+_RIGHT: Final = (int, float)
+
+
+class Output:
+    """Standard output, as tables or as JSON lines (a JSON object for each row)."""
+
+    def __init__(self, as_json: bool = False) -> None:
+        self.as_json = as_json or not sys.stdout.isatty()
+
+    def rows(self, rows: Iterable[Row], *, empty: str = "") -> None:
+        """Print rows that have the same keys. On a terminal `empty` is said if there are none."""
+        rows = list(rows)
+        if self.as_json:
+            for row in rows:
+                print_json(row)
+        elif rows:
+            _print_table(rows)
+        elif empty:
+            print(empty, file=sys.stderr)
+
+    def row(self, row: Row) -> None:
+        """Print one thing: its keys and values below each other on a terminal."""
+        if self.as_json:
+            print_json(row)
+        else:
+            width = max(map(len, row), default=0)
+            for key, value in row.items():
+                print(f"{_title(key):<{width}}  {shown(value)}")
+
+
+def print_json(row: Row) -> None:
+    """Print a JSON object on a line of its own."""
+    print(json.dumps(row, ensure_ascii=False, default=str))
+
+
+def shown(value: object) -> str:
+    """A value in a table: numbers with separators, None as a dash."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,.3f}" if isinstance(value, float) else str(value)
+
+
+def _title(key: str) -> str:
+    return key.replace("_", " ")
+
+
+def _print_table(rows: list[Row]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    for key, value in rows[0].items():
+        right = isinstance(value, _RIGHT) and not isinstance(value, bool)
+        table.add_column(_title(key), justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        # Text, because a name could be read as markup.
+        table.add_row(*(Text(shown(value)) for value in row.values()))
+    Console(highlight=False).print(table)

@@ -1,0 +1,85 @@
+import asyncio
+import inspect
+import subprocess
+import sys
+
+import pytest
+import typer
+
+from tapemq_broker.cli.command import command
+from tapemq_broker.cli.errors import CommandError
+from tapemq_broker.cli.exits import Exit
+
+
+def test_a_function_runs_with_its_arguments(capsys: pytest.CaptureFixture[str]) -> None:
+    @command
+    def greet(name: str, *, loud: bool = False) -> None:
+        print(name.upper() if loud else name)
+
+    greet("you")
+    greet("you", loud=True)
+    assert capsys.readouterr().out == "you\nYOU\n"
+
+
+def test_the_signature_stays_for_the_framework_to_read() -> None:
+    def body(name: str) -> None:
+        """Say it."""
+
+    wrapped = command(body)
+    assert inspect.signature(wrapped) == inspect.signature(body)
+    assert wrapped.__doc__ == "Say it."
+
+
+def test_a_coroutine_function_runs_in_a_loop(capsys: pytest.CaptureFixture[str]) -> None:
+    @command
+    async def greet(name: str) -> None:
+        await asyncio.sleep(0)
+        print(type(asyncio.get_running_loop()).__module__.partition(".")[0], name)
+
+    greet("you")
+    assert capsys.readouterr().out == "uvloop you\n"
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "said"),
+    [
+        (CommandError("it broke", "mend it"), Exit.FAILED, "tapemq: it broke\n  mend it\n"),
+        (CommandError("gone", code=Exit.UNREACHABLE), Exit.UNREACHABLE, "tapemq: gone\n"),
+        (KeyboardInterrupt(), Exit.INTERRUPTED, ""),
+    ],
+)
+def test_failures_become_exit_codes(
+    raised: BaseException, code: Exit, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @command
+    async def fail() -> None:
+        raise raised
+
+    with pytest.raises(typer.Exit) as caught:
+        fail()
+    assert caught.value.exit_code == code
+    assert capsys.readouterr() == ("", said)
+
+
+def test_a_fault_of_ours_keeps_its_traceback() -> None:
+    @command
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+
+
+def test_a_reader_that_went_away_ends_it_quietly() -> None:
+    # `config show` prints more than fits into nothing.
+    writer = subprocess.Popen(
+        [sys.executable, "-m", "tapemq", "config", "show"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert writer.stdout
+    writer.stdout.close()
+    assert writer.stderr
+    with writer.stderr:
+        said = writer.stderr.read()
+    assert (writer.wait(), said) == (0, b"")

@@ -1,0 +1,70 @@
+import json
+import sys
+
+import pytest
+
+from tapemq_broker.cli.output import Output, shown
+
+ROWS = [
+    {"topic": "orders", "records": 1234567, "damaged": False, "age_s": None},
+    {"topic": "[red]x", "records": 3, "damaged": True, "age_s": 1.5},
+]
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    # After capsys, which puts another stream in place.
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+def test_a_pipe_gets_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    Output().rows(ROWS, empty="there are none")
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == ROWS
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_terminal_gets_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    Output().rows(ROWS)
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines == [
+        ["topic", "records", "damaged", "age", "s"],
+        ["orders", "1,234,567", "no", "-"],
+        ["[red]x", "3", "yes", "1.500"],
+    ]
+
+
+@pytest.mark.usefixtures("terminal")
+def test_json_when_asked_for_on_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(as_json=True).rows(ROWS)
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == ROWS
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_terminal_is_told_that_there_are_none(capsys: pytest.CaptureFixture[str]) -> None:
+    Output().rows([], empty="there are none")
+    assert capsys.readouterr() == ("", "there are none\n")
+
+
+def test_a_pipe_gets_nothing_for_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    Output().rows([], empty="there are none")
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.usefixtures("terminal")
+def test_one_thing_on_a_terminal_is_a_list(capsys: pytest.CaptureFixture[str]) -> None:
+    Output().row({"topic": "orders", "topic_id": 5})
+    assert capsys.readouterr().out == "topic     orders\ntopic id  5\n"
+
+
+def test_one_thing_in_a_pipe_is_an_object(capsys: pytest.CaptureFixture[str]) -> None:
+    Output().row({"topic": "örders", "topic_id": 5})
+    assert capsys.readouterr().out == '{"topic": "örders", "topic_id": 5}\n'
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "-"), (True, "yes"), (False, "no"), (1000, "1,000"), (0.5, "0.500"), ("a", "a")],
+)
+def test_how_a_value_is_shown(value: object, text: str) -> None:
+    assert shown(value) == text
