@@ -59,7 +59,9 @@ def _decode(data: bytes, hook: Any = None) -> tuple[dict[str, Scalar], dict[str,
     except BatchError:
         raise
     except Exception as error:  # msgpack raises half a dozen unrelated types on bad input
-        raise BatchError(f"headers are not msgpack within the limits: {error!r}") from None
+        raise BatchError(
+            f"headers are not msgpack within the limits: {type(error).__name__} {error!s:.60}"
+        ) from None
     if type(maps) is not list or [type(entries) for entries in maps] != [dict, dict]:
         raise BatchError("headers are not an array of two maps")
     for entries in maps:
@@ -85,6 +87,6 @@ def _check_entries(entries: Mapping[Any, Any]) -> None:
     for name, value in entries.items():
         if not isinstance(name, str) or not isinstance(value, _SCALARS):
             raise BatchError(
-                f"header {reprlib.repr(name)} is {type(value).__name__}; names are text, values "
-                "are bytes, text, integers or booleans"
+                f"header {reprlib.repr(name):.60} is {type(value).__name__}; names are text, "
+                "values are bytes, text, integers or booleans"
             )

@@ -124,7 +124,7 @@ class Shape:
 
     def _complaint(self, name: str, value: Any) -> ProtocolError:
         return ProtocolError(
-            f"{self.message.__name__}.{name} is {reprlib.repr(value)}, not {self.types[name]} "
+            f"{self.message.__name__}.{name} is {reprlib.repr(value):.60}, not {self.types[name]} "
             "within the limits"
         )
 
@@ -135,7 +135,9 @@ def _unpack_map(header: bytes | memoryview) -> dict[Any, Any]:
     except ProtocolError:
         raise
     except Exception as error:  # msgpack raises half a dozen unrelated types on bad input
-        raise ProtocolError(f"a header is not msgpack within the limits: {error!r}") from None
+        raise ProtocolError(
+            f"a header is not msgpack within the limits: {type(error).__name__} {error!s:.60}"
+        ) from None
     if type(given) is not dict:
         raise ProtocolError(f"a header is a {type(given).__name__}, not a map")
     return given
@@ -150,7 +152,7 @@ def _unique(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
 
 def _check_unknown(name: Any, value: Any) -> None:
     if type(name) is not str or not _is_plain(value, DEPTH_MAX):
-        raise ProtocolError(f"a header's field {reprlib.repr(name)} is none that could ever be")
+        raise ProtocolError(f"a header's field {reprlib.repr(name):.60} is none that could ever be")
 
 
 def _is_plain(value: Any, depth: int) -> bool:

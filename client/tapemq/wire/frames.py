@@ -93,7 +93,8 @@ class FrameReader:
             self._move(max(self._usual_size(), _ROOM_BYTES * busy))
         elif size - self._end < missing:
             # Doubling: what has arrived is moved twice at most, and a claim costs nothing.
-            self._move(max(_ROOM_BYTES, size, min(held + missing, 2 * held)))
+            needed = 2 * held if held >= self._wanted else min(self._wanted, 2 * held)
+            self._move(max(_ROOM_BYTES, size, needed))
 
     def _move(self, size: int) -> None:
         """Put what is held to the front of a buffer of ``size`` bytes."""
