@@ -30,6 +30,17 @@ class LogEnd(NamedTuple):
             header.append_time_us,
         )
 
+    @classmethod
+    def behind(cls, header: Header) -> "LogEnd":
+        """The end behind a batch that is not a gap."""
+        return cls(
+            header.next_offset,
+            header.batch_number + 1,
+            header.header_checksum,
+            header.log_epoch,
+            header.append_time_us,
+        )
+
     def step(self, header: Header, body: memoryview, log_id: LogId) -> "LogEnd":
         """The end behind the next batch. Steps over the hole that a gap names.
 
@@ -39,13 +50,7 @@ class LogEnd(NamedTuple):
         self.check(header, log_id)
         if header.kind is Kind.MARK and body:
             return self._step_over(header, decode_gap(body))
-        return LogEnd(
-            header.next_offset,
-            header.batch_number + 1,
-            header.header_checksum,
-            header.log_epoch,
-            header.append_time_us,
-        )
+        return LogEnd.behind(header)
 
     def check(self, header: Header, log_id: LogId) -> None:
         """Raise NotNext unless this sound header is the one that belongs here."""

@@ -49,7 +49,7 @@ def _make_directory(full: str, root: str) -> None:
 class OsFile:
     """A file of the operating system."""
 
-    __slots__ = ("_descriptor", "_new_in", "path", "size_bytes")
+    __slots__ = ("__weakref__", "_descriptor", "_new_in", "path", "size_bytes")
 
     def __init__(self, path: str, descriptor: int, new_in: str | None) -> None:
         self.path: Final = path

@@ -1,0 +1,297 @@
+"""A log in files: the log seam on a disk.
+
+Appending is one write. Nothing here waits for a sync: what is not on disk yet is handed to the
+flusher (begin_sync, mark_durable). A segment that is full stays in reach until a sync round that
+began after the roll has returned; then it is sealed: its index and the observer's state are
+written. Only then can the next roll begin, so a crash never leaves more than the last two
+segments in doubt, nor a gap between their names.
+"""
+
+from bisect import bisect_left, bisect_right
+from contextlib import suppress
+from typing import Final, NamedTuple
+
+from tapemq.batch import BODY_BYTES_MAX, COUNT_MAX, Header, LogId
+from tapemq_broker.storage.appending import MARK, follow
+from tapemq_broker.storage.chain import LogEnd
+from tapemq_broker.storage.clean import CleanEntry
+from tapemq_broker.storage.disk import Disk, File
+from tapemq_broker.storage.errors import LogFailed, LogFull, OffsetOutOfRange
+from tapemq_broker.storage.index import Index
+from tapemq_broker.storage.observer import Observer
+from tapemq_broker.storage.opening import Claims, Opened, open_log
+from tapemq_broker.storage.paths import state_path
+from tapemq_broker.storage.reading import Cursor, Range, ReadPlan
+from tapemq_broker.storage.record_log import LogSettings, NewBatch, SegmentInfo
+from tapemq_broker.storage.sealing import Ending, write_index, write_state
+from tapemq_broker.storage.segment import Segment
+from tapemq_broker.storage.segment_cache import SegmentCache
+from tapemq_broker.storage.segment_reader import SegmentReader
+
+_DEFAULT_SETTINGS: Final = LogSettings()
+
+
+class SyncTarget(NamedTuple):
+    """What one sync round covers of a log."""
+
+    files: list[File]
+    end: LogEnd
+    sizes: list[tuple[Segment, int]]
+    rolled: Ending | None
+
+
+class Log:
+    """An append-only log in a directory. All methods but offset_at() belong to one thread."""
+
+    def __init__(
+        self,
+        cache: SegmentCache,
+        directory: str,
+        log_id: LogId,
+        settings: LogSettings,
+        observer: Observer | None,
+        opened: Opened,
+    ) -> None:
+        self.log_id: Final = log_id
+        self.directory: Final = directory
+        self.recovered: Final = opened.recovered
+        self._cache: Final = cache
+        self._settings: Final = settings
+        self._observer: Final = observer
+        self._segments: Final[list[Segment]] = opened.segments
+        self._end: LogEnd = opened.recovered.end
+        self._durable: LogEnd = self._end
+        self._size_bytes = sum(segment.size_bytes for segment in self._segments)
+        # The segment before the last one, until it is sealed.
+        self._rolled: Ending | None = None
+        # Files that nothing depends on; they are synced along with the next round.
+        self._caches: list[File] = opened.caches
+        # The last batch with records, and below which batch number the log itself says durable.
+        self._last_batch = -1
+        self._covered_batch = self._end.next_batch
+        self._failure: str | None = None
+
+    @classmethod
+    def open(
+        cls,
+        disk: Disk,
+        directory: str,
+        log_id: LogId,
+        *,
+        settings: LogSettings = _DEFAULT_SETTINGS,
+        observer: Observer | None = None,
+        clean: CleanEntry | None = None,
+        durable_floor: int = 0,
+        now_us: int,
+        must_exist: bool = False,
+        cache: SegmentCache | None = None,
+    ) -> "Log":
+        """Recover a log, or make a new one.
+
+        ``clean`` is what the last clean stop noted about it; every offset below ``durable_floor``
+        is known to have been on disk; ``must_exist``: the log is known to have been made.
+        ``cache`` is shared by all logs of the disk. Blocks. Raises LogRefused, CorruptLog if the
+        observer's state needs bytes that are damaged, and OSError if the disk fails.
+        """
+        cache = cache or SegmentCache(disk)
+        opened = open_log(
+            cache,
+            directory,
+            log_id,
+            observer,
+            settings.index_interval_bytes,
+            Claims(clean, durable_floor, must_exist),
+            now_us,
+        )
+        return cls(cache, directory, log_id, settings, observer, opened)
+
+    @property
+    def first_offset(self) -> int:
+        return self._segments[0].base_offset
+
+    @property
+    def next_offset(self) -> int:
+        return self._end.next_offset
+
+    @property
+    def durable_offset(self) -> int:
+        return self._durable.next_offset
+
+    @property
+    def log_epoch(self) -> int:
+        return self._end.log_epoch
+
+    @property
+    def size_bytes(self) -> int:
+        return self._size_bytes
+
+    @property
+    def last_append_time_us(self) -> int:
+        return self._end.last_append_time_us
+
+    @property
+    def is_dirty(self) -> bool:
+        """Whether anything is not known to be on disk."""
+        return self._durable.next_batch != self._end.next_batch or self._rolled is not None
+
+    def append(self, batch: NewBatch, now_us: int) -> int:
+        """Append a batch; see the log seam."""
+        size_bytes = len(batch.body)
+        if size_bytes > BODY_BYTES_MAX or not 0 < batch.record_count <= COUNT_MAX:
+            raise ValueError(f"a batch of {batch.record_count} records in {size_bytes} bytes")
+        if self._segments[-1].size_bytes + size_bytes > self._settings.segment_bytes:
+            self.roll()
+        header = self._write(batch, now_us)
+        self._last_batch = header.batch_number
+        return header.base_offset
+
+    def mark(self, now_us: int) -> None:
+        """Prove that the last batch was durable; see the log seam."""
+        if self._covered_batch <= self._last_batch and not self.is_dirty:
+            self._write(MARK, now_us)
+            # Idle logs must not hold their files open, and nobody waits for this batch.
+            self._segments[-1].release()
+
+    def _write(self, batch: NewBatch, now_us: int) -> Header:
+        if self._failure is not None:
+            raise LogFailed(self._failure)
+        segment = self._segments[-1]
+        position = segment.size_bytes
+        new = follow(self._end, self._durable, self.log_id, batch, now_us)
+        try:
+            segment.append(self._cache, new.header, (new.head, batch.body))
+        except LogFailed as error:
+            self._failure = str(error)
+            raise
+        self._end = new.end
+        self._covered_batch = self._durable.next_batch
+        self._size_bytes += segment.size_bytes - position
+        if segment.index is not None:
+            segment.index.add(new.header, position, self._settings.index_interval_bytes)
+        return new.header
+
+    def roll(self) -> bool:
+        """Begin a new segment; see the log seam."""
+        last = self._segments[-1]
+        if self._rolled is not None or last.next_offset == last.base_offset:
+            return False
+        segment = Segment(self.directory, self.next_offset, self.last_append_time_us)
+        try:
+            segment.create(self._cache)
+        except LogFailed as error:
+            self._failure = str(error)
+            raise
+        state = self._observer.snapshot() if self._observer else None
+        self._rolled = Ending(last, self._end, state)
+        self._segments.append(segment)
+        return True
+
+    def begin_sync(self) -> SyncTarget:
+        """What a sync round that starts now must sync. Raises LogFailed."""
+        dirty = [segment for segment in self._segments[-2:] if segment.is_dirty]
+        files = [segment.hold(self._cache) for segment in dirty] + self._caches
+        self._caches = []
+        sizes = [(segment, segment.size_bytes) for segment in dirty]
+        return SyncTarget(files, self._end, sizes, self._rolled)
+
+    def mark_durable(self, target: SyncTarget) -> None:
+        """Take note that a sync round has succeeded."""
+        self._durable = target.end
+        for segment, size_bytes in target.sizes:
+            segment.mark_synced(size_bytes)
+        # A round that began before the roll does not cover the end of the segment.
+        if self._rolled is not None and target.rolled is self._rolled:
+            self._seal(self._rolled)
+            self._rolled = None
+
+    def _seal(self, rolled: Ending) -> None:
+        segment, disk = rolled.segment, self._cache.disk
+        index, segment.index = segment.index, None
+        if index is not None:
+            self._caches += write_index(disk, self.log_id, rolled, index, complete=True)
+            self._cache.indexes.put(segment.index_path, index)
+        self._caches += write_state(disk, self.directory, self.log_id, rolled.end, rolled.state)
+        if len(self._segments) > 2 and rolled.state is not None:
+            # The last two are kept, because the newest one may not be on disk yet.
+            with suppress(OSError):
+                disk.remove(state_path(self.directory, self._segments[-3].base_offset))
+
+    def plan(self, offset: int, *, upto: int, max_bytes: int, hint: object = None) -> ReadPlan:
+        """A read; see the log seam."""
+        if not self.first_offset <= offset <= upto <= self.next_offset:
+            raise OffsetOutOfRange(offset, self.first_offset, min(upto, self.next_offset))
+        cursor = hint if isinstance(hint, Cursor) and hint.end.next_offset == offset else None
+        if cursor and (cursor.segment is self._segments[-1] or cursor.segment.next_offset > offset):
+            segment = cursor.segment
+        else:
+            segment, cursor = self._segment_of(offset), None
+        reader = SegmentReader(self._cache, self.log_id, segment)
+        return ReadPlan(reader, Range(self.log_id, offset, upto, max_bytes), cursor)
+
+    def _segment_of(self, offset: int) -> Segment:
+        number = bisect_right(self._segments, offset, key=lambda segment: segment.base_offset)
+        return self._segments[number - 1]
+
+    def offset_at(self, time_us: int) -> int:
+        """The first offset appended at a time or later; see the log seam."""
+        segments = list(self._segments)
+        number = bisect_left(segments, time_us, key=lambda segment: segment.last_append_time_us)
+        if number == len(segments):
+            return self.next_offset
+        try:
+            return SegmentReader(self._cache, self.log_id, segments[number]).offset_at(time_us)
+        except FileNotFoundError:
+            return self.first_offset
+
+    def truncate_front(self, offset: int) -> None:
+        """Remove whole segments below an offset; see the log seam."""
+        keep = 0
+        while keep < len(self._segments) - 1 and self._is_removable(keep, offset):
+            keep += 1
+        removed = self._segments[:keep]
+        del self._segments[:keep]
+        for segment in removed:
+            self._size_bytes -= segment.size_bytes
+            self._cache.forget(segment.path)
+            self._cache.indexes.drop(segment.index_path)
+            with suppress(OSError):
+                self._cache.disk.remove(segment.index_path)
+                self._cache.disk.remove(state_path(self.directory, segment.base_offset))
+        if removed:
+            self._cache.disk.discard([segment.path for segment in removed])
+
+    def _is_removable(self, number: int, offset: int) -> bool:
+        segment = self._segments[number]
+        is_rolled = self._rolled is not None and segment is self._rolled.segment
+        return segment.next_offset <= offset and not is_rolled
+
+    def segments(self) -> list[SegmentInfo]:
+        """All segments, oldest first."""
+        return [segment.info() for segment in self._segments]
+
+    def close(self, *, clean: bool, now_us: int) -> CleanEntry | None:
+        """Let go of the files; see the log seam."""
+        entry = self._close_cleanly(now_us) if clean and self._failure is None else None
+        self._failure = self._failure or f"{self.directory} is closed"
+        for segment in self._segments:
+            segment.release()
+        return entry
+
+    def _close_cleanly(self, now_us: int) -> CleanEntry:
+        self._sync_now()
+        with suppress(LogFull):
+            self.mark(now_us)
+            self._sync_now()
+        last = self._segments[-1]
+        state = self._observer.snapshot() if self._observer else None
+        ending = Ending(last, self._end, state)
+        write_index(self._cache.disk, self.log_id, ending, last.index or Index(), complete=False)
+        write_state(self._cache.disk, self.directory, self.log_id, self._end, state)
+        return CleanEntry(self.log_id, last.base_offset, last.size_bytes, *self._end)
+
+    def _sync_now(self) -> None:
+        if self.is_dirty:
+            target = self.begin_sync()
+            for file in target.files:
+                self._cache.disk.sync_now(file)
+            self.mark_durable(target)

@@ -1,0 +1,115 @@
+"""Opening a log: recovery, and everything that a log keeps in memory."""
+
+from contextlib import suppress
+from typing import NamedTuple
+
+from tapemq.batch import Kind, LogId
+from tapemq_broker.storage.chain import LogEnd
+from tapemq_broker.storage.clean import CleanEntry
+from tapemq_broker.storage.disk import File
+from tapemq_broker.storage.index import Index
+from tapemq_broker.storage.observer import Observer
+from tapemq_broker.storage.paths import base_offsets, state_path
+from tapemq_broker.storage.recovery import Recovered, recover
+from tapemq_broker.storage.replay import Replay
+from tapemq_broker.storage.sealing import Ending, write_index, write_state
+from tapemq_broker.storage.segment import Segment
+from tapemq_broker.storage.segment_cache import SegmentCache
+from tapemq_broker.storage.segment_reader import SegmentReader
+from tapemq_broker.storage.survey import KnownSegment
+
+
+class Claims(NamedTuple):
+    """What the opener knows about a log from elsewhere; see Log.open()."""
+
+    clean: CleanEntry | None
+    durable_floor: int
+    must_exist: bool
+
+
+class Opened(NamedTuple):
+    """A log ready for use. ``caches`` are files to sync at the next occasion."""
+
+    recovered: Recovered
+    segments: list[Segment]
+    caches: list[File]
+
+
+def open_log(
+    cache: SegmentCache,
+    directory: str,
+    log_id: LogId,
+    observer: Observer | None,
+    interval_bytes: int,
+    claims: Claims,
+    now_us: int,
+) -> Opened:
+    """Recover a log and bring its observer up to date. Raises as Log.open() does."""
+    disk = cache.disk
+    replay = Replay(disk, directory, log_id, observer, interval_bytes)
+    recovered = recover(
+        disk,
+        directory,
+        log_id,
+        clean=claims.clean,
+        durable_floor=claims.durable_floor,
+        now_us=now_us,
+        must_exist=claims.must_exist,
+        visit=replay,
+    )
+    replay.finish(LogEnd.before(recovered.mark) if recovered.mark else recovered.end)
+    segments = _segments(directory, recovered)
+    _remove_stray_states(cache, directory, recovered)
+    caches = [
+        file
+        for segment, known in zip(segments[:-1], recovered.segments, strict=False)
+        if segment.base_offset in replay.indexes
+        for file in _seal(cache, log_id, segment, known, replay.indexes[segment.base_offset])
+    ]
+    last = segments[-1]
+    if replay.last_state and replay.last_state[0].next_offset == last.base_offset:
+        caches += write_state(disk, directory, log_id, *replay.last_state)
+    last.index = replay.indexes.get(last.base_offset) or _index_of_last(cache, log_id, last)
+    return Opened(recovered, segments, caches)
+
+
+def _segments(directory: str, recovered: Recovered) -> list[Segment]:
+    segments: list[Segment] = []
+    append_time_us = 0
+    for known in recovered.segments:
+        if segments:
+            segments[-1].next_offset = known.base_offset
+        segment = Segment(directory, known.base_offset, append_time_us)
+        segment.size_bytes = known.size_bytes
+        segment.next_offset = recovered.end.next_offset
+        if known.last:
+            append_time_us = segment.last_append_time_us = known.last.append_time_us
+            segment.last_position = known.size_bytes - known.last.batch_bytes
+        segments.append(segment)
+    return segments
+
+
+def _seal(
+    cache: SegmentCache, log_id: LogId, segment: Segment, known: KnownSegment, index: Index
+) -> list[File]:
+    """Spare the next start the scan of a full segment. Recovery has synced it."""
+    last = known.last
+    if last is None or (last.kind is Kind.MARK and last.body_length):
+        return []
+    ending = Ending(segment, LogEnd.behind(last), None)
+    return write_index(cache.disk, log_id, ending, index, complete=True)
+
+
+def _index_of_last(cache: SegmentCache, log_id: LogId, segment: Segment) -> Index:
+    if segment.size_bytes == 0:
+        return Index()
+    return SegmentReader(cache, log_id, segment).load_index(wait=True)
+
+
+def _remove_stray_states(cache: SegmentCache, directory: str, recovered: Recovered) -> None:
+    """Remove states that no segment begins with: those of earlier clean stops."""
+    wanted = {segment.base_offset for segment in recovered.segments}
+    for offset in base_offsets(cache.disk.list_directory(directory), ".state"):
+        if offset not in wanted:
+            with suppress(OSError):
+                cache.disk.remove(state_path(directory, offset))

@@ -1,0 +1,117 @@
+"""Rebuilding what a log keeps in memory while it is opened: indexes and the observer's state."""
+
+from contextlib import closing
+from typing import Final
+
+from tapemq.batch import Header, LogId
+from tapemq_broker.storage.chain import LogEnd
+from tapemq_broker.storage.disk import Disk
+from tapemq_broker.storage.errors import CorruptLog
+from tapemq_broker.storage.index import Index
+from tapemq_broker.storage.observer import Observer
+from tapemq_broker.storage.paths import base_offsets, segment_path, state_path
+from tapemq_broker.storage.scan import BadPlace, Batch, Window, read_batch
+from tapemq_broker.storage.snapshot import decode_snapshot
+
+
+class Replay:
+    """Takes what recovery scans, so that nothing is read twice. A Visitor.
+
+    Where the state in front of what is scanned is missing, older segments are read for it.
+    ``indexes`` are those of the scanned segments by base offset; ``ends`` and ``states`` are the
+    log and the observer as of where each of them, but the first, begins.
+    """
+
+    def __init__(
+        self,
+        disk: Disk,
+        directory: str,
+        log_id: LogId,
+        observer: Observer | None,
+        interval_bytes: int,
+    ) -> None:
+        self.indexes: Final[dict[int, Index]] = {}
+        self.last_state: tuple[LogEnd, bytes] | None = None
+        self._disk: Final = disk
+        self._directory: Final = directory
+        self._log_id: Final = log_id
+        self._observer: Final = observer
+        self._interval_bytes: Final = interval_bytes
+        names = disk.list_directory(directory)
+        self._bases: Final = base_offsets(names, ".log")
+        self._states: Final = base_offsets(names, ".state")
+
+    def __call__(self, segment_base: int, position: int, header: Header, body: memoryview) -> None:
+        """Take a batch that recovery keeps."""
+        index = self.indexes.get(segment_base)
+        if index is None:
+            self._enter(segment_base, LogEnd.before(header))
+            index = self.indexes[segment_base] = Index()
+        index.add(header, position, self._interval_bytes)
+        if self._observer is not None:
+            self._observer.observe(header, body)
+
+    def _enter(self, base: int, end: LogEnd) -> None:
+        if self._observer is None:
+            return
+        if not self.indexes:
+            self._restore(self._observer, end)
+        elif base == self._bases[-1]:
+            self.last_state = (end, self._observer.snapshot())
+
+    def finish(self, end: LogEnd) -> None:
+        """All was seen; ``end`` is the end of the log without a mark of recovery's own."""
+        if self._observer is None:
+            return
+        if not self.indexes:
+            self._restore(self._observer, end)
+        elif self._bases[-1] not in self.indexes:
+            self.last_state = (end, self._observer.snapshot())
+
+    def _restore(self, observer: Observer, end: LogEnd) -> None:
+        """Bring the observer to ``end``: from the newest state that belongs to this history."""
+        for offset in reversed(self._states):
+            if offset <= end.next_offset:
+                state = self._read_state(offset, end)
+                if state is not None:
+                    observer.restore(state)
+                    self._replay(observer, offset, end)
+                    return
+        observer.restore(None)
+        self._replay(observer, 0, end)
+
+    def _read_state(self, offset: int, end: LogEnd) -> bytes | None:
+        if offset != end.next_offset:
+            found = self._first_end(offset)
+            if found is None:
+                return None
+            end = found
+        data = self._disk.read_file(state_path(self._directory, offset))
+        return decode_snapshot(data or b"", self._log_id, end)
+
+    def _first_end(self, base: int) -> LogEnd | None:
+        """What the first batch of a segment continues."""
+        if base not in self._bases:
+            return None
+        with closing(self._disk.open(segment_path(self._directory, base))) as file:
+            found = read_batch(Window(file), 0)
+        return LogEnd.before(found.header) if isinstance(found, Batch) else None
+
+    def _replay(self, observer: Observer, offset: int, end: LogEnd) -> None:
+        for base in self._bases:
+            if offset <= base < end.next_offset:
+                self._replay_segment(observer, base, end)
+
+    def _replay_segment(self, observer: Observer, base: int, end: LogEnd) -> None:
+        path = segment_path(self._directory, base)
+        with closing(self._disk.open(path)) as file:
+            window = Window(file)
+            position, offset = 0, base
+            while (found := read_batch(window, position)) is not None:
+                if isinstance(found, BadPlace):
+                    raise CorruptLog(path, position, offset, end.next_offset, found.reason)
+                if found.header.batch_number >= end.next_batch:
+                    return
+                observer.observe(found.header, found.body)
+                position += found.header.batch_bytes
+                offset = found.header.next_offset

@@ -1,0 +1,120 @@
+"""One segment of a log: a file of batches, named by the offset of its first record."""
+
+import errno
+from collections.abc import Sequence
+from typing import Final
+
+from tapemq.batch import Header
+from tapemq_broker.storage.disk import Buffer, File
+from tapemq_broker.storage.errors import LogFailed, LogFull
+from tapemq_broker.storage.index import Index
+from tapemq_broker.storage.paths import segment_path
+from tapemq_broker.storage.record_log import SegmentInfo
+from tapemq_broker.storage.segment_cache import SegmentCache
+
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class Segment:
+    """What is known of a segment in memory: little, for a log may have thousands.
+
+    ``index`` is None once it rests in a file. ``last_position`` is where the last batch starts.
+    ``is_dirty``: bytes or the name may not be on disk.
+    """
+
+    __slots__ = (
+        "_held",
+        "base_offset",
+        "index",
+        "is_dirty",
+        "last_append_time_us",
+        "last_position",
+        "next_offset",
+        "path",
+        "size_bytes",
+    )
+
+    def __init__(self, directory: str, base_offset: int, append_time_us: int) -> None:
+        self.path: Final = segment_path(directory, base_offset)
+        self.base_offset: Final = base_offset
+        self.next_offset = base_offset
+        self.size_bytes = 0
+        self.last_append_time_us = append_time_us
+        self.last_position = 0
+        self.index: Index | None = None
+        self.is_dirty = False
+        # Keeps the file open. A failed write-back is only reported to who had the file open.
+        self._held: File | None = None
+
+    @property
+    def index_path(self) -> str:
+        """Where the index rests once the segment is sealed."""
+        return f"{self.path.removesuffix('.log')}.index"
+
+    def info(self) -> SegmentInfo:
+        """The segment as others see it."""
+        return SegmentInfo(
+            self.base_offset, self.next_offset, self.size_bytes, self.last_append_time_us
+        )
+
+    def create(self, cache: SegmentCache) -> None:
+        """Make the file. Raises LogFull, LogFailed."""
+        try:
+            self._held = cache.create(self.path)
+        except OSError as error:
+            raise _failure(f"{self.path} cannot be made", error) from error
+        self.is_dirty = True
+        self.index = Index()
+
+    def append(self, cache: SegmentCache, header: Header, buffers: Sequence[Buffer]) -> None:
+        """Write a batch at the end. Raises LogFull, LogFailed."""
+        file = self.hold(cache)
+        try:
+            file.append(buffers)
+        except OSError as error:
+            self._undo(file)
+            raise _failure(f"{self.path} cannot be written", error) from error
+        self.is_dirty = True
+        self.last_position = self.size_bytes
+        self.size_bytes += header.batch_bytes
+        self.next_offset = header.next_offset
+        self.last_append_time_us = header.append_time_us
+
+    def hold(self, cache: SegmentCache) -> File:
+        """The open file, kept open until release(). Raises LogFailed."""
+        if self._held is None:
+            try:
+                file = cache.file(self.path)
+            except OSError as error:
+                raise LogFailed(f"{self.path} cannot be opened: {error}") from error
+            if file.size_bytes != self.size_bytes:
+                raise LogFailed(
+                    f"{self.path} has {file.size_bytes} bytes where {self.size_bytes} were "
+                    "written: something else changes the data directory"
+                )
+            self._held = file
+        return self._held
+
+    def mark_synced(self, size_bytes: int) -> None:
+        """Take note that the first ``size_bytes`` and the name are on disk."""
+        if size_bytes == self.size_bytes:
+            self.is_dirty = False
+            self.release()
+
+    def release(self) -> None:
+        """Let the file be closed when too many are open."""
+        self._held = None
+
+    def _undo(self, file: File) -> None:
+        try:
+            file.truncate(self.size_bytes)
+        except OSError as error:
+            raise LogFailed(
+                f"{self.path} cannot be cut back to {self.size_bytes} bytes after a failed "
+                f"write: {error}"
+            ) from error
+
+
+def _failure(what: str, error: OSError) -> LogFull | LogFailed:
+    kind = LogFull if error.errno in _FULL else LogFailed
+    return kind(f"{what}: {error}")

@@ -1,0 +1,88 @@
+"""Open files and loaded indexes of the segments of all logs, bounded however many there are."""
+
+from collections import OrderedDict
+from threading import Lock
+from typing import Final, Generic, TypeVar
+from weakref import WeakValueDictionary
+
+from tapemq_broker.storage.disk import Disk, File
+from tapemq_broker.storage.index import Index
+
+T = TypeVar("T")
+
+FILES_MAX: Final = 512
+"""Open segments that nobody uses just now. Half of what a process may open where nobody asked
+for more."""
+
+INDEXES_MAX: Final = 64
+"""Loaded indexes of full segments; 24 KiB each."""
+
+
+class Recent(Generic[T]):
+    """The most recently used values by key. May be used in any thread."""
+
+    def __init__(self, entries_max: int) -> None:
+        self._entries_max: Final = entries_max
+        self._entries: Final[OrderedDict[str, T]] = OrderedDict()
+        self._lock: Final = Lock()
+
+    def get(self, key: str) -> T | None:
+        with self._lock:
+            value = self._entries.get(key)
+            if value is not None:
+                self._entries.move_to_end(key)
+            return value
+
+    def put(self, key: str, value: T) -> None:
+        with self._lock:
+            self._entries[key] = value
+            self._entries.move_to_end(key)
+            if len(self._entries) > self._entries_max:
+                self._entries.popitem(last=False)
+
+    def drop(self, key: str) -> None:
+        with self._lock:
+            self._entries.pop(key, None)
+
+
+class SegmentCache:
+    """What the logs of a disk share.
+
+    A file that somebody still refers to is found again by its path, so that there is never more
+    than one open file of a path. Whoever has not synced a file yet must go on referring to it.
+    """
+
+    def __init__(
+        self, disk: Disk, *, files_max: int = FILES_MAX, indexes_max: int = INDEXES_MAX
+    ) -> None:
+        self.disk: Final = disk
+        self.indexes: Final[Recent[Index]] = Recent(indexes_max)
+        self._recent: Final[Recent[File]] = Recent(files_max)
+        self._in_use: Final[WeakValueDictionary[str, File]] = WeakValueDictionary()
+        self._lock: Final = Lock()
+
+    def create(self, path: str) -> File:
+        """Make a new file. Raises OSError."""
+        return self._keep(self.disk.open(path, create=True))
+
+    def file(self, path: str) -> File:
+        """The open file of a path; opens it if need be. Raises OSError."""
+        return self.file_if_open(path) or self._keep(self.disk.open(path))
+
+    def file_if_open(self, path: str) -> File | None:
+        """The open file of a path. Never waits for the disk."""
+        return self._recent.get(path) or self._in_use.get(path)
+
+    def forget(self, path: str) -> None:
+        """Let go of a file that is removed."""
+        self._recent.drop(path)
+        with self._lock:
+            self._in_use.pop(path, None)
+
+    def _keep(self, file: File) -> File:
+        # Opening is not under the lock, because it may wait for the disk. Of two threads that
+        # open the same file, the second one takes the first one's.
+        with self._lock:
+            kept = self._in_use.setdefault(file.path, file)
+        self._recent.put(kept.path, kept)
+        return kept

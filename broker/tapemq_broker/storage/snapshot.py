@@ -1,0 +1,44 @@
+"""An observer's state at rest: a cache, never trusted over the log.
+
+File, integers big-endian and unsigned::
+
+    magic "TMQS" | version u8 | three zero bytes
+    log id: topic_id u64, partition u32, role u32
+    end: next_offset u64, next_batch u64, last_checksum u32
+    state
+    CRC-32 of everything before it, u32
+
+The end says of which history it is the state: where a tail was cut off and written anew, the
+same offset has another checksum before it, and the state does not apply.
+"""
+
+from struct import Struct
+from typing import Final
+
+from tapemq.batch import LogId, checksum
+from tapemq_broker.storage.chain import LogEnd
+
+_MAGIC: Final = b"TMQS"
+_VERSION: Final = 1
+_HEAD: Final = Struct(">4sB3x QII QQI")
+_CHECKSUM: Final = Struct(">I")
+
+
+def encode_snapshot(log_id: LogId, end: LogEnd, state: bytes) -> bytes:
+    """The state as of ``end`` as a file."""
+    data = _head(log_id, end) + state
+    return data + _CHECKSUM.pack(checksum(data))
+
+
+def decode_snapshot(data: bytes, log_id: LogId, end: LogEnd) -> bytes | None:
+    """The state; None if a bit is wrong, or it is that of another log or another end."""
+    stop = len(data) - _CHECKSUM.size
+    if stop < _HEAD.size or data[: _HEAD.size] != _head(log_id, end):
+        return None
+    if _CHECKSUM.unpack_from(data, stop) != (checksum(data[:stop]),):
+        return None
+    return data[_HEAD.size : stop]
+
+
+def _head(log_id: LogId, end: LogEnd) -> bytes:
+    return _HEAD.pack(_MAGIC, _VERSION, *log_id, *end[:3])
