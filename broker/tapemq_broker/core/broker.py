@@ -86,9 +86,8 @@ class Broker:
     ) -> Effects:
         """Append a batch, or answer a retry with where the first try went."""
         found = self.topics.get(topic_id).partition(partition)
-        append, result = found.publish(body, body_checksum, self._batch_limits, now_us)
+        append, result, end = found.publish(body, body_checksum, self._batch_limits, now_us)
         effects: Effects = [] if append is None else [append]
-        end = result.base_offset + 1 if append is None else found.next_offset
         if durable:
             result = result._replace(durable=True)
             effects.append(ReplyWhenDurable(found.log, end, request, result))

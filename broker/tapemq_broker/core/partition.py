@@ -16,6 +16,17 @@ class BatchLimits(NamedTuple):
     record_bytes: int
 
 
+class Published(NamedTuple):
+    """What becomes of a batch. ``append`` is None for a retry: it is in the log already.
+
+    ``next_offset`` is behind its last record: durable up to there, the batch is durable.
+    """
+
+    append: Append | None
+    result: PublishResult
+    next_offset: int
+
+
 class Partition:
     """State of a partition. ``durable_offset`` is also where visible records end."""
 
@@ -30,10 +41,10 @@ class Partition:
         self.damage = ""
 
     def opened(self, first_offset: int, next_offset: int, durable_offset: int) -> None:
-        """The log was opened (or was found to end elsewhere after a refused append)."""
+        """The log was opened, and what it knows of producers was restored."""
         self.first_offset = first_offset
-        self.next_offset = next_offset
         self.durable_offset = durable_offset
+        self.refused(next_offset)
 
     def refused(self, next_offset: int) -> None:
         """An append failed: the log still ends at ``next_offset``."""
@@ -47,8 +58,8 @@ class Partition:
 
     def publish(
         self, body: memoryview, body_checksum: int, limits: BatchLimits, now_us: int
-    ) -> tuple[Append | None, PublishResult]:
-        """Check a body and give it its place: what to append (None for a retry), and where it is.
+    ) -> Published:
+        """Check a body and give it its place.
 
         Raises Refused.
         """
@@ -56,12 +67,14 @@ class Partition:
         prefix = _check(body, body_checksum, limits)
         repeated = self.producers.check(prefix)
         if repeated is not None:
-            return None, PublishResult(repeated.base_offset, False, True, 0)
+            end = repeated.next_offset
+            durable = end <= self.durable_offset
+            return Published(None, PublishResult(repeated.base_offset, durable, True, 0), end)
         base = self.next_offset
         self.next_offset = base + prefix.record_count
         self.producers.observe(prefix, base, now_us)
         append = Append(self.log, Kind.DATA, base, prefix.record_count, body, body_checksum)
-        return append, PublishResult(base, False, False, now_us)
+        return Published(append, PublishResult(base, False, False, now_us), self.next_offset)
 
 
 def _check(body: memoryview, body_checksum: int, limits: BatchLimits) -> BodyPrefix:

@@ -1,0 +1,101 @@
+import pytest
+
+from tapemq.batch import Columns, Kind, LogId, Role, checksum, encode_body
+from tapemq_broker.core.effects import Append
+from tapemq_broker.core.partition import BatchLimits, Partition, Published
+from tapemq_broker.core.refusal import Refused
+from tapemq_broker.core.results import PublishResult
+from tests.support.bodies import body, prefix
+
+LIMITS = BatchLimits(batch_bytes=1000, record_bytes=100)
+
+
+def publish(partition: Partition, data: memoryview, now_us: int = 7) -> Published:
+    return partition.publish(data, checksum(data), LIMITS, now_us)
+
+
+def refusal(partition: Partition, data: memoryview, body_checksum: int | None = None) -> str:
+    before = partition.next_offset
+    own = checksum(data) if body_checksum is None else body_checksum
+    with pytest.raises(Refused) as caught:
+        partition.publish(data, own, LIMITS, 7)
+    assert partition.next_offset == before
+    return caught.value.refusal.name
+
+
+def test_logs_of_a_partition() -> None:
+    partition = Partition(5, 3)
+    assert partition.log == LogId(5, 3, Role.DATA)
+    assert partition.groups_log == LogId(5, 3, Role.GROUPS)
+
+
+def test_batches_get_the_next_offsets() -> None:
+    partition = Partition(1, 0)
+    partition.opened(10, 20, 15)
+    first, second = body(b"a", b"b"), body(b"c")
+    assert publish(partition, first) == Published(
+        Append(partition.log, Kind.DATA, 20, 2, first, checksum(first)),
+        PublishResult(20, False, False, 7),
+        22,
+    )
+    assert publish(partition, second).result.base_offset == 22
+    assert (partition.first_offset, partition.next_offset) == (10, 23)
+    assert partition.durable_offset == 15
+
+
+def test_retry_is_answered_with_the_first_offset() -> None:
+    partition = Partition(1, 0)
+    first, second = body(b"a", b"b", producer=9), body(b"c", producer=9, sequence=2)
+    publish(partition, first)
+    publish(partition, second)
+    assert publish(partition, first) == Published(None, PublishResult(0, False, True, 0), 2)
+    partition.durable_offset = 2
+    assert publish(partition, first).result.durable
+    assert not publish(partition, second).result.durable
+    assert partition.next_offset == 3
+
+
+def test_refused_append_gives_the_offsets_back() -> None:
+    partition = Partition(1, 0)
+    publish(partition, body(b"a", producer=9))
+    refused = body(b"b", b"c", producer=9, sequence=1)
+    publish(partition, refused)
+    partition.refused(1)
+    again = publish(partition, refused)
+    assert again.append is not None
+    assert again.result == PublishResult(1, False, False, 7)
+
+
+def test_opening_forgets_what_a_snapshot_knows_beyond_the_log() -> None:
+    """Else a batch that a full disk refused would count as stored after a crash: it is lost."""
+    partition = Partition(1, 0)
+    partition.producers.observe(prefix(0, 2, producer=9), 4, 1)
+    partition.opened(0, 4, 4)
+    retry = publish(partition, body(b"a", b"b", producer=9))
+    assert retry.append is not None
+    assert not retry.result.duplicate
+
+
+def test_bytes_that_are_no_batch() -> None:
+    partition = Partition(1, 0)
+    good = body(b"a")
+    assert refusal(partition, good, checksum(good) + 1) == "bad_batch"
+    assert refusal(partition, good[:-1]) == "bad_batch"
+    assert refusal(partition, memoryview(b"")) == "bad_batch"
+
+
+def test_sizes_are_limited() -> None:
+    partition = Partition(1, 0)
+    publish(partition, body(b"x" * 100))
+    assert refusal(partition, body(b"x" * 101)) == "batch_too_large"
+    key = memoryview(encode_body(Columns([b""], keys=[b"x" * 101])))
+    assert refusal(partition, key) == "batch_too_large"
+    assert refusal(partition, body(*[b"x" * 90] * 12)) == "batch_too_large"
+
+
+def test_damaged_partition_takes_nothing() -> None:
+    partition = Partition(1, 0)
+    partition.damage = "segment 0 is damaged at byte 9"
+    assert refusal(partition, body(b"a")) == "storage_failed"
+    with pytest.raises(Refused, match="at byte 9"):
+        partition.check_usable()
