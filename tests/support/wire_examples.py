@@ -63,7 +63,7 @@ EXAMPLES = (
     Example(m.OpenProducer(), 4),
     Example(m.Producer(0xA1, 0), 4),
     Example(m.Publish(_TOPIC_ID, 0, crc32(_BODY)), 5, _BODY),
-    Example(m.Receipt(0, duplicate=True, append_time_us=1_700_000_000_000_500), 5),
+    Example(m.Receipt(0, append_time_us=1_700_000_000_000_500), 5),
     Example(
         m.Subscribe(
             1,

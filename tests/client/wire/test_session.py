@@ -92,7 +92,8 @@ def test_session_is_over_after_an_error() -> None:
 
 def test_handler_may_change_what_follows() -> None:
     broker = session(Role.BROKER, State.HANDSHAKE)
-    broker.reader.feed(encode_message(m.Hello([1], "c")) + encode_message(m.Ping()) * 3)
+    hello = encode_message(m.Hello([1], "c"), correlation=1)
+    broker.reader.feed(hello + encode_message(m.Ping()) * 3)
     kinds = []
     for event in broker.events():
         kinds.append(type(event.message))
@@ -133,14 +134,15 @@ def test_payload_is_refused_where_none_is_allowed(opcode: int) -> None:
 @pytest.mark.parametrize("opcode", OPCODES)
 def test_request_needs_a_correlation(opcode: int) -> None:
     example = BY_OPCODE[opcode]
-    if type(example.message) not in ALLOWED[Role.BROKER, State.OPEN]:
-        return
-    head = encode_message(example.message, payload_bytes=len(example.payload))
-    if example.name in EITHER | {"Credit"}:
-        assert len(feed(session(Role.BROKER), head + example.payload)) == 1
-    else:
-        with pytest.raises(ProtocolError, match="without a correlation"):
-            feed(session(Role.BROKER), head + example.payload)
+    data = encode_message(example.message, payload_bytes=len(example.payload)) + example.payload
+    for state in (State.HANDSHAKE, State.OPEN):
+        if not expected(example.name, Role.BROKER, state):
+            continue
+        if example.name in EITHER | {"Credit"}:
+            assert len(feed(session(Role.BROKER, state), data)) == 1
+        else:
+            with pytest.raises(ProtocolError, match="without a correlation"):
+                feed(session(Role.BROKER, state), data)
 
 
 def test_correlations_are_never_0() -> None:
@@ -174,6 +176,13 @@ def test_handshake_has_a_deadline() -> None:
     with pytest.raises(ProtocolError, match="no handshake within 5 s") as caught:
         broker.check_alive(5.0)
     assert caught.value.kind is TIMED_OUT
+
+
+def test_deadline_of_the_handshake_may_be_another() -> None:
+    broker = Session(Role.BROKER, 10.0, handshake_deadline_s=1.5)
+    broker.check_alive(11.4)
+    with pytest.raises(ProtocolError, match="no handshake within 1.5 s"):
+        broker.check_alive(11.5)
 
 
 def test_two_missed_heartbeats_are_the_end() -> None:
