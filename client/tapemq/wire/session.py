@@ -58,8 +58,9 @@ ALLOWED: Final[dict[tuple[Role, State], frozenset[type]]] = {
 }
 """What a side may receive in a state; everything else is a protocol error."""
 
-_REQUESTS: Final = (_FROM_CLIENT | {m.Hello, m.Authenticate}) - _EITHER - {m.Credit}
-"""These are answered, so they need a correlation: a failure without one ends the session."""
+_REQUESTS: Final = _FROM_CLIENT - _EITHER - {m.Credit}
+"""These are answered, so they need a correlation: a failure without one ends the session. (In the
+handshake every failure does.)"""
 
 
 class Session:
