@@ -1,9 +1,6 @@
 """From messages to commands of the core: one small table for each part of the protocol."""
 
-from typing import Final
-
 from tapemq.wire import messages as m
-from tapemq.wire.errors import ProtocolError
 from tapemq_broker.core.effects import Request
 from tapemq_broker.server.connection import Connection
 from tapemq_broker.server.engine import Engine
@@ -15,9 +12,6 @@ from tapemq_broker.server.handlers.streams import StreamHandlers
 from tapemq_broker.server.handlers.table import Handler
 from tapemq_broker.server.handlers.topics import TopicHandlers
 from tapemq_broker.server.identity import Identity
-
-_UNANSWERED: Final = frozenset({m.Ping, m.Pong, m.Bye, m.Credit})
-"""Messages that need no correlation id, because nothing answers them (or only a Pong)."""
 
 
 class Handlers:
@@ -40,7 +34,4 @@ class Handlers:
         payload: memoryview,
     ) -> None:
         """Carry a message out. Raises ProtocolError."""
-        kind = type(message)
-        if request.correlation == 0 and kind not in _UNANSWERED:
-            raise ProtocolError(f"{kind.__name__} without a correlation id")
-        self._table[kind](connection, message, request, payload)
+        self._table[type(message)](connection, message, request, payload)
