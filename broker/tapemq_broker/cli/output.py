@@ -10,11 +10,16 @@ Row = Mapping[str, Any]
 _RIGHT: Final = (int, float)
 
 
+def on_terminal() -> bool:
+    """Whether people read standard output as it comes."""
+    return sys.stdout.isatty()
+
+
 class Output:
     """Standard output, as tables or as JSON lines (a JSON object for each row)."""
 
     def __init__(self, as_json: bool = False) -> None:
-        self.as_json = as_json or not sys.stdout.isatty()
+        self.as_json = as_json or not on_terminal()
 
     def rows(self, rows: Iterable[Row], *, empty: str = "") -> None:
         """Print rows that have the same keys. On a terminal `empty` is said if there are none."""

@@ -1,8 +1,8 @@
 import json
-import sys
 
 import pytest
 
+from tapemq_broker.cli import output
 from tapemq_broker.cli.output import Output, shown
 
 ROWS = [
@@ -12,9 +12,8 @@ ROWS = [
 
 
 @pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    # After capsys, which puts another stream in place.
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output, "on_terminal", lambda: True)
     monkeypatch.setenv("COLUMNS", "80")
 
 

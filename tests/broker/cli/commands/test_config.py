@@ -1,9 +1,9 @@
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
+from tapemq_broker.cli import output
 from tapemq_broker.cli.app import run
 from tapemq_broker.config import settings
 
@@ -34,7 +34,7 @@ def test_show_prints_every_setting_with_its_origin(
 def test_check_says_that_all_is_fine(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setattr(output, "on_terminal", lambda: True)
     monkeypatch.setenv("TAPEMQ_PROT", "0")
     assert run(["config", "check"]) == 0
     assert capsys.readouterr().out == (
