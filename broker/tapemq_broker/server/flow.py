@@ -14,6 +14,7 @@ from tapemq_broker.storage.disk import Disk
 log = logging.getLogger("tapemq.broker")
 
 DISK_LOW: Final = "disk_low"
+STOPPING: Final = "stopping"
 _RETRY_S: Final = 1.0
 _SHARE: Final = 20
 _AT_MOST_BYTES: Final = 1 << 30
@@ -27,6 +28,7 @@ class Flow:
         self._disk = disk
         self._sessions = sessions
         self.blocked = ""
+        self._stopping = False
         self.disk_free_bytes = 0
         self.disk_mark_bytes = 0
 
@@ -41,6 +43,8 @@ class Flow:
         own = self._settings.disk_free_min_bytes
         default = min(self._disk.total_bytes() // _SHARE, _AT_MOST_BYTES)
         self.disk_mark_bytes = default if own is None else own
+        if self._stopping:
+            return
         low = self.disk_free_bytes < self.disk_mark_bytes
         if low and not self.blocked:
             self._change(DISK_LOW)
@@ -54,6 +58,12 @@ class Flow:
             log.error("publishing is blocked: %d bytes free, the mark is %d", free, mark)
         else:
             log.warning("publishing goes on: %d bytes free, the mark is %d", free, mark)
+        self._sessions.broadcast(self.message())
+
+    def stop(self) -> None:
+        """The broker is stopping: nothing more is published."""
+        self._stopping = True
+        self.blocked = STOPPING
         self._sessions.broadcast(self.message())
 
     def message(self) -> m.Flow:
@@ -71,6 +81,8 @@ class Flow:
                 f"{self._settings.publish_window_bytes}",
                 LIMIT_EXCEEDED,
             )
+        if self._stopping:
+            return Refusal("overloaded", "the broker is stopping; connect again later", _RETRY_S)
         if self.blocked:
             return Refusal(
                 "disk_full",

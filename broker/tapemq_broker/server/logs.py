@@ -18,6 +18,7 @@ from tapemq_broker.storage.log import Log
 from tapemq_broker.storage.observer import Observer
 from tapemq_broker.storage.reading import ReadPlan
 from tapemq_broker.storage.record_log import LogSettings, NewBatch
+from tapemq_broker.storage.segment_cache import SegmentCache
 from tapemq_broker.storage.state_log import StateLog
 
 _STATE_SEGMENT_BYTES = 4 * 1024 * 1024
@@ -37,28 +38,33 @@ class Logs:
         self._world = world
         self._directory = directory
         self._settings = settings
+        self._cache = SegmentCache(world.disk)
         self._data: dict[LogId, Log] = {}
         self._states: dict[LogId, StateLog] = {}
         # Changes that a full disk did not take; they go with the next ones.
         self._unwritten: dict[LogId, dict[bytes, bytes | None]] = {}
         self.on_durable: Callable[[LogId, int], None] = lambda log_id, offset: None
-        self.flusher = Flusher(world.disk, self._durable, world.fatal)
+        self.flusher: Flusher[Log] = Flusher(world.disk, self._durable, world.fatal)
         self._synced_at: dict[LogId, float] = {}
+        self._catalog_waiters: list[tuple[int, asyncio.Event]] = []
 
     # Opening and closing
 
     def open_catalog(self, clean: CleanEntry | None) -> StateLog:
         """Open the catalog. Raises LogRefused."""
-        return self._open_state(CATALOG, Kind.CATALOG, self._directory.catalog_path, clean)
+        path = self._directory.catalog_path
+        return self._open_state(CATALOG, Kind.CATALOG, path, clean, must_exist=False)
 
-    def open_groups(self, info: TopicInfo, partition: int, clean: CleanEntry | None) -> StateLog:
+    def open_groups(
+        self, info: TopicInfo, partition: int, *, clean: CleanEntry | None, must_exist: bool
+    ) -> StateLog:
         """Open the group log of a partition. Raises LogRefused."""
         log_id = LogId(info.topic_id, partition, Role.GROUPS)
         path = self._directory.log_path(info.name, log_id)
-        return self._open_state(log_id, Kind.GROUP, path, clean)
+        return self._open_state(log_id, Kind.GROUP, path, clean, must_exist=must_exist)
 
     def _open_state(
-        self, log_id: LogId, kind: Kind, path: str, clean: CleanEntry | None
+        self, log_id: LogId, kind: Kind, path: str, clean: CleanEntry | None, *, must_exist: bool
     ) -> StateLog:
         return StateLog.open(
             self._world.disk,
@@ -68,6 +74,8 @@ class Logs:
             clean=clean,
             now_us=self._world.clock.wall_us(),
             settings=LogSettings(segment_bytes=_STATE_SEGMENT_BYTES),
+            must_exist=must_exist,
+            cache=self._cache,
         )
 
     def open_data(
@@ -91,6 +99,7 @@ class Logs:
             clean=clean,
             durable_floor=durable_floor,
             must_exist=must_exist,
+            cache=self._cache,
             now_us=self._world.clock.wall_us(),
         )
 
@@ -105,7 +114,8 @@ class Logs:
             data = self.open_data(
                 info, partition, observer=None, clean=None, durable_floor=0, must_exist=False
             )
-            made.append(Opened(data, self.open_groups(info, partition, None)))
+            groups = self.open_groups(info, partition, clean=None, must_exist=False)
+            made.append(Opened(data, groups))
         return made
 
     def add(self, opened: list[Opened]) -> None:
@@ -130,6 +140,7 @@ class Logs:
             log = log or self._states.pop(log_id)
             self._unwritten.pop(log_id, None)
             self._synced_at.pop(log_id, None)
+            self.flusher.forget(log.log if isinstance(log, StateLog) else log)
             log.close(clean=False, now_us=self._world.clock.wall_us())
         return gone
 
@@ -178,14 +189,23 @@ class Logs:
 
     def _durable(self, log: Log, offset: int) -> None:
         self._synced_at[log.log_id] = self._world.clock.monotonic()
+        if log.log_id == CATALOG:
+            for end, event in self._catalog_waiters:
+                if end <= offset:
+                    event.set()
+            self._catalog_waiters = [entry for entry in self._catalog_waiters if entry[0] > offset]
         self.on_durable(log.log_id, offset)
 
     async def catalog_durable(self) -> None:
         """Wait until the catalog is on disk as it is now."""
-        await self.all_durable()
+        catalog = self._states[CATALOG].log
+        if catalog.durable_offset < catalog.next_offset:
+            event = asyncio.Event()
+            self._catalog_waiters.append((catalog.next_offset, event))
+            await event.wait()
 
     async def all_durable(self) -> None:
-        """Wait until everything is on disk."""
+        """Wait until everything is on disk; there must be an end to what is written."""
         idle = asyncio.Event()
         self.flusher.when_idle(idle.set)
         await idle.wait()

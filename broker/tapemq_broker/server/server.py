@@ -101,6 +101,7 @@ class Server:
         if self._listener is not None:
             self._listener.close()
         self._timers.stop()
+        self._flow.stop()
         try:
             async with asyncio.timeout(grace_s):
                 await self._logs.all_durable()

@@ -50,7 +50,7 @@ class Startup:
         partition = topic.partitions[number]
         try:
             groups = self._logs.open_groups(
-                topic.info, number, self._clean.get(partition.groups_log)
+                topic.info, number, clean=self._clean.get(partition.groups_log), must_exist=True
             )
             core.load_groups(topic.info.topic_id, number, groups.entries)
             self._logs.add_state(groups)
