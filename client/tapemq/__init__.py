@@ -1,1 +1,85 @@
-"""TapeMQ's SDK: publish to and consume from a TapeMQ broker."""
+"""TapeMQ's SDK: publish to and consume from a TapeMQ broker.
+
+async with await tapemq.connect("tapemq://localhost:7077") as client:
+    receipt = await client.publish("orders", b"...", key="eu.42")
+
+    async with client.producer("orders") as producer:
+        await producer.send(b"...")
+
+    async with client.stream("orders", group="analytics", start="earliest") as stream:
+        async for record in stream:
+            print(record.offset, record.value)
+"""
+
+from tapemq.batch.extras import Scalar
+from tapemq.client import Client, Compression, connect
+from tapemq.errors import (
+    Closed,
+    ConnectionLost,
+    CorruptBatch,
+    DiskFull,
+    Error,
+    Fenced,
+    Forbidden,
+    GroupBusy,
+    GroupNotFound,
+    IndeterminateError,
+    OffsetOutOfRange,
+    Overloaded,
+    PartitionNotFound,
+    PayloadTooLarge,
+    ProtocolViolation,
+    RequestRefused,
+    StorageFailed,
+    TimeoutError,  # noqa: A004  (is one, and has its name)
+    TopicExists,
+    TopicNotFound,
+    Unauthenticated,
+)
+from tapemq.infos import BrokerInfo, GroupInfo, GroupPartition, PartitionInfo, TopicInfo
+from tapemq.publishing.producer import Producer
+from tapemq.publishing.receipt import Durability, Receipt
+from tapemq.streams.record import Record
+from tapemq.streams.record_batch import RecordBatch
+from tapemq.streams.start import Start
+from tapemq.streams.stream import Stream
+
+__all__ = [
+    "BrokerInfo",
+    "Client",
+    "Closed",
+    "Compression",
+    "ConnectionLost",
+    "CorruptBatch",
+    "DiskFull",
+    "Durability",
+    "Error",
+    "Fenced",
+    "Forbidden",
+    "GroupBusy",
+    "GroupInfo",
+    "GroupNotFound",
+    "GroupPartition",
+    "IndeterminateError",
+    "OffsetOutOfRange",
+    "Overloaded",
+    "PartitionInfo",
+    "PartitionNotFound",
+    "PayloadTooLarge",
+    "Producer",
+    "ProtocolViolation",
+    "Receipt",
+    "Record",
+    "RecordBatch",
+    "RequestRefused",
+    "Scalar",
+    "Start",
+    "StorageFailed",
+    "Stream",
+    "TimeoutError",
+    "TopicExists",
+    "TopicInfo",
+    "TopicNotFound",
+    "Unauthenticated",
+    "connect",
+]

@@ -1,0 +1,23 @@
+"""The one place of the SDK that reads the wall clock and draws randomness."""
+
+import random
+import time
+
+
+class Clock:
+    """Wall time and randomness; monotonic time is the event loop's ``time()``.
+
+    A simulation hands in its own.
+    """
+
+    def wall_us(self) -> int:
+        """Microseconds since 1970-01-01 UTC."""
+        return time.time_ns() // 1000
+
+    def fraction(self) -> float:
+        """A random number, at least 0 and below 1."""
+        return random.random()
+
+    def token(self) -> str:
+        """Eight hexadecimal digits that nobody else is likely to draw."""
+        return f"{random.getrandbits(32):08x}"

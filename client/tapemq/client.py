@@ -1,0 +1,294 @@
+"""The client: what ``tapemq.connect()`` returns."""
+
+import asyncio
+import builtins
+import logging
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Final, Literal, NamedTuple, Self
+from weakref import WeakSet
+
+from tapemq._clock import Clock
+from tapemq.admin import Admin
+from tapemq.batch import Codec
+from tapemq.batch.codec import compress
+from tapemq.batch.extras import Scalar
+from tapemq.errors import Closed
+from tapemq.network.dial import Dial, dial
+from tapemq.network.link import Link
+from tapemq.network.url import parse_url
+from tapemq.publishing.confirmed import ConfirmedPublisher
+from tapemq.publishing.item import BATCH_BYTES_MAX, Value, make_item
+from tapemq.publishing.lane import IN_FLIGHT_MAX, LaneOptions
+from tapemq.publishing.producer import Producer
+from tapemq.publishing.publisher import Publisher
+from tapemq.publishing.receipt import LEVELS, Durability, Receipt, check_durability
+from tapemq.streams.credit import Grant
+from tapemq.streams.options import StreamOptions
+from tapemq.streams.start import Start, wire_start
+from tapemq.streams.stream import Stream
+from tapemq.streams.subscriber import Subscriber
+from tapemq.wire import messages as m
+from tapemq.wire.names import check_name
+
+log = logging.getLogger("tapemq.client")
+
+Compression = Literal["zlib", "zstd"]
+
+_CODECS: Final = {None: Codec.NONE, "zlib": Codec.ZLIB, "zstd": Codec.ZSTD}
+_DRAIN_S: Final = 10.0
+_PUBLISH_BATCH_BYTES: Final = 128 * 1024
+_IN_FLIGHT: Final = 16
+
+
+class Defaults(NamedTuple):
+    """What a client passes on to what it makes."""
+
+    name: str
+    timeout_s: float
+
+
+class Client(Admin):
+    """A connection to a broker that is made again when it is lost; see ``tapemq.connect()``."""
+
+    def __init__(self, link: Link, clock: Clock, defaults: Defaults) -> None:
+        super().__init__(link, defaults.timeout_s)
+        self.name = defaults.name
+        self._clock = clock
+        self._publishers: dict[str, ConfirmedPublisher] = {}
+        self._producers: WeakSet[Producer] = WeakSet()
+
+    # Publishing
+
+    async def publish(
+        self,
+        topic: str,
+        value: Value,
+        *,
+        key: bytes | str | None = None,
+        headers: Mapping[str, Scalar] | None = None,
+        partition: int | None = None,
+        durability: Durability = "durable",
+        timeout: float | None = None,
+    ) -> Receipt:
+        """Publish one record; it is in the log when this returns.
+
+        Concurrent calls keep their order and share batches. A retry, which happens by itself when
+        the connection is lost, does not duplicate the record.
+
+        Args:
+            topic: created on first use, if the broker is set so.
+            value: bytes, str (sent as UTF-8) or None (a tombstone).
+            key: records with the same key go to the same partition.
+            headers: at most 64; text to bytes, str, int (64 bits) or bool.
+            partition: a number, from 0; by default the key's, or one after the other.
+            durability: return when the record is synced to disk ("durable"), or already when the
+                broker's operating system has it ("written").
+            timeout: seconds; by default the client's.
+
+        Raises:
+            PayloadTooLarge: the record is over the broker's limit.
+            TopicNotFound: there is no such topic, and it may not be created.
+            PartitionNotFound: there is no such partition.
+            TimeoutError: the time passed, and the record was not sent and will not be.
+            IndeterminateError: the time passed; the record may be in the log, or come into it.
+        """
+        if self._link.closed:
+            raise Closed("the client is closed")
+        level = LEVELS[check_durability(durability)]
+        item = make_item(value, key, headers, self._link.limits)
+        publisher = self._publishers.get(topic)
+        if publisher is None or publisher.failed:
+            publisher = self._publishers[topic] = self._make_publisher(topic)
+        return await publisher.publish(
+            item, partition, level, self._timeout_s if timeout is None else timeout
+        )
+
+    def _make_publisher(self, topic: str) -> ConfirmedPublisher:
+        check_name("topic", topic)
+        limit = min(_PUBLISH_BATCH_BYTES, self._link.limits.batch_bytes_max)
+        options = LaneOptions(limit, max_in_flight=_IN_FLIGHT)
+        return ConfirmedPublisher(self._link, self._clock, topic, options, self._timeout_s)
+
+    def producer(
+        self,
+        topic: str,
+        *,
+        linger: float = 0.0,
+        batch_bytes: int = 128 * 1024,
+        compression: Compression | None = None,
+        durability: Durability = "durable",
+        max_in_flight: int = _IN_FLIGHT,
+        timeout: float = 60.0,
+    ) -> Producer:
+        """A producer for many records: ``async with client.producer("orders") as producer``.
+
+        Args:
+            topic: created on first use, if the broker is set so.
+            linger: seconds that a record may wait for others. With 0 a batch leaves as soon as
+                none of its partition is in flight, so that batches grow with the load.
+            batch_bytes: a batch leaves when it has this size; 1 KiB to 1 MiB.
+            compression: of each batch: "zlib", or "zstd" (needs ``tapemq[zstd]``).
+            durability: what a record must have reached to count as confirmed: see publish().
+            max_in_flight: batches per partition that may await their receipts, 1 to 32.
+            timeout: seconds that a record may wait for its receipt; then the producer fails.
+
+        Raises:
+            ValueError: an argument is out of its range, or the compression is not installed.
+        """
+        if not 1024 <= batch_bytes <= 1024 * 1024:
+            raise ValueError(f"batch_bytes is 1024 to {1024 * 1024}, not {batch_bytes}")
+        if not 1 <= max_in_flight <= IN_FLIGHT_MAX:
+            raise ValueError(f"max_in_flight is 1 to {IN_FLIGHT_MAX}, not {max_in_flight}")
+        if linger < 0 or timeout <= 0:
+            raise ValueError("linger is not negative, and timeout is more than 0 seconds")
+        if compression not in _CODECS:
+            raise ValueError(f'compression is None, "zlib" or "zstd", not {compression!r}')
+        codec = _CODECS[compression]
+        compress(codec, b"")  # raises now if its library is missing
+        limit = min(batch_bytes, BATCH_BYTES_MAX, self._link.limits.batch_bytes_max)
+        options = LaneOptions(limit, linger, max_in_flight, codec)
+        check_name("topic", topic)
+        publisher = Publisher(self._link, self._clock, topic, options, self._timeout_s)
+        level = LEVELS[check_durability(durability)]
+        producer = Producer(self._link, publisher, level, timeout)
+        self._producers.add(producer)
+        return producer
+
+    # Reading
+
+    def stream(
+        self,
+        topic: str,
+        *,
+        group: str | None = None,
+        start: Start = "latest",
+        partitions: Sequence[int] | None = None,
+        prefetch_records: int = 100_000,
+        prefetch_bytes: int = 4 * 1024 * 1024,
+        hold: bool = False,
+        commit_interval: float | None = 1.0,
+    ) -> Stream:
+        """Read a topic: ``async with client.stream("orders", group="audit") as stream``.
+
+        Args:
+            topic: created on first use, if the broker is set so.
+            group: members of a group share the partitions and go on where the group is. Without
+                a group the stream reads all partitions, on its own.
+            start: where to begin if the group has no position yet: "earliest", "latest", an
+                offset, or a datetime (the first record appended then).
+            partitions: read these only, at most 64 numbers; by default all.
+            prefetch_records, prefetch_bytes: how much the broker may send ahead of the
+                application; it may be over by one batch.
+            hold: retention keeps what the group has not read.
+            commit_interval: seconds between commits of what is handled; None: only commit() does.
+
+        Raises:
+            ValueError: an argument is out of its range.
+        """
+        if prefetch_records < 1 or prefetch_bytes < 1:
+            raise ValueError("prefetch_records and prefetch_bytes are at least 1")
+        if commit_interval is not None and commit_interval <= 0:
+            raise ValueError("commit_interval is more than 0 seconds, or None")
+        if partitions is not None and not 1 <= len(partitions) <= 64:
+            raise ValueError(f"1 to 64 partitions can be named, not {len(partitions)}")
+        options = StreamOptions(
+            topic=check_name("topic", topic),
+            group="" if group is None else check_name("group", group),
+            member=f"{self.name[:100]}-{self._clock.token()}",
+            start=wire_start(start),
+            partitions=tuple(partitions or ()),
+            prefetch=Grant(prefetch_records, prefetch_bytes),
+            hold=hold,
+            commit_interval_s=commit_interval,
+            timeout_s=self._timeout_s,
+        )
+        return Stream(self._link, Subscriber(self._link, options))
+
+    # Entering and leaving
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Wait, at most 10 seconds, until what was published is confirmed; then disconnect."""
+        if self._link.closed:
+            return
+        try:
+            async with asyncio.timeout(_DRAIN_S):
+                await asyncio.gather(*(p.drain() for p in self._publishers.values()))
+        except builtins.TimeoutError:
+            log.warning("closing with unconfirmed publishes")
+        finally:
+            closed = Closed("the client was closed")
+            for publisher in self._publishers.values():
+                publisher.close(closed)
+            for producer in self._producers:
+                producer.close(closed)
+            await self._link.close()
+
+
+async def connect(
+    url: str = "tapemq://localhost:7077",
+    *,
+    name: str | None = None,
+    namespace: str = "default",
+    timeout: float = 10.0,
+    connect_timeout: float = 10.0,
+) -> Client:
+    """Connect to a broker: ``async with await tapemq.connect(url) as client``.
+
+    When the connection is lost it is made again, after a random share of 0.1, 0.2, 0.4 ... 30
+    seconds, for as long as the client is open; calls wait for it until their own timeouts.
+
+    Args:
+        url: ``tapemq://host[:port][,host[:port]...]``; ``tapemqs://`` for TLS, which verifies the
+            broker's certificate. The port is 7077 by default; several hosts are tried in turn.
+        name: of this client, for operators; by default host name and process id.
+        namespace: where topics are looked up.
+        timeout: seconds that a request may take unless it says otherwise.
+        connect_timeout: seconds that the first connection may take.
+
+    Raises:
+        ValueError: the URL is none.
+        ConnectionLost: no broker could be reached in time; the text says why.
+        ProtocolViolation: what answers is no TapeMQ broker of this version.
+        Unauthenticated: the broker wants credentials.
+    """
+    return await connect_with(
+        url,
+        name=name,
+        namespace=namespace,
+        timeout=timeout,
+        connect_timeout=connect_timeout,
+        clock=Clock(),
+        dial=dial,
+    )
+
+
+async def connect_with(
+    url: str,
+    *,
+    name: str | None = None,
+    namespace: str = "default",
+    timeout: float = 10.0,
+    connect_timeout: float = 10.0,
+    clock: Clock,
+    dial: Dial,
+) -> Client:
+    """connect() in another world: a simulation's clock and network."""
+    own_name = name or f"{socket.gethostname()}-{os.getpid()}"
+    hello = m.Hello(versions=[1], client=own_name, namespace=check_name("namespace", namespace))
+    link = Link(parse_url(url), hello, clock, dial)
+    await link.open(connect_timeout)
+    return Client(link, clock, Defaults(own_name, timeout))

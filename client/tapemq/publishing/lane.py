@@ -1,0 +1,205 @@
+"""One producer's way into one partition: batches in order, numbered, sent again until confirmed.
+
+Pure: who owns a lane sends what take() returns, and says what became of it. The rules:
+
+* A batch gets its sequence when it is first sent, so that what was never sent can be given up
+  without leaving a gap. Whatever is sent again is the same bytes.
+* When a batch is refused or its answer lost, nothing more is sent until all those in flight are
+  answered; then all unconfirmed ones go again, in order.
+* The broker may not know the place where the lane goes on (it lost records that it had confirmed
+  as written only, or forgot an idle producer). Then nothing unconfirmed is in its log, and the
+  lane starts a new epoch at sequence 0.
+"""
+
+from collections import deque
+from typing import Final, NamedTuple
+
+from tapemq.batch import Codec, Columns, checksum, decode_columns, encode_body
+from tapemq.publishing.item import Item
+from tapemq.publishing.open_batch import OpenBatch, Waiter
+
+IN_FLIGHT_MAX: Final = 32
+"""Most batches in flight: half of what the broker remembers of a producer to find duplicates."""
+
+
+class LaneOptions(NamedTuple):
+    """How a lane makes and sends its batches."""
+
+    batch_bytes: int
+    linger_s: float = 0.0
+    max_in_flight: int = IN_FLIGHT_MAX
+    codec: Codec = Codec.NONE
+
+
+class SentBatch:
+    """A batch that was sent and is not confirmed. ``uncertain``: an answer to it was lost.
+
+    Its records live on in the body only: while it is in flight the producer's memory is free.
+    """
+
+    __slots__ = (
+        "body", "checksum", "confirmed", "level", "record_count", "started_at", "uncertain",
+        "waiters",
+    )  # fmt: skip
+
+    def __init__(self, origin: OpenBatch) -> None:
+        self.waiters = origin.waiters
+        self.record_count = len(origin.values)
+        self.level = origin.level
+        self.started_at = origin.started_at
+        self.body = b""
+        self.checksum = 0
+        self.confirmed = False
+        self.uncertain = False
+
+
+class Lane:
+    """See the module's text. ``now`` is monotonic seconds."""
+
+    def __init__(self, partition: int, producer_id: int, epoch: int, options: LaneOptions) -> None:
+        self.partition = partition
+        self.open: OpenBatch | None = None
+        self.full: deque[OpenBatch] = deque()
+        self.unconfirmed: deque[SentBatch] = deque()
+        self.resume_at = 0.0
+        self._producer_id = producer_id
+        self._epoch = epoch
+        self._options = options
+        self._next_sequence = 0
+        self._again: deque[SentBatch] = deque()
+        self._awaited = 0
+        self._rewinding = False
+        self._lost_place = False
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is waiting to be sent or confirmed."""
+        return not (self.unconfirmed or self.full or (self.open and self.open.values))
+
+    @property
+    def oldest_at(self) -> float | None:
+        """When the oldest record that is not confirmed was added."""
+        if self.unconfirmed:
+            return self.unconfirmed[0].started_at
+        if self.full:
+            return self.full[0].started_at
+        return self.open.started_at if self.open else None
+
+    # Filling
+
+    def add(self, item: Item, level: int, now: float, waiter: Waiter | None = None) -> OpenBatch:
+        """Add a record to the open batch, or to a new one if it does not fit."""
+        batch = self.open
+        if batch is not None and (batch.room <= item.cost_bytes or batch.level != level):
+            self.close_open()
+            batch = None
+        if batch is None:
+            options = self._options
+            batch = self.open = OpenBatch(options.batch_bytes, level, now, options.linger_s)
+        batch.add(item, waiter)
+        if batch.room <= 0:
+            self.close_open()
+        return batch
+
+    def close_open(self) -> None:
+        """Let the open batch leave as it is."""
+        if self.open is not None:
+            self.open.room = 0
+            if self.open.values:
+                self.full.append(self.open)
+            self.open = None
+
+    # Sending
+
+    def next_bytes(self, now: float) -> int | None:
+        """At most so many bytes would be sent next; None: nothing is to be sent now."""
+        if self._rewinding or now < self.resume_at:
+            return None
+        if self._again:
+            return len(self._again[0].body)
+        if self._awaited >= self._options.max_in_flight:
+            return None
+        while self.full and not self.full[0].values:
+            self.full.popleft()  # all its records were given up
+        if self.full:
+            return self.full[0].size_bytes
+        batch = self.open
+        if batch is not None and batch.values and not self._awaited and now >= batch.leaves_at:
+            return batch.size_bytes
+        return None
+
+    def take(self, time_us: int) -> SentBatch:
+        """What next_bytes() announced; it counts as sent."""
+        self._awaited += 1
+        if self._again:
+            return self._again.popleft()
+        if not self.full:
+            self.close_open()
+        batch = self.full.popleft()
+        sent = SentBatch(batch)
+        self._number(sent, batch.seal(), time_us)
+        self.unconfirmed.append(sent)
+        return sent
+
+    def _number(self, sent: SentBatch, columns: Columns, time_us: int) -> None:
+        sent.body = encode_body(
+            columns,
+            producer_id=self._producer_id,
+            producer_epoch=self._epoch,
+            first_sequence=self._next_sequence,
+            producer_time_us=time_us,
+            codec=self._options.codec,
+        )
+        sent.checksum = checksum(sent.body)
+        self._next_sequence += sent.record_count
+
+    # Answers
+
+    def confirmed(self, sent: SentBatch, time_us: int) -> None:
+        """The batch is in the log."""
+        sent.confirmed = True
+        while self.unconfirmed and self.unconfirmed[0].confirmed:
+            self.unconfirmed.popleft()
+        self._answered(time_us)
+
+    def refused(self, sent: SentBatch, time_us: int, *, uncertain: bool = False) -> None:
+        """The batch is to be sent again. ``uncertain``: there was no answer."""
+        sent.uncertain |= uncertain
+        self._rewinding = True
+        self._answered(time_us)
+
+    def lose_place(self, time_us: int) -> None:
+        """The broker knows nothing of what is unconfirmed: number it anew."""
+        self._lost_place = True
+        self._rewinding = True
+        if not self._awaited:
+            self._rewind(time_us)
+
+    def _answered(self, time_us: int) -> None:
+        self._awaited -= 1
+        if self._rewinding and not self._awaited:
+            self._rewind(time_us)
+
+    def _rewind(self, time_us: int) -> None:
+        self._rewinding = False
+        self._again = deque(sent for sent in self.unconfirmed if not sent.confirmed)
+        if self._lost_place:
+            self._lost_place = False
+            self._epoch += 1
+            self._next_sequence = 0
+            for sent in self._again:
+                sent.uncertain = False
+                self._number(sent, decode_columns(sent.body), time_us)
+
+    def fail(self, error: Exception) -> None:
+        """Give everything up."""
+        for sent in self.unconfirmed:
+            if not sent.confirmed:
+                for waiter in sent.waiters:
+                    waiter.fail(error)
+        self.close_open()
+        for batch in self.full:
+            batch.fail(error)
+        self.unconfirmed.clear()
+        self.full.clear()
+        self._again.clear()

@@ -1,0 +1,97 @@
+"""Records that gather to leave together."""
+
+from typing import Protocol, TypeVar
+
+from tapemq.batch import Columns
+from tapemq.publishing.item import Item
+from tapemq.wire import messages as m
+
+
+class Waiter(Protocol):
+    """Somebody who wants the receipt of one record."""
+
+    batch: "OpenBatch | None"
+
+    def settle(self, partition: int, offset: int, receipt: m.Receipt) -> None:
+        """The record is in the log; ``receipt`` is its batch's."""
+
+    def fail(self, error: Exception) -> None:
+        """It is not, or may not be."""
+
+
+class OpenBatch:
+    """A batch that is being filled, by column.
+
+    ``room`` and ``append`` are the producer's hot path: a record that has neither key nor headers
+    costs an append of its value and a subtraction. Columns of keys and headers are filled up when
+    they are needed.
+    """
+
+    __slots__ = (
+        "append", "extras", "keys", "leaves_at", "level", "room", "sealed", "size_bytes_max",
+        "started_at", "values", "waiters",
+    )  # fmt: skip
+
+    def __init__(self, size_bytes: int, level: int, started_at: float, linger_s: float) -> None:
+        self.values: list[bytes | None] = []
+        self.append = self.values.append
+        self.keys: list[bytes | None] = []
+        self.extras: list[bytes] = []
+        self.waiters: list[Waiter] = []
+        self.size_bytes_max = size_bytes
+        self.room = size_bytes
+        self.level = level
+        self.started_at = started_at
+        self.leaves_at = started_at + linger_s
+        self.sealed = False
+
+    def add(self, item: Item, waiter: Waiter | None = None) -> None:
+        """Add a record. Either all records of a batch have a waiter or none has."""
+        missing = len(self.values)
+        if item.key is not None:
+            self.keys.extend([None] * (missing - len(self.keys)))
+            self.keys.append(item.key)
+        if item.extras:
+            self.extras.extend([b""] * (missing - len(self.extras)))
+            self.extras.append(item.extras)
+        self.values.append(item.value)
+        self.room -= item.cost_bytes
+        if waiter is not None:
+            self.waiters.append(waiter)
+            waiter.batch = self
+
+    def discard(self, waiter: Waiter) -> None:
+        """Take a record out again. The batch is not sealed."""
+        index = self.waiters.index(waiter)
+        for column in (self.values, self.keys, self.extras, self.waiters):
+            del column[index : index + 1]  # a column may end before the record
+
+    def seal(self) -> Columns:
+        """Nothing is added or taken out any more."""
+        self.sealed = True
+        self.room = 0
+        count = len(self.values)
+        return Columns(
+            self.values, _filled(self.keys, None, count), _filled(self.extras, b"", count)
+        )
+
+    @property
+    def size_bytes(self) -> int:
+        """At most this many bytes will be sent (before compression)."""
+        return self.size_bytes_max - self.room
+
+    def fail(self, error: Exception) -> None:
+        """Tell all waiters."""
+        self.sealed = True
+        self.room = 0
+        for waiter in self.waiters:
+            waiter.fail(error)
+
+
+_T = TypeVar("_T")
+
+
+def _filled(column: list[_T], nothing: _T, count: int) -> list[_T] | None:
+    if not column:
+        return None
+    return column + [nothing] * (count - len(column))

@@ -1,0 +1,186 @@
+"""What a stream has received and handed out: assignments, buffered deliveries, positions.
+
+Pure. The shell tells it what was pushed, asks for the next batch to hand out, and for what is
+handled: a record is when the application has come back for the next one.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from tapemq.batch import Header, Kind, iter_batches
+from tapemq.streams.assignment import Assignment
+from tapemq.streams.credit import Credit, Grant
+from tapemq.streams.hand_out import HandOut, decode_batch, tail
+from tapemq.wire import messages as m
+
+_PATIENCE: Final = 0.8
+"""Share of a revocation's deadline that the record in hand may take; the rest is for the commit."""
+
+
+class _Delivery(NamedTuple):
+    assignment: Assignment
+    subscription: int
+    next_offset: int
+    records: int
+    payload: bytes
+
+
+class Intake:
+    """See the module's text."""
+
+    def __init__(self, topic: str) -> None:
+        self.assignments: dict[int, Assignment] = {}
+        self.grants: deque[m.Credit] = deque()
+        self.revoking: set[int] = set()
+        self._topic = topic
+        self._credits: dict[int, Credit] = {}
+        self._inbox: deque[_Delivery] = deque()
+        self._delivery: _Delivery | None = None
+        self._batches: Iterator[tuple[Header, memoryview]] = iter(())
+        self._hand: HandOut | None = None
+        self._in_hand = 0
+
+    # What the broker says
+
+    def subscribed(self, subscription: int, window: Grant) -> None:
+        """A subscription was made with this much credit."""
+        self._credits[subscription] = Credit(window)
+
+    def cut_off(self) -> None:
+        """The connection was lost: what is buffered will come again, or belongs to others."""
+        for assignment in self.assignments.values():
+            assignment.live = False
+            self._stop(assignment)
+        self._credits.clear()
+        self.grants.clear()
+
+    def assigned(self, message: m.Assigned) -> None:
+        """A partition is this stream's now, or from another offset on."""
+        partition = message.partition
+        assignment = self.assignments.get(partition)
+        known = assignment is not None
+        if assignment is None:
+            assignment = self.assignments[partition] = Assignment(partition)
+        self._stop(assignment)
+        self.revoking.discard(partition)
+        if not assignment.assign(message, known):
+            self._forget_hand(assignment)
+
+    def revoked(self, message: m.Revoke, now: float) -> None:
+        """Another member wants a partition: nothing more of it is handed out."""
+        assignment = self.assignments.get(message.partition)
+        if assignment is not None and assignment.generation == message.generation:
+            self._stop(assignment)
+            self.revoking.add(message.partition)
+            assignment.release_by = now + message.deadline_ms / 1000 * _PATIENCE
+
+    def delivered(self, message: m.Deliver, payload: memoryview) -> None:
+        """Batches have arrived."""
+        assignment = self.assignments.get(message.partition)
+        if (
+            assignment is None
+            or not assignment.live
+            or assignment.generation != message.generation
+            or assignment.release_by is not None
+        ):
+            self._give_back(message.subscription, message.records, len(payload))
+            return
+        self._inbox.append(
+            _Delivery(
+                assignment,
+                message.subscription,
+                message.next_offset,
+                message.records,
+                bytes(payload),
+            )
+        )
+
+    def _give_back(self, subscription: int, records: int, size_bytes: int) -> None:
+        credit = self._credits.get(subscription)
+        grant = credit.returned(records, size_bytes) if credit else None
+        if grant is not None:
+            self.grants.append(m.Credit(subscription, grant.records, grant.bytes))
+
+    def _stop(self, assignment: Assignment) -> None:
+        """Drop what is buffered of a partition. The record in hand stays so."""
+        if self._hand is not None and self._hand.assignment is assignment:
+            self._hand.stop()
+            assignment.position = self._hand.next_offset
+        if self._delivery is not None and self._delivery.assignment is assignment:
+            self._batches, self._delivery = iter(()), None
+        kept = deque(item for item in self._inbox if item.assignment is not assignment)
+        for dropped in self._inbox:
+            if dropped.assignment is assignment:
+                self._give_back(dropped.subscription, dropped.records, len(dropped.payload))
+        self._inbox = kept
+
+    def _forget_hand(self, assignment: Assignment) -> None:
+        if self._holds(assignment):
+            self._hand = None
+
+    # What the application takes
+
+    def next_hand(self) -> HandOut | None:
+        """The batch to hand out now; what was in hand is handled. Raises BatchError."""
+        self._in_hand = 0
+        hand = self._hand
+        if hand is not None:
+            if not hand.exhausted:
+                return hand
+            hand.assignment.position = max(hand.assignment.position, hand.next_offset)
+            self._hand = None
+        while self._delivery is not None or self._inbox:
+            if self._delivery is None:
+                self._begin(self._inbox.popleft())
+            hand = self._hand = self._next_of_delivery()
+            if hand is not None:
+                return hand
+        return None
+
+    def _begin(self, delivery: _Delivery) -> None:
+        self._delivery = delivery
+        self._batches = iter_batches(delivery.payload)
+        self._give_back(delivery.subscription, delivery.records, len(delivery.payload))
+
+    def _next_of_delivery(self) -> HandOut | None:
+        assert self._delivery is not None
+        assignment = self._delivery.assignment
+        for header, body in self._batches:
+            if header.kind is Kind.DATA and header.next_offset > assignment.position:
+                batch = decode_batch(self._topic, header, body)
+                return HandOut(assignment, tail(batch, assignment.position))
+        assignment.position = max(assignment.position, self._delivery.next_offset)
+        self._delivery = None
+        return None
+
+    def hold(self, records: int) -> None:
+        """So many of the last records handed out are in hand: 1, or a whole batch."""
+        self._in_hand = records
+
+    # Where it stands
+
+    def position(self, assignment: Assignment) -> int:
+        """The next offset to hand out."""
+        if self._hand is not None and self._holds(assignment):
+            return self._hand.next_offset
+        return assignment.position
+
+    def handled(self, assignment: Assignment) -> int:
+        """Everything below was handed out and is handled."""
+        return self.position(assignment) - (self._in_hand if self._holds(assignment) else 0)
+
+    def _holds(self, assignment: Assignment) -> bool:
+        return self._hand is not None and self._hand.assignment is assignment
+
+    def releasable(self, assignment: Assignment) -> bool:
+        """Whether no record of a partition is in hand."""
+        return not (self._in_hand and self._holds(assignment))
+
+    def forget(self, assignment: Assignment) -> None:
+        """The partition is somebody else's, or is to be read from another place."""
+        if self.assignments.get(assignment.partition) is assignment:
+            self._stop(assignment)
+            self._forget_hand(assignment)
+            self.revoking.discard(assignment.partition)
+            del self.assignments[assignment.partition]

@@ -1,0 +1,74 @@
+"""Records that were published together, by column."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import count, repeat
+
+from tapemq.batch.extras import Scalar, decode_extras
+from tapemq.streams.record import Record, Source
+
+
+@dataclass(frozen=True, slots=True)
+class RecordBatch:
+    """Some records of one partition, one behind the other. The fast way to read many.
+
+    ``values``: their values; None is a tombstone.
+    ``keys``: their keys, or None if no record has one.
+    ``first_offset``: offset of the first; the others follow without gaps.
+    """
+
+    source: Source
+    first_offset: int
+    values: Sequence[bytes | None]
+    keys: Sequence[bytes | None] | None = None
+    extras: Sequence[bytes] | None = None
+
+    @property
+    def topic(self) -> str:
+        """The topic's name."""
+        return self.source.topic
+
+    @property
+    def partition(self) -> int:
+        """Number of the partition, from 0."""
+        return self.source.partition
+
+    @property
+    def timestamp(self) -> datetime:
+        """When the broker appended the batch, in UTC."""
+        return self.source.timestamp
+
+    @property
+    def next_offset(self) -> int:
+        """The offset behind the last record."""
+        return self.first_offset + len(self.values)
+
+    @property
+    def headers(self) -> list[dict[str, Scalar]]:
+        """The records' headers."""
+        if self.extras is None:
+            return [{} for _ in self.values]
+        return [decode_extras(extras)[0] for extras in self.extras]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def records(self) -> Iterator[Record]:
+        """The records one by one."""
+        return records_of(self, iter(self.values))
+
+
+def records_of(batch: RecordBatch, values: Iterator[bytes | None]) -> Iterator[Record]:
+    """Records made by C while ``values``, an iterator over the batch's, advances."""
+    return map(
+        Record,
+        zip(
+            values,
+            repeat(None) if batch.keys is None else batch.keys,
+            count(batch.first_offset),
+            repeat(b"") if batch.extras is None else batch.extras,
+            repeat(batch.source),
+            strict=False,
+        ),
+    )

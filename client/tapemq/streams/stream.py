@@ -1,0 +1,193 @@
+"""Reading a topic, record by record or batch by batch."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Final, Self
+
+from tapemq.batch import BatchError
+from tapemq.errors import CorruptBatch, PartitionNotFound
+from tapemq.network.link import Link
+from tapemq.streams.committer import Committer
+from tapemq.streams.hand_out import HandOut
+from tapemq.streams.record import Record
+from tapemq.streams.record_batch import RecordBatch
+from tapemq.streams.start import Start, wire_start
+from tapemq.streams.subscriber import Subscriber
+from tapemq.wire import messages as m
+
+_RUN_RECORDS: Final = 256
+"""So many records are handed out before the event loop may get its turn."""
+
+_TURN_S: Final = 0.005
+"""The event loop gets its turn this often, even if records are always there."""
+
+
+class Stream:
+    """Reads a topic; made by ``Client.stream()``, used with ``async with``.
+
+    ``async for record in stream`` hands out records in the order of their offsets, per partition.
+    A record counts as handled when the next one is asked for. With a group, what is handled is
+    committed about every ``commit_interval`` seconds and when the block is left normally; leaving
+    it by an exception, a cancellation included, does not commit the record in hand. After a loss
+    of the connection the stream goes on behind the last record that it handed out.
+
+    Iterating raises TopicNotFound when the topic is deleted, CorruptBatch for damaged data,
+    Closed outside of the ``async with`` block.
+    """
+
+    def __init__(self, link: Link, subscriber: Subscriber) -> None:
+        self._link = link
+        self._subscriber = subscriber
+        self._intake = subscriber.intake
+        self._loop = asyncio.get_running_loop()
+        self._turn_at = 0.0
+        self._committer = Committer(link, subscriber) if subscriber.options.group else None
+
+    # Reading
+
+    def __aiter__(self) -> AsyncIterator[Record]:
+        return self._records()
+
+    # 0.25 µs a record, of which 0.13 make the record and 0.1 are the generator's turn.
+    async def _records(self) -> AsyncIterator[Record]:
+        while True:
+            hand = await self._next_hand()
+            self._intake.hold(1)
+            for record in hand.take(_RUN_RECORDS):
+                yield record
+
+    async def batches(self) -> AsyncIterator[RecordBatch]:
+        """The same records by the batches that they were published in.
+
+        All of a batch counts as handled when the next one is asked for.
+        """
+        while True:
+            hand = await self._next_hand()
+            batch = hand.take_batch()
+            self._intake.hold(len(batch))
+            yield batch
+
+    async def _next_hand(self) -> HandOut:
+        """What to hand out next; what was in hand before is handled."""
+        subscriber, intake = self._subscriber, self._intake
+        while True:
+            try:
+                hand = intake.next_hand()
+            except BatchError as error:
+                raise CorruptBatch(f"{subscriber.options.topic}: {error}") from error
+            if intake.grants:
+                subscriber.send_grants()
+            if subscriber.failure is not None:
+                raise subscriber.failure
+            if intake.revoking:
+                subscriber.changed.set()
+            if hand is None:
+                await subscriber.change()
+            elif self._loop.time() - self._turn_at < _TURN_S:
+                return hand
+            else:
+                await asyncio.sleep(0)
+            self._turn_at = self._loop.time()
+
+    # Where it stands
+
+    @property
+    def position(self) -> dict[int, int]:
+        """By partition that this stream reads: the offset of the next record to hand out."""
+        intake = self._intake
+        return {p: intake.position(a) for p, a in intake.assignments.items() if a.live}
+
+    async def lag(self) -> int:
+        """How many records lie between the position and the end, in all partitions read here."""
+        subscriber = self._subscriber
+        timeout_s = subscriber.options.timeout_s
+        positions = self.position
+        ends = await asyncio.gather(
+            *(
+                self._link.call(m.DescribePartition(subscriber.topic_id, partition), timeout_s)
+                for partition in positions
+            )
+        )
+        pairs = zip(ends, positions.values(), strict=True)
+        return sum(max(0, end.visible_offset - position) for end, position in pairs)
+
+    async def commit(self) -> None:
+        """Commit all records handed out, the one in hand included; durable when it returns.
+
+        Raises:
+            ValueError: the stream has no group.
+            Fenced: a partition has gone to another member of the group.
+            TimeoutError: there was no answer within the client's timeout.
+        """
+        if self._committer is None:
+            raise ValueError("a stream without a group has no position to commit")
+        self._intake.hold(0)
+        await self._committer.commit()
+
+    async def seek(self, to: Start, *, partition: int | None = None) -> None:
+        """Go on reading elsewhere.
+
+        Args:
+            to: "earliest", "latest", an offset, or a datetime (the first record appended then).
+            partition: a number, from 0; by default all that this stream reads. With a group this
+                moves the group's position, durably.
+
+        Raises:
+            OffsetOutOfRange: the offset is beyond the end.
+            PartitionNotFound: this stream does not read that partition (now).
+        """
+        start = wire_start(to)
+        assignments = self._intake.assignments
+        if partition is not None and partition not in assignments:
+            raise PartitionNotFound(f"this stream does not read partition {partition} now")
+        targets = list(assignments) if partition is None else [partition]
+        subscriber = self._subscriber
+        if not subscriber.options.group:
+            for target in targets:
+                self._intake.forget(assignments[target])
+            subscriber.options = subscriber.options._replace(start=start)
+            await subscriber.subscribe()
+            return
+        await asyncio.gather(*(self._seek_group(target, *start) for target in targets))
+
+    async def _seek_group(self, partition: int, start: str, value: int) -> None:
+        subscriber = self._subscriber
+        options = subscriber.options
+        before = self._intake.assignments[partition].seek_epoch
+        request = m.Seek(subscriber.topic_id, options.group, partition, start, value)
+        await self._link.call(request, options.timeout_s)
+        async with asyncio.timeout(options.timeout_s):
+            while (now := self._intake.assignments.get(partition)) and now.seek_epoch == before:
+                await subscriber.change()
+
+    # Entering and leaving
+
+    async def __aenter__(self) -> Self:
+        await self._subscriber.open()
+        if self._committer is not None:
+            self._committer.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        committer = self._committer
+        try:
+            if committer is not None and committer.automatic:
+                if error is None:
+                    await self.commit()
+                else:
+                    await committer.finish_quietly()
+        finally:
+            if committer is not None:
+                committer.stop()
+            await self.close()
+
+    async def close(self) -> None:
+        """Leave without committing."""
+        await self._subscriber.leave()
+        self._subscriber.close()
