@@ -61,14 +61,14 @@ def load(
     return Configuration(result, origins, list(_strange_variables(environment)))
 
 
-def flag_name(name: str) -> str:
-    """The flag of a setting."""
-    return "--" + name.replace("_", "-")
+def flag_name(name: str, value: object = True) -> str:
+    """The flag that gives a setting this value; only switches have one for False."""
+    return ("--no-" if value is False else "--") + name.replace("_", "-")
 
 
 def _from_flags(flags: Mapping[str, str | bool]) -> Iterator[tuple[str, Given]]:
     for name, value in flags.items():
-        yield name, _given(_KNOWN[name], value, f"flag {flag_name(name)}")
+        yield name, _given(_KNOWN[name], value, f"flag {flag_name(name, value)}")
 
 
 def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, Given]]:

@@ -1,0 +1,193 @@
+import asyncio
+import errno
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from tapemq_broker.cli import broker_process
+from tapemq_broker.cli.broker_process import BrokerProcess
+from tapemq_broker.cli.exits import Exit
+from tapemq_broker.config import Settings
+from tapemq_broker.server.status import Status
+from tapemq_broker.server.world import World
+from tapemq_broker.storage.errors import CorruptLog, DataDirectoryError, LogFailed, LogRefused
+from tests.support.status import status
+
+pytestmark = pytest.mark.both_loops
+
+SETTINGS = Settings(port=0, http_port=0, shutdown_grace_s=3.0)
+
+
+class FakeServer:
+    """Starts and stops as it is told."""
+
+    port = 4711
+
+    def __init__(self, start: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._start = start
+        self.events: list[str] = []
+
+    async def start(self, host: str, port: int) -> None:
+        try:
+            await self._start()
+        except asyncio.CancelledError:
+            self.events.append("start cancelled")
+            raise
+        self.events.append(f"started on {host}:{port}")
+
+    def status(self) -> Status:
+        return status()
+
+    async def stop(self, grace_s: float) -> None:
+        self.events.append(f"stopped within {grace_s}")
+
+
+async def at_once() -> None:
+    pass
+
+
+def fails_with(error: Exception) -> Callable[[], Coroutine[Any, Any, None]]:
+    async def start() -> None:
+        raise error
+
+    return start
+
+
+@pytest.fixture
+def serve_with(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeServer]:
+    """Puts a server in place that starts with the function."""
+
+    def replace(start: Callable[[], Coroutine[Any, Any, None]]) -> FakeServer:
+        server = FakeServer(start)
+        monkeypatch.setattr(broker_process, "Server", lambda settings, world: server)
+        monkeypatch.setattr(World, "real", lambda data_dir, **options: None)
+        return server
+
+    return replace
+
+
+async def test_stops_cleanly_after_a_signal(
+    serve_with: Callable[..., FakeServer], capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def start() -> None:
+        asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.SIGTERM)
+
+    server = serve_with(start)
+    assert await BrokerProcess(SETTINGS).run() == Exit.OK
+    assert server.events == ["started on 127.0.0.1:0", "stopped within 3.0"]
+    said = capsys.readouterr().out
+    assert said.startswith("ready tapemq://127.0.0.1:4711 http://127.0.0.1:")
+    assert said.count("\n") == 1
+
+
+async def test_a_signal_ends_a_start_that_takes_long(
+    serve_with: Callable[..., FakeServer], capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def start() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.Event().wait()
+
+    server = serve_with(start)
+    assert await BrokerProcess(SETTINGS).run() == Exit.OK
+    assert server.events == ["start cancelled"]
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=["TERM", "INT"]
+)
+async def test_a_second_signal_ends_it_at_once(
+    number: int,
+    code: int,
+    serve_with: Callable[..., FakeServer],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended = asyncio.get_running_loop().create_future()
+    monkeypatch.setattr(os, "_exit", ended.set_result)
+    server = serve_with(at_once)
+
+    async def stop(grace_s: float) -> None:
+        os.kill(os.getpid(), number)
+        await ended
+
+    monkeypatch.setattr(server, "stop", stop)
+    running = asyncio.create_task(BrokerProcess(SETTINGS).run())
+    await asyncio.sleep(0)
+    os.kill(os.getpid(), signal.SIGTERM)
+    await running
+    assert ended.result() == code
+
+
+DAMAGE = ("00.log", 5, 7, 9, "the header's checksum is wrong")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (DataDirectoryError("d is locked"), Exit.DATA_REFUSED, "refused: d is locked"),
+        (LogRefused("rot", *DAMAGE, "run: x"), Exit.DATA_REFUSED, "refused: 00.log at byte 5"),
+        (CorruptLog(*DAMAGE), Exit.DATA_REFUSED, "refused: 00.log is damaged at byte 5"),
+        (PermissionError(errno.EACCES, "no", "d"), Exit.DATA_REFUSED, "refused: d: no"),
+        (NotADirectoryError(errno.ENOTDIR, "no", "d"), Exit.DATA_REFUSED, "refused: d: no"),
+        (FileExistsError(errno.EEXIST, "no", "d"), Exit.DATA_REFUSED, "refused: d: no"),
+        (OSError(errno.EIO, "input/output"), Exit.STORAGE_FAILED, "storage failed: "),
+        (OSError(errno.ENOSPC, "full", "d"), Exit.STORAGE_FAILED, "storage failed: "),
+        (LogFailed("gone"), Exit.STORAGE_FAILED, "storage failed: gone"),
+        (
+            OSError(errno.EADDRINUSE, "loop's own text"),
+            Exit.CANNOT_LISTEN,
+            "cannot listen on 127.0.0.1:0: Address already in use; choose another --port",
+        ),
+        (
+            socket.gaierror(socket.EAI_NONAME, "unknown name"),
+            Exit.CANNOT_LISTEN,
+            "cannot listen on 127.0.0.1:0: unknown name",
+        ),
+        (
+            PermissionError(errno.EACCES, "below 1024"),
+            Exit.CANNOT_LISTEN,
+            "cannot listen on 127.0.0.1:0: Permission denied",
+        ),
+    ],
+)
+async def test_a_failed_start_says_why_and_ends_with_its_code(
+    error: Exception,
+    code: Exit,
+    said: str,
+    serve_with: Callable[..., FakeServer],
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    serve_with(fails_with(error))
+    with caplog.at_level(logging.ERROR):
+        assert await BrokerProcess(SETTINGS).run() == code
+    assert [said in record.getMessage() for record in caplog.records] == [True]
+    assert capsys.readouterr().out == ""
+
+
+async def test_an_http_port_in_use_is_refused_before_the_data_is_touched(
+    serve_with: Callable[..., FakeServer], caplog: pytest.LogCaptureFixture
+) -> None:
+    server = serve_with(at_once)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings = Settings(port=0, http_port=taken.getsockname()[1])
+        assert await BrokerProcess(settings).run() == Exit.CANNOT_LISTEN
+    assert server.events == []
+    assert caplog.records[0].getMessage().endswith("choose another --http-port")
+
+
+async def test_an_ipv6_address_is_written_in_brackets(
+    serve_with: Callable[..., FakeServer], capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def start() -> None:
+        asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.SIGTERM)
+
+    serve_with(start)
+    settings = Settings(host="::1", http_host="::1", port=0, http_port=0)
+    assert await BrokerProcess(settings).run() == Exit.OK
+    assert capsys.readouterr().out.startswith("ready tapemq://[::1]:4711 http://[::1]:")
