@@ -1,0 +1,193 @@
+"""The data directory: whose it is, which format it has, and where each log lies.
+
+::
+
+    FORMAT     "tapemq 1 <broker id: 32 hexadecimal digits> <CRC-32 of that: 8 digits>"
+    LOCK       locked by the process that uses the directory
+    CLEAN      between a clean stop and the next start
+    catalog/
+    topics/<namespace>/<topic>~<topic id: 16 hexadecimal digits>/<partition>/
+    topics/<namespace>/<topic>~<topic id>/<partition>.groups/
+    topics/<namespace>/<topic>~<topic id>/<partition>.schedule/
+
+A topic's directory is renamed to ``<topic>~<topic id>.deleted`` before anything in it is removed;
+what an interrupted removal left is removed at the next start. A directory that the catalog does
+not know is never removed: the catalog may be what is wrong.
+"""
+
+import re
+from typing import Final, NamedTuple
+
+from tapemq.batch import LogId, Role, checksum
+from tapemq_broker.storage.disk import Disk
+from tapemq_broker.storage.errors import DataDirectoryError
+
+FORMAT_PATH: Final = "FORMAT"
+FORMAT_VERSION: Final = 1
+BROKER_ID_BYTES: Final = 16
+CATALOG_ID: Final = LogId(0, 0, Role.CATALOG)
+CATALOG_PATH: Final = "catalog"
+DEFAULT_NAMESPACE: Final = "default"
+
+_TOPICS: Final = "topics"
+_DELETED: Final = ".deleted"
+_SUFFIXES: Final = {Role.DATA: "", Role.GROUPS: ".groups", Role.SCHEDULE: ".schedule"}
+_FORMAT: Final = re.compile(rb"(tapemq (\d{1,9}) ([0-9a-f]{32})) ([0-9a-f]{8})\n")
+_NEWER: Final = re.compile(rb"tapemq (\d{1,9})\b")
+_TOPIC: Final = re.compile(r"([A-Za-z0-9._@-]+)~([0-9a-f]{16})")
+_PARTITION: Final = re.compile(r"(0|[1-9]\d{0,9})(\.groups|\.schedule|)")
+# What may be in a directory that nobody has used yet.
+_NEW_NAMES: Final = frozenset({"LOCK", f"{FORMAT_PATH}.tmp", "lost+found/"})
+
+
+class LogPlace(NamedTuple):
+    """A log on disk. The catalog has no namespace and no topic."""
+
+    namespace: str
+    topic: str
+    log_id: LogId
+    path: str
+
+
+class DataDirectory:
+    """A data directory that this process may use."""
+
+    def __init__(self, disk: Disk, broker_id: bytes) -> None:
+        self.disk: Final = disk
+        self.broker_id: Final = broker_id
+        self.catalog_path: Final = CATALOG_PATH
+
+    @classmethod
+    def open(cls, disk: Disk, new_broker_id: bytes) -> "DataDirectory":
+        """Lock a directory for a broker; an empty one becomes a data directory of that id.
+
+        Raises DataDirectoryError, with nothing changed: another process uses it, it has a newer
+        format, or it is not a data directory. Raises OSError.
+        """
+        disk.make_directory("")
+        _lock(disk)
+        data = disk.read_file(FORMAT_PATH)
+        if data is not None:
+            directory = cls(disk, _broker_id(data))
+            directory._finish_removals()
+            return directory
+        strange = [name for name in disk.list_directory("") if name not in _NEW_NAMES]
+        if strange:
+            raise DataDirectoryError(
+                f"the directory holds {strange[0]!r} but no file {FORMAT_PATH}, so it is not a "
+                "data directory; name another one, or an empty one"
+            )
+        if len(new_broker_id) != BROKER_ID_BYTES:
+            raise ValueError(f"a broker id has {BROKER_ID_BYTES} bytes, not {len(new_broker_id)}")
+        disk.replace_file(FORMAT_PATH, _format_line(new_broker_id))
+        return cls(disk, new_broker_id)
+
+    @classmethod
+    def open_offline(cls, disk: Disk, *, for_writing: bool) -> "DataDirectory":
+        """Take a data directory that no broker uses, for the offline tools.
+
+        For reading, a copy that cannot be locked (a read-only one) will do. Raises
+        DataDirectoryError as open(), and OSError.
+        """
+        data = disk.read_file(FORMAT_PATH)
+        if data is None:
+            raise DataDirectoryError(f"there is no file {FORMAT_PATH}: this is no data directory")
+        broker_id = _broker_id(data)
+        try:
+            _lock(disk)
+        except OSError:
+            if for_writing:
+                raise
+        return cls(disk, broker_id)
+
+    def topic_path(self, topic: str, topic_id: int, namespace: str = DEFAULT_NAMESPACE) -> str:
+        """The directory of a topic."""
+        return f"{_TOPICS}/{namespace}/{topic}~{topic_id:016x}"
+
+    def log_path(self, topic: str, log_id: LogId, namespace: str = DEFAULT_NAMESPACE) -> str:
+        """The directory of one of a topic's logs."""
+        parent = self.topic_path(topic, log_id.topic_id, namespace)
+        return f"{parent}/{log_id.partition}{_SUFFIXES[log_id.role]}"
+
+    def logs(self) -> list[LogPlace]:
+        """All logs on disk, the catalog first. Names that are no log's are passed over."""
+        found = []
+        if self.disk.list_directory(CATALOG_PATH):
+            found.append(LogPlace("", "", CATALOG_ID, CATALOG_PATH))
+        for namespace in _folders(self.disk, _TOPICS):
+            for folder in _folders(self.disk, f"{_TOPICS}/{namespace}"):
+                topic = _TOPIC.fullmatch(folder)
+                if topic is not None:
+                    found += self._logs_of(namespace, topic[1], int(topic[2], 16))
+        return found
+
+    def _logs_of(self, namespace: str, topic: str, topic_id: int) -> list[LogPlace]:
+        parent = self.topic_path(topic, topic_id, namespace)
+        roles = {suffix: role for role, suffix in _SUFFIXES.items()}
+        names = filter(None, map(_PARTITION.fullmatch, _folders(self.disk, parent)))
+        ids = sorted(LogId(topic_id, int(name[1]), roles[name[2]]) for name in names)
+        return [
+            LogPlace(namespace, topic, log_id, self.log_path(topic, log_id, namespace))
+            for log_id in ids
+        ]
+
+    def remove_topic(self, topic: str, topic_id: int, namespace: str = DEFAULT_NAMESPACE) -> None:
+        """Remove a topic's files. Blocks; a crash on the way is made good at the next start.
+
+        The topic must be gone from the catalog, durably. Raises OSError.
+        """
+        path = self.topic_path(topic, topic_id, namespace)
+        parent = f"{_TOPICS}/{namespace}"
+        if f"{topic}~{topic_id:016x}/" in self.disk.list_directory(parent):
+            self.disk.rename(path, path + _DELETED)
+            self.disk.sync_directory(parent)
+            _remove_tree(self.disk, path + _DELETED)
+
+    def _finish_removals(self) -> None:
+        for namespace in _folders(self.disk, _TOPICS):
+            for folder in _folders(self.disk, f"{_TOPICS}/{namespace}"):
+                if folder.endswith(_DELETED):
+                    _remove_tree(self.disk, f"{_TOPICS}/{namespace}/{folder}")
+
+
+def _lock(disk: Disk) -> None:
+    try:
+        disk.lock()
+    except BlockingIOError:
+        raise DataDirectoryError(
+            "another process uses the data directory: a broker, or one of its tools; stop it first"
+        ) from None
+
+
+def _format_line(broker_id: bytes) -> bytes:
+    line = f"tapemq {FORMAT_VERSION} {broker_id.hex()}".encode()
+    return line + f" {checksum(line):08x}\n".encode()
+
+
+def _broker_id(data: bytes) -> bytes:
+    known = _FORMAT.fullmatch(data)
+    if known and int(known[2]) == FORMAT_VERSION and int(known[4], 16) == checksum(known[1]):
+        return bytes.fromhex(known[3].decode())
+    named = _NEWER.match(data)
+    if named and int(named[1]) > FORMAT_VERSION:
+        raise DataDirectoryError(
+            f"the data directory has format {int(named[1])}, this version knows up to "
+            f"{FORMAT_VERSION}: start the version that wrote it, or a newer one"
+        )
+    raise DataDirectoryError(
+        f"the file {FORMAT_PATH} is damaged: it says {data[:80]!r}, not "
+        f"'tapemq {FORMAT_VERSION} <broker id> <checksum>'; restore it from a copy"
+    )
+
+
+def _folders(disk: Disk, path: str) -> list[str]:
+    return [name[:-1] for name in disk.list_directory(path) if name.endswith("/")]
+
+
+def _remove_tree(disk: Disk, path: str) -> None:
+    for name in disk.list_directory(path):
+        if name.endswith("/"):
+            _remove_tree(disk, f"{path}/{name[:-1]}")
+        else:
+            disk.remove(f"{path}/{name}")
+    disk.remove(path)

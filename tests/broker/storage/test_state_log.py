@@ -1,0 +1,201 @@
+import errno
+from collections.abc import Sequence
+from itertools import pairwise
+from random import Random
+
+import pytest
+
+from tapemq.batch import Kind, LogId, Role
+from tapemq_broker.storage.clean import CleanEntry
+from tapemq_broker.storage.disk import Buffer
+from tapemq_broker.storage.errors import LogFull, LogRefused
+from tapemq_broker.storage.last_values import PART_BYTES
+from tapemq_broker.storage.memory_disk import MemoryDisk, MemoryFile
+from tapemq_broker.storage.record_log import LogSettings
+from tapemq_broker.storage.state_log import SNAPSHOT_BYTES_MIN, StateLog
+from tests.support.crashing_disk import CrashingDisk
+from tests.support.disk_image import flipped, make_disk, take_image
+
+LOG_ID = LogId(3, 0, Role.GROUPS)
+DIRECTORY = "topics/default/orders~0000000000000003/0.groups"
+SETTINGS = LogSettings(segment_bytes=512 * 1024)
+NOW_US = 1_000_000
+VALUE = b"x" * 1000
+
+
+def open_state(disk: MemoryDisk, clean: CleanEntry | None = None) -> StateLog:
+    return StateLog.open(
+        disk, DIRECTORY, LOG_ID, Kind.GROUP, clean=clean, now_us=NOW_US, settings=SETTINGS
+    )
+
+
+def sync(disk: MemoryDisk, state: StateLog) -> None:
+    target = state.log.begin_sync()
+    for file in target.files:
+        disk.sync_now(file)
+    state.log.mark_durable(target)
+
+
+def fill_up(disk: MemoryDisk, state: StateLog, puts: int, keys: int = 40) -> None:
+    """Write ``puts`` times 10 KB over a few keys."""
+    for number in range(puts):
+        state.put({b"%d" % ((number + i) % keys): VALUE for i in range(10)}, NOW_US)
+        sync(disk, state)
+
+
+def size_of(disk: MemoryDisk) -> int:
+    return sum(len(data) for path, data in take_image(disk).items() if path.endswith(".log"))
+
+
+def test_last_values_come_back() -> None:
+    disk = MemoryDisk()
+    state = open_state(disk)
+    assert state.entries == {}
+    assert state.put({b"a": b"1", b"b": b"2"}, NOW_US) == 2
+    assert state.put({b"a": b"3", b"b": None}, NOW_US) == 4
+    assert state.put({}, NOW_US) == 4
+    assert state.entries == {b"a": b"3"}
+    sync(disk, state)
+    disk.power_cut()
+    assert open_state(disk).entries == {b"a": b"3"}
+
+
+def test_put_is_durable_when_the_log_is_up_to_its_offset() -> None:
+    disk = MemoryDisk()
+    state = open_state(disk)
+    state.put({b"a": b"1"}, NOW_US)
+    sync(disk, state)
+    end = state.put({b"a": b"2"}, NOW_US)
+    assert state.log.durable_offset < end
+    disk.power_cut()
+    assert open_state(disk).entries == {b"a": b"1"}
+
+
+def test_clean_stop_needs_no_scan() -> None:
+    disk = MemoryDisk()
+    state = open_state(disk)
+    fill_up(disk, state, 150)
+    clean = state.close(clean=True, now_us=NOW_US)
+    assert clean is not None
+    again = open_state(disk, clean)
+    assert again.entries == state.entries
+    assert again.log.recovered.tail_base is None
+
+
+def test_log_stays_within_a_few_times_the_state() -> None:
+    disk = MemoryDisk()
+    state = open_state(disk)
+    for _ in range(5):
+        fill_up(disk, state, 150)
+        assert size_of(disk) < 3 * SNAPSHOT_BYTES_MIN
+        assert open_state(make_disk(take_image(disk))).entries == state.entries
+
+
+def test_large_state_waits_for_more_changes_before_the_next_snapshot() -> None:
+    disk = MemoryDisk()
+    state = open_state(disk)
+    put_bytes, dropped_at = 0, [0]
+    for number in range(1500):
+        first, before = state.log.first_offset, state.log.size_bytes
+        state.put({b"%d" % (number % 100): VALUE * 10}, NOW_US)
+        put_bytes += len(VALUE) * 10
+        sync(disk, state)
+        if state.log.first_offset > first:
+            dropped_at.append(put_bytes)
+            assert state.log.size_bytes < before
+    between = [after - before for before, after in pairwise(dropped_at)]
+    assert between[0] < 2 * SNAPSHOT_BYTES_MIN
+    assert min(between[1:]) > 3 * 100 * 10 * len(VALUE)
+
+
+def test_no_put_writes_more_than_one_part() -> None:
+    disk = MemoryDisk()
+    state = open_state(disk)
+    for number in range(40):
+        state.put({b"%d" % number: bytes(PART_BYTES // 2)}, NOW_US)
+        sync(disk, state)
+    for _ in range(40):
+        before = state.log.size_bytes
+        state.put({b"small": b"change"}, NOW_US)
+        assert state.log.size_bytes - before < 2 * PART_BYTES
+        sync(disk, state)
+    assert state.log.first_offset > 0
+
+
+class FullDisk(MemoryDisk):
+    """Has no room for writes larger than ``room_bytes``."""
+
+    room_bytes = 1 << 40
+
+    def open(self, path: str, *, create: bool = False) -> MemoryFile:
+        return FullFile(super().open(path, create=create), self)
+
+
+class FullFile(MemoryFile):
+    def __init__(self, file: MemoryFile, disk: FullDisk) -> None:
+        super().__init__(file.path, file.content, file.new_in)
+        self._disk = disk
+
+    def append(self, buffers: Sequence[Buffer]) -> None:
+        if sum(map(len, buffers)) > self._disk.room_bytes:
+            raise OSError(errno.ENOSPC, "no space left on device")
+        super().append(buffers)
+
+
+def test_full_disk_changes_nothing() -> None:
+    disk = FullDisk()
+    state = open_state(disk)
+    state.put({b"a": b"1"}, NOW_US)
+    disk.room_bytes = 0
+    with pytest.raises(LogFull):
+        state.put({b"a": b"2"}, NOW_US)
+    assert state.entries == {b"a": b"1"}
+    disk.room_bytes = 1 << 40
+    state.put({b"a": b"3"}, NOW_US)
+    assert open_state(disk).entries == {b"a": b"3"}
+
+
+def test_snapshot_without_room_is_written_later() -> None:
+    disk = FullDisk()
+    state = open_state(disk)
+    disk.room_bytes = 20_000
+    fill_up(disk, state, 200)
+    assert state.log.first_offset == 0
+    disk.room_bytes = 1 << 40
+    fill_up(disk, state, 5)
+    assert state.log.first_offset > 0
+    assert open_state(make_disk(take_image(disk))).entries == state.entries
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_power_cut_leaves_the_state_after_some_put_that_was_not_synced(seed: int) -> None:
+    random = Random(seed)
+    disk = CrashingDisk(random)
+    state = open_state(disk)
+    possible = [dict(state.entries)]
+    for _ in range(500):
+        key, value = b"%d" % random.randrange(30), random.choice([None, VALUE * 8])
+        state.put({key: value}, NOW_US)
+        possible.append(dict(state.entries))
+        if random.random() < 0.3:
+            sync(disk, state)
+            del possible[:-1]
+        if random.random() < 0.03:
+            disk.power_cut()
+            state = open_state(disk)
+            assert state.entries in possible
+            possible = [dict(state.entries)]
+    assert state.log.first_offset > 0
+
+
+def test_rotten_state_is_refused_by_name() -> None:
+    disk = MemoryDisk()
+    state = open_state(disk)
+    for _ in range(3):
+        state.put({b"a": b"1"}, NOW_US)
+        sync(disk, state)
+    image = take_image(disk)
+    path = f"{DIRECTORY}/{0:020}.log"
+    image[path] = flipped(image[path], 8 * 100)
+    with pytest.raises(LogRefused, match=DIRECTORY):
+        open_state(make_disk(image))
