@@ -28,6 +28,8 @@ class Deliveries:
     def start(self, connection: Connection, wish: Deliver) -> None:
         """Read what is asked for, and send it."""
         place = (wish.key.subscription, wish.log.partition)
+        if not self._engine.logs.has(wish.log):
+            return  # deleted a moment ago; the reader was told
         try:
             plan = self._engine.logs.plan(wish, connection.hints.get(place))
             chunk = plan.run(wait=False)

@@ -72,6 +72,11 @@ class Engine:
             except LogFull:
                 self._refuse(effects[index:])
                 return
+            except Exception as error:
+                # The log's end is unknown, or an invariant is broken: going on could lie.
+                log.exception("cannot carry out %s", type(effect).__name__)
+                self.world.fatal(f"cannot carry out {type(effect).__name__}: {error!r}")
+                raise
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something that takes a while; its failure is the broker's."""

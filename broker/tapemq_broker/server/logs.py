@@ -223,6 +223,10 @@ class Logs:
         log = self._data.get(log_id)
         return log if log is not None else self._states[log_id].log
 
+    def has(self, log_id: LogId) -> bool:
+        """Whether the records of a partition can be read."""
+        return log_id in self._data
+
     def data(self, log_id: LogId) -> Log:
         """The records of a partition. Raises KeyError."""
         return self._data[log_id]
@@ -232,9 +236,18 @@ class Logs:
         return list(self._data.items())
 
     def plan(self, wish: Deliver, hint: object) -> ReadPlan:
-        """Prepare a read. Raises OffsetOutOfRange."""
+        """Prepare a read. Raises OffsetOutOfRange.
+
+        A wish may end inside a batch, where credit does; what is durable never does.
+        """
         log = self._data[wish.log]
-        return log.plan(wish.offset, upto=wish.upto, max_bytes=wish.max_bytes, hint=hint)
+        return log.plan(
+            wish.offset,
+            upto=log.durable_offset,
+            max_bytes=wish.max_bytes,
+            max_records=wish.upto - wish.offset,
+            hint=hint,
+        )
 
     def next_offset(self, log_id: LogId) -> int:
         """The first offset not assigned."""

@@ -22,7 +22,7 @@ from tapemq_broker.storage.observer import Observer
 from tapemq_broker.storage.opening import Claims, Opened, open_log
 from tapemq_broker.storage.paths import state_path
 from tapemq_broker.storage.reading import Cursor, Range, ReadPlan
-from tapemq_broker.storage.record_log import LogSettings, NewBatch, SegmentInfo
+from tapemq_broker.storage.record_log import RECORDS_MAX, LogSettings, NewBatch, SegmentInfo
 from tapemq_broker.storage.sealing import Ending, write_index, write_state
 from tapemq_broker.storage.segment import Segment
 from tapemq_broker.storage.segment_cache import SegmentCache
@@ -216,7 +216,15 @@ class Log:
             with suppress(OSError):
                 disk.remove(state_path(self.directory, self._segments[-3].base_offset))
 
-    def plan(self, offset: int, *, upto: int, max_bytes: int, hint: object = None) -> ReadPlan:
+    def plan(
+        self,
+        offset: int,
+        *,
+        upto: int,
+        max_bytes: int,
+        max_records: int = RECORDS_MAX,
+        hint: object = None,
+    ) -> ReadPlan:
         """A read; see the log seam."""
         if not self.first_offset <= offset <= upto <= self.next_offset:
             raise OffsetOutOfRange(offset, self.first_offset, min(upto, self.next_offset))
@@ -226,7 +234,7 @@ class Log:
         else:
             segment, cursor = self._segment_of(offset), None
         reader = SegmentReader(self._cache, self.log_id, segment)
-        return ReadPlan(reader, Range(self.log_id, offset, upto, max_bytes), cursor)
+        return ReadPlan(reader, Range(self.log_id, offset, upto, max_bytes, max_records), cursor)
 
     def _segment_of(self, offset: int) -> Segment:
         number = bisect_right(self._segments, offset, key=lambda segment: segment.base_offset)
@@ -246,7 +254,7 @@ class Log:
     def truncate_front(self, offset: int) -> None:
         """Remove whole segments below an offset; see the log seam."""
         keep = 0
-        while keep < len(self._segments) - 1 and self._is_removable(keep, offset):
+        while self._is_removable(keep, offset):
             keep += 1
         removed = self._segments[:keep]
         del self._segments[:keep]
@@ -261,9 +269,10 @@ class Log:
             self._cache.disk.discard([segment.path for segment in removed])
 
     def _is_removable(self, number: int, offset: int) -> bool:
-        segment = self._segments[number]
-        is_rolled = self._rolled is not None and segment is self._rolled.segment
-        return segment.next_offset <= offset and not is_rolled
+        if number == len(self._segments) - 1 or self._segments[number].next_offset > offset:
+            return False
+        # A batch must be left on disk: nothing else says where the log goes on.
+        return self.durable_offset > self._segments[number + 1].base_offset
 
     def segments(self) -> list[SegmentInfo]:
         """All segments, oldest first."""

@@ -9,7 +9,7 @@ from tapemq_broker.storage.chain import LogEnd
 from tapemq_broker.storage.clean import CleanEntry
 from tapemq_broker.storage.disk import File
 from tapemq_broker.storage.errors import LogFailed, OffsetOutOfRange
-from tapemq_broker.storage.record_log import Chunk, LogSettings, NewBatch, SegmentInfo
+from tapemq_broker.storage.record_log import RECORDS_MAX, Chunk, LogSettings, NewBatch, SegmentInfo
 
 _DEFAULT_SETTINGS: Final = LogSettings()
 
@@ -35,6 +35,7 @@ class MemoryPlan(NamedTuple):
     offset: int
     upto: int
     max_bytes: int
+    max_records: int
 
     def run(self, wait: bool) -> Chunk | None:
         """Never waits."""
@@ -42,7 +43,9 @@ class MemoryPlan(NamedTuple):
         size_bytes = record_count = 0
         next_offset = self.offset
         for header, data in self.batches:
-            is_full = record_count > 0 and size_bytes + len(data) > self.max_bytes
+            is_full = record_count > 0 and (
+                size_bytes + len(data) > self.max_bytes or record_count >= self.max_records
+            )
             if is_full or next_offset >= self.upto or header.next_offset > self.upto:
                 break
             taken.append(data)
@@ -129,13 +132,21 @@ class MemoryLog:
         """Take note that a sync round has succeeded."""
         self._durable = target.end
 
-    def plan(self, offset: int, *, upto: int, max_bytes: int, hint: object = None) -> MemoryPlan:
+    def plan(
+        self,
+        offset: int,
+        *,
+        upto: int,
+        max_bytes: int,
+        max_records: int = RECORDS_MAX,
+        hint: object = None,
+    ) -> MemoryPlan:
         """A read; see the log seam."""
         if not self.first_offset <= offset <= upto <= self.next_offset:
             raise OffsetOutOfRange(offset, self.first_offset, min(upto, self.next_offset))
         segment = self._segments[bisect_right(self._bases, offset) - 1]
         start = bisect_right(segment, offset, key=lambda stored: stored.header.next_offset)
-        return MemoryPlan(segment[start:], offset, upto, max_bytes)
+        return MemoryPlan(segment[start:], offset, upto, max_bytes, max_records)
 
     def offset_at(self, time_us: int) -> int:
         """The first offset appended at a time or later; see the log seam."""
@@ -145,7 +156,8 @@ class MemoryLog:
 
     def truncate_front(self, offset: int) -> None:
         """Remove whole segments below an offset; see the log seam."""
-        keep = bisect_right(self._bases, offset) - 1
+        # As a log in files, it keeps a segment with records that are durable.
+        keep = bisect_right(self._bases, min(offset, self.durable_offset - 1)) - 1
         if keep > 0:
             del self._segments[:keep], self._bases[:keep]
 

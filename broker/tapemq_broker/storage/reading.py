@@ -31,6 +31,7 @@ class Range(NamedTuple):
     offset: int
     upto: int
     max_bytes: int
+    max_records: int
 
 
 class ReadPlan:
@@ -113,6 +114,8 @@ class _Taken:
         return None
 
     def _take_one(self, data: memoryview) -> bool:
+        if self.record_count >= self._asked.max_records:
+            return False
         at = self.size_bytes
         if len(data) - at < HEADER_BYTES:
             self.next_bytes = HEADER_BYTES

@@ -3,7 +3,7 @@
 Nothing above it may assume a local file or an instant answer.
 """
 
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from tapemq.batch import Kind
 from tapemq_broker.storage.clean import CleanEntry
@@ -34,6 +34,10 @@ class SegmentInfo(NamedTuple):
     next_offset: int
     size_bytes: int
     last_append_time_us: int
+
+
+RECORDS_MAX: Final = 1 << 62
+"""As good as no limit to the records of a read."""
 
 
 class Chunk(NamedTuple):
@@ -103,9 +107,18 @@ class RecordLog(Protocol):
         from a torn write. Needs no sync. Raises what append() raises.
         """
 
-    def plan(self, offset: int, *, upto: int, max_bytes: int, hint: object = None) -> Plan:
-        """A read from ``offset`` up to ``upto`` of about ``max_bytes``.
+    def plan(
+        self,
+        offset: int,
+        *,
+        upto: int,
+        max_bytes: int,
+        max_records: int = RECORDS_MAX,
+        hint: object = None,
+    ) -> Plan:
+        """A read from ``offset`` up to ``upto``, the end of a batch, of about ``max_bytes``.
 
+        It ends with the batch that brings it to ``max_records``, or before.
         ``hint`` is that of the Chunk that ended at ``offset``, if there is one. Raises
         OffsetOutOfRange unless first_offset <= offset <= upto.
         """
@@ -117,7 +130,10 @@ class RecordLog(Protocol):
         """
 
     def truncate_front(self, offset: int) -> None:
-        """Remove whole segments that lie wholly below ``offset``, in the background."""
+        """Remove whole segments that lie wholly below ``offset``, in the background.
+
+        A segment with durable records is always left.
+        """
 
     def roll(self) -> bool:
         """Begin a new segment, so that truncate_front() can remove all before it.

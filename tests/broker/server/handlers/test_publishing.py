@@ -1,0 +1,69 @@
+"""Publishing through a real server: receipts, retries, refusals, windows."""
+
+import pytest
+
+from tapemq.batch import Columns, checksum, encode_body
+from tapemq.wire import messages as m
+from tapemq.wire.errors import LIMIT_EXCEEDED
+from tests.support.raw_client import RawClient, Refused
+from tests.support.running_server import running_server
+
+
+@pytest.mark.both_loops
+async def test_a_receipt_names_offset_and_level() -> None:
+    async with running_server() as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        assert (await client.publish(topic, b"a", b"b"))[:3] == (0, 0, False)
+        assert (await client.publish(topic, b"c", level=1))[:3] == (2, 1, False)
+        assert (await client.publish(topic, b"d")).base_offset == 3
+        assert server.status().totals["records_published"] == 4
+
+
+async def test_a_retry_gets_the_original_offset() -> None:
+    async with running_server() as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        producer = await client.ask(m.OpenProducer(), m.Producer)
+        numbered = {"producer_id": producer.producer_id}
+        await client.publish(topic, b"a", **numbered)
+        await client.publish(topic, b"b", first_sequence=1, **numbered)
+        again = await client.publish(topic, b"a", **numbered)
+        assert (again.base_offset, again.duplicate) == (0, True)
+        assert server.status().totals["duplicates"] == 1
+
+
+async def test_refusals_are_answers_and_the_session_goes_on() -> None:
+    async with running_server(record_bytes_max=1000) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        cases = {
+            "out_of_order": {"values": (b"x",), "producer_id": 7, "first_sequence": 5},
+            "batch_too_large": {"values": (b"x" * 1001,)},
+            "unknown_partition": {"values": (b"x",), "partition": 1},
+            "bad_request": {"values": (b"x",), "level": 2},
+        }
+        cases["out_of_order"]["producer_id"] = (
+            await client.ask(m.OpenProducer(), m.Producer)
+        ).producer_id
+        await client.publish(topic, b"first", producer_id=cases["out_of_order"]["producer_id"])
+        for name, fields in cases.items():
+            with pytest.raises(Refused) as refused:
+                await client.publish(topic, *fields.pop("values"), **fields)
+            assert refused.value.name == name
+        with pytest.raises(Refused) as refused:
+            await client.publish(topic._replace(topic_id=1), b"x")
+        assert refused.value.name == "stale_metadata"
+        assert (await client.publish(topic, b"fine")).base_offset == 1
+
+
+async def test_who_ignores_the_publish_window_is_closed() -> None:
+    async with running_server(publish_window_bytes=2048) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        body = encode_body(Columns([b"x" * 1500]))
+        for _ in range(4):
+            client.send(m.Publish(topic.topic_id, 0, checksum(body)), body)
+        failure, _ = await client.push(m.Failure)
+        assert failure.code == LIMIT_EXCEEDED.code
+        assert await client.at_end()

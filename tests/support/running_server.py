@@ -1,0 +1,40 @@
+"""A real server, on a disk in memory, in the test's own event loop."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from tapemq_broker.config import Settings
+from tapemq_broker.server.clock import RealClock, RealRandom
+from tapemq_broker.server.server import Server
+from tapemq_broker.server.world import World
+from tapemq_broker.storage.disk import Disk
+from tapemq_broker.storage.memory_disk import MemoryDisk
+from tests.support.raw_client import RawClient
+
+
+class Fatal(Exception):
+    """The engine asked for the end of the process."""
+
+
+def fatal(reason: str) -> None:
+    raise Fatal(reason)
+
+
+def memory_world(disk: Disk | None = None) -> World:
+    """A world of the running loop: real time, and bytes in memory."""
+    post = asyncio.get_running_loop().call_soon
+    return World(disk or MemoryDisk(post=post), RealClock(), RealRandom(), fatal)
+
+
+@asynccontextmanager
+async def running_server(disk: Disk | None = None, **settings: Any) -> AsyncIterator[Server]:
+    """A server that listens on a free port, and is stopped cleanly at the end."""
+    server = Server(Settings(**settings), memory_world(disk))
+    await server.start("127.0.0.1", 0)
+    try:
+        yield server
+    finally:
+        RawClient.close_all()
+        await server.stop(grace_s=1.0)
