@@ -8,7 +8,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from tests.support.simulation.group_rules import position_regression, redelivered, undelivered
+from tests.support.simulation.group_rules import (
+    position_ahead,
+    position_regression,
+    redelivered,
+    undelivered,
+)
 from tests.support.simulation.history import History, Outcome
 from tests.support.simulation.liveness_rules import stuck
 from tests.support.simulation.reader_rules import nonmonotonic, skip
@@ -26,7 +31,7 @@ Rule = Callable[[History], Iterator[str]]
 RULES: Final[tuple[Rule, ...]] = (
     *(inconsistent_offset, duplicate, lost, hole, phantom, reordered),
     *(skip, nonmonotonic),
-    *(undelivered, redelivered, position_regression),
+    *(undelivered, redelivered, position_regression, position_ahead),
     stuck,
 )
 _SHOWN_MAX: Final = 3

@@ -14,10 +14,7 @@ _GroupLog = tuple[str, LogName]
 
 def undelivered(history: History) -> Iterator[str]:
     """A record was never handed to a group that reads the log from its start."""
-    seen: defaultdict[_GroupLog, set[int]] = defaultdict(set)
-    for delivery in history.deliveries:
-        group = history.readers[delivery.reader].group
-        seen[group, delivery.place.log].add(delivery.place.offset)
+    seen = _seen(history)
     groups = {
         (reader.group, reader.topic)
         for reader in history.readers.values()
@@ -69,7 +66,7 @@ def _commits(history: History) -> defaultdict[_GroupLog, list[Commit]]:
 
 
 def position_regression(history: History) -> Iterator[str]:
-    """A group's position is behind what it has committed, or ahead of all that it tried to."""
+    """A group's position is behind what it has committed."""
     commits = _commits(history)
     for position in history.positions:
         group, log = position.group, position.log
@@ -84,8 +81,25 @@ def position_regression(history: History) -> Iterator[str]:
                     f"it had committed {commit.offset} at {commit.done_s:.6f} s"
                 )
                 break
-        tried = [item.offset for item in history.commits if (item.group, item.log) == (group, log)]
-        if position.offset > max(tried, default=0) and not history.was_sought(
-            group, log, 0.0, position.done_s
-        ):
-            yield f"{group} on {log} is at {position.offset}, which nobody has committed"
+
+
+def position_ahead(history: History) -> Iterator[str]:
+    """A group's position is beyond records that none of its members was handed."""
+    seen = _seen(history)
+    for position in history.positions:
+        group, log = position.group, position.log
+        if history.was_sought(group, log, 0.0, position.done_s):
+            continue
+        passed = (offset for offset in history.final.get(log, ()) if offset < position.offset)
+        missing = sorted(set(passed) - seen[group, log])
+        if missing:
+            yield f"{group} on {log} is at {position.offset}, but never got {missing[0]}"
+
+
+def _seen(history: History) -> defaultdict[_GroupLog, set[int]]:
+    """The offsets that each group was handed of each log."""
+    seen: defaultdict[_GroupLog, set[int]] = defaultdict(set)
+    for delivery in history.deliveries:
+        group = history.readers[delivery.reader].group
+        seen[group, delivery.place.log].add(delivery.place.offset)
+    return seen

@@ -107,7 +107,7 @@ class Machine:
         error = task.exception()
         if error is not None and not isinstance(error, ProcessExit):
             where = "".join(format_exception(error))
-            self.loop.failures.append(f"the broker failed: {where}")
+            self.loop.failures.append(f"the broker failed: {error!r}\n{where}")
 
     async def _start(self, process: Process) -> None:
         disk = SimDisk(self.loop, self.platter, process, self.trouble, self._crash)

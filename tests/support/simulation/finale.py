@@ -1,0 +1,115 @@
+"""The end of a run: one more end of the broker, then fresh readers look at everything."""
+
+import asyncio
+import builtins
+from random import Random
+from typing import Final
+
+from tapemq.client import Client
+from tests.support.simulation.history import Delivery, LogName, Place, Position, Reader
+from tests.support.simulation.machine import Death
+from tests.support.simulation.scene import Scene
+from tests.support.simulation.workload import GroupPlan, Workload
+
+_DRAIN_S: Final = 120.0
+
+
+class Finale:
+    """Ends the broker once more, drains every group and reads every log from its start."""
+
+    def __init__(self, scene: Scene, workload: Workload) -> None:
+        self._scene = scene
+        self._workload = workload
+        self._random = Random(scene.random.random())
+
+    async def run(self) -> None:
+        """See the class."""
+        await self._end_broker()
+        await self._scene.machine.ready()
+        await self._scene.app("final reader", self._read_everything).run()
+        for plan in self._workload.groups:
+            await self._scene.app(f"{plan.group}.final", _Drain(self._scene, plan).run).run()
+
+    async def _end_broker(self) -> None:
+        machine = self._scene.machine
+        await machine.ready()
+        death = self._random.choice(list(Death))
+        if death is Death.STOP:
+            await machine.stop()
+        else:
+            machine.die(death)
+
+    async def _read_everything(self, client: Client) -> None:
+        for topic in self._workload.topics:
+            if topic in await client.topics():
+                await self._read_topic(client, topic)
+
+    async def _read_topic(self, client: Client, topic: str) -> None:
+        final = self._scene.history.final
+        ends = {info.partition: info.next_offset for info in await client.partitions(topic)}
+        for partition in ends:
+            final[LogName(topic, partition)] = {}
+        async with client.stream(topic, start="earliest") as stream:
+            if stream.position == ends:
+                return
+            async for record in stream:
+                assert record.value is not None
+                final[LogName(topic, record.partition)][record.offset] = record.value
+                if stream.position == ends:
+                    return
+
+
+class _Drain:
+    """Reads with a group until it has been handed everything."""
+
+    def __init__(self, scene: Scene, plan: GroupPlan) -> None:
+        self._scene = scene
+        self._plan = plan
+
+    async def run(self, client: Client) -> None:
+        """Look where the group is, drain it, and look again."""
+        plan, history = self._plan, self._scene.history
+        if plan.topic not in await client.topics():
+            return
+        if plan.group in await client.groups(plan.topic):
+            await self._look(client)
+        name = f"{plan.group}.final"
+        reader = Reader(name, plan.topic, plan.group, True, self._scene.loop.time())
+        history.readers[name] = reader
+        try:
+            async with asyncio.timeout(_DRAIN_S):
+                await self._drain(client, name)
+        except builtins.TimeoutError:
+            pass  # the checker says what was not delivered
+        reader.closed_s = self._scene.loop.time()
+        await self._look(client)
+
+    async def _look(self, client: Client) -> None:
+        plan, now_s = self._plan, self._scene.loop.time()
+        group = await client.group(plan.topic, plan.group)
+        done_s = self._scene.loop.time()
+        self._scene.history.positions += [
+            Position(plan.group, LogName(plan.topic, part.partition), part.cursor, now_s, done_s)
+            for part in group.partitions
+        ]
+
+    async def _drain(self, client: Client, name: str) -> None:
+        plan, history = self._plan, self._scene.history
+        ends = {
+            partition: max(values, default=-1) + 1
+            for (topic, partition), values in history.final.items()
+            if topic == plan.topic
+        }
+        async with client.stream(plan.topic, group=plan.group, start="earliest") as stream:
+            # A member that was just killed may still hold partitions until its time is up.
+            await asyncio.sleep(2 * self._scene.machine.settings.revoke_deadline_s)
+            if stream.position == ends:
+                return
+            async for record in stream:
+                place = Place(record.topic, record.partition, record.offset)
+                assert record.value is not None
+                history.deliveries.append(
+                    Delivery(name, place, record.value, self._scene.loop.time())
+                )
+                if stream.position == ends:
+                    return

@@ -1,0 +1,138 @@
+"""One run from a seed: a broker, its clients, what goes wrong, and the verdict."""
+
+import asyncio
+import gc
+from collections import Counter
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Final
+
+from tapemq_broker.config import Settings
+from tests.support.simulation.checker import check, report, verdict
+from tests.support.simulation.finale import Finale
+from tests.support.simulation.history import History
+from tests.support.simulation.loop import SimLoop, SimulationError
+from tests.support.simulation.machine import Death, Machine
+from tests.support.simulation.mischief import Mischief
+from tests.support.simulation.network import SimNetwork
+from tests.support.simulation.scene import Scene
+from tests.support.simulation.weather import draw_weather
+from tests.support.simulation.workload import Workload
+
+_LONGEST_S: Final = 3600.0
+
+
+@dataclass
+class Run:
+    """What came of a seed."""
+
+    seed: int
+    history: History = field(default_factory=History)
+    broken: dict[str, list[str]] = field(default_factory=dict)
+    failure: str = ""
+    crashes: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
+    counts: dict[str, int] = field(default_factory=dict)
+    virtual_s: float = 0.0
+    steps: int = 0
+
+    @property
+    def complaint(self) -> str:
+        """What is wrong, in words; empty if nothing is."""
+        return "\n".join(filter(None, (self.failure, verdict(self.broken))))
+
+
+class Simulation:
+    """Builds the world of a seed and runs it. Switches in ``settings`` can break the engine."""
+
+    def __init__(self, seed: int, *, lying_disk: bool = False) -> None:
+        self.run = Run(seed)
+        self._random = Random(f"tapemq/{seed}")
+        self.loop = SimLoop(self._part("loop"))
+        self.loop.network = SimNetwork(self.loop, self._part("network"))
+        weather = draw_weather(self._part("weather"))
+        self.loop.network.weather = weather
+        down = self._part("down")
+        self.machine = Machine(
+            self.loop,
+            self._part("machine"),
+            draw_settings(self._part("settings")),
+            self.run.history,
+            lambda: down.choice((0.01, 0.5, 3.0)) * down.random(),
+        )
+        self.machine.trouble.lies = lying_disk
+        self.machine.trouble.read_wait_chance = self._part("reads").choice((0.0, 0.1, 0.9))
+        self._scene = Scene(self.loop, self._part("apps"), self.machine, self.run.history)
+        self._mischief = Mischief(self.loop, self._part("mischief"), self.machine, crashes=2)
+
+    def _part(self, name: str) -> Random:
+        """Randomness of one part's own, so that a change in one does not change the others."""
+        return Random(f"{self.run.seed}/{name}")
+
+    def play(self) -> Run:
+        """Run to the end and check the history."""
+        gc.disable()
+        try:
+            self._within_an_hour(self._main())
+        except SimulationError as error:
+            self.run.failure = str(error)
+        except TimeoutError:
+            self.run.failure = f"not over after {_LONGEST_S:.0f} virtual seconds"
+        finally:
+            self._clean_up()
+            gc.enable()
+        self._note()
+        return self.run
+
+    def _within_an_hour(self, main: Coroutine[Any, Any, None]) -> None:
+        async def limited() -> None:
+            async with asyncio.timeout(_LONGEST_S):
+                await main
+
+        self.loop.run_until_complete(limited())
+
+    async def _main(self) -> None:
+        machine = self.machine
+        broker = self.loop.create_task(machine.run())
+        await machine.ready()
+        workload = Workload(self._scene)
+        await workload.prepare()
+        mischief = self.loop.create_task(self._mischief.run())
+        await workload.run(mischief)
+        finale = Finale(self._scene, workload)
+        await finale.run()
+        await machine.stop()
+        broker.cancel()
+
+    def _clean_up(self) -> None:
+        self.loop.close()
+        for process in (*self.machine.processes, *(app.process for app in self._scene.apps)):
+            process.exit("the end")
+            process.bury()
+        gc.collect()
+
+    def _note(self) -> None:
+        run, machine = self.run, self.machine
+        run.crashes = machine.deaths.total() - machine.deaths[Death.STOP]
+        run.faults = self._mischief.counts + Counter(machine.trouble.counts)
+        run.errors = self._scene.errors
+        run.counts = report(run.history)
+        run.virtual_s = self.loop.time() - 1000.0
+        run.steps = self.loop.steps
+        if not run.failure:
+            run.broken = check(run.history)
+
+
+def draw_settings(random: Random) -> Settings:
+    """Small segments and short times, so that everything happens in a short run."""
+    return Settings(
+        segment_bytes=random.choice((4096, 16_384, 65_536)),
+        heartbeat_s=random.choice((1.0, 3.0)),
+        revoke_deadline_s=random.choice((0.2, 2.0)),
+        publish_window_bytes=random.choice((2048, 65_536)),
+        mark_idle_s=random.choice((0.01, 0.1)),
+        outbound_high_bytes=random.choice((4096, 262_144)),
+        outbound_low_bytes=1024,
+    )
