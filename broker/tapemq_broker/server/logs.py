@@ -214,8 +214,11 @@ class Logs:
         """Note in logs that had a sync and then rest: all of it is durable."""
         for log_id, synced_at in list(self._synced_at.items()):
             if now - synced_at >= idle_s:
+                try:
+                    self._log(log_id).mark(now_us)
+                except LogFull:
+                    continue  # a mark is not urgent: the next tick tries again
                 del self._synced_at[log_id]
-                self._log(log_id).mark(now_us)
 
     # Reading and looking
 
