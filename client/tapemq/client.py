@@ -26,7 +26,7 @@ from tapemq.publishing.producer import Producer
 from tapemq.publishing.publisher import Publisher
 from tapemq.publishing.receipt import LEVELS, Durability, Receipt, check_durability
 from tapemq.streams.credit import Grant
-from tapemq.streams.options import StreamOptions
+from tapemq.streams.plan import StreamOptions
 from tapemq.streams.start import Start, wire_start
 from tapemq.streams.stream import Stream
 from tapemq.streams.subscriber import Subscriber

@@ -2,7 +2,7 @@
 
 from typing import Protocol, TypeVar
 
-from tapemq.batch import Columns
+from tapemq.batch import BODY_PREFIX_BYTES, Columns
 from tapemq.publishing.item import Item
 from tapemq.wire import messages as m
 
@@ -78,7 +78,7 @@ class OpenBatch:
     @property
     def size_bytes(self) -> int:
         """At most this many bytes will be sent (before compression)."""
-        return self.size_bytes_max - self.room
+        return BODY_PREFIX_BYTES + self.size_bytes_max - self.room
 
     def fail(self, error: Exception) -> None:
         """Tell all waiters."""

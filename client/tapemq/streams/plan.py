@@ -1,15 +1,28 @@
 """Which subscriptions a stream makes, at first and again after it was cut off."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from tapemq.streams.credit import Grant
-from tapemq.streams.options import StreamOptions
 from tapemq.streams.start import WireStart
 from tapemq.wire import messages as m
 
 _SUBSCRIPTIONS_MAX: Final = 32
 """Most subscriptions of one stream: half of what a connection may have."""
+
+
+class StreamOptions(NamedTuple):
+    """What a stream was asked for: see ``Client.stream``. ``group`` "": without one."""
+
+    topic: str
+    group: str
+    member: str
+    start: WireStart
+    partitions: tuple[int, ...]
+    prefetch: Grant
+    hold: bool
+    commit_interval_s: float | None
+    timeout_s: float
 
 
 def plan_subscriptions(

@@ -27,7 +27,7 @@ def wire_start(start: Start) -> WireStart:
     elif isinstance(start, datetime):
         zoned = start if start.tzinfo else start.replace(tzinfo=UTC)
         return WireStart("time", max(0, (zoned - _EPOCH) // timedelta(microseconds=1)))
-    elif not isinstance(start, bool):
+    elif type(start) is int:  # a bool is none
         if start < 0:
             raise ValueError(f"an offset counts from 0; it is not {start}")
         return WireStart("offset", start)

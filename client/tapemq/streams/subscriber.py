@@ -22,8 +22,7 @@ from tapemq.network.link import Link
 from tapemq.streams.assignment import Assignment
 from tapemq.streams.credit import Grant
 from tapemq.streams.intake import Intake
-from tapemq.streams.options import StreamOptions
-from tapemq.streams.plan import plan_subscriptions
+from tapemq.streams.plan import StreamOptions, plan_subscriptions
 from tapemq.wire import messages as m
 
 log = logging.getLogger("tapemq.client")

@@ -1,0 +1,66 @@
+import pytest
+
+from tapemq.batch import decode_extras
+from tapemq.errors import PayloadTooLarge
+from tapemq.publishing.item import Item, make_item
+from tests.support.fake_broker import FakeBroker
+
+LIMITS = FakeBroker().welcome._replace(record_bytes_max=100, batch_bytes_max=400)
+
+
+def test_text_becomes_utf8() -> None:
+    assert make_item("é", "ü", None, LIMITS) == Item(b"\xc3\xa9", b"\xc3\xbc", b"")
+
+
+@pytest.mark.parametrize("value", [b"x", bytearray(b"x"), memoryview(b"x")])
+def test_bytes_of_any_kind_are_copied_to_bytes(value: bytes) -> None:
+    item = make_item(value, None, None, LIMITS)
+    assert item.value == b"x"
+    assert type(item.value) is bytes
+
+
+def test_tombstone_differs_from_empty() -> None:
+    assert make_item(None, None, None, LIMITS).value is None
+    assert make_item("", "", None, LIMITS) == Item(b"", b"", b"")
+
+
+def test_headers_are_encoded() -> None:
+    item = make_item(b"", None, {"a": 1, "b": "c"}, LIMITS)
+    assert decode_extras(item.extras) == ({"a": 1, "b": "c"}, {})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        ((b"x" * 101, None, None), "value"),
+        ((b"", b"x" * 101, None), "key"),
+        ((b"", None, {"h": b"x" * 100}), "headers"),
+    ],
+)
+def test_part_over_the_limit_is_refused(
+    arguments: tuple[bytes, bytes | None, dict[str, bytes] | None], part: str
+) -> None:
+    with pytest.raises(PayloadTooLarge, match=rf"{part} of 10\d bytes; the broker takes 100"):
+        make_item(*arguments, LIMITS)
+
+
+def test_part_at_the_limit_is_taken() -> None:
+    make_item(b"x" * 100, b"x" * 100, None, LIMITS)
+
+
+def test_record_that_fits_no_batch_is_refused() -> None:
+    with pytest.raises(PayloadTooLarge, match="batches of 400"):
+        make_item(b"x" * 100, b"x" * 100, {"h": b"x" * 80}, LIMITS)
+
+
+@pytest.mark.parametrize("value", [1, 1.5, {"a": 1}, [b"x"]])
+def test_other_types_are_refused(value: bytes) -> None:
+    with pytest.raises(TypeError, match="value is bytes, str or None"):
+        make_item(value, None, None, LIMITS)
+    with pytest.raises(TypeError, match="key is bytes, str or None"):
+        make_item(b"", value, None, LIMITS)
+
+
+def test_headers_that_cannot_rest_are_refused() -> None:
+    with pytest.raises(ValueError, match="header"):
+        make_item(b"", None, {"a": 1.5}, LIMITS)  # type: ignore[dict-item]

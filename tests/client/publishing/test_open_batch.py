@@ -1,0 +1,114 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tapemq.batch import COUNT_MAX, Columns, decode_columns, encode_body
+from tapemq.publishing.item import BATCH_BYTES_MAX, RECORD_COST_BYTES, Item
+from tapemq.publishing.open_batch import OpenBatch
+from tapemq.wire import messages as m
+
+
+class Waiting:
+    def __init__(self) -> None:
+        self.batch: OpenBatch | None = None
+        self.offset: int | None = None
+        self.error: Exception | None = None
+
+    def settle(self, partition: int, offset: int, receipt: m.Receipt) -> None:
+        self.offset = offset
+
+    def fail(self, error: Exception) -> None:
+        self.error = error
+
+
+def batch(size_bytes: int = 10_000) -> OpenBatch:
+    return OpenBatch(size_bytes, level=0, started_at=5.0, linger_s=0.5)
+
+
+ITEMS = st.builds(
+    Item,
+    st.none() | st.binary(max_size=5),
+    st.none() | st.binary(max_size=5),
+    st.sampled_from([b"", b"\x92\x81\xa1a\x01\x80"]),
+)
+
+
+@given(st.lists(ITEMS, min_size=1, max_size=20))
+def test_columns_hold_what_was_added(items: list[Item]) -> None:
+    open_batch = batch()
+    for item in items:
+        open_batch.add(item)
+    columns = decode_columns(encode_body(open_batch.seal()))
+    keys = columns.keys or [None] * len(items)
+    extras = columns.extras or [b""] * len(items)
+    assert [Item(*row) for row in zip(columns.values, keys, extras, strict=True)] == items
+
+
+def test_plain_records_have_one_column() -> None:
+    open_batch = batch()
+    open_batch.append(b"a")
+    open_batch.add(Item(b"b", None, b""))
+    assert open_batch.seal() == Columns([b"a", b"b"], None, None)
+
+
+def test_room_shrinks_by_the_cost() -> None:
+    open_batch = batch(1000)
+    open_batch.add(Item(b"12345", b"123", b""))
+    assert open_batch.room == 1000 - 8 - RECORD_COST_BYTES
+
+
+@given(st.lists(ITEMS, min_size=1, max_size=20))
+def test_size_is_never_below_what_is_sent(items: list[Item]) -> None:
+    open_batch = batch()
+    for item in items:
+        open_batch.add(item)
+    size_bytes = open_batch.size_bytes
+    assert len(encode_body(open_batch.seal())) <= size_bytes
+
+
+def test_no_batch_of_an_allowed_size_takes_more_records_than_a_body() -> None:
+    assert BATCH_BYTES_MAX // RECORD_COST_BYTES <= COUNT_MAX
+
+
+def test_sealed_batch_has_no_room() -> None:
+    open_batch = batch()
+    open_batch.add(Item(b"", None, b""))
+    open_batch.seal()
+    assert open_batch.sealed
+    assert open_batch.room == 0
+
+
+def test_discard_takes_a_record_out_of_all_columns() -> None:
+    open_batch = batch()
+    waiters = [Waiting() for _ in range(4)]
+    for number, waiter in enumerate(waiters):
+        key = b"k%d" % number if number in (1, 2) else None
+        open_batch.add(Item(b"v%d" % number, key, b""), waiter)
+    assert waiters[0].batch is open_batch
+    open_batch.discard(waiters[1])
+    assert open_batch.waiters == [waiters[0], waiters[2], waiters[3]]
+    assert open_batch.seal() == Columns([b"v0", b"v2", b"v3"], [None, b"k2", None], None)
+
+
+def test_discard_beyond_the_end_of_a_column() -> None:
+    open_batch = batch()
+    waiters = [Waiting(), Waiting()]
+    open_batch.add(Item(b"a", b"k", b""), waiters[0])
+    open_batch.add(Item(b"b", None, b""), waiters[1])
+    open_batch.discard(waiters[1])
+    assert open_batch.seal() == Columns([b"a"], [b"k"], None)
+
+
+def test_failure_reaches_all_waiters() -> None:
+    open_batch = batch()
+    waiters = [Waiting(), Waiting()]
+    for waiter in waiters:
+        open_batch.add(Item(b"", None, b""), waiter)
+    error = RuntimeError()
+    open_batch.fail(error)
+    assert [waiter.error for waiter in waiters] == [error, error]
+    assert open_batch.room == 0
+
+
+def test_linger_counts_from_the_first_record() -> None:
+    assert batch().leaves_at == pytest.approx(5.5)

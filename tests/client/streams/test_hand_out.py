@@ -1,0 +1,70 @@
+from tapemq.batch import Columns, decode_header, encode_body
+from tapemq.streams.assignment import Assignment
+from tapemq.streams.hand_out import HandOut, decode_batch, tail
+from tapemq.streams.record import Source
+from tapemq.streams.record_batch import RecordBatch
+from tests.support.fake_broker import FakePartition
+from tests.support.fake_broker.topic import APPEND_TIME_US
+
+SOURCE = Source("t", 0, 0)
+BATCH = RecordBatch(SOURCE, 10, (b"a", b"b", b"c", b"d"), (b"1", b"2", b"3", b"4"), (b"",) * 4)
+
+
+def hand_out() -> HandOut:
+    return HandOut(Assignment(0), BATCH)
+
+
+def test_position_follows_the_records() -> None:
+    hand = hand_out()
+    seen = [(hand.next_offset, record.offset) for record in hand.take(10)]
+    assert seen == [(11, 10), (12, 11), (13, 12), (14, 13)]
+    assert hand.exhausted
+
+
+def test_records_are_taken_in_runs() -> None:
+    hand = hand_out()
+    assert [record.value for record in hand.take(3)] == [b"a", b"b", b"c"]
+    assert (hand.next_offset, hand.exhausted) == (13, False)
+    assert [record.value for record in hand.take(3)] == [b"d"]
+    assert hand.exhausted
+
+
+def test_rest_is_taken_as_a_batch() -> None:
+    hand = hand_out()
+    next(hand.take(1))
+    rest = hand.take_batch()
+    assert (rest.first_offset, rest.values, rest.keys) == (
+        11,
+        (b"b", b"c", b"d"),
+        (b"2", b"3", b"4"),
+    )
+    assert (hand.next_offset, hand.exhausted) == (14, True)
+
+
+def test_stopped_hand_out_ends_where_it_was() -> None:
+    hand = hand_out()
+    records = hand.take(10)
+    next(records)
+    hand.stop()
+    assert list(records) == []
+    assert (hand.next_offset, hand.exhausted) == (11, True)
+
+
+def test_tail_cuts_all_columns() -> None:
+    rest = tail(BATCH, 12)
+    assert rest == RecordBatch(SOURCE, 12, (b"c", b"d"), (b"3", b"4"), (b"", b""))
+    assert tail(BATCH, 10) is BATCH
+    assert tail(BATCH, 3) is BATCH
+    plain = RecordBatch(SOURCE, 10, (b"a", b"b"))
+    assert tail(plain, 11) == RecordBatch(SOURCE, 11, (b"b",))
+
+
+def test_batch_is_decoded_from_the_log() -> None:
+    partition = FakePartition(5, 2)
+    partition.append(encode_body(Columns([b"x"])), 1)
+    data = partition.append(encode_body(Columns([b"a", None], [None, b"k"])), 2).data
+    batch = decode_batch("t", decode_header(data), memoryview(data)[88:])
+    assert batch.source == Source("t", 2, APPEND_TIME_US)
+    assert (batch.first_offset, list(batch.values)) == (1, [b"a", None])
+    assert list(batch.keys or []) == [None, b"k"]
+    assert batch.extras is None
