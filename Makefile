@@ -4,6 +4,7 @@ BOOTSTRAP ?= python3
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
+BENCH_STAMP := $(VENV)/.installed-bench
 EXTRAS := broker,zstd,dev
 CODE := $(wildcard client broker tests benchmarks examples)
 TYPED := $(wildcard client broker tests benchmarks)
@@ -49,9 +50,13 @@ test: $(STAMP) ## Run the tests; choose some with ARGS="tests/client -k frames"
 demo: $(STAMP) ## Run the flights example against a broker of its own
 	@$(PYTHON) examples/flights $(ARGS)
 
-bench: $(STAMP) ## Run the benchmarks
-	@$(PIP) install --editable '.[$(EXTRAS),bench]' --constraint constraints.txt
+bench: $(BENCH_STAMP) ## Run the benchmarks; choose some with ARGS="--quick"
 	@$(PYTHON) -m benchmarks $(ARGS)
+
+$(BENCH_STAMP): $(STAMP)
+	@echo "bench: installing the clients of the systems it compares"
+	@$(PIP) install --editable '.[$(EXTRAS),bench]' --constraint constraints.txt
+	@touch $@
 
 crash: $(STAMP) ## Run the long form of the crash tests
 	@TAPEMQ_TEST_LONG=1 $(PYTHON) -m pytest -m crash $(ARGS)

@@ -1,0 +1,1 @@
+"""TapeMQ and RabbitMQ measured side by side, in one run, on one machine."""

@@ -1,0 +1,57 @@
+"""What TapeMQ is meant to reach, and whether the measured medians do."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from benchmarks.summary import OURS, Summaries
+from benchmarks.task import Scenario
+
+CLASSIC = "rabbitmq-classic"
+STREAM = "rabbitmq-stream"
+DISK_LOOP = "append+fdatasync"
+DISK_MARGIN_MS = 0.6
+LATENCY_SCENARIO = Scenario(1024, 1_000)
+SPEED_RATIOS = {
+    CLASSIC: {100: 30.0, 1024: 8.0, 65_536: 1.0},
+    STREAM: {100: 2.5, 1024: 1.2, 65_536: 1.0},
+}
+
+
+@dataclass(frozen=True)
+class Goal:
+    """One goal and what was measured."""
+
+    text: str
+    measured: str
+    met: bool
+
+
+def goals(summaries: Summaries) -> list[Goal]:
+    """The goals for which everything was measured."""
+    return [*speed_goals(summaries), *latency_goals(summaries)]
+
+
+def speed_goals(summaries: Summaries) -> Iterator[Goal]:
+    """How many times as fast as each rival."""
+    for rival, ratios in SPEED_RATIOS.items():
+        for size_bytes, factor in ratios.items():
+            scenario = Scenario(size_bytes)
+            row = summaries.find(scenario, rival)
+            ratio = summaries.speed_ratio(row) if row else None
+            if ratio is not None:
+                text = f"{scenario.name}: at least {factor:g} times {rival}"
+                yield Goal(text, f"{ratio:.2f} times", ratio >= factor)
+
+
+def latency_goals(summaries: Summaries) -> Iterator[Goal]:
+    """No worse than the classic queue, or near the floor that the disk sets."""
+    rows = [summaries.find(LATENCY_SCENARIO, name) for name in (OURS, CLASSIC, DISK_LOOP)]
+    if None in rows:
+        return
+    ours, classic, disk = (row.latency_ms["p99"] for row in rows if row)
+    limit = max(classic, disk + DISK_MARGIN_MS)
+    text = (
+        f"{LATENCY_SCENARIO.name}: p99 at most {limit:.2f} ms, the larger of the classic queue's "
+        f"{classic:.2f} and the disk loop's {disk:.2f} + {DISK_MARGIN_MS}"
+    )
+    yield Goal(text, f"{ours:.2f} ms", ours <= limit)

@@ -1,0 +1,29 @@
+"""Percentiles of measured latencies."""
+
+from collections.abc import Sequence
+from math import ceil
+
+QUANTILES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
+NANOSECONDS_PER_MS = 1_000_000
+
+
+def percentile(ordered: Sequence[float], quantile: float) -> float:
+    """The nearest-rank percentile of an ascending, non-empty sequence."""
+    return ordered[max(0, ceil(quantile * len(ordered)) - 1)]
+
+
+def latencies_ms(
+    arrivals_ns: Sequence[int], start_ns: int, rate_per_s: int, skip_s: float
+) -> dict[str, float]:
+    """p50, p99, p99.9 and the largest latency, in milliseconds.
+
+    Record i was planned at `start_ns` + i / `rate_per_s`; its latency counts from there, however
+    late it was sent. The records of the first `skip_s` seconds are left out.
+    """
+    first = min(int(skip_s * rate_per_s), len(arrivals_ns) - 1)
+    ordered = sorted(
+        arrivals_ns[number] - start_ns - number * 1_000_000_000 // rate_per_s
+        for number in range(first, len(arrivals_ns))
+    )
+    named = {name: percentile(ordered, quantile) for name, quantile in QUANTILES.items()}
+    return {name: ns / NANOSECONDS_PER_MS for name, ns in {**named, "max": ordered[-1]}.items()}

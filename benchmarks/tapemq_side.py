@@ -1,0 +1,47 @@
+"""TapeMQ in its two forms: record by record, and in batches."""
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks.tapemq_broker import TapemqBroker
+from benchmarks.task import Scenario, Settings
+
+
+class Records:
+    """Each record passes `await producer.send(value)` and `async for record in stream`."""
+
+    name = "tapemq"
+    title = "TapeMQ"
+    client = "benchmarks.tapemq_client"
+
+    def measures(self, _: Scenario) -> bool:
+        """It takes part in every scenario."""
+        return True
+
+    def settings(self, scenario: Scenario) -> Settings:
+        """The SDK's defaults; `records_per_call` is how often the producer looks at the clock."""
+        return {"form": "records", "records_per_call": 16 if scenario.size_bytes > 4096 else 256}
+
+    def versions(self) -> dict[str, str]:
+        """Broker and SDK are one distribution."""
+        return {name: version(name) for name in ("tapemq", "msgpack", "uvloop")}
+
+    def start(self, directory: Path, wrapper: Sequence[str] = ()) -> TapemqBroker:
+        """Start a broker."""
+        return TapemqBroker(directory, wrapper)
+
+
+class Batches(Records):
+    """As `Records`, but the consumer takes whole batches: `async for batch in stream.batches()`."""
+
+    name = "tapemq-batches"
+    title = "TapeMQ, batch form"
+
+    def measures(self, scenario: Scenario) -> bool:
+        """An extra row for throughput."""
+        return not scenario.rate_per_s
+
+    def settings(self, scenario: Scenario) -> Settings:
+        """As record by record."""
+        return {**super().settings(scenario), "form": "batches"}
