@@ -220,12 +220,15 @@ class Client(Admin):
     ) -> None:
         await self.close()
 
-    async def close(self) -> None:
-        """Wait, at most 10 seconds, until what was published is confirmed; then disconnect."""
+    async def close(self, *, timeout: float = _DRAIN_S) -> None:
+        """Wait until what was published is confirmed, for at most ``timeout`` s; then disconnect.
+
+        What is not confirmed by then fails with IndeterminateError or Closed where it is awaited.
+        """
         if self._link.closed:
             return
         try:
-            async with asyncio.timeout(_DRAIN_S):
+            async with asyncio.timeout(timeout):
                 await asyncio.gather(*(p.drain() for p in self._publishers.values()))
         except builtins.TimeoutError:
             log.warning("closing with unconfirmed publishes")

@@ -1,0 +1,67 @@
+"""What clients saw: which value was acked where, and which value was read where."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+Place = tuple[int, int]
+"""Partition and offset."""
+
+
+@dataclass
+class History:
+    """Values are unique. ``frozen``: the power is being cut, later acks prove nothing."""
+
+    tried: set[bytes] = field(default_factory=set)
+    acked: dict[bytes, Place] = field(default_factory=dict)
+    uncertain: set[bytes] = field(default_factory=set)
+    read: dict[Place, bytes] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    frozen: bool = False
+
+    def ack(self, value: bytes, place: Place) -> None:
+        """A publish was acked as durable."""
+        if self.frozen:
+            self.uncertain.add(value)
+        else:
+            self.acked[value] = place
+            self.uncertain.discard(value)
+
+    def observe(self, place: Place, value: bytes) -> None:
+        """A reader got a record."""
+        if self.read.setdefault(place, value) != value:
+            self.problems.append(f"two values at {place}: {self.read[place]!r}, {value!r}")
+
+    @property
+    def in_flight(self) -> int:
+        """Publishes that were sent and not answered."""
+        return len(self.tried) - len(self.acked) - len(self.uncertain - self.acked.keys())
+
+
+def lost(history: History, final: dict[Place, bytes]) -> list[bytes]:
+    """Values that were acked, and are not where the receipt said."""
+    return [value for value, place in history.acked.items() if final.get(place) != value]
+
+
+def duplicated(final: dict[Place, bytes]) -> list[bytes]:
+    """Values that are in the log twice."""
+    seen: set[bytes] = set()
+    return [value for value in final.values() if value in seen or seen.add(value)]  # type: ignore[func-returns-value]
+
+
+def judge(history: History, final: dict[Place, bytes]) -> list[str]:
+    """Everything that is wrong with what fresh readers find at the end."""
+    return list(_judge(history, final))
+
+
+def _judge(history: History, final: dict[Place, bytes]) -> Iterator[str]:
+    yield from history.problems
+    for value in lost(history, final):
+        yield f"lost: {value!r}, acked at {history.acked[value]}"
+    for value in duplicated(final):
+        yield f"duplicated: {value!r}"
+    for place, value in final.items():
+        if value not in history.tried:
+            yield f"phantom: {value!r} at {place}"
+    for place, value in history.read.items():
+        if final.get(place) != value:
+            yield f"was read and then changed or vanished: {value!r} at {place}"
