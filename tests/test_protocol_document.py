@@ -1,10 +1,14 @@
 """protocol.md and the code say the same."""
 
+import ast
 import re
+import struct
+import sys
 from typing import Any
 
 import pytest
 
+from tapemq.batch import check_body, decode_columns
 from tapemq.batch import limits as batch_limits
 from tapemq.publishing.lane import IN_FLIGHT_MAX
 from tapemq.wire import limits as wire_limits
@@ -14,8 +18,10 @@ from tapemq.wire.messages import OPCODES, SHAPES, WITH_PAYLOAD
 from tapemq.wire.session import ALLOWED, Role, State
 from tapemq_broker.core import producers
 from tapemq_broker.core.topic import SETTING_TYPES
-from tests.support import document
+from tests.support import document, tiny_client
 from tests.support.golden import read_document, read_golden
+from tests.support.imports import imports
+from tests.support.sources import ROOT
 from tests.support.wire_codec import GOLDEN, encoded, may_send
 from tests.support.wire_examples import EXAMPLES, Example
 
@@ -138,3 +144,47 @@ def test_transcript_answers_every_request_once() -> None:
     answered = [e.correlation for from_client, e in lines if not from_client and e.correlation]
     assert asked == answered
     assert len(set(asked)) == len(asked)
+
+
+TINY_CLIENT = ROOT / "tests" / "support" / "tiny_client.py"
+
+
+def test_tiny_client_is_tiny_and_needs_nothing_of_ours() -> None:
+    text = TINY_CLIENT.read_text()
+    assert len(text.splitlines()) <= 200
+    names = {item.name.partition(".")[0] for item in imports("tests/x.py", ast.parse(text))}
+    assert names <= sys.stdlib_module_names | {"msgpack"}
+
+
+def test_tiny_client_reads_the_golden_batches() -> None:
+    payload = BATCHES["header"] + BATCHES["body"] + BATCHES["mark"]
+    assert list(tiny_client.unpack_batches(payload, 0)) == [
+        tiny_client.Record(0, 0, b"eu.42", b'{"total": 7}', {"k": "v"}),
+        tiny_client.Record(0, 1, b"eu.42", None, {}),
+    ]
+    compressed = tiny_client.unpack_body(BATCHES["zlib body"], 3, 70, 2)
+    assert [(r.offset, r.key, len(r.value or b"")) for r in compressed] == [
+        (70, None, 400),
+        (71, None, 600),
+    ]
+
+
+def test_tiny_client_detects_every_single_bit_flip() -> None:
+    payload = BATCHES["header"] + BATCHES["body"]
+    for bit in range(len(payload) * 8):
+        flipped = bytearray(payload)
+        flipped[bit // 8] ^= 1 << bit % 8
+        with pytest.raises((ValueError, struct.error)):
+            list(tiny_client.unpack_batches(bytes(flipped), 0))
+
+
+def test_tiny_client_makes_bodies_that_a_broker_takes() -> None:
+    body = tiny_client.pack_body([(b"eu.42", b"one"), (None, None), (b"", b"")], (161, 2), 7)
+    prefix, _ = check_body(body)
+    assert (prefix.producer_id, prefix.producer_epoch, prefix.first_sequence) == (161, 2, 7)
+    values, keys, extras = decode_columns(body)
+    assert (list(values), list(keys or ()), extras) == (
+        [b"one", None, b""],
+        [b"eu.42", None, b""],
+        None,
+    )
