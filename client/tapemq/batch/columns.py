@@ -49,7 +49,9 @@ def decode_lengths(table: bytes | memoryview) -> "Lengths[int]":
 
 def column_bytes(lengths: "Lengths[int]") -> int:
     """How many bytes a column takes."""
-    return sum(lengths) - lengths.count(NONE_LENGTH) * NONE_LENGTH
+    total = sum(lengths)
+    # Counting takes as long as adding up; one missing entry alone is more than a body may hold.
+    return total if total < NONE_LENGTH else total - lengths.count(NONE_LENGTH) * NONE_LENGTH
 
 
 class _Pieces(dict[int, str]):
