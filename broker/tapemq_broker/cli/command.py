@@ -11,8 +11,10 @@ from typing import Any, ParamSpec
 import typer
 import uvloop
 
+import tapemq
 from tapemq_broker.cli.errors import CommandError, complain
 from tapemq_broker.cli.exits import Exit
+from tapemq_broker.cli.failures import failure_of
 
 P = ParamSpec("P")
 
@@ -20,8 +22,8 @@ P = ParamSpec("P")
 def command(function: Callable[P, Coroutine[Any, Any, None] | None]) -> Callable[P, None]:
     """Make a function or coroutine function the body of a command.
 
-    It may raise CommandError, and be interrupted; neither shows a traceback. A reader of standard
-    output that went away (`| head`) ends it without a word.
+    It may raise CommandError and the SDK's errors, and be interrupted; no traceback is shown. A
+    reader of standard output that went away (`| head`) ends it without a word.
     """
 
     @wraps(function)
@@ -40,13 +42,19 @@ def _contained(
         _run(function, *args, **kwargs)
         sys.stdout.flush()
     except CommandError as error:
-        complain(error.text, error.advice)
-        return error.code
+        return _fail(error)
+    except tapemq.Error as error:
+        return _fail(failure_of(error))
     except BrokenPipeError:
         _discard_output()
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     return Exit.OK
+
+
+def _fail(error: CommandError) -> Exit:
+    complain(error.text, error.advice)
+    return error.code
 
 
 def _run(

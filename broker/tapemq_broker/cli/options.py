@@ -14,3 +14,5 @@ Url = Annotated[
     str,
     typer.Option("--url", envvar=URL_VARIABLE, metavar="URL", help="Address of the broker."),
 ]
+
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

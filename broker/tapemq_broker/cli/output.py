@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
 Row = Mapping[str, Any]
@@ -44,7 +45,16 @@ class Output:
 
 def print_json(row: Row) -> None:
     """Print a JSON object on a line of its own."""
-    print(json.dumps(row, ensure_ascii=False, default=str))
+    print(json.dumps(row, ensure_ascii=False, default=_plain))
+
+
+def _plain(value: object) -> str:
+    return exact_time(value) if isinstance(value, datetime) else str(value)
+
+
+def exact_time(moment: datetime) -> str:
+    """A time as programs read it, in UTC."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def shown(value: object) -> str:
@@ -53,6 +63,8 @@ def shown(value: object) -> str:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:,.3f}" if isinstance(value, float) else str(value)

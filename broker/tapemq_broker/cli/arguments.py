@@ -1,0 +1,79 @@
+"""Arguments that many commands take, and how their texts are read."""
+
+from datetime import datetime
+from typing import Annotated, Final, Literal
+
+import typer
+
+import tapemq
+from tapemq.wire.names import check_name
+from tapemq_broker.cli.setting_text import read_number
+
+_WORDS: Final[tuple[Literal["earliest", "latest"], ...]] = ("earliest", "latest")
+_START_HELP: Final = "earliest, latest, an offset, or a time such as 2026-01-31T08:00Z"
+
+
+def read_start(text: str) -> tapemq.Start:
+    """A place in a topic. Raises typer.BadParameter for a text that is none."""
+    for word in _WORDS:
+        if text == word:
+            return word
+    if text.isdecimal():
+        return int(text)
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not one of: {_START_HELP}") from None
+
+
+def read_size(text: str) -> int:
+    """A number of bytes. Raises typer.BadParameter."""
+    return _number(text, "bytes", 'a size, such as 1048576 or "1 MiB"')
+
+
+def read_seconds(text: str) -> int:
+    """A number of whole seconds. Raises typer.BadParameter."""
+    return _number(text, "seconds", 'a duration in whole seconds, such as 90 or "7d"')
+
+
+def _number(text: str, unit: str, allowed: str) -> int:
+    number = read_number(text.strip(), unit)
+    if number is None or number < 0 or number != int(number):
+        raise typer.BadParameter(f"{text!r} is not {allowed}")
+    return int(number)
+
+
+def read_header(text: str) -> tuple[str, str]:
+    """A header, written NAME=VALUE. Raises typer.BadParameter."""
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise typer.BadParameter(f"{text!r} is not NAME=VALUE")
+    return name, value
+
+
+def _name_of(kind: str, text: str | None) -> str | None:
+    if text is None:
+        return None
+    try:
+        return check_name(kind, text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _topic(text: str | None) -> str | None:
+    return _name_of("topic", text)
+
+
+def _group(text: str | None) -> str | None:
+    return _name_of("group", text)
+
+
+Topic = Annotated[str, typer.Argument(metavar="TOPIC", callback=_topic, help="Name of the topic.")]
+Group = Annotated[str, typer.Argument(metavar="GROUP", callback=_group, help="Name of the group.")]
+GroupOption = Annotated[
+    str | None, typer.Option("--group", metavar="GROUP", callback=_group, help="Read as a group.")
+]
+Partition = Annotated[
+    int | None, typer.Option("--partition", metavar="NUMBER", min=0, help="Only this partition.")
+]
+START_HELP = f"Where to begin: {_START_HELP}."

@@ -1,0 +1,1 @@
+"""Measures a broker as one Python application sees it."""

@@ -1,0 +1,143 @@
+"""`tapemq pub`: publish records."""
+
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import typer
+
+import tapemq
+from tapemq_broker.cli.arguments import Partition, Topic, read_header
+from tapemq_broker.cli.command import command
+from tapemq_broker.cli.connection import connected
+from tapemq_broker.cli.errors import CommandError
+from tapemq_broker.cli.exits import Exit
+from tapemq_broker.cli.line_reader import read_lines
+from tapemq_broker.cli.options import DEFAULT_URL, AsJson, Url
+from tapemq_broker.cli.output import Output
+from tapemq_broker.cli.progress import ProgressBar
+
+Value = Annotated[str | None, typer.Argument(help="The value; without it, lines are read.")]
+Key = Annotated[str | None, typer.Option("--key", help="Key of the records.")]
+Headers = Annotated[
+    list[str] | None, typer.Option("--header", metavar="NAME=VALUE", help="A header; repeatable.")
+]
+Count = Annotated[int, typer.Option("--count", min=1, help="Publish the value so many times.")]
+File = Annotated[
+    Path | None, typer.Option("--file", dir_okay=False, help="The file's content is the value.")
+]
+Tombstone = Annotated[bool, typer.Option("--tombstone", help="Publish no value, for the key.")]
+
+
+class Envelope(NamedTuple):
+    """What all records of a call have in common."""
+
+    topic: str
+    key: str | None
+    headers: dict[str, tapemq.Scalar]
+    partition: int | None
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("pub")(pub)
+
+
+@command
+async def pub(
+    topic: Topic,
+    value: Value = None,
+    key: Key = None,
+    header: Headers = None,
+    count: Count = 1,
+    file: File = None,
+    tombstone: Tombstone = False,
+    partition: Partition = None,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Publish a value, a file, or each line of standard input.
+
+    Prints the receipt of one record, or how many there were, once all are on the broker's disk.
+    """
+    given = _value(value, file, tombstone, key)
+    envelope = Envelope(topic, key, dict(map(read_header, header or ())), partition)
+    output = Output(as_json)
+    async with connected(url) as client:
+        if isinstance(given, Lines):
+            output.row(await _publish_all(client, envelope, read_lines(sys.stdin.fileno())))
+        elif count == 1:
+            output.row(await _publish_one(client, envelope, given))
+        else:
+            output.row(await _publish_all(client, envelope, _repeat(given, count), count))
+
+
+class Lines(NamedTuple):
+    """The values are lines of standard input."""
+
+
+def _value(
+    value: str | None, file: Path | None, tombstone: bool, key: str | None
+) -> bytes | Lines | None:
+    if (value is not None) + (file is not None) + tombstone > 1:
+        raise CommandError(
+            "only one of VALUE, --file and --tombstone can be given", code=Exit.USAGE
+        )
+    if tombstone:
+        if key is None:
+            raise CommandError("--tombstone needs a --key to say what is gone", code=Exit.USAGE)
+        return None
+    if file is not None:
+        return _content(file)
+    return Lines() if value is None else value.encode(errors="surrogateescape")
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise CommandError(f"{file}: {error.strerror}") from None
+
+
+async def _repeat(value: bytes | None, count: int) -> AsyncIterator[list[bytes | None]]:
+    for _ in range(count):
+        yield [value]
+
+
+async def _publish_one(
+    client: tapemq.Client, envelope: Envelope, value: bytes | None
+) -> dict[str, object]:
+    receipt = await client.publish(
+        envelope.topic,
+        value,
+        key=envelope.key,
+        headers=envelope.headers,
+        partition=envelope.partition,
+    )
+    return {
+        "topic": receipt.topic,
+        "partition": receipt.partition,
+        "offset": receipt.offset,
+        "durability": receipt.durability,
+        "duplicate": receipt.duplicate,
+    }
+
+
+async def _publish_all(
+    client: tapemq.Client,
+    envelope: Envelope,
+    values: AsyncIterator[list[bytes]] | AsyncIterator[list[bytes | None]],
+    total: int | None = None,
+) -> dict[str, object]:
+    key, headers, partition = envelope.key, envelope.headers or None, envelope.partition
+    records = size_bytes = 0
+    with ProgressBar("publishing", total) as bar:
+        async with client.producer(envelope.topic) as producer:
+            async for some in values:
+                for value in some:
+                    await producer.send(value, key=key, headers=headers, partition=partition)
+                    size_bytes += len(value or b"")
+                records += len(some)
+                bar.advance(len(some))
+    return {"topic": envelope.topic, "records": records, "bytes": size_bytes}

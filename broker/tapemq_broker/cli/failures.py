@@ -1,0 +1,28 @@
+"""The SDK's errors as commands report them: what is wrong, and what to do."""
+
+import tapemq
+from tapemq_broker.cli.errors import CommandError
+from tapemq_broker.cli.exits import Exit
+
+_ADVICE: dict[type[tapemq.Error], str] = {
+    tapemq.TopicNotFound: "list the topics: tapemq topic ls",
+    tapemq.TopicExists: "change it: tapemq topic alter",
+    tapemq.PartitionNotFound: "see how many it has: tapemq topic info",
+    tapemq.GroupNotFound: "list the groups: tapemq group ls",
+    tapemq.GroupBusy: "stop its members first; tapemq group info names them",
+    tapemq.OffsetOutOfRange: "see which offsets there are: tapemq topic info",
+    tapemq.DiskFull: "free space on the broker's disk: retention, or tapemq topic rm",
+    tapemq.StorageFailed: "stop the broker, then: tapemq verify",
+    tapemq.CorruptBatch: "stop the broker, then: tapemq verify",
+    tapemq.IndeterminateError: "it may or may not have been done: look before doing it again",
+    tapemq.Overloaded: "try again in a moment",
+}
+_UNREACHABLE = (tapemq.ConnectionLost, tapemq.ProtocolViolation, tapemq.Unauthenticated)
+
+
+def failure_of(error: tapemq.Error) -> CommandError:
+    """What a command says when the SDK raised this."""
+    code = Exit.UNREACHABLE if isinstance(error, _UNREACHABLE) else Exit.FAILED
+    # The class itself first: some are kinds of others.
+    advice = next((_ADVICE[kind] for kind in type(error).mro() if kind in _ADVICE), "")
+    return CommandError(str(error), advice, code)

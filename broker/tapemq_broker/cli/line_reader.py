@@ -1,0 +1,59 @@
+"""Reads lines from a descriptor without holding up the event loop."""
+
+import asyncio
+import os
+import stat
+from collections.abc import AsyncIterator
+from typing import Final
+
+from tapemq.batch.limits import RECORD_BYTES_MAX
+from tapemq_broker.cli.errors import CommandError
+
+_CHUNK_BYTES: Final = 65_536
+
+
+async def read_lines(descriptor: int) -> AsyncIterator[list[bytes]]:
+    """What has come, as lists of lines without their ends, as soon as it has come.
+
+    Raises CommandError for a line that is longer than any record can be.
+    """
+    rest = b""
+    async for chunk in _read_chunks(descriptor):
+        *lines, rest = (rest + chunk).split(b"\n")
+        if len(rest) > RECORD_BYTES_MAX:
+            raise CommandError(
+                f"a line has more than {RECORD_BYTES_MAX} bytes, and so cannot be a record",
+                "to publish a file as one record use --file",
+            )
+        if lines:
+            yield lines
+    if rest:
+        yield [rest]
+
+
+async def _read_chunks(descriptor: int) -> AsyncIterator[bytes]:
+    wait = not _never_blocks(descriptor)
+    while True:
+        if wait:
+            await _until_readable(descriptor)
+        chunk = os.read(descriptor, _CHUNK_BYTES)
+        if not chunk:
+            return
+        yield chunk
+
+
+def _never_blocks(descriptor: int) -> bool:
+    # What is neither a pipe, a socket nor a terminal cannot be waited for, and need not be.
+    mode = os.fstat(descriptor).st_mode
+    return not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(descriptor))
+
+
+async def _until_readable(descriptor: int) -> None:
+    """Wait in the loop, not in a thread: a thread that reads cannot be interrupted."""
+    loop = asyncio.get_running_loop()
+    readable = asyncio.Event()
+    loop.add_reader(descriptor, readable.set)
+    try:
+        await readable.wait()
+    finally:
+        loop.remove_reader(descriptor)

@@ -1,0 +1,66 @@
+"""Records as commands print them."""
+
+import base64
+import json
+from typing import Any, Final, Literal
+
+import tapemq
+from tapemq_broker.cli.output import exact_time
+
+Form = Literal["text", "json", "raw"]
+FORMS: Final[tuple[Form, ...]] = ("text", "json", "raw")
+
+
+def record_line(record: tapemq.Record, form: Form) -> bytes:
+    """A record as one line, with its end.
+
+    "json": an object; bytes that are no UTF-8 are under `value_base64` and `key_base64` instead.
+    "raw": the value alone, as it is. "text": for people.
+    """
+    if form == "raw":
+        return (record.value or b"") + b"\n"
+    line = json.dumps(_fields(record), ensure_ascii=False) if form == "json" else _text(record)
+    return line.encode() + b"\n"
+
+
+def _fields(record: tapemq.Record) -> dict[str, Any]:
+    return {
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "timestamp": exact_time(record.timestamp),
+        **_named("key", record.key),
+        **_named("value", record.value),
+        "headers": {
+            k: v for name, value in record.headers.items() for k, v in _named(name, value).items()
+        },
+    }
+
+
+def _named(name: str, value: tapemq.Scalar | None) -> dict[str, Any]:
+    """The value under its name, or, where JSON has no form for it, under another one."""
+    if not isinstance(value, bytes):
+        return {name: value}
+    try:
+        return {name: value.decode()}
+    except UnicodeDecodeError:
+        return {f"{name}_base64": base64.b64encode(value).decode()}
+
+
+def _text(record: tapemq.Record) -> str:
+    key = "" if record.key is None else f" {_readable(record.key)}"
+    value = "(tombstone)" if record.value is None else _readable(record.value)
+    headers = "".join(f" {name}={_shown(item)}" for name, item in record.headers.items())
+    return (
+        f"{record.partition}/{record.offset} {exact_time(record.timestamp)}{key}{headers}: {value}"
+    )
+
+
+def _readable(data: bytes) -> str:
+    """Text as it is unless it could play tricks on a terminal."""
+    text = data.decode(errors="backslashreplace")
+    return text if text.isprintable() else json.dumps(text, ensure_ascii=False)
+
+
+def _shown(value: tapemq.Scalar) -> str:
+    return _readable(value if isinstance(value, bytes) else str(value).encode())

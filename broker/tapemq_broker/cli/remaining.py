@@ -1,0 +1,50 @@
+"""What is left to read until the end that a topic had when reading began."""
+
+import tapemq
+
+
+class Remaining:
+    """By partition, the place where reading ends; a partition is gone when it is reached."""
+
+    def __init__(self, client: tapemq.Client, topic: str, group: str | None) -> None:
+        self._client = client
+        self._topic = topic
+        self._group = group
+        self._ends: dict[int, int] = {}
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left."""
+        return not self._ends
+
+    async def begin(self, start: tapemq.Start, partition: int | None) -> None:
+        """Note the ends of now, of one partition or all. `start` is where a new reader begins."""
+        for part in await self._client.partitions(self._topic):
+            if partition in (None, part.partition):
+                first = await self._first(part, start)
+                if first < part.visible_offset:
+                    self._ends[part.partition] = part.visible_offset
+        await self.look()
+
+    async def _first(self, part: tapemq.PartitionInfo, start: tapemq.Start) -> int:
+        if start == "earliest":
+            return part.first_offset
+        if start == "latest":
+            return part.visible_offset
+        if isinstance(start, int):
+            return start
+        found = await self._client.partition(self._topic, part.partition, at=start)
+        return part.visible_offset if found.time_offset is None else found.time_offset
+
+    def reached(self, partition: int, next_offset: int) -> None:
+        """Everything below an offset of a partition was read."""
+        if next_offset >= self._ends.get(partition, next_offset + 1):
+            del self._ends[partition]
+
+    async def look(self) -> None:
+        """See what will never come: read by others of the group, or removed by retention."""
+        for part in await self._client.partitions(self._topic):
+            self.reached(part.partition, part.first_offset)
+        if self._group and self._group in await self._client.groups(self._topic):
+            for place in (await self._client.group(self._topic, self._group)).partitions:
+                self.reached(place.partition, place.cursor)
