@@ -1,0 +1,84 @@
+"""The run itself: one publisher, two groups that read along, and a broker that dies half-way."""
+
+import asyncio
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from broker_process import BrokerProcess
+from dataset import Columns
+from delays import DelayTable
+from progress import Bars
+from publisher import Publisher
+from readers import CompletenessReader, DelayReader
+from report import Outcome
+
+import tapemq
+
+TOPIC = "flights"
+PARTITIONS = 4
+LOOK_EVERY_S = 0.05
+STALLED_AFTER_S = 60.0
+
+
+class Demonstration:
+    """Publishes rows, reads them twice, and kills the broker in between."""
+
+    def __init__(self, head: str, rows: Sequence[str]) -> None:
+        columns = Columns(head)
+        self._rows = rows
+        self._columns = columns
+        self._publisher = Publisher(rows, columns)
+        self._readers = (DelayReader(columns), CompletenessReader(rows))
+
+    async def run(self) -> Outcome:
+        """Everything, from an empty directory to what was found."""
+        with tempfile.TemporaryDirectory(prefix="tapemq-demo-") as directory:
+            broker = BrokerProcess(Path(directory))
+            await broker.start()
+            try:
+                with Bars(list(self._counts()), len(self._rows)) as bars:
+                    await self._run_with(broker, bars)
+            finally:
+                await broker.stop()
+        expected = DelayTable(map(self._columns.flight, self._rows))
+        return Outcome(self._publisher.sent, *self._readers, expected)
+
+    async def _run_with(self, broker: BrokerProcess, bars: Bars) -> None:
+        async with await tapemq.connect(broker.url) as client, asyncio.TaskGroup() as tasks:
+            await client.create_topic(TOPIC, partitions=PARTITIONS)
+            reading = [tasks.create_task(reader.run(client, TOPIC)) for reader in self._readers]
+            publishing = tasks.create_task(self._publisher.run(client, TOPIC))
+            killing = tasks.create_task(self._kill_half_way(broker, bars))
+            while not (publishing.done() and killing.done()):
+                await self._look(bars)
+            ends = await _ends(client)
+            while not all(reader.positions.have_reached(ends) for reader in self._readers):
+                await self._look(bars)
+            for task in reading:
+                task.cancel()
+
+    async def _kill_half_way(self, broker: BrokerProcess, bars: Bars) -> None:
+        await self._publisher.half_way.wait()
+        process_id = await broker.kill()
+        bars.note(f"killed the broker (SIGKILL to process {process_id}), starting it again")
+        await broker.start()
+        bars.note("the broker is back; nobody told the publisher or the readers")
+
+    async def _look(self, bars: Bars) -> None:
+        await asyncio.sleep(LOOK_EVERY_S)
+        now = asyncio.get_running_loop().time()
+        idle_s = bars.show(self._counts(), now)
+        if idle_s > STALLED_AFTER_S:
+            raise SystemExit(f"nothing has moved for {idle_s:.0f} s: {self._counts()}")
+
+    def _counts(self) -> dict[str, int]:
+        counts = {"published": self._publisher.sent}
+        for reader in self._readers:
+            counts[f"group {reader.group}"] = reader.positions.records
+        return counts
+
+
+async def _ends(client: tapemq.Client) -> dict[int, int]:
+    """The next offset of each partition, now that everything has been published."""
+    return {part.partition: part.visible_offset for part in await client.partitions(TOPIC)}
