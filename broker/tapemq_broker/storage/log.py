@@ -153,8 +153,7 @@ class Log:
             self._segments[-1].release()
 
     def _write(self, batch: NewBatch, now_us: int) -> Header:
-        if self._failure is not None:
-            raise LogFailed(self._failure)
+        self._check_alive()
         segment = self._segments[-1]
         position = segment.size_bytes
         new = follow(self._end, self._durable, self.log_id, batch, now_us)
@@ -170,8 +169,13 @@ class Log:
             segment.index.add(new.header, position, self._settings.index_interval_bytes)
         return new.header
 
+    def _check_alive(self) -> None:
+        if self._failure is not None:
+            raise LogFailed(self._failure)
+
     def roll(self) -> bool:
         """Begin a new segment; see the log seam."""
+        self._check_alive()
         last = self._segments[-1]
         if self._rolled is not None or last.next_offset == last.base_offset:
             return False

@@ -108,16 +108,20 @@ class MemoryLog:
             self._write(MARK, now_us)
 
     def _write(self, batch: NewBatch, now_us: int) -> Follower:
-        if self._is_closed:
-            raise LogFailed("the log is closed")
+        self._check_open()
         new = follow(self._end, self._durable, self.log_id, batch, now_us)
         self._segments[-1].append(Stored(new.header, new.head + bytes(batch.body)))
         self._end = new.end
         self._covered_batch = self._durable.next_batch
         return new
 
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise LogFailed("the log is closed")
+
     def roll(self) -> bool:
         """Begin a new segment; see the log seam."""
+        self._check_open()
         if self._bases[-1] == self.next_offset:
             return False
         self._segments.append([])

@@ -139,7 +139,7 @@ class RecordLog(Protocol):
         """Begin a new segment, so that truncate_front() can remove all before it.
 
         False if that is not possible just now: the segment is empty, or the last roll is not
-        durable yet.
+        durable yet. Raises what append() raises.
         """
 
     def segments(self) -> list[SegmentInfo]:

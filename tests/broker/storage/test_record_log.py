@@ -239,6 +239,22 @@ def test_batches_say_what_was_durable_when_they_were_written(setup: Setup, log: 
 
 def test_nothing_is_appended_after_close(setup: Setup, log: SyncedLog) -> None:
     log.append(batch_of(b"a"), 5)
+    setup.sync()
     assert log.close(clean=False, now_us=6) is None
     with pytest.raises(LogFailed, match="closed"):
         log.append(batch_of(b"b"), 5)
+    with pytest.raises(LogFailed, match="closed"):
+        log.mark(5)
+    with pytest.raises(LogFailed, match="closed"):
+        log.roll()
+
+
+def test_a_limit_of_records_ends_behind_the_batch_that_reaches_it(
+    setup: Setup, log: SyncedLog
+) -> None:
+    fill(setup, 4)
+    for max_records, expected in ((1, 2), (2, 2), (3, 5), (5, 5), (6, 8)):
+        plan = log.plan(1, upto=12, max_bytes=1 << 20, max_records=max_records)
+        chunk = plan.run(wait=True)
+        assert chunk is not None
+        assert chunk.record_count == expected
