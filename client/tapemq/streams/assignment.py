@@ -27,12 +27,14 @@ class Assignment:
 
         It does when this stream was reading it (``known``) and nobody has moved the group since.
         """
-        goes_on = known and message.seek_epoch == self.seek_epoch
-        goes_on = goes_on and message.offset <= self.position
+        unmoved = known and message.seek_epoch == self.seek_epoch
+        goes_on = unmoved and message.offset <= self.position
         self.subscription = message.subscription
         self.generation = message.generation
         self.seek_epoch = message.seek_epoch
-        self.committed = message.offset
+        # The broker may assign from a position that is not on disk yet, and lose it. What this
+        # stream has handed out counts as committed only when a commit of its own was answered.
+        self.committed = min(self.committed, message.offset) if unmoved else message.offset
         if not goes_on:
             self.position = message.offset
         self.live = True

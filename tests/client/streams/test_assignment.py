@@ -20,8 +20,21 @@ def test_reading_goes_on_behind_the_last_record() -> None:
     assignment.position = 12
     assignment.live = False
     assert assignment.assign(assigned(7, generation=2), known=True)
-    assert (assignment.position, assignment.committed, assignment.generation) == (12, 7, 2)
+    assert (assignment.position, assignment.generation) == (12, 2)
     assert assignment.live
+
+
+def test_position_that_the_broker_names_is_not_taken_for_a_commit() -> None:
+    assignment = Assignment(0)
+    assignment.assign(assigned(5), known=False)
+    assignment.position = 12
+    assignment.assign(assigned(10, generation=2), known=True)
+    assert assignment.committed == 5
+    assignment.committed = 12
+    assignment.assign(assigned(11, generation=3), known=True)
+    assert assignment.committed == 11
+    assignment.assign(assigned(20, generation=4, seek_epoch=1), known=True)
+    assert assignment.committed == 20
 
 
 def test_another_member_was_further() -> None:
