@@ -20,6 +20,7 @@ from tapemq_broker.server.receipts import Receipts
 from tapemq_broker.server.sessions import Sessions
 from tapemq_broker.server.world import World
 from tapemq_broker.storage.errors import LogFull
+from tapemq_broker.storage.refusal import FULL_ERRORS
 
 log = logging.getLogger("tapemq.broker")
 
@@ -173,8 +174,11 @@ class Engine:
         make = partial(self.logs.make_topic, info, effect.first_partition)
         try:
             opened = await self._loop.run_in_executor(None, make)
-        except OSError as error:
-            refused = Refused("storage_failed", f"its logs cannot be made: {error}")
+        except (LogFull, OSError) as error:
+            if isinstance(error, OSError) and error.errno not in FULL_ERRORS:
+                # A sync may have failed: trying again could seem to succeed, and lose what follows.
+                self.world.fatal(f"the logs of topic {info.name} cannot be made: {error}")
+            refused = Refused("disk_full", f"its logs cannot be made: {error}", _FULL.retry_after_s)
             self.run(self.core.topics.unprepared(info, refused))
             return
         self.logs.add(opened)
