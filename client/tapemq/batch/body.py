@@ -232,8 +232,7 @@ def _extras(layout: _Layout, data: bytes) -> Sequence[bytes] | None:
 
 
 def _check_extras(layout: _Layout, data: bytes) -> None:
-    for item in set(_extras(layout, data) or ()):  # often the same for every record
-        check_extras(item)
+    check_extras(set(_extras(layout, data) or ()))  # often the same for every record
 
 
 def decode_columns(body: bytes | memoryview) -> Columns:

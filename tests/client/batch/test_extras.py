@@ -12,7 +12,12 @@ from tapemq.batch.extras import check_extras
 from tapemq.batch.limits import EXTRAS_BYTES_MAX
 from tests.support.batches import entries
 
-READERS = [decode_extras, check_extras]
+
+def check_one(data: bytes) -> None:
+    check_extras([b"", encode_extras({"good": 1}), data, b""])
+
+
+READERS = [decode_extras, check_one]
 
 
 @given(entries, entries)
@@ -20,7 +25,7 @@ def test_round_trip(headers: dict[str, Scalar], attributes: dict[str, Scalar]) -
     data = encode_extras(headers, attributes)
     assert decode_extras(data) == (headers, attributes)
     assert bool(data) == bool(headers or attributes)
-    check_extras(data)
+    check_one(data)
 
 
 def test_golden_extras_both_ways() -> None:
@@ -60,6 +65,7 @@ def test_what_cannot_rest_is_not_encoded(headers: dict[Any, Any]) -> None:
         encode_extras(None, headers)
 
 
+LONG_MAP = b"\xde\x00\x10" + b"\xa1a\x01" * 16
 MAP_OF_65 = b"\xde\x00\x41" + b"".join(b"\xa1" + bytes([n]) + b"\x00" for n in range(65))
 HOSTILE = {
     "nothing": b"\xc0",
@@ -104,8 +110,9 @@ def test_hostile_bytes_are_refused(read: Callable[[bytes], object], name: str) -
 
 def test_name_given_twice_is_refused_where_a_batch_enters() -> None:
     data = b"\x92\x80\x82\xa1a\x00\xa1a\x01"
-    with pytest.raises(BatchError, match="twice"):
-        check_extras(data)
+    for twice in (data, b"\x92\x82\xa1a\x00\xa1a\x01\x80", b"\x92" + LONG_MAP + b"\x80"):
+        with pytest.raises(BatchError, match="twice"):
+            check_one(twice)
     assert decode_extras(data) == ({}, {"a": 1})
 
 

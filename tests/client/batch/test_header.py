@@ -100,7 +100,7 @@ def test_what_is_no_header_is_told_from_a_damaged_one() -> None:
 
 @pytest.mark.parametrize(
     ("position", "layout", "value"),
-    [(4, "B", 2), (5, "B", 6), (6, "B", 2), (7, "B", 2), (7, "B", 0x80), (20, "I", 4)],
+    [(4, "B", 2), (5, "B", 200), (6, "B", 2), (7, "B", 2), (7, "B", 0x80), (20, "I", 4)],
 )
 def test_what_is_of_another_version_is_refused(position: int, layout: str, value: int) -> None:
     with pytest.raises(UnknownFormat):
