@@ -15,6 +15,7 @@ import tapemq
 from tapemq_broker.cli.errors import CommandError, complain
 from tapemq_broker.cli.exits import Exit
 from tapemq_broker.cli.failures import failure_of
+from tapemq_broker.storage.errors import StorageError
 
 P = ParamSpec("P")
 
@@ -22,7 +23,7 @@ P = ParamSpec("P")
 def command(function: Callable[P, Coroutine[Any, Any, None] | None]) -> Callable[P, None]:
     """Make a function or coroutine function the body of a command.
 
-    It may raise CommandError and the SDK's errors, and be interrupted; no traceback is shown. A
+    It may raise CommandError, what `failure_of` knows, and be interrupted: no traceback is shown. A
     reader of standard output that went away (`| head`) ends it without a word.
     """
 
@@ -43,10 +44,10 @@ def _contained(
         sys.stdout.flush()
     except CommandError as error:
         return _fail(error)
-    except tapemq.Error as error:
-        return _fail(failure_of(error))
     except BrokenPipeError:
         _discard_output()
+    except (tapemq.Error, StorageError, OSError) as error:
+        return _fail(failure_of(error))
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     return Exit.OK

@@ -1,8 +1,9 @@
-"""The SDK's errors as commands report them: what is wrong, and what to do."""
+"""Errors of the SDK, of storage and of the system as commands report them."""
 
 import tapemq
 from tapemq_broker.cli.errors import CommandError
 from tapemq_broker.cli.exits import Exit
+from tapemq_broker.storage.errors import StorageError
 
 _ADVICE: dict[type[tapemq.Error], str] = {
     tapemq.TopicNotFound: "list the topics: tapemq topic ls",
@@ -20,9 +21,13 @@ _ADVICE: dict[type[tapemq.Error], str] = {
 _UNREACHABLE = (tapemq.ConnectionLost, tapemq.ProtocolViolation, tapemq.Unauthenticated)
 
 
-def failure_of(error: tapemq.Error) -> CommandError:
-    """What a command says when the SDK raised this."""
-    code = Exit.UNREACHABLE if isinstance(error, _UNREACHABLE) else Exit.FAILED
-    # The class itself first: some are kinds of others.
-    advice = next((_ADVICE[kind] for kind in type(error).mro() if kind in _ADVICE), "")
-    return CommandError(str(error), advice, code)
+def failure_of(error: tapemq.Error | StorageError | OSError) -> CommandError:
+    """What a command says when this was raised."""
+    if isinstance(error, tapemq.Error):
+        code = Exit.UNREACHABLE if isinstance(error, _UNREACHABLE) else Exit.FAILED
+        # The class itself first: some are kinds of others.
+        advice = next((_ADVICE[kind] for kind in type(error).mro() if kind in _ADVICE), "")
+        return CommandError(str(error), advice, code)
+    if isinstance(error, StorageError):
+        return CommandError(str(error), code=Exit.DATA_REFUSED)
+    return CommandError(f"{error.filename}: {error.strerror}" if error.filename else str(error))

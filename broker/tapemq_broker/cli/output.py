@@ -4,11 +4,13 @@ import json
 import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, Final
 
 Row = Mapping[str, Any]
 
 _RIGHT: Final = (int, float)
+_PAGE_ROWS: Final = 500
 
 
 def on_terminal() -> bool:
@@ -32,6 +34,12 @@ class Output:
             _print_table(rows)
         elif empty:
             print(empty, file=sys.stderr)
+
+    def stream(self, rows: Iterable[Row]) -> None:
+        """Print rows that may be too many to gather: on a terminal as several tables."""
+        some = iter(rows)
+        while page := list(islice(some, _PAGE_ROWS)):
+            self.rows(page)
 
     def row(self, row: Row) -> None:
         """Print one thing: its keys and values below each other on a terminal."""

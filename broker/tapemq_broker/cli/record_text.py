@@ -29,16 +29,16 @@ def _fields(record: tapemq.Record) -> dict[str, Any]:
         "partition": record.partition,
         "offset": record.offset,
         "timestamp": exact_time(record.timestamp),
-        **_named("key", record.key),
-        **_named("value", record.value),
+        **named("key", record.key),
+        **named("value", record.value),
         "headers": {
-            k: v for name, value in record.headers.items() for k, v in _named(name, value).items()
+            k: v for name, value in record.headers.items() for k, v in named(name, value).items()
         },
     }
 
 
-def _named(name: str, value: tapemq.Scalar | None) -> dict[str, Any]:
-    """The value under its name, or, where JSON has no form for it, under another one."""
+def named(name: str, value: object) -> dict[str, Any]:
+    """The value under its name; bytes that are no text under another one, in base 64."""
     if not isinstance(value, bytes):
         return {name: value}
     try:

@@ -1,0 +1,52 @@
+"""`tapemq verify`: check every byte of a data directory that no broker uses."""
+
+import sys
+from typing import Any
+
+import typer
+
+from tapemq_broker.cli.command import command
+from tapemq_broker.cli.errors import CommandError
+from tapemq_broker.cli.exits import Exit
+from tapemq_broker.cli.offline import DataPath, opened
+from tapemq_broker.cli.options import AsJson
+from tapemq_broker.cli.output import Output
+from tapemq_broker.cli.progress import ProgressBar
+from tapemq_broker.storage.directory import DataDirectory
+from tapemq_broker.storage.verify import Problem
+from tapemq_broker.storage.verify import verify as problems_of
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("verify")(verify)
+
+
+@command
+def verify(path: DataPath = None, as_json: AsJson = False) -> None:
+    """Check every byte. Exits with 4 if something is damaged. Changes nothing."""
+    with opened(path) as data:
+        if data.place is not None:
+            advice = f"name the data directory: tapemq verify {data.root}"
+            raise CommandError("only whole data directories are verified", advice, Exit.USAGE)
+        with ProgressBar("checking", _size_bytes(data.directory), "bytes") as bar:
+            found = list(problems_of(data.directory, bar.advance))
+    Output(as_json).rows(map(_row, found))
+    damaged = sum(not problem.is_harmless for problem in found)
+    print(f"{damaged or 'nothing'} damaged in {data.root}", file=sys.stderr)
+    if damaged:
+        raise typer.Exit(Exit.DAMAGE)
+
+
+def _row(problem: Problem) -> dict[str, Any]:
+    return {**problem._asdict(), "log": problem.log or None}
+
+
+def _size_bytes(directory: DataDirectory) -> int:
+    disk = directory.disk
+    return sum(
+        disk.size_bytes(f"{place.path}/{name}") or 0
+        for place in directory.logs()
+        for name in disk.list_directory(place.path)
+        if name.endswith(".log")
+    )

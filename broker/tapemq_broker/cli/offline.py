@@ -1,0 +1,117 @@
+"""Data directories that no broker uses, for the commands that look at files."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import typer
+
+from tapemq.batch import Header, Role
+from tapemq_broker.cli.errors import CommandError
+from tapemq_broker.cli.exits import Exit
+from tapemq_broker.cli.setting_sources import ConfigurationError, load
+from tapemq_broker.core.group import Position
+from tapemq_broker.storage.directory import FORMAT_PATH, DataDirectory, LogPlace
+from tapemq_broker.storage.errors import DataDirectoryError
+from tapemq_broker.storage.files import OsDisk
+from tapemq_broker.storage.last_values import LastValues
+from tapemq_broker.storage.log_files import LogFiles
+from tapemq_broker.storage.scan import Batch
+from tapemq_broker.storage.stretches import stretches
+
+DataPath = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="[PATH]",
+        help="A data directory, or a log within it. Default: the data directory of the settings.",
+    ),
+]
+
+
+class Opened(NamedTuple):
+    """A data directory, and the log within it that the path named, if it named one."""
+
+    root: Path
+    directory: DataDirectory
+    place: LogPlace | None
+
+    def needs_place(self) -> LogPlace:
+        """The log. Raises CommandError if the path named the whole directory."""
+        if self.place is None:
+            raise CommandError(
+                f"{self.root} is a data directory; name one of its logs",
+                f"list them: tapemq dump {self.root}",
+                Exit.USAGE,
+            )
+        return self.place
+
+
+@contextmanager
+def opened(path: Path | None, *, for_writing: bool = False) -> Iterator[Opened]:
+    """Open the data directory that holds the path. Raises CommandError, DataDirectoryError."""
+    target = _existing(path)
+    root = _root_of(target)
+    disk = OsDisk(str(root))
+    try:
+        directory = DataDirectory.open_offline(disk, for_writing=for_writing)
+        yield Opened(root, directory, _place(directory, root, target))
+    except DataDirectoryError as error:
+        raise CommandError(f"{root}: {error}", code=Exit.DATA_REFUSED) from None
+    finally:
+        disk.close()
+
+
+def _existing(path: Path | None) -> Path:
+    """The path that is meant: as it is, or within the data directory of the settings."""
+    try:
+        data_dir = load({}).settings.data_dir
+    except ConfigurationError as error:
+        raise CommandError(str(error), code=Exit.BAD_CONFIGURATION) from None
+    candidates = [data_dir] if path is None else [path, data_dir / path]
+    for candidate in candidates:
+        if candidate.exists():
+            return candidate.absolute()
+    raise CommandError(
+        f"{candidates[0]} does not exist",
+        "name a data directory, or a log with the data directory in front of it",
+        Exit.USAGE,
+    )
+
+
+def _root_of(path: Path) -> Path:
+    """The directory with the FORMAT file, the path itself or the nearest above it."""
+    for candidate in (path, *path.parents):
+        if (candidate / FORMAT_PATH).is_file():
+            return candidate
+    return path
+
+
+def _place(directory: DataDirectory, root: Path, path: Path) -> LogPlace | None:
+    if path == root:
+        return None
+    place = directory.place_of(path.relative_to(root).as_posix())
+    if place is None:
+        advice = f"list them: tapemq dump {root}"
+        raise CommandError(f"{path} is not the directory of a log", advice, Exit.USAGE)
+    return place
+
+
+def committed_upto(directory: DataDirectory, place: LogPlace) -> int:
+    """The highest position that a group has committed in the partition; 0 without any.
+
+    What was committed had been on disk. Only sound batches of the group log are looked at.
+    """
+    if place.log_id.role is not Role.DATA:
+        return 0
+    log_id = place.log_id._replace(role=Role.GROUPS)
+    path = directory.log_path(place.topic, log_id, place.namespace)
+    values = LastValues()
+
+    def take(_: int, batch: Batch) -> None:
+        header: Header = batch.header
+        values.observe(header, memoryview(batch.body))
+
+    for _ in stretches(LogFiles(directory.disk, path, log_id), take):
+        pass
+    return max((Position.decode(value).cursor for value in values.entries.values()), default=0)
