@@ -48,10 +48,22 @@ class Seal(NamedTuple):
     complete: bool
 
 
+class Entry(NamedTuple):
+    """A place in a segment where a batch begins, and its base offset (or a lower bound)."""
+
+    position: int
+    offset: int
+
+
+START: Final = Entry(0, 0)
+"""The start of any segment."""
+
+
 class Index:
     """Entries of offset, append time and position, each ascending.
 
-    One thread adds. Others may look up meanwhile: what a look-up searches is added last.
+    One thread adds. Others may look up meanwhile: an entry counts once it has its offset, which
+    is added last.
     """
 
     __slots__ = ("_next_position", "_offsets", "_positions", "_times")
@@ -73,18 +85,20 @@ class Index:
             self._offsets.append(header.base_offset)
             self._next_position = position + interval_bytes
 
-    def position_of(self, offset: int) -> int:
+    def find(self, offset: int) -> Entry:
         """Where to start looking for the batch that contains ``offset``."""
-        entry = bisect_right(self._offsets, offset) - 1
+        number = bisect_right(self._offsets, offset) - 1
         # A batch without records has the base offset of the batch behind it: start at the first.
-        while entry > 0 and self._offsets[entry - 1] == self._offsets[entry]:
-            entry -= 1
-        return self._positions[entry] if entry >= 0 else 0
+        while number > 0 and self._offsets[number - 1] == self._offsets[number]:
+            number -= 1
+        return self._entry(number)
 
-    def position_before(self, time_us: int) -> int:
+    def find_time(self, time_us: int) -> Entry:
         """Where to start looking for the first batch appended at ``time_us`` or later."""
-        entry = bisect_left(self._times, time_us) - 1
-        return self._positions[entry] if entry >= 0 else 0
+        return self._entry(bisect_left(self._times, time_us, 0, len(self._offsets)) - 1)
+
+    def _entry(self, number: int) -> Entry:
+        return Entry(self._positions[number], self._offsets[number]) if number >= 0 else START
 
     def encode(self, seal: Seal) -> bytes:
         """The index as a file."""

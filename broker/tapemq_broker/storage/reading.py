@@ -65,9 +65,10 @@ class ReadPlan:
             position, end = cursor.position, cursor.end
             size_bytes = max(size_bytes, cursor.batch_bytes)
         while True:
-            data = reader.read(position, size_bytes, wait)
+            # With one header more the next chunk knows how much it must read at least.
+            data = reader.read(position, size_bytes + HEADER_BYTES, wait)
             taken = _Taken(asked, end)
-            problem = taken.take(data)
+            problem = taken.take(data, size_bytes)
             at = position + taken.size_bytes
             if taken.end is not None and (taken.record_count or (taken.size_bytes and problem)):
                 cursor = Cursor(reader.segment, at, taken.end, taken.next_bytes)
@@ -103,17 +104,17 @@ class _Taken:
         # How much more is needed for the next batch, as far as known; 0 where enough was taken.
         self.next_bytes = 0
 
-    def take(self, data: memoryview) -> BatchError | None:
-        """Take what is whole. Returns what is wrong with the next batch, if anything is."""
+    def take(self, data: memoryview, max_bytes: int) -> BatchError | None:
+        """Take whole batches, at least one. Returns what is wrong with the next one, if it is."""
         try:
             for _ in range(BATCHES_MAX):
-                if not self._take_one(data):
+                if not self._take_one(data, max_bytes):
                     break
         except BatchError as error:
             return error
         return None
 
-    def _take_one(self, data: memoryview) -> bool:
+    def _take_one(self, data: memoryview, max_bytes: int) -> bool:
         if self.record_count >= self._asked.max_records:
             return False
         at = self.size_bytes
@@ -124,7 +125,7 @@ class _Taken:
         if header.base_offset >= self._asked.upto or header.next_offset > self._asked.upto:
             return False
         stop = at + header.batch_bytes
-        if stop > len(data):
+        if stop > len(data) or (stop > max_bytes and self.record_count > 0):
             self.next_bytes = header.batch_bytes
             return False
         body = data[at + HEADER_BYTES : stop]

@@ -5,11 +5,11 @@ from typing import Final
 
 from tapemq.batch import HEADER_BYTES, BatchError, Header, LogId, decode_header
 from tapemq_broker.storage.errors import CorruptLog
-from tapemq_broker.storage.index import Index
+from tapemq_broker.storage.index import START, Entry, Index
 from tapemq_broker.storage.segment import Segment
 from tapemq_broker.storage.segment_cache import SegmentCache
 
-QUICK_BYTES_MAX: Final = 2 * 1024 * 1024
+QUICK_BYTES_MAX: Final = 2 * 1024 * 1024 + HEADER_BYTES
 """Most bytes read at a time by who may not wait: reading and checking takes about 1 ms."""
 
 _SEEK_BYTES: Final = 128 * 1024
@@ -46,7 +46,7 @@ class SegmentReader:
         else:
             data = self._read_quickly(position, size_bytes)
         if len(data) < size_bytes:
-            raise self.damage(position, self.segment.base_offset, "the end of the file is missing")
+            raise self.damage(position, 0, "the end of the file is missing")
         return memoryview(data)
 
     def _read_quickly(self, position: int, size_bytes: int) -> "bytes | bytearray | memoryview":
@@ -60,12 +60,12 @@ class SegmentReader:
 
     def position_of(self, offset: int, wait: bool) -> int:
         """Where the first batch starts that ends behind ``offset``; size_bytes if none does."""
-        start = self.load_index(wait).position_of(offset)
+        start = self.load_index(wait).find(offset)
         return self.seek(start, lambda header: header.next_offset > offset, wait)[0]
 
     def offset_at(self, time_us: int) -> int:
         """The first offset appended at ``time_us`` or later; next_offset if there is none."""
-        start = self.load_index(wait=True).position_before(time_us)
+        start = self.load_index(wait=True).find_time(time_us)
         _, header = self.seek(
             start,
             lambda header: header.append_time_us >= time_us and header.record_count > 0,
@@ -74,32 +74,35 @@ class SegmentReader:
         return header.base_offset if header else self.next_offset
 
     def seek(
-        self, position: int, found: Callable[[Header], bool], wait: bool
+        self, start: Entry, found: Callable[[Header], bool], wait: bool
     ) -> tuple[int, Header | None]:
-        """The first batch from ``position`` on for which ``found`` says so, by headers alone."""
+        """The first batch from ``start`` on for which ``found`` says so, by headers alone."""
+        position, offset = start
         while position < self.size_bytes:
             block = self.read(position, _SEEK_BYTES, wait)
             at = 0
             while at == 0 or len(block) - at >= HEADER_BYTES:
-                header = self._header(block, at, position)
+                header = self._header(block, at, position, offset)
                 if found(header):
                     return position + at, header
                 at += header.batch_bytes
+                offset = header.next_offset
             position += at
         return self.size_bytes, None
 
-    def _header(self, block: memoryview, at: int, position: int) -> Header:
+    def _header(self, block: memoryview, at: int, position: int, offset: int) -> Header:
         try:
             header = decode_header(block, at)
         except BatchError as error:
-            raise self.damage(position + at, self.segment.base_offset, error) from error
+            raise self.damage(position + at, offset, error) from error
         if header.log_id != self._log_id or position + at + header.batch_bytes > self.size_bytes:
             reason = f"batch {header.batch_number} of log {header.log_id} does not belong here"
-            raise self.damage(position + at, self.segment.base_offset, reason)
+            raise self.damage(position + at, offset, reason)
         return header
 
     def damage(self, position: int, offset: int, reason: object) -> CorruptLog:
-        """The error for a bad batch at ``position``, where ``offset`` should be."""
+        """The error for a bad batch at ``position``, where ``offset`` should be or later ones."""
+        offset = max(offset, self.segment.base_offset)
         return CorruptLog(
             self.segment.path, position, offset, max(offset, self.next_offset), str(reason)
         )
@@ -135,7 +138,7 @@ class SegmentReader:
             return False
 
         try:
-            self.seek(0, take, wait=True)
+            self.seek(START, take, wait=True)
         except CorruptLog:
             return index
         return index

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from tapemq.batch import Header, Kind, checksum
 from tapemq_broker.storage.chain import LogEnd
-from tapemq_broker.storage.index import Index, Seal
+from tapemq_broker.storage.index import START, Index, Seal
 from tests.support.logs import LOG_ID
 
 SEAL = Seal(LOG_ID, 5, 9000, 8000, LogEnd(99, 42, 0xDEADBEEF, 3, 77), complete=True)
@@ -25,7 +25,7 @@ def test_entries_keep_their_distance() -> None:
     batches = [(number, number, number * 30) for number in range(10)]
     index = index_of(*batches, interval_bytes=100)
     assert len(index) == 3
-    assert [index.position_of(offset) for offset in (0, 3, 4, 7, 8, 9)] == [
+    assert [index.find(offset).position for offset in (0, 3, 4, 7, 8, 9)] == [
         0,
         0,
         120,
@@ -36,25 +36,25 @@ def test_entries_keep_their_distance() -> None:
 
 
 def test_the_first_batch_is_always_taken() -> None:
-    assert index_of((7, 1, 0), interval_bytes=1 << 20).position_of(7) == 0
+    assert index_of((7, 1, 0), interval_bytes=1 << 20).find(7) == (0, 7)
 
 
 def test_an_empty_index_points_to_the_start() -> None:
-    assert Index().position_of(5) == 0
-    assert Index().position_before(5) == 0
+    assert Index().find(5) == START
+    assert Index().find_time(5) == START
 
 
 def test_looking_for_a_time_starts_before_the_first_batch_of_it() -> None:
     index = index_of((0, 10, 0), (10, 20, 100), (20, 20, 200), (30, 30, 300))
-    assert [index.position_before(time_us) for time_us in (5, 10, 11, 20, 21, 30, 31)] == [
+    assert [index.find_time(time_us).position for time_us in (5, 10, 11, 20, 21, 30, 31)] == [
         *(0, 0, 0, 0, 200, 200, 300)
     ]
 
 
 def test_marks_share_the_offset_of_the_batch_behind_them() -> None:
     index = index_of((0, 1, 0), (10, 1, 100), (10, 1, 188), (10, 1, 276), (20, 1, 400))
-    assert index.position_of(10) == 100
-    assert index.position_of(9) == 0
+    assert index.find(10) == (100, 10)
+    assert index.find(9) == (0, 0)
 
 
 ascending = st.lists(
@@ -76,8 +76,8 @@ def test_a_file_gives_the_same_index_back(
     assert found == seal
     assert again.encode(seal) == index.encode(seal)
     for offset, time_us, _ in entries:
-        assert again.position_of(offset) == index.position_of(offset)
-        assert again.position_before(time_us) == index.position_before(time_us)
+        assert again.find(offset) == index.find(offset)
+        assert again.find_time(time_us) == index.find_time(time_us)
 
 
 def test_the_file_is_as_specified() -> None:

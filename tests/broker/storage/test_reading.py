@@ -1,0 +1,244 @@
+from collections.abc import Callable
+
+import pytest
+
+from tapemq.batch import HEADER_BYTES, LogId, Role
+from tapemq_broker.storage.errors import CorruptLog, OffsetOutOfRange
+from tapemq_broker.storage.log import Log
+from tapemq_broker.storage.memory_disk import MemoryFile
+from tapemq_broker.storage.paths import segment_path
+from tapemq_broker.storage.reading import BATCHES_MAX
+from tapemq_broker.storage.record_log import Chunk, LogSettings
+from tapemq_broker.storage.segment_cache import SegmentCache
+from tapemq_broker.storage.segment_reader import QUICK_BYTES_MAX
+from tests.support.faulty_disk import FaultyDisk
+from tests.support.logs import DIRECTORY, LOG_ID, batch_of, headers, read_all, records, sync
+
+SETTINGS = LogSettings(segment_bytes=1000, index_interval_bytes=200)
+BODY_BYTES = len(batch_of(b"0123456789").body)
+BATCH_BYTES = HEADER_BYTES + BODY_BYTES
+
+
+@pytest.fixture
+def disk() -> FaultyDisk:
+    return FaultyDisk()
+
+
+@pytest.fixture
+def log(disk: FaultyDisk) -> Log:
+    """Four batches of one record in a segment."""
+    return filled(disk, 4)
+
+
+def filled(disk: FaultyDisk, count: int, cache: SegmentCache | None = None) -> Log:
+    log = Log.open(disk, DIRECTORY, LOG_ID, settings=SETTINGS, now_us=1, cache=cache)
+    for number in range(count):
+        log.append(batch_of(b"%010d" % number), number)
+        sync(log, disk)
+    return log
+
+
+def content(disk: FaultyDisk, base: int = 0) -> bytearray:
+    """The bytes of a segment, to be damaged."""
+    file = disk.open(segment_path(DIRECTORY, base))
+    assert isinstance(file, MemoryFile)
+    return file.content.now
+
+
+def read(log: Log, offset: int, max_bytes: int = 1 << 20, hint: object = None) -> Chunk:
+    plan = log.plan(offset, upto=log.next_offset, max_bytes=max_bytes, hint=hint)
+    chunk = plan.run(wait=True)
+    assert chunk is not None
+    return chunk
+
+
+def test_no_wrong_bit_is_ever_served(disk: FaultyDisk, log: Log) -> None:
+    data = content(disk)
+    expected = [(number, b"%010d" % number) for number in range(4)]
+    for bit in range(8 * len(data)):
+        data[bit // 8] ^= 1 << bit % 8
+        bad = bit // 8 // BATCH_BYTES
+        found = records(read(log, 0).data) if bad else []
+        assert found == expected[:bad], "what is sound before the damage is served"
+        with pytest.raises(CorruptLog) as caught:
+            read(log, bad)
+        assert caught.value.position == bad * BATCH_BYTES
+        assert caught.value.segment == segment_path(DIRECTORY, 0)
+        assert caught.value.to_offset == 4
+        assert bad - 1 <= caught.value.from_offset <= bad
+        data[bit // 8] ^= 1 << bit % 8
+    assert read_all(log, 0) == expected
+
+
+def swap_batches(data: bytearray) -> None:
+    first = data[:BATCH_BYTES]
+    data[:BATCH_BYTES] = data[BATCH_BYTES : 2 * BATCH_BYTES]
+    data[BATCH_BYTES : 2 * BATCH_BYTES] = first
+
+
+def repeat_batch(data: bytearray) -> None:
+    data[BATCH_BYTES : 2 * BATCH_BYTES] = data[:BATCH_BYTES]
+
+
+def lose_batch(data: bytearray) -> None:
+    data[BATCH_BYTES : 3 * BATCH_BYTES] = data[2 * BATCH_BYTES :]
+
+
+def lose_the_end(data: bytearray) -> None:
+    del data[BATCH_BYTES + 30 :]
+
+
+def zero_a_part(data: bytearray) -> None:
+    data[BATCH_BYTES - 20 : BATCH_BYTES + 20] = bytes(40)
+
+
+@pytest.mark.parametrize(
+    "damage", [swap_batches, repeat_batch, lose_batch, lose_the_end, zero_a_part]
+)
+def test_sound_batches_in_wrong_places_are_not_served(
+    disk: FaultyDisk, log: Log, damage: Callable[[bytearray], None]
+) -> None:
+    damage(content(disk))
+    with pytest.raises(CorruptLog):
+        read_all(log, 0)
+    with pytest.raises(CorruptLog):
+        read_all(log, 0, max_bytes=0)
+
+
+def test_a_batch_of_another_log_is_not_served(disk: FaultyDisk, log: Log) -> None:
+    other_id = LogId(8, 0, Role.DATA)
+    other = Log.open(disk, "other", other_id, settings=SETTINGS, now_us=1)
+    for number in range(4):
+        other.append(batch_of(b"%010d" % number), number)
+        sync(other, disk)
+    foreign = disk.read_file(segment_path("other", 0)) or b""
+    content(disk)[:] = foreign
+    for offset in (0, 2):
+        with pytest.raises(CorruptLog, match=r"of another log|of log"):
+            read(log, offset)
+
+
+def test_the_chain_is_checked_across_chunks(disk: FaultyDisk, log: Log) -> None:
+    hint = read(log, 0, max_bytes=0).hint
+    fork_disk = FaultyDisk()
+    fork = Log.open(fork_disk, DIRECTORY, LOG_ID, settings=SETTINGS, now_us=1)
+    fork.append(batch_of(b"different!"), 0)
+    sync(fork, fork_disk)
+    for number in range(1, 4):
+        fork.append(batch_of(b"%010d" % number), number)
+        sync(fork, fork_disk)
+    # Each batch of the fork is sound, and continues the one before it, but not the one read here.
+    content(disk)[:] = content(fork_disk)
+    assert read(log, 1).record_count == 3
+    with pytest.raises(CorruptLog, match="continues another batch"):
+        read(log, 1, hint=hint)
+
+
+@pytest.mark.parametrize("max_bytes", [0, 1000, 2500])
+def test_reading_on_needs_one_read_for_each_chunk(disk: FaultyDisk, max_bytes: int) -> None:
+    log = Log.open(disk, DIRECTORY, LOG_ID, now_us=1)
+    batch = batch_of(bytes(1000))
+    for _ in range(9):
+        log.append(batch, 1)
+    offset, hint, chunks = 0, None, 0
+    while offset < 9:
+        chunk = log.plan(offset, upto=9, max_bytes=max_bytes, hint=hint).run(wait=False)
+        assert chunk is not None
+        if offset == 0:
+            disk.reads.clear()
+        offset, hint, chunks = chunk.next_offset, chunk.hint, chunks + 1
+    assert len(disk.reads) == chunks - 1
+    positions = [position for _, position, _ in disk.reads]
+    assert all(position % (HEADER_BYTES + len(batch.body)) == 0 for position in positions)
+
+
+def test_a_hint_of_another_place_is_ignored(log: Log) -> None:
+    hint = read(log, 0, max_bytes=0).hint
+    assert records(read(log, 2, hint=hint).data)[0][0] == 2
+    assert records(read(log, 2, hint="something").data)[0][0] == 2
+
+
+def test_a_hint_leads_into_the_next_segment(disk: FaultyDisk) -> None:
+    log = filled(disk, 6)
+    hint = read(log, 0).hint
+    assert len(log.segments()) == 1
+    for number in range(6, 12):
+        log.append(batch_of(b"%010d" % number), number)
+    sync(log, disk)
+    first_end = log.segments()[0].next_offset
+    chunk = read(log, 6, hint=hint)
+    assert (chunk.next_offset, chunk.record_count) == (first_end, first_end - 6)
+    assert records(read(log, first_end, hint=chunk.hint).data)[0][0] == first_end
+
+
+def test_a_chunk_has_a_limited_number_of_batches(disk: FaultyDisk) -> None:
+    log = Log.open(disk, DIRECTORY, LOG_ID, now_us=1)
+    for number in range(BATCHES_MAX + 10):
+        log.append(batch_of(b"%010d" % number), number)
+    chunk = read(log, 0)
+    assert len(headers(chunk.data)) == chunk.record_count == BATCHES_MAX
+    assert len(read_all(log, 0)) == BATCHES_MAX + 10
+
+
+def test_what_is_not_cached_is_read_only_by_who_may_wait(disk: FaultyDisk, log: Log) -> None:
+    disk.is_cold = True
+    plan = log.plan(1, upto=4, max_bytes=1 << 20)
+    assert plan.run(wait=False) is None
+    chunk = plan.run(wait=True)
+    assert chunk is not None
+    assert chunk.record_count == 3
+
+
+def test_files_and_indexes_are_opened_only_by_who_may_wait(disk: FaultyDisk) -> None:
+    log = filled(disk, 20, SegmentCache(disk, files_max=0, indexes_max=0))
+    assert len(log.segments()) > 2
+    plan = log.plan(1, upto=20, max_bytes=1 << 20)
+    disk.opened.clear()
+    disk.fail = lambda operation, path: pytest.fail("the disk is touched")
+    assert plan.run(wait=False) is None
+    disk.fail = lambda operation, path: None
+    chunk = plan.run(wait=True)
+    assert chunk is not None
+    assert records(chunk.data)[0][0] == 1
+
+
+def test_large_reads_are_left_to_who_may_wait(disk: FaultyDisk) -> None:
+    log = Log.open(disk, DIRECTORY, LOG_ID, now_us=1)
+    for _ in range(3):
+        log.append(batch_of(bytes(QUICK_BYTES_MAX // 2)), 1)
+    plan = log.plan(0, upto=3, max_bytes=QUICK_BYTES_MAX)
+    assert plan.run(wait=False) is None
+    chunk = log.plan(0, upto=3, max_bytes=QUICK_BYTES_MAX - HEADER_BYTES).run(wait=False)
+    assert chunk is not None
+    assert chunk.record_count == 1
+    log.append(batch_of(bytes(2 * QUICK_BYTES_MAX)), 1)
+    plan = log.plan(3, upto=4, max_bytes=1000)
+    assert plan.run(wait=False) is None
+    chunk = plan.run(wait=True)
+    assert chunk is not None
+    assert chunk.record_count == 1
+
+
+def test_a_plan_that_retention_overtakes_says_so(disk: FaultyDisk) -> None:
+    log = filled(disk, 20, SegmentCache(disk, files_max=0))
+    first_end = log.segments()[0].next_offset
+    plan = log.plan(1, upto=20, max_bytes=1 << 20)
+    log.truncate_front(15)
+    with pytest.raises(OffsetOutOfRange) as caught:
+        plan.run(wait=True)
+    assert caught.value.first_offset == first_end
+
+
+def test_a_plan_reads_what_was_there_when_it_was_made(disk: FaultyDisk, log: Log) -> None:
+    plan = log.plan(0, upto=4, max_bytes=1 << 20)
+    log.append(batch_of(b"later"), 9)
+    chunk = plan.run(wait=True)
+    assert chunk is not None
+    assert chunk.next_offset == 4
+
+
+def test_reading_up_to_the_middle_of_a_batch_is_refused(disk: FaultyDisk) -> None:
+    log = Log.open(disk, DIRECTORY, LOG_ID, now_us=1)
+    log.append(batch_of(b"a", b"b"), 1)
+    with pytest.raises(ValueError, match="inside a batch"):
+        log.plan(0, upto=1, max_bytes=1000).run(wait=True)
