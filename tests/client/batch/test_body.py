@@ -178,6 +178,15 @@ def test_limits_of_what_is_encoded() -> None:
     assert len(decode_columns(encode_body(Columns([b""] * COUNT_MAX))).values) == COUNT_MAX
 
 
+@pytest.mark.parametrize("codec", [Codec.NONE, Codec.ZLIB])
+def test_body_of_the_largest_size(codec: Codec) -> None:
+    overhead = TABLE + 2 * 4 if codec is Codec.NONE else 0
+    values = [b"\0" * RECORD_BYTES_MAX, b"\0" * (BODY_BYTES_MAX - RECORD_BYTES_MAX - overhead)]
+    assert check_body(encode_body(Columns(values), codec=codec))[1] == RECORD_BYTES_MAX
+    with pytest.raises(BatchError, match="limits"):
+        encode_body(Columns([values[0], values[1] + b"\0"]), codec=codec)
+
+
 def test_limits_of_what_is_read() -> None:
     value = b"x" * (RECORD_BYTES_MAX + 1)
     body = encode_body(Columns([value[:-1], b"x"]))

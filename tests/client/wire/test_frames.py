@@ -222,6 +222,23 @@ def test_memory_of_a_large_frame_is_given_back_under_load() -> None:
     assert len(reader._data) == ROOM
 
 
+def test_full_reads_of_small_frames_need_one_room(moves: list[int]) -> None:
+    reader = FrameReader(FRAME_BYTES_MAX)
+    stream = memoryview(frame(b"", b"x" * 984) * 5000)
+    position = found = 0
+    while position < len(stream):
+        room = reader.get_buffer()
+        part = stream[position : position + len(room)]
+        room[: len(part)] = part
+        reader.received(len(part))
+        found += len(cut(reader))
+        position += len(part)
+    assert found == 5000
+    assert len(reader._data) == ROOM
+    assert len(moves) <= len(stream) // (ROOM - 1000) + 2
+    assert max(moves) < 1000
+
+
 def test_shrink_gives_memory_back_only_when_nothing_is_buffered() -> None:
     reader = FrameReader(FRAME_BYTES_MAX)
     fed(reader, frame(b"", b"x" * MIB), 64 * 1024)
