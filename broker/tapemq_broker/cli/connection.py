@@ -8,7 +8,7 @@ import tapemq
 from tapemq_broker.cli.errors import CommandError
 from tapemq_broker.cli.exits import Exit
 
-_CONNECT_TIMEOUT_S: Final = 5.0
+_CONNECT_TIMEOUT_S: Final = 3.0
 
 
 @asynccontextmanager

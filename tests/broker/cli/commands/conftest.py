@@ -1,0 +1,68 @@
+"""A broker for commands to talk to, and a way to run them in this process."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tapemq_broker.cli.app import run
+from tests.support.crash.broker import Broker
+
+
+class Ran(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The JSON lines that it printed."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """The one JSON line that it printed."""
+        (row,) = self.rows
+        return row
+
+
+Tapemq = Callable[..., Ran]
+
+
+@pytest.fixture(scope="session")
+def broker_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a broker that all tests of commands share; they use topics of their own."""
+    broker = Broker(tmp_path_factory.mktemp("commands") / "data")
+    broker.start()
+    yield broker.url
+    assert broker.stop() == 0
+
+
+@pytest.fixture
+def offline(capfd: pytest.CaptureFixture[str]) -> Tapemq:
+    """Runs a command that needs no broker."""
+
+    def tapemq(*arguments: str | Path) -> Ran:
+        capfd.readouterr()
+        code = run([str(argument) for argument in arguments])
+        return Ran(code, *capfd.readouterr())
+
+    return tapemq
+
+
+@pytest.fixture
+def tapemq(broker_url: str, offline: Tapemq, monkeypatch: pytest.MonkeyPatch) -> Tapemq:
+    """Runs a command against the broker."""
+    monkeypatch.setenv("TAPEMQ_URL", broker_url)
+    return offline
+
+
+@pytest.fixture
+def topic(request: pytest.FixtureRequest) -> str:
+    """A name that only this test uses."""
+    name = "".join(c if c.isalnum() else "-" for c in request.node.nodeid.rpartition("::")[2])
+    return f"{Path(str(request.path)).stem}-{name}"[:200]

@@ -1,0 +1,40 @@
+import pytest
+
+from tests.broker.cli.commands.conftest import Tapemq
+
+PERCENTILES = {"p50_ms", "p99_ms", "p999_ms", "max_ms"}
+
+
+@pytest.mark.parametrize("command", ["pub", "sub", "pair"])
+def test_measures_and_leaves_nothing_behind(tapemq: Tapemq, command: str) -> None:
+    ran = tapemq("bench", command, "--count", "2500", "--size", "1KiB")
+    assert ran.code == 0
+    row = ran.row
+    assert (row["test"], row["records"], row["size_bytes"]) == (command, 2500, 1024)
+    assert row["records_per_s"] > 0
+    assert not row.keys() & PERCENTILES
+    assert [row for row in tapemq("topic", "ls").rows if row["topic"].startswith("bench-")] == []
+
+
+@pytest.mark.parametrize("command", ["pub", "pair"])
+def test_at_a_rate_there_are_percentiles(tapemq: Tapemq, command: str) -> None:
+    row = tapemq("bench", command, "--count", "200", "--rate", "2000").row
+    assert row["records"] == 200
+    assert 0 < row["p50_ms"] <= row["p99_ms"] <= row["p999_ms"] <= row["max_ms"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--size", "15"), "--size is at least 16 bytes"),
+        (("--size", "large"), "'large' is not a size"),
+        (("--count", "0"), "--count"),
+        (("--rate", "0"), "--rate"),
+    ],
+)
+def test_what_makes_no_sense_ends_with_2(
+    offline: Tapemq, arguments: tuple[str, ...], said: str
+) -> None:
+    ran = offline("bench", "pub", *arguments, "--url", "tapemq://127.0.0.1:1")
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.err

@@ -1,0 +1,110 @@
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.broker.cli.commands.conftest import Tapemq
+
+
+@pytest.fixture
+def stdin(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.BufferedWriter]:
+    """The end to write to, of a pipe that is standard input."""
+    read_end, write_end = os.pipe()
+    with os.fdopen(read_end) as reader, os.fdopen(write_end, "wb") as writer:
+        monkeypatch.setattr("sys.stdin", reader)
+        yield writer
+
+
+def test_one_value_prints_its_receipt(tapemq: Tapemq, topic: str) -> None:
+    first = tapemq("pub", topic, "hello")
+    assert first.code == 0
+    assert first.row == {
+        "topic": topic,
+        "partition": 0,
+        "offset": 0,
+        "durability": "durable",
+        "duplicate": False,
+    }
+    assert tapemq("pub", topic, "again").row["offset"] == 1
+    assert [row["value"] for row in tapemq("peek", topic).rows] == ["hello", "again"]
+
+
+def test_key_and_headers_go_with_the_value(tapemq: Tapemq, topic: str) -> None:
+    tapemq("pub", topic, "v", "--key", "k", "--header", "a=1", "--header", "b=x=y")
+    record = tapemq("peek", topic).row
+    assert (record["key"], record["headers"]) == ("k", {"a": "1", "b": "x=y"})
+
+
+def test_count_repeats_the_value(tapemq: Tapemq, topic: str) -> None:
+    assert tapemq("pub", topic, "xyz", "--count", "5").row == {
+        "topic": topic,
+        "records": 5,
+        "bytes": 15,
+    }
+    assert [row["value"] for row in tapemq("peek", topic).rows] == ["xyz"] * 5
+
+
+def test_without_a_value_each_line_is_one(
+    tapemq: Tapemq, topic: str, stdin: io.BufferedWriter
+) -> None:
+    stdin.write(b"one\n\ntwo\nthree without an end")
+    stdin.close()
+    assert tapemq("pub", topic).row["records"] == 4
+    values = [row["value"] for row in tapemq("peek", topic).rows]
+    assert values == ["one", "", "two", "three without an end"]
+
+
+def test_a_file_is_one_value(tapemq: Tapemq, topic: str, tmp_path: Path) -> None:
+    file = tmp_path / "value"
+    file.write_bytes(b"\xff\n\x00")
+    assert tapemq("pub", topic, "--file", file).row["offset"] == 0
+    assert tapemq("peek", topic).row["value_base64"] == "/woA"
+
+
+def test_a_tombstone_has_no_value(tapemq: Tapemq, topic: str) -> None:
+    tapemq("pub", topic, "--tombstone", "--key", "k")
+    record = tapemq("peek", topic).row
+    assert (record["key"], record["value"]) == ("k", None)
+
+
+def test_partition_is_obeyed(tapemq: Tapemq, topic: str) -> None:
+    tapemq("topic", "create", topic, "--partitions", "3")
+    assert tapemq("pub", topic, "v", "--partition", "2").row["partition"] == 2
+    refused = tapemq("pub", topic, "v", "--partition", "3")
+    assert (refused.code, refused.out) == (1, "")
+    assert "tapemq topic info" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("v", "--tombstone", "--key", "k"), "only one of VALUE, --file and --tombstone"),
+        (("--tombstone",), "--tombstone needs a --key"),
+        (("v", "--header", "novalue"), "'novalue' is not NAME=VALUE"),
+        (("v", "--count", "0"), "--count"),
+        (("--file", "."), "--file"),
+    ],
+)
+def test_what_makes_no_sense_ends_with_2(
+    offline: Tapemq, arguments: tuple[str, ...], said: str
+) -> None:
+    ran = offline("pub", "t", *arguments, "--url", "tapemq://127.0.0.1:1")
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.err
+
+
+def test_a_file_that_is_not_there_is_named(offline: Tapemq, tmp_path: Path) -> None:
+    ran = offline("pub", "t", "--file", tmp_path / "gone")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err == f"tapemq: {tmp_path}/gone: No such file or directory\n"
+
+
+def test_a_value_that_is_too_large_says_so(tapemq: Tapemq, topic: str, tmp_path: Path) -> None:
+    file = tmp_path / "value"
+    file.write_bytes(bytes(2 * 1024 * 1024))
+    ran = tapemq("pub", topic, "--file", file)
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith("tapemq: ")
+    assert "1048576" in ran.err

@@ -1,0 +1,137 @@
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tapemq_broker.cli import connection
+from tapemq_broker.cli.commands import sub
+from tests.broker.cli.commands.conftest import Tapemq
+
+
+def fill(tapemq: Tapemq, topic: str, *values: str) -> None:
+    for value in values:
+        assert tapemq("pub", topic, value).code == 0
+
+
+def values(tapemq: Tapemq, *arguments: str) -> list[str]:
+    ran = tapemq("sub", *arguments)
+    assert ran.code == 0
+    return [row["value"] for row in ran.rows]
+
+
+def test_no_follow_ends_where_the_topic_ends(tapemq: Tapemq, topic: str) -> None:
+    fill(tapemq, topic, "a", "b", "c")
+    assert values(tapemq, topic, "--no-follow") == ["a", "b", "c"]
+
+
+def test_no_follow_reads_all_partitions(tapemq: Tapemq, topic: str) -> None:
+    tapemq("topic", "create", topic, "--partitions", "3")
+    for partition in "0022":
+        tapemq("pub", topic, partition, "--partition", partition)
+    assert sorted(values(tapemq, topic, "--no-follow")) == ["0", "0", "2", "2"]
+    assert values(tapemq, topic, "--no-follow", "--partition", "2") == ["2", "2"]
+    assert values(tapemq, topic, "--no-follow", "--partition", "1") == []
+
+
+def test_count_ends_it(tapemq: Tapemq, topic: str) -> None:
+    fill(tapemq, topic, "a", "b", "c")
+    assert values(tapemq, topic, "--start", "earliest", "--count", "2") == ["a", "b"]
+
+
+def test_start_is_an_offset_or_a_time(tapemq: Tapemq, topic: str) -> None:
+    fill(tapemq, topic, "a", "b", "c")
+    assert values(tapemq, topic, "--no-follow", "--start", "1") == ["b", "c"]
+    assert values(tapemq, topic, "--no-follow", "--start", "2000-01-01T00:00Z") == ["a", "b", "c"]
+    assert values(tapemq, topic, "--no-follow", "--start", "2999-01-01T00:00Z") == []
+    assert values(tapemq, topic, "--no-follow", "--start", "latest") == []
+
+
+def test_a_group_goes_on_where_it_was(tapemq: Tapemq, topic: str) -> None:
+    fill(tapemq, topic, "a", "b", "c")
+    first = (topic, "--group", "g", "--start", "earliest", "--count", "2")
+    assert values(tapemq, *first) == ["a", "b"]
+    assert values(tapemq, topic, "--group", "g", "--no-follow") == ["c"]
+    assert values(tapemq, topic, "--group", "g", "--no-follow") == []
+
+
+def test_raw_is_the_values_alone(tapemq: Tapemq, topic: str) -> None:
+    fill(tapemq, topic, "a", "b\nc")
+    assert tapemq("sub", topic, "--no-follow", "-o", "raw").out == "a\nb\nc\n"
+
+
+def test_a_terminal_gets_text(tapemq: Tapemq, topic: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sub, "on_terminal", lambda: True)
+    tapemq("pub", topic, "hello", "--key", "k")
+    out = tapemq("sub", topic, "--no-follow").out
+    assert out.startswith("0/0 ")
+    assert out.endswith(" k: hello\n")
+
+
+def test_a_topic_that_is_not_there_is_named(tapemq: Tapemq, topic: str) -> None:
+    ran = tapemq("sub", topic, "--no-follow")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err == f"tapemq: there is no topic {topic!r}\n  list the topics: tapemq topic ls\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("t", "--start", "soon"), "'soon' is not one of: earliest, latest, an offset, or a time"),
+        (("t", "-o", "xml"), "'xml' is not one of: text, json, raw"),
+        (("a b",), "is no topic name"),
+        (("t", "--group", ".g"), "is no group name"),
+    ],
+)
+def test_what_makes_no_sense_ends_with_2(
+    offline: Tapemq, arguments: tuple[str, ...], said: str
+) -> None:
+    ran = offline("sub", *arguments, "--url", "tapemq://127.0.0.1:1")
+    assert (ran.code, ran.out) == (2, "")
+    assert said in " ".join(ran.err.split())
+
+
+def test_no_broker_ends_with_3(offline: Tapemq, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "_CONNECT_TIMEOUT_S", 0.1)
+    ran = offline("sub", "t", "--url", "tapemq://127.0.0.1:1")
+    assert (ran.code, ran.out) == (3, "")
+    assert "is a broker running at tapemq://127.0.0.1:1?" in ran.err
+
+
+def follow(url: str, topic: str) -> "subprocess.Popen[str]":
+    """A process that prints records as they come; the first one has come."""
+    command = [sys.executable, "-m", "tapemq", "sub", topic, "--start", "earliest", "-o", "raw"]
+    process = subprocess.Popen(
+        [*command, "--url", url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    assert process.stdout.readline() == "first\n"
+    return process
+
+
+def test_following_prints_what_comes_until_it_is_interrupted(
+    tapemq: Tapemq, broker_url: str, topic: str
+) -> None:
+    fill(tapemq, topic, "first")
+    process = follow(broker_url, topic)
+    fill(tapemq, topic, "second")
+    assert process.stdout
+    assert process.stdout.readline() == "second\n"
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+    assert (process.returncode, out, err) == (130, "", "")
+
+
+def test_following_ends_quietly_when_nobody_reads_any_more(
+    tapemq: Tapemq, broker_url: str, topic: str
+) -> None:
+    fill(tapemq, topic, "first")
+    process = follow(broker_url, topic)
+    assert process.stdout
+    process.stdout.close()
+    # The first write fails; it is the next one that ends the process.
+    fill(tapemq, topic, "second", "third")
+    assert process.stderr
+    with process.stderr:
+        assert process.stderr.read() == ""
+    assert process.wait() == 0
