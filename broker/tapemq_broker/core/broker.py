@@ -10,13 +10,16 @@ from typing import NamedTuple
 
 from tapemq.batch import LogId, Role
 from tapemq_broker.core.effects import Effects, Reply, ReplyWhenDurable, Request, TruncateFront
+from tapemq_broker.core.generations import Generations
 from tapemq_broker.core.group import Position, StreamGroup
 from tapemq_broker.core.groups import Groups
-from tapemq_broker.core.members import Members
 from tapemq_broker.core.partition import BatchLimits
+from tapemq_broker.core.positions import Positions
 from tapemq_broker.core.refusal import Refused
 from tapemq_broker.core.results import ProducerIdentity, TopicInfo
+from tapemq_broker.core.sharing import Sharing
 from tapemq_broker.core.streams import Streams
+from tapemq_broker.core.subscriptions import Subscriptions
 from tapemq_broker.core.topics import Topics
 
 __all__ = ["Broker", "Limits"]
@@ -39,10 +42,15 @@ class Broker:
     def __init__(self, boot_epoch: int, limits: Limits) -> None:
         self._batch_limits = BatchLimits(limits.batch_bytes, limits.record_bytes)
         self._producer_id = boot_epoch << 32
-        self._members = Members(boot_epoch, limits.revoke_deadline_s, limits.groups)
         self.topics = Topics(limits.topics, limits.partitions)
-        self.streams = Streams(self.topics, self._members)
-        self.groups = Groups(self.topics, self.streams)
+        self._positions = Positions(self.topics, limits.groups)
+        subscriptions = Subscriptions()
+        generations = Generations(boot_epoch)
+        self._sharing = Sharing(self.topics, subscriptions, generations, limits.revoke_deadline_s)
+        self.streams = Streams(
+            self.topics, subscriptions, generations, self._positions, self._sharing
+        )
+        self.groups = Groups(self.topics, self._positions, self._sharing)
 
     def load_groups(self, topic_id: int, partition: int, entries: Mapping[bytes, bytes]) -> None:
         """What the group log of a partition holds, at start."""
@@ -56,7 +64,8 @@ class Broker:
         """All group logs are read: complete what a crash left half written."""
         effects: Effects = []
         for topic in self.topics.by_id.values():
-            self._members.extend_groups(topic, effects)
+            self._positions.extend_groups(topic, effects)
+            self._positions.pull_back_groups(topic, effects)
         return effects
 
     def refusing(self, request: Request, command: Callable[[], Effects]) -> Effects:
@@ -109,24 +118,29 @@ class Broker:
 
     def topic_prepared(self, info: TopicInfo, now: float) -> Effects:
         """The logs that PrepareTopic asked for are there."""
+        known = self.topics.by_id.get(info.topic_id)
+        first_partition = len(known.partitions) if known else 0
         effects = self.topics.prepared(info)
         topic = self.topics.by_id[info.topic_id]
-        extended: Effects = []
-        self._members.extend_groups(topic, extended)
-        return extended + effects + self.streams.share_again(topic, now)
+        self._positions.extend_groups(topic, effects)
+        return effects + self.streams.grown(topic, first_partition, now) + self.topics.answers(info)
 
     def delete_topic(self, request: Request, name: str) -> Effects:
         """Delete a topic; whoever reads it is told."""
         topic = self.topics.named(name)
-        return self.topics.delete(request, name) + self.streams.topic_deleted(topic)
+        effects = self.topics.delete(request, name)
+        return self.streams.topic_deleted(topic) + effects
 
     def truncate(self, log: LogId, offset: int) -> Effects:
         """Retention has chosen; what a group with ``hold`` needs stays."""
         topic = self.topics.by_id.get(log.topic_id)
-        if topic is None:
+        if topic is None or topic.partitions[log.partition].damage:
             return []
         hold = topic.hold_offset(log.partition)
-        return [TruncateFront(log, offset if hold is None else min(offset, hold))]
+        target = offset if hold is None else min(offset, hold)
+        if target <= topic.partitions[log.partition].first_offset:
+            return []
+        return [TruncateFront(log, target)]
 
     def truncated(self, log: LogId, first_offset: int) -> None:
         """A TruncateFront was carried out: what is left starts at ``first_offset``."""
@@ -136,8 +150,4 @@ class Broker:
 
     def tick(self, now: float) -> Effects:
         """Time passed: members that did not let go in time lose their claims."""
-        effects: Effects = []
-        for topic in self.topics.by_id.values():
-            if any(group.expired(now) for group in topic.groups.values()):
-                effects += self.streams.share_again(topic, now)
-        return effects
+        return self._sharing.overdue(now)

@@ -1,7 +1,8 @@
 """What must happen after a command or an event, in the order of the list.
 
 The core decides and returns effects; the server carries them out one by one. So "persist before
-acknowledge" is a matter of types: an answer that needs the disk is a ReplyWhenDurable.
+acknowledge" is a matter of types: an answer that needs the disk is a ReplyWhenDurable. It comes
+last, so that nothing but the answer is lost where a full disk keeps it from being given.
 """
 
 from collections.abc import Mapping
@@ -62,7 +63,12 @@ class ReplyWhenDurable(NamedTuple):
 
 
 class Deliver(NamedTuple):
-    """Read from ``offset`` up to ``upto`` and send it; then report delivered()."""
+    """Read from ``offset`` and send it; then report delivered(), or undeliverable().
+
+    Whole batches: the first contains ``offset``, the last begins before ``upto`` (which may be
+    inside of it: credit is counted in records). About ``max_bytes``, but at least one batch.
+    One that is_wanted() no more (while it was put off, or read) need not be sent nor reported.
+    """
 
     key: SubscriptionKey
     log: LogId

@@ -11,7 +11,11 @@ from tapemq_broker.core.refusal import Refused
 
 
 class Position(NamedTuple):
-    """Where a group is on one partition: what rests in the group log."""
+    """Where a group is on one partition: what rests in the group log.
+
+    ``cursor`` is never beyond what is on disk: else records that get the offsets of lost ones
+    after a crash would be passed over.
+    """
 
     cursor: int
     seek_epoch: int = 0
@@ -38,14 +42,19 @@ class Position(NamedTuple):
         entry: dict[str, Any] = msgpack.unpackb(value)
         return cls(*(entry[name] for name in cls._fields))
 
+    def sought(self, offset: int, time_us: int) -> "Position":
+        """The position after a seek, anywhere; no reader goes on from where it was before it."""
+        epoch = self.seek_epoch + 1
+        return self._replace(cursor=offset, seek_epoch=epoch, commit_time_us=time_us)
+
 
 @dataclass(slots=True)
 class Claim:
-    """A member's hold on a partition. ``revoked_until``: it was asked to let go by then."""
+    """A member's hold on a partition. ``revoked``: it was asked to let go."""
 
     owner: SubscriptionKey
     generation: int
-    revoked_until: float | None = None
+    revoked: bool = False
 
 
 class Moves(NamedTuple):
@@ -63,6 +72,7 @@ class StreamGroup:
         self.positions: dict[int, Position] = {}
         self.members: dict[SubscriptionKey, str] = {}
         self.claims: dict[int, Claim] = {}
+        self._keys: dict[str, SubscriptionKey] = {}
 
     @property
     def hold(self) -> bool:
@@ -70,43 +80,39 @@ class StreamGroup:
         return any(position.hold for position in self.positions.values())
 
     def find_member(self, name: str) -> SubscriptionKey | None:
-        """The subscription of the member with this name."""
-        return next((key for key, known in self.members.items() if known == name), None)
+        """The subscription of the member with this name; "" is nobody's."""
+        return self._keys.get(name)
 
     def join(self, key: SubscriptionKey, name: str) -> None:
         """A member comes."""
         self.members[key] = name
+        if name:
+            self._keys[name] = key
 
     def leave(self, key: SubscriptionKey) -> None:
         """A member is gone, and with it its claims."""
-        self.members.pop(key, None)
+        self._keys.pop(self.members.pop(key), None)
         for partition in [p for p, claim in self.claims.items() if claim.owner == key]:
             del self.claims[partition]
 
+    def held_by(self, key: SubscriptionKey) -> list[int]:
+        """The partitions that a member has, but for those that it was asked to let go."""
+        return [p for p, claim in self.claims.items() if claim.owner == key and not claim.revoked]
+
     def plan_moves(self, partitions: int) -> Moves:
         """Which claims must be given up, and which free partitions go to whom."""
-        owners = {partition: claim.owner for partition, claim in self.claims.items()}
-        wanted = share_partitions(partitions, list(self.members), owners)
-        revoke = [
-            partition
-            for partition, claim in self.claims.items()
-            if wanted.get(partition) != claim.owner and claim.revoked_until is None
-        ]
+        owners = {p: claim.owner for p, claim in self.claims.items() if not claim.revoked}
+        wanted = share_partitions(partitions, self.members, owners)
+        revoke = [partition for partition, owner in owners.items() if wanted[partition] != owner]
         assign = [(p, member) for p, member in sorted(wanted.items()) if p not in self.claims]
         return Moves(revoke, assign)
 
-    def release(self, partition: int, generation: int) -> None:
-        """The owner lets go. Raises Refused if it is not the owner any more."""
-        self.check_claim(partition, generation)
+    def release(self, key: SubscriptionKey, partition: int, generation: int) -> None:
+        """A member lets go. Raises Refused if it is not the owner (any more)."""
+        claim = self.claims.get(partition)
+        if claim is None or claim.owner != key or claim.generation != generation:
+            raise self._fenced(partition, generation)
         del self.claims[partition]
-
-    def expired(self, now: float) -> list[int]:
-        """Partitions whose owner did not let go in time."""
-        return [
-            partition
-            for partition, claim in self.claims.items()
-            if claim.revoked_until is not None and claim.revoked_until <= now
-        ]
 
     def check_claim(self, partition: int, generation: int) -> None:
         """Raise Refused (fenced) unless ``generation`` holds the partition now.
@@ -114,14 +120,17 @@ class StreamGroup:
         Generation 0 stands for an outsider, who may act only while the group has no members.
         """
         claim = self.claims.get(partition)
-        if claim is None and generation == 0 and not self.members:
+        if generation == 0 and not self.members:
             return
         if claim is None or claim.generation != generation:
-            raise Refused(
-                "fenced",
-                f"group {self.name!r}: partition {partition} is not held in generation "
-                f"{generation} (any more); another member has it, or nobody",
-            )
+            raise self._fenced(partition, generation)
+
+    def _fenced(self, partition: int, generation: int) -> Refused:
+        return Refused(
+            "fenced",
+            f"group {self.name!r}: partition {partition} is not held in generation "
+            f"{generation} (any more); another member has it, or nobody",
+        )
 
     def committed(self, partition: int, offset: int, now_us: int) -> Position | None:
         """The position after a commit; None if that is no step forward."""
@@ -129,9 +138,3 @@ class StreamGroup:
         if offset <= before.cursor:
             return None
         return before._replace(cursor=offset, commit_time_us=now_us)
-
-    def sought(self, partition: int, offset: int, now_us: int) -> Position:
-        """The position after a seek, anywhere."""
-        before = self.positions[partition]
-        epoch = before.seek_epoch + 1
-        return before._replace(cursor=offset, seek_epoch=epoch, commit_time_us=now_us)

@@ -2,12 +2,12 @@
 
 from tapemq_broker.core.effects import Effects, PutState, Reply, ReplyWhenDurable, Request
 from tapemq_broker.core.group import StreamGroup
-from tapemq_broker.core.members import put_position
 from tapemq_broker.core.partition import Partition
+from tapemq_broker.core.positions import Positions, done_when_put, put_position
 from tapemq_broker.core.refusal import Refused
 from tapemq_broker.core.results import Done, GroupInfo
+from tapemq_broker.core.sharing import Sharing
 from tapemq_broker.core.start import Start
-from tapemq_broker.core.streams import Streams
 from tapemq_broker.core.topic import Topic
 from tapemq_broker.core.topics import Topics, page_of
 
@@ -15,9 +15,10 @@ from tapemq_broker.core.topics import Topics, page_of
 class Groups:
     """Positions are changed here; each change is in the partition's group log before its answer."""
 
-    def __init__(self, topics: Topics, streams: Streams) -> None:
+    def __init__(self, topics: Topics, positions: Positions, sharing: Sharing) -> None:
         self._topics = topics
-        self._streams = streams
+        self._positions = positions
+        self._sharing = sharing
 
     def _find(
         self, topic_id: int, name: str, partition: int
@@ -66,10 +67,10 @@ class Groups:
         """Set the position anywhere; who reads there is assigned anew."""
         topic, group, found = self._find(topic_id, name, partition)
         effects: Effects = []
-        position = group.sought(partition, start.resolve(found), now_us)
+        position = group.positions[partition].sought(start.cursor(found), now_us)
         put_position(group, found, position, effects)
+        self._sharing.moved(topic, group, partition, effects)
         effects.append(ReplyWhenDurable(found.groups_log, None, request, Done()))
-        self._streams.moved(topic, name, partition, effects)
         return effects
 
     def names(self, request: Request, topic_id: int, after: str) -> Effects:
@@ -97,11 +98,10 @@ class Groups:
         """Change ``hold`` on all partitions."""
         topic = self._topics.get(topic_id)
         group = topic.group(name)
+        topic.check_usable()
         effects: Effects = []
-        for partition in topic.partitions:
-            position = group.positions[partition.number]._replace(hold=hold)
-            put_position(group, partition, position, effects)
-        effects.append(_reply_last(topic, request))
+        self._positions.set_hold(topic, group, hold, effects)
+        effects.append(done_when_put(topic, request))
         return effects
 
     def delete(self, request: Request, topic_id: int, name: str) -> Effects:
@@ -110,13 +110,9 @@ class Groups:
         group = topic.group(name)
         if group.members:
             raise Refused("group_busy", f"group {name!r} has {len(group.members)} members")
+        topic.check_usable()  # Else what a damaged log says of it would come back with a repair.
         del topic.groups[name]
         changes = {name.encode(): None}
         effects: Effects = [PutState(p.groups_log, changes) for p in topic.partitions]
-        effects.append(_reply_last(topic, request))
+        effects.append(done_when_put(topic, request))
         return effects
-
-
-def _reply_last(topic: Topic, request: Request) -> ReplyWhenDurable:
-    """All of these logs were written in one go, so one round of syncs covers them."""
-    return ReplyWhenDurable(topic.partitions[-1].groups_log, None, request, Done())

@@ -18,6 +18,10 @@ class Start(NamedTuple):
     value: int = 0
     by_time: Mapping[int, int] = {}
 
+    def cursor(self, partition: Partition) -> int:
+        """Where a group begins on a partition: not beyond what is on disk. Raises Refused."""
+        return min(self.resolve(partition), partition.durable_offset)
+
     def resolve(self, partition: Partition) -> int:
         """The offset on a partition. Raises Refused."""
         if self.kind == "earliest":

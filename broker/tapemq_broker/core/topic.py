@@ -30,13 +30,25 @@ class Topic:
 
     def partition(self, number: int) -> Partition:
         """Raises Refused for a number that the topic does not have."""
-        if number >= len(self.partitions):
+        if not 0 <= number < len(self.partitions):
             raise Refused(
                 "unknown_partition",
                 f"topic {self.info.name!r} has {len(self.partitions)} partitions, from 0 on; "
                 f"{number} is none of them",
             )
         return self.partitions[number]
+
+    def usable_partitions(self) -> list[Partition]:
+        """Those that could be opened. Raises Refused if there are none."""
+        usable = [partition for partition in self.partitions if not partition.damage]
+        if not usable:
+            self.partitions[0].check_usable()
+        return usable
+
+    def check_usable(self) -> None:
+        """Raise Refused if a partition could not be opened."""
+        for partition in self.partitions:
+            partition.check_usable()
 
     def group(self, name: str) -> StreamGroup:
         """Raises Refused for a group that does not exist."""

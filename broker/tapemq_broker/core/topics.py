@@ -1,6 +1,7 @@
 """The catalog's topics: create, look up, change, delete."""
 
 from collections.abc import Iterable, Mapping
+from heapq import nsmallest
 
 from tapemq.batch import LogId, Role
 from tapemq_broker.core.effects import (
@@ -97,15 +98,17 @@ class Topics:
         return [PrepareTopic(TopicInfo(name, topic_id, partitions, 1, dict(settings)), 0)]
 
     def prepared(self, info: TopicInfo) -> Effects:
-        """The logs of PrepareTopic are there: now the topic exists."""
+        """The logs of PrepareTopic are there: now the topic exists. Its answers are answers()."""
         if info.topic_id in self.by_id:
             self.by_id[info.topic_id].change(info)
         else:
             self._add(info)
-        effects: Effects = [_put(info)]
-        for request in self._preparing.pop(info.name, ()):
-            effects.append(ReplyWhenDurable(CATALOG, None, request, info))
-        return effects
+        return [_put(info)]
+
+    def answers(self, info: TopicInfo) -> Effects:
+        """To those who wanted the topic so: the catalog's entry has to be on disk first."""
+        waiting = self._preparing.pop(info.name, ())
+        return [ReplyWhenDurable(CATALOG, None, request, info) for request in waiting]
 
     def unprepared(self, info: TopicInfo, refused: Refused) -> Effects:
         """The logs of PrepareTopic could not be made."""
@@ -167,8 +170,8 @@ class Topics:
 
 def page_of(names: Iterable[str], after: str) -> NamesPage:
     """The names behind ``after``, in order, at most PAGE_NAMES."""
-    rest = sorted(name for name in names if name > after)
-    return NamesPage(rest[:PAGE_NAMES], len(rest) > PAGE_NAMES)
+    page = nsmallest(PAGE_NAMES + 1, (name for name in names if name > after))
+    return NamesPage(page[:PAGE_NAMES], len(page) > PAGE_NAMES)
 
 
 def _key(name: str) -> bytes:

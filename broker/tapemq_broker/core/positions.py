@@ -1,0 +1,86 @@
+"""Where groups are: every change goes to memory and, in the same effects, to the group log."""
+
+from tapemq_broker.core.effects import Effects, PutState, ReplyWhenDurable, Request
+from tapemq_broker.core.group import Position, StreamGroup
+from tapemq_broker.core.partition import Partition
+from tapemq_broker.core.refusal import Refused
+from tapemq_broker.core.results import Done
+from tapemq_broker.core.start import Start
+from tapemq_broker.core.topic import Topic
+from tapemq_broker.core.topics import Topics
+
+
+class Positions:
+    """Opens groups, and keeps their positions complete. Damaged partitions are left as they are:
+    what their group logs hold is good again after a repair."""
+
+    def __init__(self, topics: Topics, groups_max: int) -> None:
+        self._topics = topics
+        self._groups_max = groups_max
+
+    def open_group(
+        self, topic: Topic, name: str, start: Start, hold: bool, effects: Effects
+    ) -> StreamGroup:
+        """The group; created at ``start`` if there is none of that name. Raises Refused.
+
+        ``hold`` can be switched on here, but not off: other members count on it.
+        """
+        group = topic.groups.get(name)
+        if group is None:
+            return self._create_group(topic, name, start, hold, effects)
+        if hold:
+            self.set_hold(topic, group, True, effects)
+        return group
+
+    def _create_group(
+        self, topic: Topic, name: str, start: Start, hold: bool, effects: Effects
+    ) -> StreamGroup:
+        if sum(len(other.groups) for other in self._topics.by_id.values()) >= self._groups_max:
+            raise Refused("bad_request", f"this broker holds at most {self._groups_max} groups")
+        usable = topic.usable_partitions()
+        cursors = [start.cursor(partition) for partition in usable]
+        group = topic.groups[name] = StreamGroup(name)
+        for partition, cursor in zip(usable, cursors, strict=True):
+            put_position(group, partition, Position(cursor, hold=hold), effects)
+        return group
+
+    def set_hold(self, topic: Topic, group: StreamGroup, hold: bool, effects: Effects) -> None:
+        """Switch ``hold`` on or off: everywhere, so that the last log is written last."""
+        usable = topic.usable_partitions()
+        if all(group.positions[partition.number].hold == hold for partition in usable):
+            return
+        for partition in usable:
+            position = group.positions[partition.number]
+            put_position(group, partition, position._replace(hold=hold), effects)
+
+    def extend_groups(self, topic: Topic, effects: Effects) -> None:
+        """A topic got more partitions: its groups want all of them, from the first record on."""
+        for group in topic.groups.values():
+            for partition in topic.partitions:
+                if partition.number not in group.positions and not partition.damage:
+                    put_position(group, partition, Position(0, hold=group.hold), effects)
+
+    def pull_back_groups(self, topic: Topic, effects: Effects) -> None:
+        """A log ends before a group's cursor, because it was repaired: read what comes now."""
+        for group in topic.groups.values():
+            for number, position in group.positions.items():
+                partition = topic.partitions[number]
+                end = partition.durable_offset
+                if position.cursor > end and not partition.damage:
+                    back = position.sought(end, position.commit_time_us)
+                    put_position(group, partition, back, effects)
+
+
+def put_position(
+    group: StreamGroup, partition: Partition, position: Position, effects: Effects
+) -> None:
+    """Set where a group is, in memory and in the group log."""
+    group.positions[partition.number] = position
+    effects.append(PutState(partition.groups_log, {group.name.encode(): position.encode()}))
+
+
+def done_when_put(topic: Topic, request: Request) -> ReplyWhenDurable:
+    """The answer to a change on all partitions. The last log is written last, and syncs go round
+    by round: when it is on disk, all are."""
+    log = topic.usable_partitions()[-1].groups_log
+    return ReplyWhenDurable(log, None, request, Done())

@@ -1,0 +1,87 @@
+import pytest
+
+from tapemq_broker.core.group import Position, StreamGroup
+from tapemq_broker.core.refusal import Refused
+from tapemq_broker.core.results import TopicInfo, TopicSettings
+from tapemq_broker.core.topic import Topic, check_settings, decode_topic, encode_topic
+
+
+@pytest.fixture
+def topic() -> Topic:
+    return Topic(TopicInfo("orders", 7, 3, 1, {}))
+
+
+def test_partitions(topic: Topic) -> None:
+    assert [partition.log for partition in topic.partitions] == [(7, 0, 0), (7, 1, 0), (7, 2, 0)]
+    assert topic.partition(2) is topic.partitions[2]
+
+
+@pytest.mark.parametrize("number", [3, -1, 2**64 - 1])
+def test_no_such_partition(topic: Topic, number: int) -> None:
+    with pytest.raises(Refused, match=f"{number} is none of them"):
+        topic.partition(number)
+
+
+def test_partitions_only_grow(topic: Topic) -> None:
+    before = list(topic.partitions)
+    info = topic.info._replace(partitions=5, version=2)
+    topic.change(info)
+    assert topic.info == info
+    assert topic.partitions[:3] == before
+    assert [partition.number for partition in topic.partitions] == [0, 1, 2, 3, 4]
+
+
+def test_damage(topic: Topic) -> None:
+    topic.check_usable()
+    topic.partitions[0].damage = "rot at byte 9"
+    assert topic.usable_partitions() == topic.partitions[1:]
+    with pytest.raises(Refused, match="rot at byte 9"):
+        topic.check_usable()
+    for partition in topic.partitions:
+        partition.damage = "rot"
+    with pytest.raises(Refused, match="rot"):
+        topic.usable_partitions()
+
+
+def test_groups(topic: Topic) -> None:
+    topic.groups["billing"] = StreamGroup("billing")
+    assert topic.group("billing") is topic.groups["billing"]
+    with pytest.raises(Refused, match="has no group 'auditing'"):
+        topic.group("auditing")
+
+
+def test_who_holds_what(topic: Topic) -> None:
+    positions = {"a": Position(5, hold=True), "b": Position(3, hold=True), "c": Position(1)}
+    for name, position in positions.items():
+        topic.groups[name] = StreamGroup(name)
+        topic.groups[name].positions[1] = position
+    assert topic.hold_offset(1) == 3
+    assert topic.hold_offset(0) is None
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"retention_age_s": 0, "retention_bytes": 1}, {"segment_bytes": 4096}]
+)
+def test_settings(settings: TopicSettings) -> None:
+    check_settings(settings)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"colour": 1},
+        {"retention_age_s": -1},
+        {"retention_age_s": True},
+        {"retention_bytes": "1"},
+        {"segment_bytes": 4095},
+    ],
+)
+def test_settings_that_cannot_be(settings: TopicSettings) -> None:
+    with pytest.raises(Refused) as caught:
+        check_settings(settings)
+    assert caught.value.refusal.name == "bad_request"
+
+
+def test_topic_at_rest() -> None:
+    info = TopicInfo("orders", 2**64 - 1, 3, 9, {"retention_bytes": 1})
+    assert decode_topic("orders", encode_topic(info)) == info

@@ -1,0 +1,149 @@
+import pytest
+
+from tapemq_broker.core.effects import (
+    PrepareTopic,
+    PutState,
+    RemoveTopic,
+    Reply,
+    ReplyWhenDurable,
+    Request,
+)
+from tapemq_broker.core.refusal import Refusal, Refused
+from tapemq_broker.core.results import Done, NamesPage, TopicInfo
+from tapemq_broker.core.topic import encode_topic
+from tapemq_broker.core.topics import CATALOG, PAGE_NAMES, Topics, page_of
+
+ONE, TWO = Request(1, 1), Request(2, 1)
+ORDERS = TopicInfo("orders", 7, 2, 1, {})
+
+
+def created(topics: Topics, info: TopicInfo = ORDERS) -> None:
+    topics.create(ONE, info.name, info.partitions, info.settings, topic_id=info.topic_id)
+    topics.prepared(info)
+    topics.answers(info)
+
+
+@pytest.fixture
+def topics() -> Topics:
+    return Topics(topics_max=3, partitions_max=4)
+
+
+@pytest.fixture
+def orders(topics: Topics) -> Topics:
+    created(topics)
+    return topics
+
+
+def refusal(topics: Topics, command: str, *args: object, **options: object) -> str:
+    with pytest.raises(Refused) as caught:
+        getattr(topics, command)(TWO, *args, **options)
+    return caught.value.refusal.name
+
+
+def test_topic_exists_once_its_logs_do(topics: Topics) -> None:
+    assert topics.create(ONE, "orders", 2, {}, topic_id=7) == [PrepareTopic(ORDERS, 0)]
+    assert refusal(topics, "describe", "orders") == "unknown_topic"
+    assert topics.prepared(ORDERS) == [PutState(CATALOG, {b"topic/orders": encode_topic(ORDERS)})]
+    assert topics.answers(ORDERS) == [ReplyWhenDurable(CATALOG, None, ONE, ORDERS)]
+    assert topics.answers(ORDERS) == []
+    assert topics.describe(TWO, "orders") == [Reply(TWO, ORDERS)]
+    assert topics.get(7).info == ORDERS
+    assert len(topics) == 1
+
+
+def test_logs_that_cannot_be_made(topics: Topics) -> None:
+    topics.create(ONE, "orders", 2, {}, topic_id=7)
+    refused = Refused("storage_failed", "no room")
+    assert topics.unprepared(ORDERS, refused) == [Reply(ONE, refused.refusal)]
+    assert topics.create(TWO, "orders", 1, {}, topic_id=8) != []
+
+
+def test_creating_what_is_there_or_on_its_way(topics: Topics) -> None:
+    topics.create(ONE, "orders", 2, {}, topic_id=7)
+    assert refusal(topics, "create", "orders", 2, {}, topic_id=8) == "topic_exists"
+    assert topics.create(TWO, "orders", 9, {}, topic_id=8, or_describe=True) == []
+    topics.prepared(ORDERS)
+    assert topics.answers(ORDERS) == [
+        ReplyWhenDurable(CATALOG, None, request, ORDERS) for request in (ONE, TWO)
+    ]
+    assert refusal(topics, "create", "orders", 2, {}, topic_id=8) == "topic_exists"
+    assert topics.create(TWO, "orders", 9, {}, topic_id=8, or_describe=True) == [Reply(TWO, ORDERS)]
+
+
+def test_limits(topics: Topics) -> None:
+    assert refusal(topics, "create", "orders", 0, {}, topic_id=7) == "bad_request"
+    assert refusal(topics, "create", "orders", 5, {}, topic_id=7) == "bad_request"
+    assert refusal(topics, "create", "orders", 1, {"colour": 1}, topic_id=7) == "bad_request"
+    for topic_id in (1, 2):
+        created(topics, TopicInfo(f"topic{topic_id}", topic_id, 1, 1, {}))
+    topics.create(ONE, "on-its-way", 1, {}, topic_id=3)
+    assert refusal(topics, "create", "orders", 1, {}, topic_id=7) == "bad_request"
+
+
+def test_alter_settings(orders: Topics) -> None:
+    after = ORDERS._replace(version=2, settings={"retention_bytes": 5})
+    assert orders.alter(ONE, "orders", 0, {"retention_bytes": 5}) == [
+        PutState(CATALOG, {b"topic/orders": encode_topic(after)}),
+        ReplyWhenDurable(CATALOG, None, ONE, after),
+    ]
+    last = after._replace(version=3, settings={"retention_bytes": 5, "segment_bytes": 4096})
+    orders.alter(ONE, "orders", 2, {"segment_bytes": 4096})
+    assert orders.named("orders").info == last
+
+
+def test_add_partitions(orders: Topics) -> None:
+    after = ORDERS._replace(partitions=4, version=2)
+    assert orders.alter(ONE, "orders", 4, {}) == [PrepareTopic(after, 2)]
+    assert orders.get(7).info == ORDERS
+    assert refusal(orders, "alter", "orders", 3, {}) == "overloaded"
+    assert refusal(orders, "delete", "orders") == "overloaded"
+    orders.prepared(after)
+    assert len(orders.get(7).partitions) == 4
+    assert orders.answers(after) == [ReplyWhenDurable(CATALOG, None, ONE, after)]
+
+
+def test_partitions_that_cannot_be_made_change_nothing(orders: Topics) -> None:
+    after = ORDERS._replace(partitions=4, version=2)
+    orders.alter(ONE, "orders", 4, {})
+    orders.unprepared(after, Refused("storage_failed", "no room"))
+    assert orders.get(7).info == ORDERS
+    assert refusal(orders, "alter", "orders", 1, {}) == "bad_request"
+    assert refusal(orders, "alter", "orders", 5, {}) == "bad_request"
+    assert refusal(orders, "alter", "orders", 0, {"colour": 1}) == "bad_request"
+    assert refusal(orders, "alter", "shipments", 3, {}) == "unknown_topic"
+    assert orders.get(7).info == ORDERS
+
+
+def test_deleted_topic_is_gone_and_its_id_stale(orders: Topics) -> None:
+    assert orders.delete(ONE, "orders") == [
+        PutState(CATALOG, {b"topic/orders": None}),
+        RemoveTopic(ORDERS),
+        ReplyWhenDurable(CATALOG, None, ONE, Done()),
+    ]
+    assert refusal(orders, "delete", "orders") == "unknown_topic"
+    with pytest.raises(Refused) as caught:
+        orders.get(7)
+    assert caught.value.refusal.name == "stale_metadata"
+    created(orders, ORDERS._replace(topic_id=8))
+    assert orders.named("orders").info.topic_id == 8
+
+
+def test_load_reads_topics_and_nothing_else(topics: Topics) -> None:
+    entries = {b"topic/orders": encode_topic(ORDERS), b"boot": b"1"}
+    assert [topic.info for topic in topics.load(entries)] == [ORDERS]
+
+
+def test_pages_of_names(orders: Topics) -> None:
+    created(orders, TopicInfo("cats", 8, 1, 1, {}))
+    assert orders.names(ONE, "") == [Reply(ONE, NamesPage(["cats", "orders"], False))]
+    assert orders.names(ONE, "cats") == [Reply(ONE, NamesPage(["orders"], False))]
+    names = [f"{number:04}" for number in range(PAGE_NAMES * 2)]
+    first = page_of(reversed(names), "")
+    assert first == NamesPage(names[:PAGE_NAMES], True)
+    assert page_of(names, first.names[-1]) == NamesPage(names[PAGE_NAMES:], False)
+
+
+def test_refusal_of_an_unknown_topic_is_an_answer(topics: Topics) -> None:
+    with pytest.raises(Refused) as caught:
+        topics.named("orders")
+    assert caught.value.refusal == Refusal("unknown_topic", "there is no topic 'orders'")

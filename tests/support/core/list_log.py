@@ -1,0 +1,108 @@
+"""Logs as lists: what is in them, what of it is on disk, what a crash leaves."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from tapemq.batch import BodyPrefix, decode_columns, decode_prefix
+from tapemq_broker.core.effects import Append, Deliver
+
+Value = bytes | None
+
+
+class Batch(NamedTuple):
+    """A batch in a log."""
+
+    base_offset: int
+    body: bytes
+
+    @property
+    def prefix(self) -> BodyPrefix:
+        return decode_prefix(self.body)
+
+    @property
+    def next_offset(self) -> int:
+        return self.base_offset + self.prefix.record_count
+
+    @property
+    def values(self) -> list[Value]:
+        return list(decode_columns(self.body).values)
+
+
+class Chunk(NamedTuple):
+    """What was read: offsets and values from the asked one on; what it costs."""
+
+    records: list[tuple[int, Value]]
+    next_offset: int
+    size_bytes: int
+
+
+class ListLog:
+    """A log of records."""
+
+    def __init__(self) -> None:
+        self.batches: list[Batch] = []
+        self.first_offset = 0
+        self.next_offset = 0
+        self.durable_offset = 0
+
+    def append(self, effect: Append) -> None:
+        """The core and the log have to agree on offsets."""
+        assert effect.base_offset == self.next_offset
+        batch = Batch(effect.base_offset, bytes(effect.body))
+        assert effect.record_count == batch.prefix.record_count
+        self.batches.append(batch)
+        self.next_offset = batch.next_offset
+
+    def ends(self) -> list[int]:
+        """Where the log may be durable up to: behind its batches, and as it is now."""
+        ends = [batch.next_offset for batch in self.batches]
+        return [end for end in ends if end > self.durable_offset]
+
+    def read(self, wish: Deliver) -> Chunk:
+        """Whole batches, as the log seam has it."""
+        assert self.first_offset <= wish.offset < wish.upto <= self.durable_offset
+        taken: list[Batch] = []
+        size_bytes = 0
+        for batch in self.batches:
+            if batch.next_offset <= wish.offset:
+                continue
+            if batch.base_offset >= wish.upto or (taken and size_bytes >= wish.max_bytes):
+                break
+            taken.append(batch)
+            size_bytes += len(batch.body)
+        found = [item for batch in taken for item in enumerate(batch.values, batch.base_offset)]
+        records = [item for item in found if item[0] >= wish.offset]
+        return Chunk(records, taken[-1].next_offset, size_bytes)
+
+    def truncate_front(self, offset: int) -> None:
+        """Every batch is a segment of its own here."""
+        self.batches = [batch for batch in self.batches if batch.next_offset > offset]
+        self.first_offset = self.batches[0].base_offset if self.batches else self.next_offset
+
+    def crash(self, power_cut: bool) -> None:
+        """In a power cut what is not on disk is gone. What is left, recovery has synced."""
+        if power_cut:
+            self.batches = [b for b in self.batches if b.next_offset <= self.durable_offset]
+            self.next_offset = self.durable_offset
+        self.durable_offset = self.next_offset
+
+
+class ListState:
+    """A log of state: changes in their order."""
+
+    def __init__(self) -> None:
+        self.changes: list[Mapping[bytes, bytes | None]] = []
+        self.durable_offset = 0
+
+    def entries(self) -> dict[bytes, bytes]:
+        """The last values."""
+        merged: dict[bytes, bytes | None] = {}
+        for change in self.changes:
+            merged.update(change)
+        return {key: value for key, value in merged.items() if value is not None}
+
+    def crash(self, power_cut: bool) -> None:
+        """In a power cut what is not on disk is gone. What is left, recovery has synced."""
+        if power_cut:
+            del self.changes[self.durable_offset :]
+        self.durable_offset = len(self.changes)

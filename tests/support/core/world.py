@@ -1,0 +1,271 @@
+"""Carries out the core's effects as a server does, but on lists, and only what it is told to."""
+
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+from tapemq.batch import LogId, Role, checksum
+from tapemq_broker.core import effects as e
+from tapemq_broker.core.broker import Broker, Limits
+from tapemq_broker.core.refusal import Refusal
+from tapemq_broker.core.results import Result
+from tapemq_broker.core.topics import CATALOG
+from tests.support.bodies import body
+from tests.support.core.list_log import Chunk, ListLog, ListState, Value
+
+LIMITS = Limits(
+    batch_bytes=1 << 20,
+    record_bytes=1 << 16,
+    topics=100,
+    partitions=100,
+    groups=100,
+    revoke_deadline_s=5.0,
+)
+FULL = Refusal("disk_full", "the broker's disk is full; nothing was written", 1.0)
+GONE = Refusal("unknown_topic", "the topic was deleted")
+US = 1_000_000
+
+
+class Answered(NamedTuple):
+    """A request got its answer."""
+
+    request: e.Request
+    result: Result | Refusal
+
+
+class Sent(NamedTuple):
+    """A delivery was read and sent."""
+
+    wish: e.Deliver
+    chunk: Chunk
+
+
+class _Waiting(NamedTuple):
+    log: LogId
+    offset: int
+    answer: Answered
+
+
+class World:
+    """A core, its logs, and a trace of what happened: effects, Answered and Sent, in order."""
+
+    def __init__(self, limits: Limits = LIMITS) -> None:
+        self.limits = limits
+        self.boots = 0
+        self.logs: dict[LogId, ListLog] = {}
+        self.states: dict[LogId, ListState] = {CATALOG: ListState()}
+        self.damage: dict[LogId, str] = {}
+        self.disk_full = False
+        self.now = 0.0
+        self.trace: list[object] = []
+        self.reading: deque[e.Deliver] = deque()
+        self._correlation = 0
+        self._topic_id = 0
+        self._waiting: list[_Waiting] = []
+        self.core: Broker
+        self.start()
+
+    # Starting, and ending badly
+
+    def start(self) -> None:
+        """Start a broker on what the logs hold."""
+        self.boots += 1
+        self.core = Broker(self.boots, self.limits)
+        for topic in self.core.topics.load(self.states[CATALOG].entries()):
+            for partition in topic.partitions:
+                partition.damage = self.damage.get(partition.log, "")
+                if not partition.damage:
+                    self._open(topic.info.topic_id, partition.number)
+        self.run(self.core.loaded())
+        self.sync()
+
+    def _open(self, topic_id: int, number: int) -> None:
+        partition = self.core.topics.get(topic_id).partitions[number]
+        self.core.load_groups(topic_id, number, self.states[partition.groups_log].entries())
+        log = self.logs[partition.log]
+        partition.producers.restore(None)
+        for batch in log.batches:
+            partition.producers.observe(batch.prefix, batch.base_offset, self.now_us)
+        partition.opened(log.first_offset, log.next_offset, log.durable_offset)
+
+    def crash(self, *, power_cut: bool = True) -> None:
+        """Lose all sessions and all memory, in a power cut also what is not on disk; then start."""
+        for log in self.logs.values():
+            log.crash(power_cut)
+        for state in self.states.values():
+            state.crash(power_cut)
+        self.reading.clear()
+        self._waiting.clear()
+        self.start()
+
+    # Carrying out
+
+    @property
+    def now_us(self) -> int:
+        return int(self.now * US)
+
+    def request(self, session: int = 0) -> e.Request:
+        """Whom to answer."""
+        self._correlation += 1
+        return e.Request(session, self._correlation)
+
+    def execute(self, session: int, command: Callable[[e.Request], e.Effects]) -> e.Request:
+        """Carry a command out."""
+        request = self.request(session)
+        self.run(self.core.refusing(request, lambda: command(request)))
+        return request
+
+    def run(self, effects: e.Effects) -> None:
+        """Carry effects out, in order; a full disk refuses what is appended, and its answers."""
+        refusing = False
+        for effect in effects:
+            if isinstance(effect, e.Append) and self.disk_full:
+                refusing = True
+                log = self.logs[effect.log]
+                self.core.append_refused(effect.log, log.next_offset)
+            elif refusing and isinstance(effect, e.Reply | e.ReplyWhenDurable):
+                self._answer(Answered(effect.request, FULL))
+            else:
+                self.trace.append(effect)
+                self._carry_out(effect)
+
+    def _carry_out(self, effect: e.Effect) -> None:
+        match effect:
+            case e.Append():
+                self.logs[effect.log].append(effect)
+            case e.PutState():
+                self.states[effect.log].changes.append(effect.changes)
+            case e.Reply():
+                self._answer(Answered(effect.request, effect.result))
+            case e.ReplyWhenDurable():
+                self._answer_when_durable(effect)
+            case e.Deliver():
+                self.reading.append(effect)
+            case e.PrepareTopic():
+                self._prepare(effect)
+            case e.RemoveTopic():
+                self._remove(effect.topic.topic_id)
+            case e.TruncateFront():
+                log = self.logs[effect.log]
+                log.truncate_front(effect.offset)
+                self.core.truncated(effect.log, log.first_offset)
+
+    def _answer(self, answer: Answered) -> None:
+        self.trace.append(answer)
+
+    def _answer_when_durable(self, effect: e.ReplyWhenDurable) -> None:
+        state = self.states.get(effect.log)
+        offset = effect.offset
+        if offset is None:
+            offset = len(self.states[effect.log].changes)
+        answer = Answered(effect.request, effect.result)
+        durable = (state or self.logs[effect.log]).durable_offset
+        if offset <= durable:
+            self._answer(answer)
+        else:
+            self._waiting.append(_Waiting(effect.log, offset, answer))
+
+    def _prepare(self, effect: e.PrepareTopic) -> None:
+        for number in range(effect.first_partition, effect.topic.partitions):
+            self.logs[LogId(effect.topic.topic_id, number, Role.DATA)] = ListLog()
+            self.states[LogId(effect.topic.topic_id, number, Role.GROUPS)] = ListState()
+        self.run(self.core.topic_prepared(effect.topic, self.now))
+
+    def _remove(self, topic_id: int) -> None:
+        for logs in (self.logs, self.states):
+            for log in [log for log in logs if log.topic_id == topic_id]:
+                del logs[log]
+        gone = [waiting for waiting in self._waiting if waiting.log.topic_id == topic_id != 0]
+        self._waiting = [waiting for waiting in self._waiting if waiting not in gone]
+        for waiting in gone:
+            self._answer(Answered(waiting.answer.request, GONE))
+
+    # The disk
+
+    def durable(self, log: LogId, offset: int) -> None:
+        """A log is on disk up to ``offset``."""
+        (self.logs.get(log) or self.states[log]).durable_offset = offset
+        ready = [w for w in self._waiting if w.log == log and w.offset <= offset]
+        self._waiting = [waiting for waiting in self._waiting if waiting not in ready]
+        for waiting in ready:
+            self._answer(waiting.answer)
+        self.run(self.core.durable_upto(log, offset))
+
+    def sync(self, *, records: bool = True) -> None:
+        """Everything is on disk; or state alone."""
+        for log, state in list(self.states.items()):
+            if state.durable_offset < len(state.changes):
+                self.durable(log, len(state.changes))
+        for log, data in list(self.logs.items()) if records else ():
+            if data.durable_offset < data.next_offset:
+                self.durable(log, data.next_offset)
+
+    def deliver(self) -> Sent | None:
+        """Carry out the Deliver that waits longest. None if it is void by now."""
+        wish = self.reading.popleft()
+        if not self.core.streams.is_wanted(wish):
+            return None
+        log = self.logs[wish.log]
+        if wish.offset < log.first_offset:
+            self._delivered(wish, Chunk([], log.first_offset, 0))
+            return None
+        sent = Sent(wish, log.read(wish))
+        self.trace.append(sent)
+        self._delivered(wish, sent.chunk)
+        return sent
+
+    def _delivered(self, wish: e.Deliver, chunk: Chunk) -> None:
+        self.run(
+            self.core.streams.delivered(
+                wish.key,
+                wish.log.partition,
+                wish.generation,
+                next_offset=chunk.next_offset,
+                records=len(chunk.records),
+                size_bytes=chunk.size_bytes,
+            )
+        )
+
+    # Commands that every test needs
+
+    def create_topic(self, name: str, partitions: int = 1, session: int = 0) -> int:
+        """Create a topic; its id."""
+        self._topic_id += 1
+        self.execute(
+            session,
+            lambda request: self.core.topics.create(
+                request, name, partitions, {}, topic_id=self._topic_id
+            ),
+        )
+        return self._topic_id
+
+    def publish(
+        self,
+        log: LogId,
+        *values: Value,
+        session: int = 0,
+        producer: int = 0,
+        epoch: int = 0,
+        sequence: int = 0,
+        durable: bool = True,
+    ) -> e.Request:
+        """Publish a batch."""
+        data = body(*values, producer=producer, epoch=epoch, sequence=sequence)
+        return self.execute(
+            session,
+            lambda request: self.core.publish(
+                request,
+                log.topic_id,
+                log.partition,
+                data,
+                body_checksum=checksum(data),
+                durable=durable,
+                now_us=self.now_us,
+            ),
+        )
+
+    def answer(self, request: e.Request) -> Result | Refusal | None:
+        """The answer to a request; None if there is none yet. Fails if there is more than one."""
+        answers = [a for a in self.trace if isinstance(a, Answered) and a.request == request]
+        assert len(answers) <= 1
+        return answers[0].result if answers else None
