@@ -1,0 +1,1 @@
+"""Transcripts of the core's behaviour: commands, and the effects that follow."""
