@@ -74,6 +74,15 @@ class RawClient:
         assert isinstance(message, expected), message
         return message, payload
 
+    async def push_of(self, expected: type[Answer]) -> tuple[Answer, bytes]:
+        """The next push of this type; others before it are passed over."""
+        while True:
+            while not self._pushes:
+                await self._receive()
+            message, payload = self._pushes.pop(0)
+            if isinstance(message, expected):
+                return message, payload
+
     async def _receive(self) -> None:
         data = await self._reader.read(_READ_BYTES)
         if not data:

@@ -37,4 +37,5 @@ async def running_server(disk: Disk | None = None, **settings: Any) -> AsyncIter
         yield server
     finally:
         RawClient.close_all()
-        await server.stop(grace_s=1.0)
+        if not server.stopped:
+            await server.stop(grace_s=1.0)

@@ -47,6 +47,7 @@ class Server:
         self._timers: Timers
         self._identity: Identity
         self.ready = False
+        self.stopped = False
 
     async def start(self, host: str, port: int) -> None:
         """Recover the data directory, then accept connections. Port 0 takes a free one.
@@ -115,6 +116,7 @@ class Server:
         await self._logs.all_durable()
         write_clean(self._world.disk, self._logs.close())
         self._world.disk.close()
+        self.stopped = True
         log.info("stopped cleanly")
 
     def _say_goodbye(self) -> None:

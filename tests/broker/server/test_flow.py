@@ -1,0 +1,88 @@
+"""The publish window, and the disk that closes it."""
+
+import pytest
+
+from tapemq.wire import messages as m
+from tapemq.wire.errors import LIMIT_EXCEEDED, ProtocolError
+from tapemq_broker.config import Settings
+from tapemq_broker.server.clock import RealClock
+from tapemq_broker.server.connection import Connection
+from tapemq_broker.server.counters import Counters
+from tapemq_broker.server.flow import DISK_LOW, STOPPING, Flow
+from tapemq_broker.server.sessions import Sessions
+from tapemq_broker.storage.memory_disk import MemoryDisk
+
+
+class SmallDisk(MemoryDisk):
+    """A disk of 1,000 bytes, of which ``left`` are free."""
+
+    left = 500
+
+    def free_bytes(self) -> int:
+        return self.left
+
+    def total_bytes(self) -> int:
+        return 1000
+
+
+class Told(Sessions):
+    """Sessions that keep what is broadcast."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings, RealClock(), Counters())
+        self.messages: list[m.Flow] = []
+
+    def broadcast(self, message: m.Flow) -> None:
+        self.messages.append(message)
+
+
+@pytest.fixture
+def sessions() -> Told:
+    return Told(Settings(publish_window_bytes=1024, disk_free_min_bytes=100))
+
+
+def test_a_low_disk_blocks_and_says_so_once_and_then_resumes(sessions: Told) -> None:
+    disk = SmallDisk()
+    flow = Flow(sessions.settings, disk, sessions)
+    connection = Connection(sessions)
+    for left, told, blocked in ((500, 0, ""), (99, 1, DISK_LOW), (50, 1, DISK_LOW), (100, 2, "")):
+        disk.left = left
+        flow.check_disk()
+        assert (len(sessions.messages), flow.blocked) == (told, blocked)
+        refusal = flow.admit(connection, 1, 10)
+        assert (refusal is not None) == bool(blocked)
+        if refusal is not None:
+            assert refusal.name == "disk_full"
+            assert refusal.retry_after_s > 0
+        connection.settle_publish(1)
+    assert [message.publish_window_bytes for message in sessions.messages] == [0, 1024]
+
+
+def test_without_a_setting_the_mark_is_a_share_of_the_disk() -> None:
+    sessions = Told(Settings())
+    flow = Flow(sessions.settings, SmallDisk(), sessions)
+    flow.check_disk()
+    assert flow.disk_mark_bytes == 50
+
+
+def test_one_frame_beyond_the_window_is_allowed_and_no_more(sessions: Told) -> None:
+    flow = Flow(sessions.settings, SmallDisk(), sessions)
+    connection = Connection(sessions)
+    assert flow.admit(connection, 1, 1000) is None
+    assert flow.admit(connection, 2, 5000) is None
+    with pytest.raises(ProtocolError) as broken:
+        flow.admit(connection, 3, 1)
+    assert broken.value.kind is LIMIT_EXCEEDED
+    connection.settle_publish(2)
+    assert flow.admit(connection, 3, 1) is None
+    assert connection.in_flight_bytes == 1001
+
+
+def test_a_stopping_broker_takes_nothing_and_stays_that_way(sessions: Told) -> None:
+    flow = Flow(sessions.settings, SmallDisk(), sessions)
+    flow.stop()
+    flow.check_disk()
+    assert sessions.messages[-1].reason == STOPPING
+    refusal = flow.admit(Connection(sessions), 1, 1)
+    assert refusal is not None
+    assert refusal.name == "overloaded"
