@@ -9,6 +9,7 @@ from tapemq.errors import ConnectionLost, Error, ProtocolViolation, from_failure
 from tapemq.network.publish_window import PublishWindow
 from tapemq.wire import messages as m
 from tapemq.wire.errors import ProtocolError
+from tapemq.wire.limits import FRAME_BYTES_MAX
 from tapemq.wire.session import Received, Role, Session, State
 
 log = logging.getLogger("tapemq.client")
@@ -178,9 +179,12 @@ class Connection(asyncio.BufferedProtocol):
 
     def _welcomed(self, welcome: m.Welcome) -> None:
         heartbeat_s = welcome.heartbeat_ms / 1000
-        self._session.open(frame_bytes_max=welcome.frame_bytes_max, heartbeat_s=heartbeat_s)
+        # Not welcome.frame_bytes_max: that is what the broker takes. It sends many batches in a
+        # frame, and some may be from a time when its limit was higher.
+        self._session.open(frame_bytes_max=FRAME_BYTES_MAX, heartbeat_s=heartbeat_s)
         self.welcome = welcome
         self.window.size_bytes = welcome.publish_window_bytes
+        self._schedule_beat()
         if not self.opened.done():
             self.opened.set_result(welcome)
 
@@ -210,6 +214,8 @@ class Connection(asyncio.BufferedProtocol):
         self._offer_room()
 
     def _schedule_beat(self) -> None:
+        if self._beat_handle is not None:
+            self._beat_handle.cancel()
         interval_s = self._session.heartbeat_s / _BEATS_PER_HEARTBEAT
         self._beat_due = self._loop.time() + interval_s
         self._beat_handle = self._loop.call_at(self._beat_due, self._beat)
