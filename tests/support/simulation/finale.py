@@ -2,9 +2,11 @@
 
 import asyncio
 import builtins
+from collections.abc import Callable
 from random import Random
 from typing import Final
 
+import tapemq
 from tapemq.client import Client
 from tests.support.simulation.history import Delivery, LogName, Place, Position, Reader
 from tests.support.simulation.machine import Death
@@ -40,23 +42,23 @@ class Finale:
             machine.die(death)
 
     async def _read_everything(self, client: Client) -> None:
-        for topic in self._workload.topics:
-            if topic in await client.topics():
-                await self._read_topic(client, topic)
+        async with asyncio.timeout(_DRAIN_S):
+            for topic in self._workload.topics:
+                if topic in await client.topics():
+                    await self._read_topic(client, topic)
 
     async def _read_topic(self, client: Client, topic: str) -> None:
         final = self._scene.history.final
         ends = {info.partition: info.next_offset for info in await client.partitions(topic)}
         for partition in ends:
             final[LogName(topic, partition)] = {}
+
+        def take(record: tapemq.Record) -> None:
+            assert record.value is not None
+            final[LogName(topic, record.partition)][record.offset] = record.value
+
         async with client.stream(topic, start="earliest") as stream:
-            if stream.position == ends:
-                return
-            async for record in stream:
-                assert record.value is not None
-                final[LogName(topic, record.partition)][record.offset] = record.value
-                if stream.position == ends:
-                    return
+            await _read_until(stream, ends, take)
 
 
 class _Drain:
@@ -100,16 +102,27 @@ class _Drain:
             for (topic, partition), values in history.final.items()
             if topic == plan.topic
         }
+
+        def take(record: tapemq.Record) -> None:
+            assert record.value is not None
+            place = Place(record.topic, record.partition, record.offset)
+            history.deliveries.append(Delivery(name, place, record.value, self._scene.loop.time()))
+
         async with client.stream(plan.topic, group=plan.group, start="earliest") as stream:
-            # A member that was just killed may still hold partitions until its time is up.
-            await asyncio.sleep(2 * self._scene.machine.settings.revoke_deadline_s)
-            if stream.position == ends:
-                return
-            async for record in stream:
-                place = Place(record.topic, record.partition, record.offset)
-                assert record.value is not None
-                history.deliveries.append(
-                    Delivery(name, place, record.value, self._scene.loop.time())
-                )
-                if stream.position == ends:
-                    return
+            await _read_until(stream, ends, take)
+
+
+async def _read_until(
+    stream: tapemq.Stream, ends: dict[int, int], take: Callable[[tapemq.Record], None]
+) -> None:
+    """Read on until all partitions are the stream's and read to their ends."""
+    while stream.position != ends:
+        try:
+            async with asyncio.timeout(1.0):
+                async for record in stream:
+                    take(record)
+                    if stream.position == ends:
+                        return
+        except builtins.TimeoutError as error:
+            if isinstance(error, tapemq.Error):
+                raise

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _Ts = TypeVarTuple("_Ts")
 _T = TypeVar("_T")
 
+START_S: Final = 1000.0
+"""Virtual time at the start: not 0, which would hide mistakes."""
 STEPS_MAX: Final = 2_000_000
 _ROUND_S: Final = 20e-6
 """Most virtual time that one round of callbacks takes."""
@@ -58,7 +60,7 @@ class SimLoop(asyncio.BaseEventLoop):
         self.steps = 0
         self.failures: list[str] = []
         self._steps_max = steps_max
-        self._now_s = 1000.0
+        self._now_s = START_S
         self._next_up: deque[_Handle | _Timer] = deque()
         self._timers: list[tuple[float, int, _Timer]] = []
         self._outside: list[tuple[float, int, object, _Handle]] = []

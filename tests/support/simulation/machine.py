@@ -50,6 +50,7 @@ class Machine:
         self.clock = BrokerClock(loop)
         self.platter = Platter(loop, random)
         self.deaths: Counter[Death] = Counter()
+        self.rows: Counter[str] = Counter()
         self.fatal_reasons: list[str] = []
         self.crash_kind = Death.KILL
         self.server: Server | None = None
@@ -117,8 +118,15 @@ class Machine:
         damaged = server.status().damaged_partitions
         if damaged:
             raise AssertionError(f"{damaged} partitions were refused at the start")
+        self._count_rows(server)
         self._up_since_s = self.loop.time()
         self._ready.set()
+
+    def _count_rows(self, server: Server) -> None:
+        """Note by which row of the recovery table each log was opened."""
+        logs = [log for _, log in server._logs.data_logs()]
+        logs += [state.log for state in server._logs._states.values()]
+        self.rows.update(log.recovered.row.name for log in logs)
 
     def _gone(self, gone: asyncio.Event) -> None:
         if self._ready.is_set():

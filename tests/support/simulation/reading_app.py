@@ -20,7 +20,10 @@ from tests.support.simulation.history import (
 )
 from tests.support.simulation.scene import Scene
 
-_EXPECTED: Final = ("connection_lost", "deadline_exceeded", "indeterminate", "fenced")
+_EXPECTED: Final = (
+    *("connection_lost", "deadline_exceeded", "indeterminate", "fenced"),
+    "disk_full",  # of a group's position, when nothing at all can be written
+)
 
 
 class ReadingApp:
@@ -34,6 +37,8 @@ class ReadingApp:
         self._group = group
         self._seeks = seeks
         self._streams = 0
+        # By partition, of the stream that is open: behind the last record that it handed out.
+        self._handed_out: dict[int, int] = {}
 
     async def run(self, client: Client) -> None:
         """Read until the process is killed."""
@@ -56,16 +61,16 @@ class ReadingApp:
             prefetch_records=self._random.choice((1, 10, 100_000)),
             commit_interval=interval_s,
         )
-        positions: dict[int, int] = {}
+        self._handed_out.clear()
+        commits: list[Commit] = []
         try:
             async with stream:
                 await self._read(stream, reader, self._random.choice((0.05, 1.0, 5.0)))
-                positions, left_s = stream.position, self._scene.loop.time()
+                if self._group and interval_s is not None:
+                    commits = self._begin_commits(stream, reader)
         finally:
             reader.closed_s = self._scene.loop.time()
-        if self._group and interval_s is not None:
-            for partition, offset in positions.items():
-                self._committed(self._begin(reader, partition, offset, left_s))
+        self._committed(commits)
 
     def _open_reader(self) -> Reader:
         self._streams += 1
@@ -82,9 +87,9 @@ class ReadingApp:
                 async for record in stream:
                     place = Place(record.topic, record.partition, record.offset)
                     assert record.value is not None
-                    history.deliveries.append(
-                        Delivery(reader.name, place, record.value, loop.time())
-                    )
+                    delivery = Delivery(reader.name, place, record.value, loop.time())
+                    history.deliveries.append(delivery)
+                    self._handed_out[record.partition] = record.offset + 1
                     if pause_s and random.random() < 0.3:
                         await asyncio.sleep(pause_s)
                     if self._group and random.random() < 0.05:
@@ -94,11 +99,7 @@ class ReadingApp:
                 raise
 
     async def _commit(self, stream: tapemq.Stream, reader: Reader) -> None:
-        now_s = self._scene.loop.time()
-        commits = [
-            self._begin(reader, partition, offset, now_s)
-            for partition, offset in stream.position.items()
-        ]
+        commits = self._begin_commits(stream, reader)
         try:
             await stream.commit()
         except tapemq.Error as error:
@@ -106,18 +107,29 @@ class ReadingApp:
                 commit.outcome = Outcome.UNKNOWN
             self._scene.expected(error, *_EXPECTED)
         else:
-            for commit in commits:
-                self._committed(commit)
+            self._committed(commits)
 
-    def _begin(self, reader: Reader, partition: int, offset: int, now_s: float) -> Commit:
-        log = LogName(self._topic, partition)
-        commit = Commit(reader.name, self._group, log, offset, now_s)
-        self._scene.history.commits.append(commit)
-        return commit
+    def _begin_commits(self, stream: tapemq.Stream, reader: Reader) -> list[Commit]:
+        """What a commit now covers: what this stream was handed of the partitions it reads."""
+        now_s, positions = self._scene.loop.time(), stream.position
+        commits = [
+            Commit(
+                reader.name,
+                self._group,
+                LogName(self._topic, partition),
+                min(offset, positions[partition]),
+                now_s,
+            )
+            for partition, offset in self._handed_out.items()
+            if partition in positions
+        ]
+        self._scene.history.commits += commits
+        return commits
 
-    def _committed(self, commit: Commit) -> None:
-        commit.outcome = Outcome.OK
-        commit.done_s = self._scene.loop.time()
+    def _committed(self, commits: list[Commit]) -> None:
+        for commit in commits:
+            commit.outcome = Outcome.OK
+            commit.done_s = self._scene.loop.time()
 
     async def _seek(self, client: Client) -> None:
         history, loop = self._scene.history, self._scene.loop

@@ -10,7 +10,7 @@ from tests.support.simulation.publishing_app import PublishingApp
 from tests.support.simulation.reading_app import ReadingApp
 from tests.support.simulation.scene import Scene
 
-_RECORDS_MAX: Final = 120
+_RECORDS: Final = (200, 400)
 
 _Job = Coroutine[Any, Any, None]
 
@@ -64,9 +64,10 @@ class Workload:
 
     def _publishers(self) -> Iterator[_Job]:
         random = self._random
-        for number in range(random.randrange(2, 6)):
+        records, publishers = random.randrange(*_RECORDS), random.randrange(2, 6)
+        for number in range(publishers):
             topic = random.choice(list(self.topics))
-            count = random.randrange(_RECORDS_MAX // 2, _RECORDS_MAX)
+            count = records // publishers + 1
             app = PublishingApp(self._scene, f"p{number}", topic, count)
             yield self._scene.app(f"publisher-{number}", app.run).run()
 
