@@ -84,10 +84,16 @@ def test_every_single_bit_flip_is_detected() -> None:
             decode_header(flipped)
 
 
-def test_every_truncation_is_refused() -> None:
+@pytest.mark.parametrize("before", [b"", b"before"])
+def test_every_truncation_is_refused(before: bytes) -> None:
     for cut in range(HEADER_BYTES):
-        with pytest.raises(BatchError, match="88 bytes"):
-            decode_header(GOLDEN["header"][:cut])
+        with pytest.raises(BatchError, match=f"88 bytes, {cut} are left"):
+            decode_header(before + GOLDEN["header"][:cut], len(before))
+
+
+def test_kinds_have_the_numbers_of_the_specification() -> None:
+    names = ["DATA", "MARK", "GROUP", "CATALOG", "SCHEDULE", "COMMIT"]
+    assert [Kind[name] for name in names] == [0, 1, 2, 3, 4, 5]
 
 
 def test_what_is_no_header_is_told_from_a_damaged_one() -> None:

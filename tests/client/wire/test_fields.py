@@ -115,6 +115,11 @@ def test_text_that_has_no_utf_8_is_not_encoded(text: str) -> None:
         SHAPE.encode(Some(1, text))
 
 
+def test_number_of_more_than_64_bits_is_not_encoded() -> None:
+    with pytest.raises(ProtocolError, match=r"Some\.number is 18446744073709551616, not u64"):
+        SHAPE.encode(Some(2**64))
+
+
 @pytest.mark.parametrize("number", [2**64, -(2**63) - 1])
 def test_setting_of_more_than_64_bits_is_not_encoded(number: int) -> None:
     with pytest.raises(ProtocolError, match="Some cannot be encoded"):
