@@ -28,8 +28,8 @@ class Deliveries:
     def start(self, connection: Connection, wish: Deliver) -> None:
         """Read what is asked for, and send it."""
         place = (wish.key.subscription, wish.log.partition)
-        if not self._engine.logs.has(wish.log):
-            return  # deleted a moment ago; the reader was told
+        if not self._engine.core.streams.is_wanted(wish):
+            return  # void while it was parked; its reader was told, and its log may be gone
         try:
             plan = self._engine.logs.plan(wish, connection.hints.get(place))
             chunk = plan.run(wait=False)
@@ -45,7 +45,7 @@ class Deliveries:
         self._engine.counters.reads_from_disk += 1
         try:
             chunk = await self._loop.run_in_executor(None, plan.run, True)
-        except (CorruptLog, OSError) as error:
+        except (OffsetOutOfRange, CorruptLog, OSError) as error:
             self._failed(wish, error)
             return
         if chunk is not None:
@@ -53,7 +53,7 @@ class Deliveries:
 
     def _send(self, wish: Deliver, chunk: Chunk) -> None:
         connection = self._engine.sessions.get(wish.key.session)
-        if connection is None:
+        if connection is None or not self._engine.core.streams.is_wanted(wish):
             return
         place = (wish.key.subscription, wish.log.partition)
         connection.hints[place] = chunk.hint

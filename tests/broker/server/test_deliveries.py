@@ -1,0 +1,118 @@
+"""Deliveries that are overtaken while they are read; the rest is tested through a real server."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tapemq.wire import messages as m
+from tapemq_broker.core import effects as e
+from tapemq_broker.server.counters import Counters
+from tapemq_broker.server.deliveries import Deliveries
+from tapemq_broker.storage.errors import CorruptLog, OffsetOutOfRange
+from tapemq_broker.storage.record_log import Chunk
+from tests.support.core.reading import data_log, key, subscribe, wish
+from tests.support.core.world import World
+
+
+class Plan:
+    """A read that has to wait for the disk; ``meanwhile`` something happens."""
+
+    def __init__(self, meanwhile: Any, outcome: Chunk | Exception) -> None:
+        self._meanwhile = meanwhile
+        self._outcome = outcome
+
+    def run(self, wait: bool) -> Chunk | None:
+        if not wait:
+            return None
+        self._meanwhile()
+        if isinstance(self._outcome, Exception):
+            raise self._outcome
+        return self._outcome
+
+
+class Rig:
+    """An engine around the core's world, with one session that reads, and one log."""
+
+    def __init__(self) -> None:
+        self.world = World()
+        self.topic_id = self.world.create_topic("orders")
+        self.world.publish(data_log(), b"a")
+        self.world.sync()
+        subscribe(self.world, wish(1))
+        self.wish = self.world.reading.popleft()
+        self.sent: list[m.Deliver] = []
+        self.ran: list[e.Effect] = []
+        self.task: asyncio.Task[None] | None = None
+        # What Deliveries use of an engine and of a connection.
+        self.core = self.world.core
+        self.logs: Any = None
+        self.sessions = self
+        self.counters = Counters()
+        self.hints: dict[tuple[int, int], object] = {}
+        self.deliveries = Deliveries(self)  # type: ignore[arg-type]
+
+    def get(self, session: int) -> "Rig":
+        return self
+
+    def send(self, message: m.Deliver, *, payload: memoryview) -> None:
+        self.sent.append(message)
+
+    def run(self, effects: e.Effects) -> None:
+        self.ran += effects
+
+    def spawn(self, work: Any) -> None:
+        self.task = asyncio.get_running_loop().create_task(work)
+
+    async def read(self, outcome: Chunk | Exception, meanwhile: Any = lambda: None) -> None:
+        """Carry the delivery out in a thread."""
+        self.logs = SimpleNamespace(plan=lambda wanted, hint: Plan(meanwhile, outcome))
+        self.deliveries.start(self, self.wish)  # type: ignore[arg-type]
+        assert self.task is not None
+        await self.task
+
+
+CHUNK = Chunk(memoryview(b"batch"), 1, 1, None)
+
+
+@pytest.fixture
+async def rig() -> Rig:
+    return Rig()
+
+
+async def test_read_in_a_thread_is_sent(rig: Rig) -> None:
+    await rig.read(CHUNK)
+    assert [(deliver.offset, deliver.next_offset) for deliver in rig.sent] == [(0, 1)]
+    assert rig.counters.reads_from_disk == 1
+
+
+async def test_nothing_is_sent_to_who_has_left_meanwhile(rig: Rig) -> None:
+    """The answer to Unsubscribe promises that."""
+    await rig.read(CHUNK, lambda: rig.core.streams.session_closed(1, 0.0))
+    assert rig.sent == []
+
+
+async def test_void_delivery_is_not_even_read(rig: Rig) -> None:
+    rig.core.streams.session_closed(1, 0.0)
+    rig.deliveries.start(rig, rig.wish)  # type: ignore[arg-type]
+    assert rig.task is None
+
+
+async def test_retention_may_be_faster_than_a_read(rig: Rig) -> None:
+    """The reader goes on at what is left; the broker goes on in any case."""
+    rig.world.publish(data_log(), b"b")
+    rig.world.sync()
+    rig.core.truncated(data_log(), 1)
+    await rig.read(OffsetOutOfRange(0, 1, 2))
+    (again,) = rig.ran
+    assert isinstance(again, e.Deliver)
+    assert (again.key, again.offset, again.upto) == (key(1), 1, 2)
+
+
+async def test_damage_ends_the_reader_and_says_so(rig: Rig) -> None:
+    await rig.read(CorruptLog("0.log", 9, 0, 1, "rot"))
+    (detach,) = rig.ran
+    assert isinstance(detach, e.Detach)
+    assert detach.reason.name == "storage_failed"
+    assert rig.counters.corrupt_reads == 1
