@@ -226,10 +226,6 @@ class Logs:
         log = self._data.get(log_id)
         return log if log is not None else self._states[log_id].log
 
-    def has(self, log_id: LogId) -> bool:
-        """Whether the records of a partition can be read."""
-        return log_id in self._data
-
     def data(self, log_id: LogId) -> Log:
         """The records of a partition. Raises KeyError."""
         return self._data[log_id]
