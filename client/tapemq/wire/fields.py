@@ -160,6 +160,5 @@ def _is_plain(value: Any, depth: int) -> bool:
     if type(value) is list:
         return depth > 0 and all(_is_plain(item, depth - 1) for item in value)
     if type(value) is dict:
-        names_are_text = all(type(name) is str for name in value)
-        return depth > 0 and names_are_text and _is_plain(list(value.values()), depth)
+        return all(type(name) is str for name in value) and _is_plain(list(value.values()), depth)
     return value is None or type(value) in (bool, int, str, bytes)
