@@ -1,27 +1,56 @@
 """One client's connection: bytes to messages, messages to bytes, and what it may cost."""
 
 import asyncio
-from typing import TYPE_CHECKING, cast
+from typing import Protocol, cast
 
 from tapemq.wire import messages as m
 from tapemq.wire.errors import ErrorKind, ProtocolError
 from tapemq.wire.session import Role, Session, State
+from tapemq_broker.config import Settings
 from tapemq_broker.core.effects import Deliver
+from tapemq_broker.server.clock import Clock
 
-if TYPE_CHECKING:
-    from tapemq_broker.server.sessions import Sessions
+
+class Host(Protocol):
+    """What a connection needs of the broker around it."""
+
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def clock(self) -> Clock: ...
+
+    def opened(self, connection: "Connection") -> None:
+        """A client has connected: give it a number."""
+
+    def closed(self, connection: "Connection") -> None:
+        """It is gone."""
+
+    def failed(self, connection: "Connection", kind: ErrorKind, text: str) -> None:
+        """The broker is about to close it, saying why."""
+
+    def aborted(self, connection: "Connection", why: str) -> None:
+        """The broker cuts it."""
+
+    def unparked(self, deliveries: list[Deliver]) -> None:
+        """It takes data again."""
+
+    def dispatch(
+        self, connection: "Connection", message: m.Message, correlation: int, payload: memoryview
+    ) -> None:
+        """A message has come. Raises ProtocolError."""
 
 
 class Connection(asyncio.BufferedProtocol):
     """The transport's callbacks, and what the engine needs to know of a connection."""
 
-    def __init__(self, sessions: "Sessions") -> None:
-        self._sessions = sessions
+    def __init__(self, host: Host) -> None:
+        self._host = host
         self._transport: asyncio.Transport | None = None
         self.session = Session(
             Role.BROKER,
-            sessions.clock.monotonic(),
-            handshake_deadline_s=sessions.settings.handshake_deadline_s,
+            host.clock.monotonic(),
+            handshake_deadline_s=host.settings.handshake_deadline_s,
         )
         self.number = 0
         self.client = ""
@@ -37,23 +66,23 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        settings = self._sessions.settings
+        settings = self._host.settings
         self._transport.set_write_buffer_limits(
             high=settings.outbound_high_bytes, low=settings.outbound_low_bytes
         )
         peer = transport.get_extra_info("peername")
         self.peer = f"{peer[0]}:{peer[1]}" if peer else "?"
-        self._sessions.opened(self)
+        self._host.opened(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self.session.get_buffer()
 
     def buffer_updated(self, nbytes: int) -> None:
         session = self.session
-        session.received(nbytes, self._sessions.clock.monotonic())
+        session.received(nbytes, self._host.clock.monotonic())
         try:
             for message, correlation, payload in session.events():
-                self._sessions.dispatch(self, message, correlation, payload)
+                self._host.dispatch(self, message, correlation, payload)
         except ProtocolError as error:
             self.fail(error.kind, str(error))
 
@@ -63,16 +92,16 @@ class Connection(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.session.close()
         self._transport = None
-        self._sessions.closed(self)
+        self._host.closed(self)
 
     def pause_writing(self) -> None:
-        self._paused_at = self._sessions.clock.monotonic()
+        self._paused_at = self._host.clock.monotonic()
         self._unsent_bytes = self.unsent_bytes
 
     def resume_writing(self) -> None:
         self._paused_at = None
         parked, self.parked = self.parked, []
-        self._sessions.unparked(parked)
+        self._host.unparked(parked)
 
     # What the engine calls
 
@@ -92,7 +121,7 @@ class Connection(asyncio.BufferedProtocol):
         """Send a message; nothing happens on a connection that is gone."""
         if self._transport is None:
             return
-        now = self._sessions.clock.monotonic()
+        now = self._host.clock.monotonic()
         size = 0 if payload is None else len(payload)
         head = self.session.frame_head(message, now, correlation=correlation, payload_bytes=size)
         if payload is None:
@@ -103,11 +132,11 @@ class Connection(asyncio.BufferedProtocol):
             self.abort(f"{self.unsent_bytes} bytes unsent: the client does not read")
 
     def _limit_bytes(self) -> int:
-        return self._sessions.settings.outbound_bytes_max
+        return self._host.settings.outbound_bytes_max
 
     def fail(self, kind: ErrorKind, text: str) -> None:
         """Say why, and close."""
-        self._sessions.failed(self, kind, text)
+        self._host.failed(self, kind, text)
         self.send(m.Failure(kind.code, text[:1000]))
         self.close()
 
@@ -119,7 +148,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def abort(self, why: str) -> None:
         """Close at once."""
-        self._sessions.aborted(self, why)
+        self._host.aborted(self, why)
         self.session.close()
         if self._transport is not None:
             self._transport.abort()
@@ -146,7 +175,7 @@ class Connection(asyncio.BufferedProtocol):
             self._paused_at, self._unsent_bytes = now, unsent
             return False
         self._unsent_bytes = unsent
-        return now - self._paused_at >= self._sessions.settings.write_stall_s
+        return now - self._paused_at >= self._host.settings.write_stall_s
 
     @property
     def is_open(self) -> bool:

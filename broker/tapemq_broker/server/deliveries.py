@@ -2,18 +2,19 @@
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 from tapemq.wire import messages as m
-from tapemq_broker.core.effects import Deliver
+from tapemq_broker.core.effects import Deliver, Effects
 from tapemq_broker.core.refusal import Refusal
+from tapemq_broker.core.streams import Streams
 from tapemq_broker.server.connection import Connection
+from tapemq_broker.server.logs import Logs
+from tapemq_broker.server.sessions import Sessions
 from tapemq_broker.storage.errors import CorruptLog, OffsetOutOfRange
 from tapemq_broker.storage.reading import ReadPlan
 from tapemq_broker.storage.record_log import Chunk
-
-if TYPE_CHECKING:
-    from tapemq_broker.server.engine import Engine
 
 log = logging.getLogger("tapemq.broker")
 
@@ -21,17 +22,29 @@ log = logging.getLogger("tapemq.broker")
 class Deliveries:
     """Carries Deliver effects out. A read that would wait for the disk goes to a thread."""
 
-    def __init__(self, engine: "Engine") -> None:
-        self._engine = engine
-        self._loop = asyncio.get_running_loop()
+    def __init__(
+        self,
+        streams: Streams,
+        logs: Logs,
+        sessions: Sessions,
+        *,
+        run: Callable[[Effects], None],
+        spawn: Callable[[Coroutine[Any, Any, None]], None],
+    ) -> None:
+        self._streams: Final = streams
+        self._logs: Final = logs
+        self._sessions: Final = sessions
+        self._run: Final = run
+        self._spawn: Final = spawn
+        self._loop: Final = asyncio.get_running_loop()
 
     def start(self, connection: Connection, wish: Deliver) -> None:
         """Read what is asked for, and send it."""
         place = (wish.key.subscription, wish.log.partition)
-        if not self._engine.core.streams.is_wanted(wish):
+        if not self._streams.is_wanted(wish):
             return  # void while it was parked; its reader was told, and its log may be gone
         try:
-            plan = self._engine.logs.plan(wish, connection.hints.get(place))
+            plan = self._logs.plan(wish, connection.hints.get(place))
             chunk = plan.run(wait=False)
         except (OffsetOutOfRange, CorruptLog, OSError) as error:
             self._failed(wish, error)
@@ -39,10 +52,10 @@ class Deliveries:
         if chunk is not None:
             self._send(wish, chunk)
         else:
-            self._engine.spawn(self._read_in_thread(wish, plan))
+            self._spawn(self._read_in_thread(wish, plan))
 
     async def _read_in_thread(self, wish: Deliver, plan: ReadPlan) -> None:
-        self._engine.counters.reads_from_disk += 1
+        self._sessions.counters.reads_from_disk += 1
         try:
             chunk = await self._loop.run_in_executor(None, plan.run, True)
         except (OffsetOutOfRange, CorruptLog, OSError) as error:
@@ -52,8 +65,8 @@ class Deliveries:
             self._send(wish, chunk)
 
     def _send(self, wish: Deliver, chunk: Chunk) -> None:
-        connection = self._engine.sessions.get(wish.key.session)
-        if connection is None or not self._engine.core.streams.is_wanted(wish):
+        connection = self._sessions.get(wish.key.session)
+        if connection is None or not self._streams.is_wanted(wish):
             return
         place = (wish.key.subscription, wish.log.partition)
         connection.hints[place] = chunk.hint
@@ -61,7 +74,7 @@ class Deliveries:
             *place, wish.generation, wish.offset, chunk.next_offset, chunk.record_count
         )
         connection.send(message, payload=chunk.data)
-        counters = self._engine.counters
+        counters = self._sessions.counters
         counters.records_delivered += chunk.record_count
         counters.bytes_delivered += len(chunk.data)
         counters.deliveries += 1
@@ -69,7 +82,7 @@ class Deliveries:
         self._loop.call_soon(self._delivered, wish, chunk)
 
     def _delivered(self, wish: Deliver, chunk: Chunk) -> None:
-        effects = self._engine.core.streams.delivered(
+        effects = self._streams.delivered(
             wish.key,
             wish.log.partition,
             wish.generation,
@@ -77,14 +90,13 @@ class Deliveries:
             records=chunk.record_count,
             size_bytes=len(chunk.data),
         )
-        self._engine.run(effects)
+        self._run(effects)
 
     def _failed(self, wish: Deliver, error: Exception) -> None:
         """Damage, or a log cut by retention or deleted between the wish and its start."""
-        streams = self._engine.core.streams
         if isinstance(error, OffsetOutOfRange):
-            self._engine.run(
-                streams.delivered(
+            self._run(
+                self._streams.delivered(
                     wish.key,
                     wish.log.partition,
                     wish.generation,
@@ -94,8 +106,8 @@ class Deliveries:
                 )
             )
             return
-        self._engine.counters.corrupt_reads += 1
+        self._sessions.counters.corrupt_reads += 1
         log.error("cannot read %s for delivery: %s", wish.log, error)
         reason = Refusal("storage_failed", str(error))
         partition, generation = wish.log.partition, wish.generation
-        self._engine.run(streams.undeliverable(wish.key, partition, generation, reason))
+        self._run(self._streams.undeliverable(wish.key, partition, generation, reason))

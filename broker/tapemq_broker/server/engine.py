@@ -36,9 +36,9 @@ class Engine:
         self.logs = logs
         self.sessions = sessions
         self.receipts = Receipts()
-        self.deliveries = Deliveries(self)
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
+        self._deliveries = Deliveries(core.streams, logs, sessions, run=self.run, spawn=self.spawn)
         self._carry: Final[dict[type, Callable[[Any], None]]] = {
             e.Append: self._append,
             e.PutState: self._put_state,
@@ -157,7 +157,7 @@ class Engine:
         if connection.paused:
             connection.parked.append(effect)
         else:
-            self.deliveries.start(connection, effect)
+            self._deliveries.start(connection, effect)
 
     def _durable(self, log_id: LogId, offset: int) -> None:
         """The one place where what waited for the disk is let go."""

@@ -68,7 +68,7 @@ class Server:
         self._engine = Engine(world, core, self._logs, self._sessions)
         self._engine.run(core.loaded())
         await self._logs.all_durable()
-        self._sessions.handlers = Handlers(self._engine, self._flow, self._identity)
+        self._sessions.handle = Handlers(self._engine, self._flow, self._identity).handle
         self._timers = Timers(self._settings, self._engine, self._flow)
         self._timers.start()
         loop = asyncio.get_running_loop()

@@ -1,24 +1,28 @@
 """All connections: opening, closing, and the way of a message to its command."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from tapemq.wire import messages as m
-from tapemq.wire.errors import LIMIT_EXCEEDED, SHUTTING_DOWN, ErrorKind
+from tapemq.wire.errors import LIMIT_EXCEEDED, SHUTTING_DOWN, ErrorKind, ProtocolError
 from tapemq_broker.config import Settings
 from tapemq_broker.core.effects import Deliver, Request
 from tapemq_broker.server.clock import Clock
 from tapemq_broker.server.connection import Connection
 from tapemq_broker.server.counters import Counters
 
-if TYPE_CHECKING:
-    from tapemq_broker.server.handlers import Handlers
-
 log = logging.getLogger("tapemq.broker")
+
+
+Handle = Callable[[Connection, m.Message, Request, memoryview], None]
+"""Carries a message out: the connection, the message, whom to answer, the payload."""
+
+
+def _not_started(
+    connection: Connection, message: m.Message, request: Request, payload: memoryview
+) -> None:
+    raise ProtocolError("the broker is starting", SHUTTING_DOWN)
 
 
 class Sessions:
@@ -29,7 +33,7 @@ class Sessions:
         self.clock = clock
         self.counters = counters
         self.by_number: dict[int, Connection] = {}
-        self.handlers: Handlers
+        self.handle: Handle = _not_started
         self.on_closed: Callable[[int], None] = lambda number: None
         self.on_unparked: Callable[[list[Deliver]], None] = lambda deliveries: None
         self.draining = False
@@ -82,7 +86,7 @@ class Sessions:
     ) -> None:
         """Hand a message to its handler."""
         request = Request(connection.number, correlation, self._deadline(message))
-        self.handlers.handle(connection, message, request, payload)
+        self.handle(connection, message, request, payload)
 
     def _deadline(self, message: m.Message) -> float | None:
         deadline_ms = getattr(message, "deadline_ms", 0)

@@ -1,15 +1,13 @@
 """How a broker is, in plain numbers, for metrics, health and people."""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from tapemq_broker.server.counters import Counters
-
-if TYPE_CHECKING:
-    from tapemq_broker.server.engine import Engine
-    from tapemq_broker.server.flow import Flow
-    from tapemq_broker.server.identity import Identity
-    from tapemq_broker.server.timers import Timers
+from tapemq_broker.server.engine import Engine
+from tapemq_broker.server.flow import Flow
+from tapemq_broker.server.identity import Identity
+from tapemq_broker.server.timers import Timers
 
 
 class Status(NamedTuple):
@@ -35,11 +33,11 @@ class Status(NamedTuple):
     def of(
         cls,
         counters: Counters,
-        engine: "Engine",
-        flow: "Flow",
-        timers: "Timers",
+        engine: Engine,
+        flow: Flow,
+        timers: Timers,
         ready: bool,
-        identity: "Identity",
+        identity: Identity,
     ) -> "Status":
         """Take a reading."""
         topics = engine.core.topics.by_id.values()

@@ -1,5 +1,6 @@
 """What clients saw: which value was acked where, and which value was read where."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -44,8 +45,8 @@ def lost(history: History, final: dict[Place, bytes]) -> list[bytes]:
 
 def duplicated(final: dict[Place, bytes]) -> list[bytes]:
     """Values that are in the log twice."""
-    seen: set[bytes] = set()
-    return [value for value in final.values() if value in seen or seen.add(value)]  # type: ignore[func-returns-value]
+    counts = Counter(final.values())
+    return [value for value, count in counts.items() if count > 1]
 
 
 def judge(history: History, final: dict[Place, bytes]) -> list[str]:
