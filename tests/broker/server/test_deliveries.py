@@ -45,13 +45,11 @@ class Rig:
         self.sent: list[m.Deliver] = []
         self.ran: list[e.Effect] = []
         self.task: asyncio.Task[None] | None = None
-        # What Deliveries use of an engine and of a connection.
+        # What Deliveries use of sessions and of a connection.
         self.core = self.world.core
         self.logs: Any = None
-        self.sessions = self
         self.counters = Counters()
         self.hints: dict[tuple[int, int], object] = {}
-        self.deliveries = Deliveries(self)  # type: ignore[arg-type]
 
     def get(self, session: int) -> "Rig":
         return self
@@ -68,7 +66,11 @@ class Rig:
     async def read(self, outcome: Chunk | Exception, meanwhile: Any = lambda: None) -> None:
         """Carry the delivery out in a thread."""
         self.logs = SimpleNamespace(plan=lambda wanted, hint: Plan(meanwhile, outcome))
-        self.deliveries.start(self, self.wish)  # type: ignore[arg-type]
+        sessions: Any = self
+        deliveries = Deliveries(
+            self.core.streams, self.logs, sessions, run=self.run, spawn=self.spawn
+        )
+        deliveries.start(sessions, self.wish)
         assert self.task is not None
         await self.task
 
