@@ -11,7 +11,7 @@ from typing import NamedTuple
 from tapemq.batch import LogId, Role
 from tapemq_broker.core.effects import Effects, Reply, ReplyWhenDurable, Request, TruncateFront
 from tapemq_broker.core.generations import Generations
-from tapemq_broker.core.group import Position, StreamGroup
+from tapemq_broker.core.group import Position
 from tapemq_broker.core.groups import Groups
 from tapemq_broker.core.partition import BatchLimits
 from tapemq_broker.core.positions import Positions
@@ -56,8 +56,7 @@ class Broker:
         """What the group log of a partition holds, at start."""
         topic = self.topics.get(topic_id)
         for key, value in entries.items():
-            name = key.decode()
-            group = topic.groups.setdefault(name, StreamGroup(name))
+            group = self.topics.add_group(topic, key.decode())
             group.positions[partition] = Position.decode(value)
 
     def loaded(self) -> Effects:

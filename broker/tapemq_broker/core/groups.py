@@ -111,7 +111,7 @@ class Groups:
         if group.members:
             raise Refused("group_busy", f"group {name!r} has {len(group.members)} members")
         topic.check_usable()  # Else what a damaged log says of it would come back with a repair.
-        del topic.groups[name]
+        self._topics.remove_group(topic, name)
         changes = {name.encode(): None}
         effects: Effects = [PutState(p.groups_log, changes) for p in topic.partitions]
         effects.append(done_when_put(topic, request))

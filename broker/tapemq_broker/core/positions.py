@@ -35,11 +35,11 @@ class Positions:
     def _create_group(
         self, topic: Topic, name: str, start: Start, hold: bool, effects: Effects
     ) -> StreamGroup:
-        if sum(len(other.groups) for other in self._topics.by_id.values()) >= self._groups_max:
+        if self._topics.group_count >= self._groups_max:
             raise Refused("bad_request", f"this broker holds at most {self._groups_max} groups")
         usable = topic.usable_partitions()
         cursors = [start.cursor(partition) for partition in usable]
-        group = topic.groups[name] = StreamGroup(name)
+        group = self._topics.add_group(topic, name)
         for partition, cursor in zip(usable, cursors, strict=True):
             put_position(group, partition, Position(cursor, hold=hold), effects)
         return group

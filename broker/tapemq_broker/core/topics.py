@@ -13,6 +13,7 @@ from tapemq_broker.core.effects import (
     ReplyWhenDurable,
     Request,
 )
+from tapemq_broker.core.group import StreamGroup
 from tapemq_broker.core.refusal import Refused
 from tapemq_broker.core.results import Done, NamesPage, TopicInfo, TopicSettings
 from tapemq_broker.core.topic import Topic, check_settings, decode_topic, encode_topic
@@ -31,6 +32,7 @@ class Topics:
         self.by_id: dict[int, Topic] = {}
         self._by_name: dict[str, Topic] = {}
         self._preparing: dict[str, list[Request]] = {}
+        self.group_count = 0
 
     def __len__(self) -> int:
         return len(self.by_id)
@@ -150,11 +152,25 @@ class Topics:
             raise Refused("overloaded", f"topic {name!r} is being changed", 1.0)
         del self._by_name[name]
         del self.by_id[topic.info.topic_id]
+        self.group_count -= len(topic.groups)
         return [
             PutState(CATALOG, {_key(name): None}),
             RemoveTopic(topic.info),
             ReplyWhenDurable(CATALOG, None, request, Done()),
         ]
+
+    def add_group(self, topic: Topic, name: str) -> StreamGroup:
+        """A group of that name, still without positions; the one that there is, if there is."""
+        group = topic.groups.get(name)
+        if group is None:
+            group = topic.groups[name] = StreamGroup(name)
+            self.group_count += 1
+        return group
+
+    def remove_group(self, topic: Topic, name: str) -> None:
+        """Forget a group."""
+        del topic.groups[name]
+        self.group_count -= 1
 
     def _add(self, info: TopicInfo) -> None:
         topic = Topic(info)

@@ -128,6 +128,21 @@ def test_deleted_topic_is_gone_and_its_id_stale(orders: Topics) -> None:
     assert orders.named("orders").info.topic_id == 8
 
 
+def test_groups_are_counted_over_all_topics(orders: Topics) -> None:
+    created(orders, TopicInfo("cats", 8, 1, 1, {}))
+    cats, topic = orders.get(8), orders.get(7)
+    group = orders.add_group(topic, "billing")
+    assert orders.add_group(topic, "billing") is group
+    orders.add_group(topic, "auditing")
+    orders.add_group(cats, "billing")
+    assert orders.group_count == 3
+    orders.remove_group(topic, "billing")
+    assert list(topic.groups) == ["auditing"]
+    assert orders.group_count == 2
+    orders.delete(ONE, "orders")
+    assert orders.group_count == 1
+
+
 def test_load_reads_topics_and_nothing_else(topics: Topics) -> None:
     entries = {b"topic/orders": encode_topic(ORDERS), b"boot": b"1"}
     assert [topic.info for topic in topics.load(entries)] == [ORDERS]
