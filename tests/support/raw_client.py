@@ -111,7 +111,7 @@ class RawClient:
 
     async def subscribe(self, topic: m.Topic, **fields: Any) -> None:
         """Subscribe with ample credit unless ``fields`` say otherwise."""
-        wish = {"subscription": 1, "start": "earliest", "credit_records": 1000}
+        wish: dict[str, Any] = {"subscription": 1, "start": "earliest", "credit_records": 1000}
         wish |= {"credit_bytes": 1 << 20} | fields
         await self.ask(m.Subscribe(topic_id=topic.topic_id, **wish), m.Done)
 

@@ -63,14 +63,16 @@ class Rig:
     def spawn(self, work: Any) -> None:
         self.task = asyncio.get_running_loop().create_task(work)
 
+    def start(self) -> None:
+        """Begin the delivery that the core wishes."""
+        this: Any = self
+        deliveries = Deliveries(self.core.streams, self.logs, this, run=self.run, spawn=self.spawn)
+        deliveries.start(this, self.wish)
+
     async def read(self, outcome: Chunk | Exception, meanwhile: Any = lambda: None) -> None:
         """Carry the delivery out in a thread."""
         self.logs = SimpleNamespace(plan=lambda wanted, hint: Plan(meanwhile, outcome))
-        sessions: Any = self
-        deliveries = Deliveries(
-            self.core.streams, self.logs, sessions, run=self.run, spawn=self.spawn
-        )
-        deliveries.start(sessions, self.wish)
+        self.start()
         assert self.task is not None
         await self.task
 
@@ -97,7 +99,7 @@ async def test_nothing_is_sent_to_who_has_left_meanwhile(rig: Rig) -> None:
 
 async def test_void_delivery_is_not_even_read(rig: Rig) -> None:
     rig.core.streams.session_closed(1, 0.0)
-    rig.deliveries.start(rig, rig.wish)  # type: ignore[arg-type]
+    rig.start()
     assert rig.task is None
 
 

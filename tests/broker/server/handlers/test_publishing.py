@@ -1,5 +1,7 @@
 """Publishing through a real server: receipts, retries, refusals, windows."""
 
+from typing import Any
+
 import pytest
 
 from tapemq.batch import Columns, checksum, encode_body
@@ -34,22 +36,20 @@ async def test_a_retry_gets_the_original_offset() -> None:
 
 
 async def test_refusals_are_answers_and_the_session_goes_on() -> None:
-    async with running_server(record_bytes_max=1000) as server:
+    async with running_server(record_bytes_max=1000, batch_bytes_max=2000) as server:
         client = await RawClient.connect(server.port)
         topic = await client.topic("t")
-        cases = {
-            "out_of_order": {"values": (b"x",), "producer_id": 7, "first_sequence": 5},
-            "batch_too_large": {"values": (b"x" * 1001,)},
-            "unknown_partition": {"values": (b"x",), "partition": 1},
-            "bad_request": {"values": (b"x",), "level": 2},
+        producer = (await client.ask(m.OpenProducer(), m.Producer)).producer_id
+        await client.publish(topic, b"first", producer_id=producer)
+        cases: dict[str, dict[str, Any]] = {
+            "out_of_order": {"producer_id": producer, "first_sequence": 5},
+            "batch_too_large": {"extension": b"x" * 3000},
+            "unknown_partition": {"partition": 1},
+            "bad_request": {"level": 2},
         }
-        cases["out_of_order"]["producer_id"] = (
-            await client.ask(m.OpenProducer(), m.Producer)
-        ).producer_id
-        await client.publish(topic, b"first", producer_id=cases["out_of_order"]["producer_id"])
         for name, fields in cases.items():
             with pytest.raises(Refused) as refused:
-                await client.publish(topic, *fields.pop("values"), **fields)
+                await client.publish(topic, b"x", **fields)
             assert refused.value.name == name
         with pytest.raises(Refused) as refused:
             await client.publish(topic._replace(topic_id=1), b"x")
