@@ -95,12 +95,36 @@ def test_lying_disk_reports_success_and_syncs_nothing(machine: Machine) -> None:
         machine.trouble.lies = True
         file.append([b"x"])
         machine.disk.sync([file], machine.reports.append)
-        machine.disk.sync_now(file)
         await asyncio.sleep(1)
         assert machine.reports == [None]
         assert not file.inner.content.durable
 
     machine.run(main)
+
+
+def test_hurrying_disk_reports_success_before_it_is_true(machine: Machine) -> None:
+    async def main() -> None:
+        file = machine.disk.open("a", create=True)
+        machine.trouble.hurries, machine.trouble.sync_s = True, 1.0
+        file.append([b"x"])
+        machine.disk.sync([file], machine.reports.append)
+        await asyncio.sleep(2)
+        assert machine.reports == [None]
+        assert not file.inner.content.durable
+        await asyncio.sleep(30)
+        assert file.inner.content.durable == b"x"
+
+    machine.run(main)
+
+
+def test_disk_that_forgets_names(machine: Machine) -> None:
+    machine.trouble.forgets_names = True
+    file = machine.disk.open("a", create=True)
+    file.append([b"x"])
+    machine.disk.sync_now(file)
+    machine.disk.sync_directory("")
+    assert file.inner.content.durable == b"x"
+    assert [change.name for change in machine.platter._root.pending] == ["a"]
 
 
 def test_full_disk_writes_a_part(machine: Machine) -> None:

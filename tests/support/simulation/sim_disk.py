@@ -32,7 +32,11 @@ class Trouble:
     flips: int = 0
     """So many of the next reads have one bit flipped."""
     lies: bool = False
-    """Syncs report success and do nothing."""
+    """Syncs in the background report success and do nothing."""
+    hurries: bool = False
+    """Syncs report success long before they are done."""
+    forgets_names: bool = False
+    """Syncs make bytes durable, but not the names of new files."""
     crash_in_steps: int = 0
     """The process dies at this call of the disk from now; 0: it does not."""
     counts: dict[str, int] = field(default_factory=dict)
@@ -155,15 +159,24 @@ class SimDisk:
             self._loop.call_io(delay_s, self, report, report_error)
         elif trouble.lies:
             self._loop.call_io(delay_s, self, report, None)
+        elif trouble.hurries:
+            self._loop.call_io(delay_s, self, report, None)
+            self._platter.sync_after(20 * delay_s, self._inner(files), lambda error: None)
         else:
             # What is written from here on is not covered, whenever the sync ends.
-            self._platter.sync_after(delay_s, [_inner(file) for file in files], report)
+            self._platter.sync_after(delay_s, self._inner(files), report)
+
+    def _inner(self, files: Sequence[File]) -> list[MemoryFile]:
+        inner = [_inner(file) for file in files]
+        if self.trouble.forgets_names:
+            for file in inner:
+                file.new_in = None
+        return inner
 
     def sync_now(self, file: File) -> None:
         self.step()
         self._fail_sync(file.path)
-        if not self.trouble.lies:
-            self._platter.sync_now(_inner(file))
+        self._platter.sync_now(*self._inner([file]))
 
     def _fail_sync(self, path: str) -> None:
         if self.trouble.sync_errors:
@@ -174,7 +187,7 @@ class SimDisk:
     def sync_directory(self, path: str) -> None:
         self.step()
         self._fail_sync(path)
-        if not self.trouble.lies:
+        if not self.trouble.forgets_names:
             self._platter.sync_directory(path)
 
     def list_directory(self, path: str) -> list[str]:
@@ -206,7 +219,7 @@ class SimDisk:
 
         self.step(self.random.choice((write_some, leave_the_name_unsynced)))
         self.refuse_if_full(path, write_some)
-        self._platter.replace_file(path, data, durable=durable and not self.trouble.lies)
+        self._platter.replace_file(path, data, durable=durable)
 
     def rename(self, source: str, target: str) -> None:
         self.step()

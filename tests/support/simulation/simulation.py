@@ -2,8 +2,9 @@
 
 import asyncio
 import gc
+import logging
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
@@ -17,6 +18,7 @@ from tests.support.simulation.machine import Death, Machine
 from tests.support.simulation.mischief import Mischief
 from tests.support.simulation.network import SimNetwork
 from tests.support.simulation.scene import Scene
+from tests.support.simulation.sim_disk import Trouble
 from tests.support.simulation.weather import draw_weather
 from tests.support.simulation.workload import Workload
 
@@ -46,9 +48,17 @@ class Run:
 
 
 class Simulation:
-    """Builds the world of a seed and runs it. Switches in ``settings`` can break the engine."""
+    """Builds the world of a seed and runs it. ``break_it`` may spoil the disk on purpose;
+    with ``logs``, what broker and SDK log is not suppressed."""
 
-    def __init__(self, seed: int, *, lying_disk: bool = False) -> None:
+    def __init__(
+        self,
+        seed: int,
+        *,
+        break_it: Callable[[Trouble], None] = lambda trouble: None,
+        logs: bool = False,
+    ) -> None:
+        self._logs = logs
         self.run = Run(seed)
         self._random = Random(f"tapemq/{seed}")
         self.loop = SimLoop(self._part("loop"))
@@ -63,7 +73,7 @@ class Simulation:
             self.run.history,
             lambda: down.choice((0.01, 0.5, 3.0)) * down.random(),
         )
-        self.machine.trouble.lies = lying_disk
+        break_it(self.machine.trouble)
         self.machine.trouble.read_wait_chance = self._part("reads").choice((0.0, 0.1, 0.9))
         self._scene = Scene(self.loop, self._part("apps"), self.machine, self.run.history)
         self._mischief = Mischief(self.loop, self._part("mischief"), self.machine, crashes=2)
@@ -77,6 +87,8 @@ class Simulation:
         # Garbage is collected at the end, so that what its finalizers do cannot differ in time.
         gc.disable()
         gc.freeze()
+        level = logging.root.manager.disable
+        logging.disable(logging.NOTSET if self._logs else logging.CRITICAL)
         try:
             self._within_an_hour(self._main())
         except SimulationError as error:
@@ -87,6 +99,7 @@ class Simulation:
             self._clean_up()
             gc.unfreeze()
             gc.enable()
+            logging.disable(level)
         self._note()
         return self.run
 

@@ -1,0 +1,47 @@
+"""The simulation must notice an engine that is broken on purpose, or its silence means nothing."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tapemq_broker.server.observer import ProducersObserver
+from tests.support.simulation.sim_disk import Trouble
+from tests.support.simulation.simulation import Simulation
+
+SEEDS_MAX = 40
+
+
+def is_caught(rule: str, break_it: Callable[[Trouble], None] = lambda trouble: None) -> bool:
+    """Whether some seed breaks the rule; "" stands for a broker that fails."""
+    for seed in range(SEEDS_MAX):
+        run = Simulation(seed, break_it=break_it).play()
+        if rule in run.broken or (not rule and run.failure):
+            return True
+    return False
+
+
+def test_disk_that_does_not_sync() -> None:
+    def break_it(trouble: Trouble) -> None:
+        trouble.lies = True
+
+    assert is_caught("lost", break_it)
+
+
+def test_receipts_that_leave_before_the_sync() -> None:
+    def break_it(trouble: Trouble) -> None:
+        trouble.hurries = True
+
+    assert is_caught("lost", break_it)
+
+
+def test_names_of_new_files_that_are_not_synced() -> None:
+    def break_it(trouble: Trouble) -> None:
+        trouble.forgets_names = True
+
+    assert is_caught("", break_it)
+
+
+def test_producers_forgotten_at_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ProducersObserver, "observe", lambda *_: None)
+    monkeypatch.setattr(ProducersObserver, "restore", lambda *_: None)
+    assert is_caught("duplicate")
