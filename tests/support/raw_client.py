@@ -109,6 +109,20 @@ class RawClient:
         publish = m.Publish(topic.topic_id, partition, checksum(body), level)
         return await self.ask(publish, m.Receipt, body)
 
+    async def publish_late(self, topic: m.Topic, value: bytes, *, deadline_ms: int) -> m.Failure:
+        """Publish with a deadline that passes; the failure that comes."""
+        body = encode_body(Columns([value]))
+        publish = m.Publish(topic.topic_id, 0, checksum(body), deadline_ms=deadline_ms)
+        try:
+            receipt = await self.ask(publish, m.Receipt, body)
+        except Refused as refused:
+            return refused.failure
+        raise AssertionError(f"there was time: {receipt}")
+
+    async def open_producer(self) -> int:
+        """A new producer id."""
+        return (await self.ask(m.OpenProducer(), m.Producer)).producer_id
+
     async def subscribe(self, topic: m.Topic, **fields: Any) -> None:
         """Subscribe with ample credit unless ``fields`` say otherwise."""
         wish: dict[str, Any] = {"subscription": 1, "start": "earliest", "credit_records": 1000}

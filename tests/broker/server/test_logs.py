@@ -1,0 +1,70 @@
+"""The logs of a broker on a full disk: what was refused is written later, or not at all."""
+
+import asyncio
+import errno
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from tapemq.wire import messages as m
+from tapemq_broker.storage.disk import Buffer
+from tapemq_broker.storage.memory_disk import MemoryDisk, MemoryFile
+from tests.support.raw_client import RawClient, Refused
+from tests.support.running_server import running_server
+
+
+class FullFile:
+    """A file that takes nothing while its disk is full."""
+
+    def __init__(self, file: MemoryFile, disk: "FullDisk") -> None:
+        self._file = file
+        self._disk = disk
+
+    def append(self, buffers: Sequence[Buffer]) -> None:
+        if self._disk.full:
+            raise OSError(errno.ENOSPC, "no space left")
+        self._file.append(buffers)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+class FullDisk(MemoryDisk):
+    """A disk that can be full."""
+
+    full = False
+
+    def open(self, path: str, *, create: bool = False) -> Any:
+        return FullFile(super().open(path, create=create), self)
+
+    def sync(self, files: Any, done: Any) -> None:
+        super().sync([getattr(file, "_file", file) for file in files], done)
+
+    def sync_now(self, file: Any) -> None:
+        super().sync_now(getattr(file, "_file", file))
+
+
+async def test_a_full_disk_refuses_and_loses_nothing() -> None:
+    disk = FullDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        await client.publish(topic, b"a", b"b")
+        await client.subscribe(topic, group="g")
+        assigned, _ = await client.push_of(m.Assigned)
+        disk.full = True
+        with pytest.raises(Refused) as refused:
+            await client.publish(topic, b"c")
+        assert refused.value.name == "disk_full"
+        commit = m.Commit(topic.topic_id, "g", 0, assigned.generation, 2)
+        with pytest.raises(Refused) as refused:
+            await client.ask(commit, m.Done)
+        assert refused.value.name == "disk_full"
+        disk.full = False
+        assert (await client.publish(topic, b"c")).base_offset == 2
+        await client.ask(commit, m.Done)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        group = await client.ask(m.DescribeGroup(topic.topic_id, "g", 0), m.Group)
+        assert group.cursor == 2

@@ -1,0 +1,56 @@
+"""A start on damaged data: the damaged partition is refused, the others serve."""
+
+import asyncio
+
+import pytest
+
+from tapemq.wire import messages as m
+from tapemq.wire.errors import STORAGE_FAILED
+from tapemq_broker.storage.memory_disk import MemoryDisk
+from tests.support.raw_client import RawClient, Refused
+from tests.support.running_server import running_server
+
+
+def damage(disk: MemoryDisk, name: str) -> None:
+    """Flip a bit in the first batch of the topic's records."""
+    (topic,) = [
+        path for path in disk.list_directory("topics/default") if path.startswith(f"{name}~")
+    ]
+    path = f"topics/default/{topic}0/00000000000000000000.log"
+    data = disk.read_file(path)
+    assert data is not None
+    disk.replace_file(path, data[:100] + bytes([data[100] ^ 1]) + data[101:])
+
+
+async def test_a_damaged_partition_is_refused_and_the_others_serve() -> None:
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        sick, well = await client.topic("sick"), await client.topic("well")
+        for topic in (sick, well):
+            for value in (b"a", b"b"):
+                await client.publish(topic, value)
+    disk.remove("CLEAN")  # as after a crash: the logs are scanned
+    damage(disk, "sick")
+    async with running_server(disk) as server:
+        assert server.status().damaged_partitions == 1
+        client = await RawClient.connect(server.port)
+        with pytest.raises(Refused) as refused:
+            await client.publish(sick, b"c")
+        assert refused.value.name == "storage_failed"
+        assert "repair" in str(refused.value)
+        await client.subscribe(sick)
+        detached, _ = await client.push_of(m.Detached)
+        assert detached.code == STORAGE_FAILED.code
+        assert (await client.publish(well, b"c")).base_offset == 2
+
+
+async def test_generations_and_producers_never_repeat_after_a_restart() -> None:
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    seen = set()
+    for boot_epoch in (1, 2, 3):
+        async with running_server(disk) as server:
+            client = await RawClient.connect(server.port)
+            assert client.welcome.boot_epoch == boot_epoch
+            seen.add(await client.open_producer())
+    assert len(seen) == 3

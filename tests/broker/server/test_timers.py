@@ -1,0 +1,92 @@
+"""What time alone brings about: marks, retention, deadlines, heartbeats."""
+
+import asyncio
+from typing import Any
+
+from tapemq.batch import Kind, iter_batches
+from tapemq.wire import messages as m
+from tapemq_broker.storage.memory_disk import MemoryDisk
+from tests.support.raw_client import RawClient
+from tests.support.running_server import running_server
+
+SEGMENT_BYTES = 4096
+
+
+def files_of(disk: MemoryDisk, ending: str = ".log") -> list[str]:
+    (topic,) = disk.list_directory("topics/default")
+    path = f"topics/default/{topic}0"
+    return [f"{path}/{name}" for name in disk.list_directory(path) if name.endswith(ending)]
+
+
+async def test_an_idle_log_gets_a_mark_that_proves_its_end() -> None:
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk, mark_idle_s=0.001) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        await client.publish(topic, b"a")
+        while True:
+            await client.ask(m.Ping(), m.Pong)
+            data = disk.read_file(files_of(disk)[0]) or b""
+            batches = [header for header, _ in iter_batches(data)]
+            if batches[-1].kind is Kind.MARK and batches[-1].durable_upto == 1:
+                break
+
+
+async def test_retention_by_size_leaves_what_a_group_holds() -> None:
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk, retention_check_s=0.001) as server:
+        client = await RawClient.connect(server.port)
+        settings = {"segment_bytes": SEGMENT_BYTES, "retention_bytes": SEGMENT_BYTES}
+        topic = await client.topic("t", settings=settings)
+        await client.subscribe(topic, group="slow", hold=True)
+        assigned, _ = await client.push_of(m.Assigned)
+        for _ in range(20):
+            await client.publish(topic, b"x" * 1000)
+        ask = m.DescribePartition(topic.topic_id, 0)
+        assert (await client.ask(ask, m.Partition)).first_offset == 0
+        commit = m.Commit(topic.topic_id, "slow", 0, assigned.generation, 20)
+        await client.ask(commit, m.Done)
+        while (await client.ask(ask, m.Partition)).first_offset == 0:
+            pass
+        while len(files_of(disk)) > 2:  # removed in the background
+            await client.ask(m.Ping(), m.Pong)
+
+
+async def test_silence_is_answered_by_pings_and_then_by_the_end() -> None:
+    async with running_server(heartbeat_s=0.05) as server:
+        client = await RawClient.connect(server.port)
+        await client.push_of(m.Ping)
+        failure, _ = await client.push_of(m.Failure)
+        assert failure.code == 4
+        assert await client.at_end()
+
+
+async def test_a_request_that_is_late_hears_so() -> None:
+    disk = StuckDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        disk.stuck = True
+        late = await client.publish_late(topic, b"x", deadline_ms=1)
+        assert late.code == 8
+        disk.release()
+
+
+class StuckDisk(MemoryDisk):
+    """A disk whose syncs can be held up."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.stuck = False
+        self._held: list[tuple[Any, Any]] = []
+
+    def sync(self, files: Any, done: Any) -> None:
+        if self.stuck:
+            self._held.append((files, done))
+        else:
+            super().sync(files, done)
+
+    def release(self) -> None:
+        self.stuck = False
+        for files, done in self._held:
+            super().sync(files, done)
