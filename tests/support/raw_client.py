@@ -109,6 +109,11 @@ class RawClient:
         publish = m.Publish(topic.topic_id, partition, checksum(body), level)
         return await self.ask(publish, m.Receipt, body)
 
+    def send_publish(self, topic: m.Topic, value: bytes) -> int:
+        """Send a publish without waiting; its correlation id."""
+        body = encode_body(Columns([value]))
+        return self.send(m.Publish(topic.topic_id, 0, checksum(body)), body)
+
     async def publish_late(self, topic: m.Topic, value: bytes, *, deadline_ms: int) -> m.Failure:
         """Publish with a deadline that passes; the failure that comes."""
         body = encode_body(Columns([value]))

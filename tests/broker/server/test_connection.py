@@ -11,12 +11,7 @@ from tests.support.running_server import running_server
 
 @pytest.mark.both_loops
 async def test_who_does_not_read_is_cut_and_others_go_on() -> None:
-    limits: dict[str, Any] = {
-        "outbound_high_bytes": 1 << 16,
-        "outbound_low_bytes": 1 << 15,
-        "write_stall_s": 0.2,
-    }
-    async with running_server(**limits) as server:
+    async with running_server(outbound_high_bytes=1 << 16, write_stall_s=0.2) as server:
         client = await RawClient.connect(server.port)
         topic = await client.topic("t")
         for _ in range(80):

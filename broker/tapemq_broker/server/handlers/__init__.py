@@ -1,6 +1,7 @@
 """From messages to commands of the core: one small table for each part of the protocol."""
 
 from tapemq.wire import messages as m
+from tapemq.wire.session import ALLOWED, Role, State
 from tapemq_broker.core.effects import Request
 from tapemq_broker.server.connection import Connection
 from tapemq_broker.server.engine import Engine
@@ -25,6 +26,9 @@ class Handlers:
             **StreamHandlers(engine).table,
             **GroupHandlers(engine).table,
         }
+        allowed = ALLOWED[Role.BROKER, State.HANDSHAKE] | ALLOWED[Role.BROKER, State.OPEN]
+        if differing := allowed ^ self._table.keys():
+            raise RuntimeError(f"allowed without a handler, or the reverse: {differing}")
 
     def handle(
         self,
