@@ -65,6 +65,16 @@ def test_what_cannot_rest_is_not_encoded(headers: dict[Any, Any]) -> None:
         encode_extras(None, headers)
 
 
+def test_largest_extras() -> None:
+    most: dict[str, Scalar] = {f"{number:02}": number for number in range(64)}
+    data = encode_extras(most, most)
+    assert decode_extras(data) == (most, most)
+    check_one(data)
+    whole = encode_extras({"a": b"b" * (EXTRAS_BYTES_MAX - 8)})
+    assert len(whole) == EXTRAS_BYTES_MAX
+    check_one(whole)
+
+
 LONG_MAP = b"\xde\x00\x10" + b"\xa1a\x01" * 16
 MAP_OF_65 = b"\xde\x00\x41" + b"".join(b"\xa1" + bytes([n]) + b"\x00" for n in range(65))
 HOSTILE = {
