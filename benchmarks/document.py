@@ -11,6 +11,7 @@ from benchmarks.measurement import Measurement, SyncCount
 from benchmarks.summary import Summaries
 
 FORMAT = 1
+DISTURBED_SHARE = 0.1
 
 
 @dataclass
@@ -37,6 +38,12 @@ class Document:
     def goals(self) -> list[Goal]:
         """What was to be reached."""
         return goals(self.summaries)
+
+    @property
+    def disturbed_runs(self) -> int:
+        """In how many runs other work had more than a tenth of the machine."""
+        cores = float(self.machine["cores"])
+        return sum(run.other_cpu_s > DISTURBED_SHARE * cores * run.elapsed_s for run in self.runs)
 
     def title(self, system: str) -> str:
         """How a system is called in tables."""

@@ -23,10 +23,12 @@ class TapemqBroker:
     def __init__(self, directory: Path, wrapper: Sequence[str] = ()) -> None:
         command = [*wrapper, *SERVE, "--data-dir", str(directory / "data"), *FREE_PORTS]
         self._log = directory / "output"
+        # The broker's defaults, whatever the settings of the shell are.
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("TAPEMQ_")}
         begin = time.monotonic()
         with self._log.open("a") as output:
             self._process = subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=output, text=True
+                command, stdout=subprocess.PIPE, stderr=output, text=True, env=environment
             )
         self.pid = self._process.pid
         self.endpoint: Endpoint = {"url": self._read_url()}
@@ -51,8 +53,9 @@ class TapemqBroker:
         self._close()
 
     def _signal(self, number: signal.Signals) -> None:
-        broker = next(pid for pid in process_tree(self.pid) if process_name(pid) != "strace")
-        os.kill(broker, number)
+        if self._process.poll() is None:
+            broker = next(pid for pid in process_tree(self.pid) if process_name(pid) != "strace")
+            os.kill(broker, number)
 
     def _close(self) -> None:
         assert self._process.stdout

@@ -1,7 +1,11 @@
-"""TapeMQ's producer and consumer, as an application writes them."""
+"""TapeMQ's producer and consumer, as an application writes them.
+
+The options of the SDK are its defaults, unless the settings name one of them.
+"""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import tapemq
 from benchmarks.records import Taker, record_maker
@@ -9,6 +13,13 @@ from benchmarks.task import Task
 
 TOPIC = "benchmark"
 GROUP = "benchmark"
+PRODUCER_OPTIONS = ("durability", "batch_bytes", "max_in_flight")
+STREAM_OPTIONS = ("prefetch_records", "prefetch_bytes")
+
+
+def options(task: Task, names: tuple[str, ...]) -> dict[str, Any]:
+    """The options of the SDK that the settings name."""
+    return {name: task.settings[name] for name in names if name in task.settings}
 
 
 class TapemqProducer:
@@ -34,16 +45,17 @@ async def producer(task: Task) -> AsyncIterator[TapemqProducer]:
     """Connect as a producer."""
     async with (
         await tapemq.connect(str(task.endpoint["url"])) as client,
-        client.producer(TOPIC) as sender,
+        client.producer(TOPIC, **options(task, PRODUCER_OPTIONS)) as sender,
     ):
         yield TapemqProducer(sender, task)
 
 
 async def consume(task: Task, take: Taker, subscribed: Callable[[], Awaitable[None]]) -> None:
     """Consume as a stream group."""
+    chosen = options(task, STREAM_OPTIONS)
     async with (
         await tapemq.connect(str(task.endpoint["url"])) as client,
-        client.stream(TOPIC, group=GROUP, start="earliest") as stream,
+        client.stream(TOPIC, group=GROUP, start="earliest", **chosen) as stream,
     ):
         await subscribed()
         if task.settings["form"] == "batches":

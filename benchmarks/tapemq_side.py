@@ -21,7 +21,11 @@ class Records:
 
     def settings(self, scenario: Scenario) -> Settings:
         """The SDK's defaults; `records_per_call` is how often the producer looks at the clock."""
-        return {"form": "records", "records_per_call": 16 if scenario.size_bytes > 4096 else 256}
+        return {
+            "form": "records",
+            "durability": "durable",
+            "records_per_call": 16 if scenario.size_bytes > 4096 else 256,
+        }
 
     def versions(self) -> dict[str, str]:
         """Broker and SDK are one distribution."""

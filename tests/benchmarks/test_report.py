@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -68,6 +69,13 @@ def test_report_has_rates_latencies_syncs_goals_and_settings(document: Document)
     assert "100 B: at least 30 times rabbitmq-classic" in text
     assert "TapeMQ: tapemq 0.1.0" in text
     assert "3 repetitions of 10 s each" in text
+
+
+def test_disturbed_runs_are_reported(document: Document) -> None:
+    assert "DISTURBED" not in report(document)
+    calm = document.runs[0]
+    document.runs.append(replace(calm, other_cpu_s=2.1))
+    assert "DISTURBED: in 1 of 5 runs" in report(document)
 
 
 def test_json_holds_runs_summaries_and_goals(document: Document) -> None:
