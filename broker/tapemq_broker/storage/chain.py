@@ -44,11 +44,11 @@ class LogEnd(NamedTuple):
     def step(self, header: Header, body: memoryview, log_id: LogId) -> "LogEnd":
         """The end behind the next batch. Steps over the hole that a gap names.
 
-        Raises NotNext if this sound batch is not the one that belongs here, BatchError if a mark
-        has a body that names no gap.
+        Raises NotNext if this sound batch is not the one that belongs here, BatchError if it is a
+        gap that names no hole.
         """
         self.check(header, log_id)
-        if header.kind is Kind.MARK and body:
+        if header.kind is Kind.GAP:
             return self._step_over(header, decode_gap(body))
         return LogEnd.behind(header)
 
@@ -69,6 +69,8 @@ class LogEnd(NamedTuple):
     def _step_over(self, header: Header, gap: Gap) -> "LogEnd":
         if gap.to_offset < self.next_offset or gap.to_batch <= self.next_batch:
             raise NotNext(f"a gap that leads back to offset {gap.to_offset}")
+        if header.record_count:
+            raise NotNext(f"a gap with {header.record_count} records")
         return LogEnd(
             gap.to_offset,
             gap.to_batch,

@@ -115,7 +115,7 @@ class LastValues:
 
     def observe(self, header: Header, body: memoryview) -> None:
         """Take the next batch of the log."""
-        if header.kind is Kind.MARK:
+        if header.kind in (Kind.MARK, Kind.GAP):
             return
         values, keys, _ = decode_columns(body)
         records = dict(zip(keys or (), values, strict=True))

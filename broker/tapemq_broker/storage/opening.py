@@ -94,7 +94,7 @@ def _seal(
 ) -> list[File]:
     """Spare the next start the scan of a full segment. Recovery has synced it."""
     last = known.last
-    if last is None or (last.kind is Kind.MARK and last.body_length):
+    if last is None or last.kind is Kind.GAP:
         return []
     ending = Ending(segment, LogEnd.behind(last), None)
     return write_index(cache.disk, log_id, ending, index, complete=True)

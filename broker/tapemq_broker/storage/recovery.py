@@ -8,7 +8,8 @@ log epoch says that it happened. Where the row refuses, nothing at all is writte
 
 from typing import NamedTuple
 
-from tapemq.batch import Header, Kind, LogId, checksum
+from tapemq.batch import Header, LogId
+from tapemq_broker.storage.appending import MARK, Follower, follow
 from tapemq_broker.storage.chain import LogEnd
 from tapemq_broker.storage.clean import CleanEntry
 from tapemq_broker.storage.decision import Row
@@ -18,6 +19,7 @@ from tapemq_broker.storage.log_files import LogFiles
 from tapemq_broker.storage.observer import Visitor
 from tapemq_broker.storage.paths import base_offset_of
 from tapemq_broker.storage.refusal import FULL_ERRORS, no_room, refusal
+from tapemq_broker.storage.repair_note import REPAIR_NOTE
 from tapemq_broker.storage.survey import KnownSegment
 from tapemq_broker.storage.torn import SetAside, TornName, copy_aside, move_aside
 
@@ -105,6 +107,7 @@ class _Recovery:
         state = base_offset_of(name, ".state")
         return (
             name.endswith(".tmp")
+            or name == REPAIR_NOTE
             or (index is not None and not self._fits(index))
             or (state is not None and state > self._survey.end.next_offset)
         )
@@ -157,7 +160,7 @@ class _Recovery:
                     self._disk.sync_now(file)
         self._disk.sync_directory(self._files.directory)
 
-    def _mark(self) -> Header | None:
+    def _mark(self) -> Follower | None:
         """Append a batch that says that everything before it is on disk, in which log epoch.
 
         Without a cut it is no more than a proof: on a full disk the log opens without one.
@@ -165,11 +168,14 @@ class _Recovery:
         raises_epoch = self._row.cuts or self._row is Row.FINISHED_CUT
         if not raises_epoch and self._row is not Row.KEPT:
             return None
-        header = self._mark_header(raises_epoch)
+        end = self._survey.end
+        if raises_epoch:
+            end = end._replace(log_epoch=self._diagnosis.next_epoch)
+        mark = follow(end, end, self._files.log_id, MARK, self._now_us)
         with self._files.open(self._survey.segments[-1].base_offset) as file:
             size_bytes = file.size_bytes
             try:
-                file.append([header.encode()[0]])
+                file.append([mark.head])
             except OSError as error:
                 if error.errno not in FULL_ERRORS:
                     raise
@@ -178,32 +184,11 @@ class _Recovery:
                     raise no_room(self._files, self._diagnosis, error) from error
                 return None
             self._disk.sync_now(file)
-        return header
+        return mark
 
-    def _mark_header(self, raises_epoch: bool) -> Header:
-        end = self._survey.end
-        header = Header(
-            kind=Kind.MARK,
-            flags=0,
-            log_id=self._files.log_id,
-            log_epoch=self._diagnosis.next_epoch if raises_epoch else end.log_epoch,
-            record_count=0,
-            base_offset=end.next_offset,
-            batch_number=end.next_batch,
-            append_time_us=max(self._now_us, end.last_append_time_us),
-            durable_upto=end.next_offset,
-            durable_batch=end.next_batch,
-            previous_checksum=end.last_checksum,
-            body_length=0,
-            body_checksum=checksum(b""),
-        )
-        return header._replace(header_checksum=header.encode()[1])
-
-    def _with_mark(self, recovered: Recovered, mark: Header) -> Recovered:
+    def _with_mark(self, recovered: Recovered, mark: Follower) -> Recovered:
         last = recovered.segments[-1]
-        grown = KnownSegment(last.base_offset, last.size_bytes + mark.batch_bytes, mark)
-        return recovered._replace(
-            segments=[*recovered.segments[:-1], grown],
-            end=recovered.end.step(mark, memoryview(b""), self._files.log_id),
-            mark=mark,
-        )
+        header = mark.header._replace(header_checksum=mark.end.last_checksum)
+        grown = KnownSegment(last.base_offset, last.size_bytes + header.batch_bytes, header)
+        segments = [*recovered.segments[:-1], grown]
+        return recovered._replace(segments=segments, end=mark.end, mark=header)

@@ -7,7 +7,7 @@ lies behind the proof is walked through.
 
 from typing import Final, NamedTuple
 
-from tapemq.batch import HEADER_BYTES, BatchError, Header, Kind, decode_header
+from tapemq.batch import HEADER_BYTES, BatchError, Header, decode_header
 from tapemq_broker.storage.chain import LogEnd
 from tapemq_broker.storage.decision import Place
 from tapemq_broker.storage.log_files import LogFiles
@@ -156,7 +156,7 @@ class Survey:
             if self.trouble or not isinstance(found, Batch):
                 break
             last = found.header
-            self.covered = last.kind is Kind.MARK and last.durable_batch == last.batch_number
+            self.covered = last.record_count == 0 and last.durable_batch == last.batch_number
             if visit is not None:
                 visit(base, position, last, found.body)
             position += last.batch_bytes

@@ -23,7 +23,8 @@ Header, 88 bytes::
 
 * ``version`` is 1. A reader refuses a version that it does not know; every version will keep
   the first five bytes and the header checksum where they are, so damage is told from novelty.
-* ``kind``: 0 data, 1 mark (no body), 2 group state, 3 catalog, 4 schedule, 5 atomic commit.
+* ``kind``: 0 data, 1 mark (no body), 2 group state, 3 catalog, 4 schedule, 5 atomic commit,
+  6 gap.
 * ``flags``: bit 0 *snapshot*: this batch restates the whole state of its log; what lies before
   it is not needed. The other bits are zero.
 * The log id says where the batch belongs: topic id, partition, role (0 data, 1 groups,
@@ -36,6 +37,9 @@ Header, 88 bytes::
 * ``durable_upto`` and ``durable_batch``: when this batch was written, every record with an
   offset, and every batch with a number, below these was known to be on disk. They let recovery
   tell a torn tail from rot.
+* A *gap* has no records. It stands where batches were lost and a repair gave them up; its body
+  (u8 version 1, u64 offset, u64 batch number, u32 checksum, UTF-8 reason) says which base offset
+  and batch number the next batch has, and which ``previous_checksum``.
 * ``header_checksum`` covers bytes 0 to 83, ``body_checksum`` the whole body.
 
 Body, 44 bytes and three areas::

@@ -48,6 +48,7 @@ class Kind(IntEnum):
     CATALOG = 3
     SCHEDULE = 4
     COMMIT = 5
+    GAP = 6
 
 
 class HeaderFlag(IntFlag):

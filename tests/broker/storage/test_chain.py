@@ -61,19 +61,21 @@ def test_epoch_and_time_may_grow() -> None:
 
 
 def test_gap_leads_over_the_hole() -> None:
-    mark = NEXT._replace(kind=Kind.MARK, record_count=0)
+    mark = NEXT._replace(kind=Kind.GAP, record_count=0)
     body = Gap(50, 9, 777, "lost").encode()
     assert END.step(mark, memoryview(body), LOG_ID) == LogEnd(50, 9, 777, 2, 1000)
 
 
 @pytest.mark.parametrize("gap", [Gap(9, 9, 777, ""), Gap(50, 4, 777, "")])
 def test_gap_never_leads_back(gap: Gap) -> None:
-    mark = NEXT._replace(kind=Kind.MARK, record_count=0)
+    mark = NEXT._replace(kind=Kind.GAP, record_count=0)
     with pytest.raises(NotNext, match="back"):
         END.step(mark, memoryview(gap.encode()), LOG_ID)
 
 
-def test_mark_with_another_body_is_refused() -> None:
-    mark = NEXT._replace(kind=Kind.MARK, record_count=0)
+def test_gap_with_another_body_or_with_records_is_refused() -> None:
+    gap = NEXT._replace(kind=Kind.GAP, record_count=0)
     with pytest.raises(BatchError):
-        END.step(mark, memoryview(b"?"), LOG_ID)
+        END.step(gap, memoryview(b"?"), LOG_ID)
+    with pytest.raises(NotNext, match="3 records"):
+        END.step(gap._replace(record_count=3), memoryview(Gap(50, 9, 777, "").encode()), LOG_ID)
