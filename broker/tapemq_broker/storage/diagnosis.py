@@ -8,6 +8,7 @@ from tapemq_broker.storage.evidence import Behind, look_behind, newest_proof
 from tapemq_broker.storage.log_files import LogFiles
 from tapemq_broker.storage.observer import Visitor
 from tapemq_broker.storage.paths import base_offsets
+from tapemq_broker.storage.repair_note import read_repair_note
 from tapemq_broker.storage.survey import Proof, Survey
 from tapemq_broker.storage.torn import torn_names
 
@@ -96,6 +97,7 @@ def _known_upto(files: LogFiles, bases: list[int], claims: Claims, proof: Proof 
     gone = set(base_offsets(files.names(), ".index")).difference(bases)
     return max(
         claims.durable_floor,
+        read_repair_note(files),
         claims.clean.next_offset if claims.clean else 0,
         proof.end.next_offset if proof else 0,
         *(seal.end.next_offset for seal in map(files.seal, gone) if seal),

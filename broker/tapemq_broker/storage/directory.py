@@ -109,27 +109,29 @@ class DataDirectory:
         parent = self.topic_path(topic, log_id.topic_id, namespace)
         return f"{parent}/{log_id.partition}{_SUFFIXES[log_id.role]}"
 
+    def place_of(self, path: str) -> LogPlace | None:
+        """The log that lies, or should lie, at a path within the directory; None for others."""
+        parts = path.strip("/").split("/")
+        if parts == [CATALOG_PATH]:
+            return LogPlace("", "", CATALOG_ID, CATALOG_PATH)
+        if len(parts) != 4 or parts[0] != _TOPICS:
+            return None
+        topic, partition = _TOPIC.fullmatch(parts[2]), _PARTITION.fullmatch(parts[3])
+        if topic is None or partition is None:
+            return None
+        roles = {suffix: role for role, suffix in _SUFFIXES.items()}
+        log_id = LogId(int(topic[2], 16), int(partition[1]), roles[partition[2]])
+        return LogPlace(parts[1], topic[1], log_id, "/".join(parts))
+
     def logs(self) -> list[LogPlace]:
         """All logs on disk, the catalog first. Names that are no log's are passed over."""
-        found = []
-        if self.disk.list_directory(CATALOG_PATH):
-            found.append(LogPlace("", "", CATALOG_ID, CATALOG_PATH))
+        paths = [CATALOG_PATH] if self.disk.list_directory(CATALOG_PATH) else []
         for namespace in _folders(self.disk, _TOPICS):
-            for folder in _folders(self.disk, f"{_TOPICS}/{namespace}"):
-                topic = _TOPIC.fullmatch(folder)
-                if topic is not None:
-                    found += self._logs_of(namespace, topic[1], int(topic[2], 16))
-        return found
-
-    def _logs_of(self, namespace: str, topic: str, topic_id: int) -> list[LogPlace]:
-        parent = self.topic_path(topic, topic_id, namespace)
-        roles = {suffix: role for role, suffix in _SUFFIXES.items()}
-        names = filter(None, map(_PARTITION.fullmatch, _folders(self.disk, parent)))
-        ids = sorted(LogId(topic_id, int(name[1]), roles[name[2]]) for name in names)
-        return [
-            LogPlace(namespace, topic, log_id, self.log_path(topic, log_id, namespace))
-            for log_id in ids
-        ]
+            for topic in _folders(self.disk, f"{_TOPICS}/{namespace}"):
+                parent = f"{_TOPICS}/{namespace}/{topic}"
+                paths += [f"{parent}/{name}" for name in _folders(self.disk, parent)]
+        places = [place for place in map(self.place_of, paths) if place]
+        return sorted(places, key=lambda place: (place[:2], place.log_id))
 
     def remove_topic(self, topic: str, topic_id: int, namespace: str = DEFAULT_NAMESPACE) -> None:
         """Remove a topic's files. Blocks; a crash on the way is made good at the next start.

@@ -1,0 +1,173 @@
+"""Repairing a log that recovery refuses: an operator gives up what is lost, and keeps the rest.
+
+*Truncate* keeps what is in front of the first bad place. *Salvage* keeps every sound batch; where
+some are missing, a gap stands in the log and names the offsets and the reason. Offsets are given
+out once: the log goes on behind everything that is known to have been there. All that is taken
+out of the log is kept aside, as recovery does.
+
+A crash on the way loses nothing: a note says up to where offsets were given out, old segments are
+copied, and only then replaced by renaming. Run the repair again.
+"""
+
+import errno
+from contextlib import closing
+from typing import Final, NamedTuple
+
+from tapemq.batch import LogId
+from tapemq_broker.storage.clean import CLEAN_PATH, CleanEntry, read_clean, write_clean
+from tapemq_broker.storage.decision import Row
+from tapemq_broker.storage.diagnosis import Claims, Diagnosis, diagnose
+from tapemq_broker.storage.directory import DataDirectory, LogPlace
+from tapemq_broker.storage.disk import File
+from tapemq_broker.storage.log_files import LogFiles
+from tapemq_broker.storage.paths import base_offset_of
+from tapemq_broker.storage.refusal import refusal
+from tapemq_broker.storage.repair_note import remove_repair_note, write_repair_note
+from tapemq_broker.storage.repair_plan import Hole, Mode, Output, Plan, Planner, needs_repair
+from tapemq_broker.storage.scan import WINDOW_BYTES
+from tapemq_broker.storage.stretches import Stretch, stretches
+from tapemq_broker.storage.torn import SetAside, TornName, copy_aside, move_aside
+
+_DRAFT: Final = "repair.tmp"
+
+
+class RepairReport(NamedTuple):
+    """What a repair does, or would do: ``is_done`` says which.
+
+    ``holes`` are the offsets given up; the log goes on at ``next_offset``. Without holes there was
+    nothing to give up. ``set_aside`` are the files with what was taken out.
+    """
+
+    holes: list[Hole]
+    next_offset: int
+    set_aside: list[SetAside]
+    is_done: bool
+
+
+def repair(
+    directory: DataDirectory,
+    place: LogPlace,
+    mode: Mode,
+    *,
+    confirm: bool,
+    now_us: int,
+    durable_floor: int = 0,
+) -> RepairReport:
+    """Repair a log of a directory that was opened offline for writing.
+
+    Without ``confirm``, only says what it would do. Every offset below ``durable_floor`` is known
+    to have been on disk (a group's position says so). Raises LogRefused for what a repair cannot
+    help: a newer format, a disk that cannot be read. Raises OSError.
+    """
+    files = LogFiles(directory.disk, place.path, place.log_id)
+    clean = _clean_entries(directory)
+    claims = Claims(clean.get(place.log_id), durable_floor, must_exist=True)
+    diagnosis = diagnose(files, claims)
+    if diagnosis.row in (Row.NEWER_FORMAT, Row.UNREADABLE):
+        raise refusal(files, diagnosis)
+    found = list(stretches(files))
+    if not needs_repair(diagnosis, found):
+        return RepairReport([], diagnosis.survey.end.next_offset, [], is_done=confirm)
+    planner = Planner(files.log_id, _next_epoch(diagnosis, found), now_us)
+    plan = planner.plan(found, mode, _known_upto(diagnosis, found, claims))
+    set_aside: list[SetAside] = []
+    if confirm:
+        write_repair_note(files, plan.end.next_offset)
+        if clean.pop(place.log_id, None):
+            write_clean(directory.disk, clean.values())
+        set_aside = _Repair(files, plan, now_us).run()
+        remove_repair_note(files)
+    return RepairReport(plan.holes, plan.end.next_offset, set_aside, is_done=confirm)
+
+
+def _clean_entries(directory: DataDirectory) -> dict[LogId, CleanEntry]:
+    data = directory.disk.read_file(CLEAN_PATH)
+    return read_clean(data).entries if data is not None else {}
+
+
+def _next_epoch(diagnosis: Diagnosis, found: list[Stretch]) -> int:
+    return max(diagnosis.next_epoch, *(stretch.after.log_epoch + 1 for stretch in found), 1)
+
+
+def _known_upto(diagnosis: Diagnosis, found: list[Stretch], claims: Claims) -> int:
+    """Offsets below this were given out, as far as anything says so."""
+    seen = (stretch.after.next_offset for stretch in found)
+    return max(diagnosis.lost_upto, claims.durable_floor, *seen, 0)
+
+
+class _Repair:
+    """Carries a plan out."""
+
+    def __init__(self, files: LogFiles, plan: Plan, now_us: int) -> None:
+        self._files = files
+        self._disk = files.disk
+        self._plan = plan
+        self._now_us = now_us
+
+    def run(self) -> list[SetAside]:
+        self._remove_caches()
+        bases = self._files.bases()
+        aside = [item for output in self._plan.outputs for item in self._write(output, bases)]
+        kept = {output.base_offset for output in self._plan.outputs}
+        aside += [
+            move_aside(self._files, self._torn_name(base))
+            for base in reversed(bases)
+            if base not in kept
+        ]
+        self._disk.sync_directory(self._files.directory)
+        return aside
+
+    def _torn_name(self, base: int) -> TornName:
+        return TornName(base, 0, self._plan.end.log_epoch, self._now_us)
+
+    def _remove_caches(self) -> None:
+        """Remove what was derived from the log as it was. It is made anew at the next start."""
+        holes = self._plan.holes
+        sound_upto = holes[0].from_offset if holes else self._plan.end.next_offset
+        for name in self._files.names():
+            state = base_offset_of(name, ".state")
+            if name.endswith((".index", ".tmp")) or (state is not None and state > sound_upto):
+                self._disk.remove(self._files.path(name))
+        self._disk.sync_directory(self._files.directory)
+
+    def _write(self, output: Output, bases: list[int]) -> list[SetAside]:
+        if output.base_offset not in bases:
+            self._write_anew(output, None)
+            return []
+        with self._files.open(output.base_offset) as source:
+            first = output.items[0]
+            if isinstance(first, Stretch) and first.stop - first.start == source.size_bytes:
+                self._append(source, output)
+                return []
+            aside = copy_aside(self._files, source, self._torn_name(output.base_offset))
+            self._write_anew(output, source)
+        return [aside]
+
+    def _append(self, source: File, output: Output) -> None:
+        marks = [item.data for item in output.items if not isinstance(item, Stretch)]
+        if marks:
+            source.append(marks)
+            self._disk.sync_now(source)
+
+    def _write_anew(self, output: Output, source: File | None) -> None:
+        draft = self._files.path(_DRAFT)
+        self._disk.remove(draft)
+        with closing(self._disk.open(draft, create=True)) as target:
+            for item in output.items:
+                if isinstance(item, Stretch):
+                    _copy(source, target, item)
+                else:
+                    target.append([item.data])
+            self._disk.sync_now(target)
+        self._disk.rename(draft, self._files.segment_path(output.base_offset))
+        self._disk.sync_directory(self._files.directory)
+
+
+def _copy(source: File | None, target: File, stretch: Stretch) -> None:
+    position = stretch.start
+    while source is not None and position < stretch.stop:
+        piece = source.read(position, min(WINDOW_BYTES, stretch.stop - position))
+        if not piece:
+            raise OSError(errno.EIO, "the file became shorter while it was copied", source.path)
+        target.append([piece])
+        position += len(piece)

@@ -1,0 +1,128 @@
+"""A log as it lies there, sound or not: stretches of batches that continue each other, and others.
+
+Unlike recovery, which stops at the first bad place, this goes on behind it. The offline tools
+use it; no broker runs meanwhile.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from tapemq.batch import BatchError, Header
+from tapemq_broker.storage.chain import LogEnd
+from tapemq_broker.storage.decision import Place
+from tapemq_broker.storage.log_files import LogFiles
+from tapemq_broker.storage.scan import BadPlace, Batch, Window, read_batch, resync
+
+
+class Stretch(NamedTuple):
+    """Bytes of a segment from ``start`` to ``stop``.
+
+    A sound stretch continues ``before`` and leaves the log at ``after``. In a bad one both are
+    where the sound part before it ended; ``place`` and ``reason`` say what was found.
+    """
+
+    segment_base: int
+    start: int
+    stop: int
+    before: LogEnd
+    after: LogEnd
+    place: Place = Place.END
+    reason: str = ""
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether these are batches that belong here."""
+        return self.place is Place.END
+
+
+Take = Callable[[int, Batch], object]
+"""Called with the base offset of the segment and each sound batch."""
+
+
+def stretches(files: LogFiles, take: Take | None = None) -> Iterator[Stretch]:
+    """All stretches of a log, oldest first. Two sound ones in a row continue each other.
+
+    Only where a segment is missing there is no bad stretch in between. Raises OSError.
+    """
+    end: LogEnd | None = None
+    for base in files.bases():
+        with files.open(base) as file:
+            for stretch in _Segment(files, Window(file), base, take).stretches(end):
+                yield stretch
+                end = stretch.after
+
+
+class _Segment:
+    def __init__(self, files: LogFiles, window: Window, base: int, take: Take | None) -> None:
+        self._files = files
+        self._window = window
+        self._base = base
+        self._take = take
+
+    def stretches(self, end: LogEnd | None) -> Iterator[Stretch]:
+        """``end`` is where the log was left by the segments before; None if this is the oldest."""
+        first = read_batch(self._window, 0)
+        if end is None:
+            oldest = first.header if first else None
+            end = LogEnd.before(oldest) if oldest and self._base else LogEnd()
+            end = end._replace(next_offset=self._base)
+        if isinstance(first, Batch) and self._resumes(end, first.header):
+            end = LogEnd.before(first.header)
+        position = 0
+        while position < self._window.size_bytes:
+            sound, bad = self._walk(position, end)
+            if sound.stop > sound.start:
+                yield sound
+            end = sound.after
+            if bad is None:
+                return
+            position = self._next_sound(bad, end)
+            place, reason = bad.place, bad.reason
+            yield Stretch(self._base, bad.position, position, end, end, place, reason)
+            found = read_batch(self._window, position)
+            end = LogEnd.before(found.header) if isinstance(found, Batch) else end
+
+    def _walk(self, position: int, before: LogEnd) -> tuple[Stretch, BadPlace | None]:
+        start, end, bad = position, before, None
+        while (found := read_batch(self._window, position)) is not None:
+            try:
+                if isinstance(found, BadPlace):
+                    bad = found
+                    if found.header is not None:
+                        end.check(found.header, self._files.log_id)
+                    break
+                end = end.step(found.header, found.body, self._files.log_id)
+            except BatchError as error:
+                # Without the header: the length of what does not belong here is not trusted.
+                bad = BadPlace(position, None, Place.FOREIGN, str(error))
+                break
+            if self._take is not None:
+                self._take(self._base, found)
+            position += found.header.batch_bytes
+        return Stretch(self._base, start, position, before, end), bad
+
+    def _next_sound(self, bad: BadPlace, end: LogEnd) -> int:
+        """The position of the next whole batch that can be a later one of this log."""
+        start = bad.position + (bad.header.batch_bytes if bad.header else 1)
+        try:
+            for position, header in resync(self._window, start, self._files.log_id):
+                if self._resumes(end, header) and self._is_whole(position):
+                    return position
+        except OSError:
+            pass
+        return self._window.size_bytes
+
+    def _is_whole(self, position: int) -> bool:
+        return isinstance(read_batch(self._window, position), Batch)
+
+    def _resumes(self, end: LogEnd, header: Header) -> bool:
+        """Whether a batch can follow, maybe after others were lost. Old copies cannot."""
+        if LogEnd.before(header)[:3] == end[:3]:
+            return header.log_id == self._files.log_id
+        return (
+            header.log_id == self._files.log_id
+            and header.batch_number > end.next_batch
+            and header.base_offset >= end.next_offset
+            and header.log_epoch >= end.log_epoch
+            and header.append_time_us >= end.last_append_time_us
+        )

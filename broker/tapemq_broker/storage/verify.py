@@ -1,0 +1,146 @@
+"""Checking every byte of a data directory that no broker uses. Changes nothing."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from tapemq_broker.storage.clean import CLEAN_PATH, CleanState, read_clean
+from tapemq_broker.storage.diagnosis import Claims, diagnose
+from tapemq_broker.storage.directory import DataDirectory, LogPlace
+from tapemq_broker.storage.index import Index
+from tapemq_broker.storage.log_files import LogFiles
+from tapemq_broker.storage.paths import base_offsets, index_path
+from tapemq_broker.storage.refusal import refusal
+from tapemq_broker.storage.scan import Batch
+from tapemq_broker.storage.stretches import Stretch, stretches
+
+Progress = Callable[[int], object]
+"""Called now and then with the number of bytes checked since the last call."""
+
+
+class Problem(NamedTuple):
+    """Something that is not as it should be.
+
+    ``segment`` is the path of the file, ``position`` the byte in it; offsets ``from_offset`` up to
+    ``to_offset`` cannot be read. ``is_harmless``: no record is lost.
+    """
+
+    log: str
+    segment: str
+    position: int
+    from_offset: int
+    to_offset: int
+    problem: str
+    advice: str
+    is_harmless: bool = False
+
+
+_NOTHING_TO_DO = "nothing to do: it is made anew when it is needed"
+
+
+def verify(directory: DataDirectory, progress: Progress | None = None) -> Iterator[Problem]:
+    """Check every log, whole. Yields what is wrong, as it is found. Raises OSError."""
+    data = directory.disk.read_file(CLEAN_PATH)
+    clean = read_clean(data) if data is not None else CleanState({})
+    if clean.complaint:
+        advice = "nothing to do: the next start takes longer"
+        yield Problem("", CLEAN_PATH, 0, 0, 0, clean.complaint, advice, is_harmless=True)
+    for place in directory.logs():
+        yield from _Verification(directory, place, clean, progress).run()
+
+
+class _Verification:
+    """The check of one log."""
+
+    def __init__(
+        self,
+        directory: DataDirectory,
+        place: LogPlace,
+        clean: CleanState,
+        progress: Progress | None,
+    ) -> None:
+        self._files = LogFiles(directory.disk, place.path, place.log_id)
+        self._claims = Claims(clean.entries.get(place.log_id))
+        self._progress = progress
+        self._last: Stretch | None = None
+        self._bad: Stretch | None = None
+        # Where recovery will cut: segment and position.
+        self._torn_from: tuple[int, int] | None = None
+
+    def run(self) -> Iterator[Problem]:
+        diagnosis = diagnose(self._files, self._claims)
+        if diagnosis.row.cuts and diagnosis.survey.trouble:
+            self._torn_from = diagnosis.survey.trouble[:2]
+        found = 0
+        for problem in self._holes():
+            found += 1
+            yield problem
+        if diagnosis.row.refuses and not found:
+            error = refusal(self._files, diagnosis)
+            yield Problem(
+                self._files.directory,
+                error.segment,
+                error.position,
+                error.from_offset,
+                error.to_offset,
+                error.reason,
+                error.advice,
+            )
+        yield from self._damaged_caches()
+
+    def _holes(self) -> Iterator[Problem]:
+        for stretch in stretches(self._files, self._count):
+            if not stretch.is_sound:
+                self._bad = self._bad or stretch
+                continue
+            if self._bad is not None or (self._last and self._last.after[:3] != stretch.before[:3]):
+                yield self._hole(stretch)
+            self._last, self._bad = stretch, None
+        if self._bad is not None:
+            yield self._hole(None)
+
+    def _count(self, segment_base: int, batch: Batch) -> None:
+        if self._progress is not None:
+            self._progress(batch.header.batch_bytes)
+
+    def _hole(self, following: Stretch | None) -> Problem:
+        """What lies between the last sound stretch and the following one."""
+        bad, last = self._bad, self._last
+        if bad is not None:
+            base, position, reason = bad.segment_base, bad.start, bad.reason
+            from_offset = bad.before.next_offset
+        else:
+            base, position = (last.segment_base, last.stop) if last else (0, 0)
+            from_offset = last.after.next_offset if last else 0
+            reason = "a segment behind this one is missing"
+        is_torn = self._torn_from is not None and (base, position) >= self._torn_from
+        return Problem(
+            self._files.directory,
+            self._files.segment_path(base),
+            position,
+            from_offset,
+            following.before.next_offset if following else from_offset,
+            reason,
+            self._advice(is_torn),
+            is_harmless=is_torn,
+        )
+
+    def _advice(self, is_torn: bool) -> str:
+        if is_torn:
+            return "nothing to do: never acknowledged, and set aside at the next start"
+        return f"restore it from a copy, or run: tapemq repair {self._files.directory}"
+
+    def _damaged_caches(self) -> Iterator[Problem]:
+        names = self._files.names()
+        for base in base_offsets(names, ".index"):
+            path = index_path(self._files.directory, base)
+            if Index.decode(self._files.disk.read_file(path) or b"") is None:
+                yield Problem(
+                    self._files.directory,
+                    path,
+                    0,
+                    0,
+                    0,
+                    "the index is damaged",
+                    _NOTHING_TO_DO,
+                    is_harmless=True,
+                )

@@ -1,0 +1,92 @@
+from tapemq_broker.storage.decision import Place
+from tapemq_broker.storage.log_files import LogFiles
+from tapemq_broker.storage.stretches import Stretch, stretches
+from tests.support.raw_log import DIRECTORY, LOG_ID
+from tests.support.recovery_cases import Damage, build_log
+
+
+def stretches_of(damage: Damage) -> tuple[list[Stretch], list[int]]:
+    taken: list[int] = []
+    files = LogFiles(damage.disk(), DIRECTORY, LOG_ID)
+    found = list(stretches(files, lambda base, batch: taken.append(batch.header.base_offset)))
+    return found, taken
+
+
+def offsets(found: list[Stretch]) -> list[tuple[int, int] | Place]:
+    return [
+        (stretch.before.next_offset, stretch.after.next_offset)
+        if stretch.is_sound
+        else stretch.place
+        for stretch in found
+    ]
+
+
+def test_sound_log_is_one_stretch_for_each_segment() -> None:
+    damage = Damage()
+    found, taken = stretches_of(damage)
+    assert offsets(found) == [(0, 6), (6, 12), (12, 18)]
+    assert [stretch.stop for stretch in found] == [
+        len(damage.image[damage.path(base)]) for base in (0, 6, 12)
+    ]
+    assert taken == list(range(0, 18, 2))
+
+
+def test_damage_splits_a_segment() -> None:
+    damage = Damage()
+    damage.flip(8, 100)
+    found, taken = stretches_of(damage)
+    assert offsets(found) == [(0, 6), (6, 8), Place.DAMAGED, (10, 12), (12, 18)]
+    bad = found[2]
+    assert (bad.start, bad.stop) == (damage.placed(8).position, damage.placed(10).position)
+    assert taken == [0, 2, 4, 6, 10, 12, 14, 16]
+
+
+def test_damage_at_the_beginning_and_the_end_of_segments() -> None:
+    damage = Damage()
+    for offset in (0, 4, 6, 16):
+        damage.flip(offset, 30)
+    assert offsets(stretches_of(damage)[0]) == [
+        Place.DAMAGED,
+        (2, 4),
+        Place.DAMAGED,
+        Place.DAMAGED,
+        (8, 12),
+        (12, 16),
+        Place.DAMAGED,
+    ]
+
+
+def test_missing_segment_leaves_a_jump() -> None:
+    damage = Damage()
+    damage.keep_only(0, 12)
+    assert offsets(stretches_of(damage)[0]) == [(0, 6), (12, 18)]
+
+
+def test_log_whose_beginning_was_removed() -> None:
+    damage = Damage()
+    damage.keep_only(12)
+    assert offsets(stretches_of(damage)[0]) == [(12, 18)]
+    damage.flip(12, 100)
+    found, _ = stretches_of(damage)
+    assert offsets(found) == [Place.DAMAGED, (14, 18)]
+    assert found[0].before.next_offset == 12
+
+
+def test_foreign_and_old_batches_are_never_taken() -> None:
+    damage = Damage()
+    other = build_log(log_id=LOG_ID._replace(topic_id=8))
+    damage.append(other.placed[8].data + damage.placed(2).data)
+    found, taken = stretches_of(damage)
+    assert offsets(found)[-2:] == [(12, 18), Place.FOREIGN]
+    assert taken == list(range(0, 18, 2))
+
+
+def test_garbage_between_whole_batches_loses_nothing() -> None:
+    damage = Damage()
+    path = damage.path(12)
+    at = damage.placed(14).position
+    damage.image[path] = damage.image[path][:at] + b"garbage" + damage.image[path][at:]
+    found, taken = stretches_of(damage)
+    assert offsets(found)[2:] == [(12, 14), Place.DAMAGED, (14, 18)]
+    assert found[-1].before[:3] == found[2].after[:3]
+    assert taken == list(range(0, 18, 2))
