@@ -34,6 +34,7 @@ class Reading:
         self._wish = wish
         self._take = take
         self._remaining = Remaining(client, wish.topic, wish.group)
+        self._stream: tapemq.Stream | None = None
         self._leaving = False
 
     async def run(self) -> None:
@@ -58,10 +59,16 @@ class Reading:
         while not reading.done():
             await asyncio.wait((reading,), timeout=_LOOK_EVERY_S)
             if not self._leaving:
+                self._pass_gaps()
                 await self._remaining.look()
             # A reader that leaves by itself still commits what it has read.
             if self._remaining.done and not self._leaving:
                 return
+
+    def _pass_gaps(self) -> None:
+        """Note where the stream is: a repair may have left offsets without records."""
+        for partition, position in (self._stream.position if self._stream else {}).items():
+            self._remaining.reached(partition, position)
 
     async def _read(self) -> None:
         wish, records = self._wish, 0
@@ -69,6 +76,7 @@ class Reading:
         async with self._client.stream(
             wish.topic, group=wish.group, start=wish.start, partitions=partitions
         ) as stream:
+            self._stream = stream
             async for record in stream:
                 self._take(record)
                 records += 1

@@ -1,6 +1,7 @@
 """A broker for commands to talk to, and a way to run them in this process."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -66,3 +67,44 @@ def topic(request: pytest.FixtureRequest) -> str:
     """A name that only this test uses."""
     name = "".join(c if c.isalnum() else "-" for c in request.node.nodeid.rpartition("::")[2])
     return f"{Path(str(request.path)).stem}-{name}"[:200]
+
+
+class Records(NamedTuple):
+    """A data directory that was left cleanly, with one topic of five batches of one record."""
+
+    data_dir: Path
+    log: Path
+
+    @property
+    def segment(self) -> Path:
+        """The file with the records."""
+        return self.log / "00000000000000000000.log"
+
+    def damage(self, position: int) -> None:
+        """Flip a bit of the segment."""
+        data = bytearray(self.segment.read_bytes())
+        data[position] ^= 1
+        self.segment.write_bytes(data)
+
+
+@pytest.fixture(scope="session")
+def left_behind(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data directory that `records` copies."""
+    data_dir = tmp_path_factory.mktemp("records") / "data"
+    broker = Broker(data_dir)
+    broker.start()
+    for number in range(5):
+        assert run(["pub", "orders", f"value {number}", "--key", "k", "--url", broker.url]) == 0
+    reading = ["--group", "g", "--start", "earliest", "--count", "4"]
+    assert run(["sub", "orders", *reading, "--url", broker.url]) == 0
+    assert broker.stop() == 0
+    return data_dir
+
+
+@pytest.fixture
+def records(left_behind: Path, tmp_path: Path) -> Records:
+    """A data directory of the test's own."""
+    data_dir = tmp_path / "data"
+    shutil.copytree(left_behind, data_dir)
+    (log,) = data_dir.glob("topics/default/orders~*/0")
+    return Records(data_dir, log)

@@ -1,0 +1,51 @@
+from tests.broker.cli.commands.conftest import Records, Tapemq
+from tests.support.crash.broker import Broker
+
+
+def test_a_sound_directory_is_fine(offline: Tapemq, records: Records) -> None:
+    assert offline("verify", records.data_dir) == (
+        0,
+        "",
+        f"nothing damaged in {records.data_dir}\n",
+    )
+
+
+def test_damage_is_named_and_ends_with_4(offline: Tapemq, records: Records) -> None:
+    records.damage(5)
+    ran = offline("verify", records.data_dir)
+    assert ran.code == 4
+    assert ran.row["segment"] == records.segment.relative_to(records.data_dir).as_posix()
+    assert ran.row["position"] == 0
+    assert ran.row["from_offset"] == 0
+    assert "tapemq repair" in ran.row["advice"]
+    assert ran.err == f"1 damaged in {records.data_dir}\n"
+
+
+def test_what_does_no_harm_is_said_and_ends_with_0(offline: Tapemq, records: Records) -> None:
+    (records.data_dir / "CLEAN").write_bytes(b"nonsense")
+    ran = offline("verify", records.data_dir)
+    assert ran.code == 0
+    assert (ran.row["segment"], ran.row["is_harmless"]) == ("CLEAN", True)
+
+
+def test_nothing_is_changed(offline: Tapemq, records: Records) -> None:
+    records.damage(5)
+    before = {path: path.read_bytes() for path in records.data_dir.rglob("*") if path.is_file()}
+    offline("verify", records.data_dir)
+    after = {path: path.read_bytes() for path in records.data_dir.rglob("*") if path.is_file()}
+    assert after == before
+
+
+def test_a_log_alone_is_not_verified(offline: Tapemq, records: Records) -> None:
+    ran = offline("verify", records.log)
+    assert (ran.code, ran.out) == (2, "")
+    assert f"tapemq verify {records.data_dir}" in ran.err
+
+
+def test_a_directory_in_use_is_refused(offline: Tapemq, records: Records) -> None:
+    broker = Broker(records.data_dir)
+    broker.start()
+    ran = offline("verify", records.data_dir)
+    assert broker.stop() == 0
+    assert (ran.code, ran.out) == (73, "")
+    assert "another process uses the data directory" in ran.err
