@@ -237,6 +237,29 @@ def test_group_never_gets_a_record(history: History) -> None:
     assert broken(history) == set()
 
 
+def shortened(history: History) -> History:
+    """Retention has removed the first two records."""
+    for offset in (0, 1):
+        del history.final[LOG][offset]
+    history.first_offsets[LOG] = 2
+    return history
+
+
+def test_retention_removes_records(history: History) -> None:
+    assert broken(shortened(history)) == set()
+    history.first_offsets[LOG] = 1
+    assert broken(history) == {"lost", "phantom"}
+
+
+def test_group_that_holds_gets_what_retention_removes(history: History) -> None:
+    shortened(history)
+    del history.deliveries[6]
+    shared(history, 0.0, 50.0)
+    assert broken(history) == set()
+    history.readers["g1"].hold = True
+    assert broken(history) == {"undelivered"}
+
+
 def test_redelivered_to_the_one_who_committed(history: History) -> None:
     history.deliveries.append(delivery(4, 28.0, "g1"))
     shared(history, 27.5, 27.6)

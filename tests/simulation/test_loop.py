@@ -5,6 +5,7 @@ from random import Random
 import pytest
 
 from tests.support.simulation.loop import SimLoop, SimulationError
+from tests.support.simulation.network import SimNetwork
 from tests.support.simulation.process import Process, ProcessExit, current_process
 
 
@@ -171,5 +172,42 @@ def test_exit_of_a_process_is_no_failure_of_the_run() -> None:
         await asyncio.sleep(1)
         assert told == ["the disk failed"]
         assert current_process() is None
+
+    run(main)
+
+
+def test_paused_process_catches_up() -> None:
+    async def main(loop: SimLoop) -> None:
+        SimNetwork(loop, Random(1))
+        process = Process("app")
+        seen: list[tuple[str, int]] = []
+
+        async def live() -> None:
+            for number in range(6):
+                await asyncio.sleep(1)
+                seen.append((f"tick {number}", round(loop.time() - start_s)))
+
+        start_s = loop.time()
+        loop.create_task(live(), context=process.context)
+        await asyncio.sleep(1.5)
+        loop.pause(process, 10)
+        loop.pause(process, 1)
+        await asyncio.sleep(20)
+        assert seen[:3] == [("tick 0", 1), ("tick 1", 12), ("tick 2", 13)]
+
+    run(main)
+
+
+def test_paused_process_may_die() -> None:
+    async def main(loop: SimLoop) -> None:
+        SimNetwork(loop, Random(1))
+        process = Process("app")
+        seen: list[int] = []
+        loop.call_later(2, seen.append, 1, context=process.context)
+        loop.pause(process, 10)
+        await asyncio.sleep(5)
+        process.exit("killed")
+        await asyncio.sleep(20)
+        assert seen == []
 
     run(main)

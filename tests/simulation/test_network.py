@@ -237,6 +237,23 @@ def test_half_open_side_is_told_nothing() -> None:
     run(main)
 
 
+def test_data_is_held_back() -> None:
+    async def main(network: SimNetwork) -> None:
+        client, server = await pair(network)
+        client.transport.outgoing.hold(100)
+        client.transport.write(b"late")
+        client.transport.abort()
+        server.transport.write(b"not late")
+        await asyncio.sleep(50)
+        assert server.data == b""
+        assert not server.lost.done()
+        await asyncio.sleep(60)
+        assert server.data == b"late"
+        assert isinstance(await server.lost, ConnectionResetError)
+
+    run(main)
+
+
 def test_connect_without_a_listener_is_refused() -> None:
     async def main(network: SimNetwork) -> None:
         with pytest.raises(ConnectionRefusedError):

@@ -74,7 +74,7 @@ def test_everything_went_wrong(totals: Totals) -> None:
     assert totals.faults.keys() >= {
         *("kill", "cut_power", "die_in_a_call", "die_while_starting", "fail_a_sync", "eio"),
         *("stop", "cut_connection", "silence_connection", "fill_disk", "enospc"),
-        *("slow_disk", "stall", "jump_clock"),
+        *("delay_connection", "pause_process", "crowd_disk", "slow_disk", "stall", "jump_clock"),
     }
     assert totals.rows.keys() >= {"NEW_LOG", "CLEAN", "KEPT", "COVERED", "TORN_SHORT", "TORN_LAST"}
     assert totals.counts["recovered"] > 0

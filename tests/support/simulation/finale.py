@@ -8,10 +8,11 @@ from typing import Final
 
 import tapemq
 from tapemq.client import Client
-from tests.support.simulation.history import Delivery, LogName, Place, Position, Reader
+from tests.support.simulation.history import Delivery, LogName, Place, Position
 from tests.support.simulation.machine import Death
+from tests.support.simulation.plans import GroupPlan
 from tests.support.simulation.scene import Scene
-from tests.support.simulation.workload import GroupPlan, Workload
+from tests.support.simulation.workload import Workload
 
 _DRAIN_S: Final = 120.0
 
@@ -43,9 +44,9 @@ class Finale:
 
     async def _read_everything(self, client: Client) -> None:
         async with asyncio.timeout(_DRAIN_S):
-            for topic in self._workload.topics:
-                if topic in await client.topics():
-                    await self._read_topic(client, topic)
+            await asyncio.sleep(1.0)  # for retention to do its work
+            for topic in await client.topics():
+                await self._read_topic(client, topic)
 
     async def _read_topic(self, client: Client, topic: str) -> None:
         final = self._scene.history.final
@@ -59,6 +60,8 @@ class Finale:
 
         async with client.stream(topic, start="earliest") as stream:
             await _read_until(stream, ends, take)
+        for info in await client.partitions(topic):
+            self._scene.history.first_offsets[LogName(topic, info.partition)] = info.first_offset
 
 
 class _Drain:
@@ -76,8 +79,7 @@ class _Drain:
         if plan.group in await client.groups(plan.topic):
             await self._look(client)
         name = f"{plan.group}.final"
-        reader = Reader(name, plan.topic, plan.group, True, self._scene.loop.time())
-        history.readers[name] = reader
+        reader = history.readers[name] = plan.reader(name, self._scene.loop.time())
         try:
             async with asyncio.timeout(_DRAIN_S):
                 await self._drain(client, name)
@@ -97,18 +99,16 @@ class _Drain:
 
     async def _drain(self, client: Client, name: str) -> None:
         plan, history = self._plan, self._scene.history
-        ends = {
-            partition: max(values, default=-1) + 1
-            for (topic, partition), values in history.final.items()
-            if topic == plan.topic
-        }
+        infos = await client.partitions(plan.topic)
+        ends = {info.partition: info.next_offset for info in infos}
 
         def take(record: tapemq.Record) -> None:
             assert record.value is not None
             place = Place(record.topic, record.partition, record.offset)
             history.deliveries.append(Delivery(name, place, record.value, self._scene.loop.time()))
 
-        async with client.stream(plan.topic, group=plan.group, start="earliest") as stream:
+        stream = client.stream(plan.topic, group=plan.group, start="earliest", hold=plan.hold)
+        async with stream:
             await _read_until(stream, ends, take)
 
 

@@ -16,13 +16,17 @@ def undelivered(history: History) -> Iterator[str]:
     """A record was never handed to a group that reads the log from its start."""
     seen = _seen(history)
     groups = {
-        (reader.group, reader.topic)
+        (reader.group, reader.topic, reader.hold)
         for reader in history.readers.values()
         if reader.group and reader.from_start
     }
-    for group, topic in sorted(groups):
+    for group, topic, hold in sorted(groups):
         for log, values in history.final.items():
-            missing = sorted(values.keys() - seen[group, log]) if log.topic == topic else []
+            wanted = set(values) if log.topic == topic else set()
+            if hold and seen[group, log]:
+                # Also what retention has removed since the group came.
+                wanted.update(range(min(seen[group, log]), history.first_offsets.get(log, 0)))
+            missing = sorted(wanted - seen[group, log])
             if missing and not history.was_sought(group, log, 0.0, float("inf")):
                 yield f"group {group} never got {len(missing)} of {log}, first {missing[0]}"
 

@@ -72,6 +72,8 @@ class Reader:
     from_start: bool
     opened_s: float
     closed_s: float = inf
+    hold: bool = False
+    """Retention is to keep what the group has not read."""
 
     def is_open_between(self, start_s: float, end_s: float) -> bool:
         """It may have owned partitions at some time between the two."""
@@ -115,7 +117,8 @@ class Seek(NamedTuple):
 class History:
     """Everything that the checker knows. Times are virtual seconds.
 
-    ``final`` is what fresh readers found at the end, in each log from its first offset on;
+    ``final`` is what fresh readers found at the end, in each log from its first offset on (what
+    was below ``first_offsets``, if anything, was removed by retention);
     ``up`` is when a broker was there and nothing kept it from working.
     """
 
@@ -126,6 +129,7 @@ class History:
     positions: list[Position] = field(default_factory=list)
     seeks: list[Seek] = field(default_factory=list)
     final: dict[LogName, dict[int, bytes]] = field(default_factory=dict)
+    first_offsets: dict[LogName, int] = field(default_factory=dict)
     power_cuts: list[float] = field(default_factory=list)
     up: list[tuple[float, float]] = field(default_factory=list)
 
@@ -138,6 +142,10 @@ class History:
     def final_value(self, place: Place) -> bytes | None:
         """What is at the place at the end; None if nothing is."""
         return self.final.get(place.log, {}).get(place.offset)
+
+    def was_removed(self, place: Place) -> bool:
+        """Retention has removed what was at the place."""
+        return place.offset < self.first_offsets.get(place.log, 0)
 
     def power_was_cut_after(self, time_s: float) -> bool:
         """A power cut may have taken away what was only written at this time."""

@@ -64,6 +64,7 @@ class SimLoop(asyncio.BaseEventLoop):
         self._next_up: deque[_Handle | _Timer] = deque()
         self._timers: list[tuple[float, int, _Timer]] = []
         self._outside: list[tuple[float, int, object, _Handle]] = []
+        self._paused: dict[Process, list[_Handle | _Timer]] = {}
         self._numbers = count()
 
     def time(self) -> float:
@@ -180,6 +181,17 @@ class SimLoop(asyncio.BaseEventLoop):
             about = {key: value for key, value in context.items() if key != "message"}
             self.failures.append(f"{context.get('message')}: {about}")
 
+    def pause(self, process: Process, duration_s: float) -> None:
+        """Let a process stand still, as when it or its machine is suspended."""
+        if process.alive and not process.paused:
+            process.paused = True
+            self._paused[process] = []
+            self.call_io(duration_s, process, self._resume, process, context=self.network.context)
+
+    def _resume(self, process: Process) -> None:
+        process.paused = False
+        self._next_up.extend(self._paused.pop(process))
+
     def _run_once(self) -> None:
         if self._next_up or self._stopping:
             self._now_s += self.random.random() * _ROUND_S
@@ -192,7 +204,11 @@ class SimLoop(asyncio.BaseEventLoop):
             self._run(queue.popleft())
 
     def _run(self, handle: _Handle | _Timer) -> None:
-        if handle.cancelled() or (handle.process is not None and not handle.process.alive):
+        process = handle.process
+        if handle.cancelled() or (process is not None and not process.alive):
+            return
+        if process is not None and process.paused:
+            self._paused[process].append(handle)
             return
         self.steps += 1
         handle._run()

@@ -29,8 +29,9 @@ class Mischief:
             *(self.die_while_starting, self.fail_a_sync),
         )
         self._nuisances: tuple[Fault, ...] = (
-            *(self.cut_connection, self.cut_connection, self.silence_connection, self.stop),
-            *(self.fill_disk, self.slow_disk, self.jump_clock),
+            *(self.cut_connection, self.cut_connection, self.silence_connection),
+            *(self.delay_connection, self.delay_connection, self.pause_process, self.stop),
+            *(self.fill_disk, self.crowd_disk, self.slow_disk, self.jump_clock),
         )
 
     async def run(self) -> None:
@@ -98,11 +99,30 @@ class Mischief:
             first_s = self._random.choice((inf, 1.0, 10.0))
             self._loop.network.cut(self._random.choice(ends), first_s, inf)
 
+    async def delay_connection(self) -> None:
+        """What is sent on a connection arrives much later, perhaps long after it was given up."""
+        ends = self._loop.network.transports
+        if ends:
+            self._random.choice(ends).outgoing.hold(self._random.choice((0.5, 5.0, 30.0)))
+
+    async def pause_process(self) -> None:
+        """The broker or an application stands still for a while."""
+        processes = [end.process for end in self._loop.network.transports if end.process]
+        if processes:
+            duration_s = self._random.choice((0.1, 2.0, 15.0)) * self._random.random()
+            self._loop.pause(self._random.choice(processes), duration_s)
+
     async def fill_disk(self) -> None:
         """The disk is full for a while."""
         self._machine.trouble.full = True
         await asyncio.sleep(self._random.random() * 3)
         self._machine.trouble.full = False
+
+    async def crowd_disk(self) -> None:
+        """So little is left for a while that publishing is blocked."""
+        self._machine.trouble.low = True
+        await asyncio.sleep(self._random.random() * 4)
+        self._machine.trouble.low = False
 
     async def slow_disk(self) -> None:
         """Syncs take long for a while."""

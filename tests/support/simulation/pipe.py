@@ -79,10 +79,17 @@ class Pipe:
             self._ended = False
             self._fly(Last.END)
 
+    def hold(self, duration_s: float) -> None:
+        """Let nothing more arrive for so long; then all of it does."""
+        self._last_arrival_s = max(self._last_arrival_s, self.sender.loop.time() + duration_s)
+
     def _fly(self, data: bytes | Last) -> None:
         loop = self.sender.loop
-        arrival_s = loop.time() + self._weather.delay_s(self._random)
-        self._last_arrival_s = max(arrival_s, self._last_arrival_s)
+        travel_s = self._weather.delay_s(self._random)
+        self._last_arrival_s = max(loop.time() + travel_s, self._last_arrival_s)
+        if data is Last.RESET:
+            # What came before it can still be read, for a moment.
+            self._last_arrival_s += travel_s
         delay_s = self._last_arrival_s - loop.time()
         loop.call_io(delay_s, self, self._arrive, data, context=self.sender.network.context)
 

@@ -15,6 +15,8 @@ class ProcessExit(BaseException):
 class Process:
     """Callbacks, timers and tasks made within ``context`` run only while this is alive.
 
+    While it is ``paused`` they wait.
+
     A real process that dies runs nothing more, not even a ``finally``. Here the stack still has
     to unwind, so whatever a process can change (disk, network) asks ``alive`` first.
     """
@@ -22,6 +24,7 @@ class Process:
     def __init__(self, name: str) -> None:
         self.name = name
         self.alive = True
+        self.paused = False
         self.exit_reason = ""
         self._context: Context = copy_context()
         self._context.run(_PROCESS.set, self)

@@ -92,6 +92,8 @@ class PublishingApp:
             self._topic,
             batch_bytes=self._random.choice((1024, 4096, 65536)),
             durability=durability,
+            linger=self._random.choice((0.0, 0.0, 0.01)),
+            compression=self._random.choice((None, None, "zlib")),
             timeout=self._random.choice(_TIMEOUTS_S),
         )
         try:

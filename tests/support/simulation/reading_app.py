@@ -2,6 +2,7 @@
 
 import asyncio
 import builtins
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from math import inf
 from random import Random
@@ -18,24 +19,25 @@ from tests.support.simulation.history import (
     Reader,
     Seek,
 )
+from tests.support.simulation.plans import GroupPlan
 from tests.support.simulation.scene import Scene
 
 _EXPECTED: Final = (
     *("connection_lost", "deadline_exceeded", "indeterminate", "fenced"),
-    "disk_full",  # of a group's position, when nothing at all can be written
+    "disk_full",  # of a group's position; Scene.expected() knows when
 )
 
 
 class ReadingApp:
     """Opens one stream after another; each is left, or fails, or dies with its process."""
 
-    def __init__(self, scene: Scene, name: str, topic: str, group: str, *, seeks: bool) -> None:
+    def __init__(self, scene: Scene, name: str, plan: GroupPlan) -> None:
         self._scene = scene
         self._random = Random(scene.random.random())
         self._name = name
-        self._topic = topic
-        self._group = group
-        self._seeks = seeks
+        self._plan = plan
+        self._topic = plan.topic
+        self._group = plan.group
         self._streams = 0
         # By partition, of the stream that is open: behind the last record that it handed out.
         self._handed_out: dict[int, int] = {}
@@ -45,7 +47,7 @@ class ReadingApp:
         while True:
             try:
                 await self._read_for_a_while(client)
-                if self._seeks and self._random.random() < 0.3:
+                if self._plan.seeks and self._random.random() < 0.3:
                     await self._seek(client)
             except tapemq.Error as error:
                 self._scene.expected(error, *_EXPECTED)
@@ -58,6 +60,7 @@ class ReadingApp:
             self._topic,
             group=self._group or None,
             start="earliest",
+            hold=self._plan.hold,
             prefetch_records=self._random.choice((1, 10, 100_000)),
             commit_interval=interval_s,
         )
@@ -75,21 +78,18 @@ class ReadingApp:
     def _open_reader(self) -> Reader:
         self._streams += 1
         name = f"{self._name}.{self._streams}"
-        reader = Reader(name, self._topic, self._group, True, self._scene.loop.time())
+        reader = self._plan.reader(name, self._scene.loop.time())
         self._scene.history.readers[name] = reader
         return reader
 
     async def _read(self, stream: tapemq.Stream, reader: Reader, duration_s: float) -> None:
-        history, loop, random = self._scene.history, self._scene.loop, self._random
+        random = self._random
         pause_s = random.choice((0.0, 0.0, 0.001, 0.05))
         try:
             async with asyncio.timeout(duration_s * random.random()):
-                async for record in stream:
-                    place = Place(record.topic, record.partition, record.offset)
-                    assert record.value is not None
-                    delivery = Delivery(reader.name, place, record.value, loop.time())
-                    history.deliveries.append(delivery)
-                    self._handed_out[record.partition] = record.offset + 1
+                async for records in _some(stream, in_batches=random.random() < 0.2):
+                    for record in records:
+                        self._handed(reader, record)
                     if pause_s and random.random() < 0.3:
                         await asyncio.sleep(pause_s)
                     if self._group and random.random() < 0.05:
@@ -97,6 +97,13 @@ class ReadingApp:
         except builtins.TimeoutError as error:
             if isinstance(error, tapemq.Error):
                 raise
+
+    def _handed(self, reader: Reader, record: tapemq.Record) -> None:
+        place = Place(record.topic, record.partition, record.offset)
+        assert record.value is not None
+        delivery = Delivery(reader.name, place, record.value, self._scene.loop.time())
+        self._scene.history.deliveries.append(delivery)
+        self._handed_out[record.partition] = record.offset + 1
 
     async def _commit(self, stream: tapemq.Stream, reader: Reader) -> None:
         commits = self._begin_commits(stream, reader)
@@ -141,3 +148,13 @@ class ReadingApp:
         with suppress(tapemq.OffsetOutOfRange):
             await client.seek_group(self._topic, self._group, offset, partition=log.partition)
         history.seeks[number] = history.seeks[number]._replace(done_s=loop.time())
+
+
+async def _some(stream: tapemq.Stream, *, in_batches: bool) -> AsyncIterator[list[tapemq.Record]]:
+    """Records one by one, or a batch at a time."""
+    if in_batches:
+        async for batch in stream.batches():
+            yield list(batch.records())
+    else:
+        async for record in stream:
+            yield [record]

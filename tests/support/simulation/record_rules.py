@@ -44,10 +44,15 @@ def _may_be_lost(history: History, publish: Publish) -> bool:
 def lost(history: History) -> Iterator[str]:
     """An acknowledged record is not there at the end."""
     values = _final_values(history)
+    shortened = {log.topic for log, offset in history.first_offsets.items() if offset}
     for publish in history.publishes:
         if publish.outcome is not Outcome.OK or _may_be_lost(history, publish):
             continue
-        if publish.value not in values[publish.topic]:
+        if publish.place is None:
+            may_be_removed = publish.topic in shortened
+        else:
+            may_be_removed = history.was_removed(publish.place)
+        if publish.value not in values[publish.topic] and not may_be_removed:
             yield f"{publish.value!r}, acknowledged at {publish.done_s:.6f} s: {publish.place}"
 
 
@@ -67,7 +72,9 @@ def hole(history: History) -> Iterator[str]:
     for publishes in logs.values():
         there = [item for item in publishes if _is_there(history, item)]
         for item in publishes:
-            if not _is_there(history, item) and _may_be_lost(history, item):
+            if _is_there(history, item) or not item.place or history.was_removed(item.place):
+                continue
+            if _may_be_lost(history, item):
                 yield from _behind(history, item, there)
 
 
@@ -96,7 +103,7 @@ def phantom(history: History) -> Iterator[str]:
         elif outcome is Outcome.FAILED:
             yield f"{value!r} at {place} ({source}) was refused"
     for delivery in history.deliveries:
-        if history.final_value(delivery.place) is None:
+        if history.final_value(delivery.place) is None and not history.was_removed(delivery.place):
             yield f"{delivery.value!r}, delivered to {delivery.reader}, is gone: {delivery.place}"
 
 

@@ -33,3 +33,5 @@ class Scene:
         self.errors[error.code] += 1
         if error.code not in codes:
             raise error
+        if error.code == "disk_full" and not self.machine.trouble.counts.get("enospc"):
+            raise error  # a low disk blocks publishers only

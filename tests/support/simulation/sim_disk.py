@@ -25,6 +25,8 @@ class Trouble:
     stall_chance: float = 0.0
     stall_s: float = 0.0
     read_wait_chance: float = 0.0
+    low: bool = False
+    """Little is left, but writes succeed."""
     full: bool = False
     """Writes fail with ENOSPC, after a part of them was written."""
     sync_errors: int = 0
@@ -246,7 +248,9 @@ class SimDisk:
         return self._platter.size_bytes(path)
 
     def free_bytes(self) -> int:
-        return 0 if self.trouble.full else TOTAL_BYTES // 2
+        if self.trouble.full:
+            return 0
+        return TOTAL_BYTES // (100 if self.trouble.low else 2)
 
     def total_bytes(self) -> int:
         return TOTAL_BYTES

@@ -155,4 +155,5 @@ def draw_settings(random: Random) -> Settings:
         mark_idle_s=random.choice((0.01, 0.1)),
         outbound_high_bytes=random.choice((4096, 262_144)),
         outbound_low_bytes=1024,
+        retention_check_s=0.2,
     )

@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Coroutine, Iterator
 from random import Random
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+import tapemq
 from tapemq.client import Client
+from tests.support.simulation.plans import GroupPlan, draw_groups, draw_topics
 from tests.support.simulation.publishing_app import PublishingApp
 from tests.support.simulation.reading_app import ReadingApp
 from tests.support.simulation.scene import Scene
@@ -15,49 +17,34 @@ _RECORDS: Final = (200, 400)
 _Job = Coroutine[Any, Any, None]
 
 
-class GroupPlan(NamedTuple):
-    """A group of a topic."""
-
-    topic: str
-    group: str
-    members: int
-    seeks: bool
-
-
 class Workload:
     """Everything that the applications of a seed do."""
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         random = self._random = Random(scene.random.random())
-        self.topics: dict[str, int] = {
-            f"topic-{number}": random.randrange(1, 5) for number in range(random.randrange(1, 4))
-        }
-        self._on_first_use = random.choice((None, "topic-auto"))
-        if self._on_first_use:
-            self.topics[self._on_first_use] = 1
-        names = list(self.topics)
-        self.groups = [
-            GroupPlan(random.choice(names), f"group-{number}", random.randrange(1, 4), seeks)
-            for number in range(random.randrange(1, 4))
-            for seeks in (random.random() < 0.2,)
-        ]
+        self.topics = draw_topics(random)
+        self.groups = draw_groups(random, self.topics)
 
     async def prepare(self) -> None:
         """Create the topics, before anything goes wrong."""
 
         async def create(client: Client) -> None:
-            for topic, partitions in self.topics.items():
-                if topic != self._on_first_use:
-                    await client.create_topic(topic, partitions)
+            for topic in self.topics:
+                if not topic.on_first_use:
+                    settings = {"retention_bytes": topic.retention_bytes}
+                    await client.create_topic(topic.name, topic.partitions, **settings)
 
         await self._scene.app("admin", create).run()
 
     async def run(self, mischief: "asyncio.Task[None]") -> None:
         """Let everybody work until all is published and all that goes wrong has gone wrong."""
         readers = [self._scene.loop.create_task(work) for work in self._readers()]
-        publishers = [self._scene.loop.create_task(work) for work in self._publishers()]
-        await asyncio.gather(mischief, *publishers)
+        workers = [self._scene.loop.create_task(work) for work in self._publishers()]
+        if self._random.random() < 0.3:
+            operator = self._scene.app("operator", self._add_partitions)
+            workers.append(self._scene.loop.create_task(operator.run()))
+        await asyncio.gather(mischief, *workers)
         for reader in readers:
             reader.cancel()
         await asyncio.wait(readers)
@@ -66,9 +53,8 @@ class Workload:
         random = self._random
         records, publishers = random.randrange(*_RECORDS), random.randrange(2, 6)
         for number in range(publishers):
-            topic = random.choice(list(self.topics))
-            count = records // publishers + 1
-            app = PublishingApp(self._scene, f"p{number}", topic, count)
+            topic = random.choice(self.topics).name
+            app = PublishingApp(self._scene, f"p{number}", topic, records // publishers + 1)
             yield self._scene.app(f"publisher-{number}", app.run).run()
 
     def _readers(self) -> Iterator[_Job]:
@@ -76,8 +62,18 @@ class Workload:
             for number in range(plan.members):
                 yield self._keep_reading(f"{plan.group}.{number}", plan)
         for number in range(self._random.randrange(3)):
-            topic = self._random.choice(list(self.topics))
-            yield self._keep_reading(f"reader-{number}", GroupPlan(topic, "", 1, False))
+            plan = GroupPlan(self._random.choice(self.topics).name)
+            yield self._keep_reading(f"reader-{number}", plan)
+
+    async def _add_partitions(self, client: Client) -> None:
+        """Make a topic wider while it is in use."""
+        random, topic = self._random, self.topics[0]
+        await asyncio.sleep(random.random())
+        partitions = topic.partitions + random.randrange(1, 3)
+        try:
+            await client.alter_topic(topic.name, partitions=partitions)
+        except tapemq.Error as error:
+            self._scene.expected(error, "deadline_exceeded", "unknown_topic", "disk_full")
 
     async def _keep_reading(self, name: str, plan: GroupPlan) -> None:
         """One application after another, each killed sooner or later."""
@@ -87,9 +83,7 @@ class Workload:
         try:
             while True:
                 number += 1
-                reading = ReadingApp(
-                    self._scene, f"{name}.{number}", plan.topic, plan.group, seeks=plan.seeks
-                )
+                reading = ReadingApp(self._scene, f"{name}.{number}", plan)
                 app = self._scene.app(f"{name}.{number}", reading.run)
                 running = self._scene.loop.create_task(app.run())
                 await asyncio.wait([running], timeout=random.choice((0.5, 5.0, 60.0)))

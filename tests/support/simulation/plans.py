@@ -1,0 +1,54 @@
+"""What there is in a run: topics, and groups that read them."""
+
+from random import Random
+from typing import NamedTuple
+
+from tests.support.simulation.history import Reader
+
+
+class TopicPlan(NamedTuple):
+    """A topic. ``retention_bytes`` 0: everything is kept."""
+
+    name: str
+    partitions: int
+    retention_bytes: int
+    on_first_use: bool = False
+
+
+class GroupPlan(NamedTuple):
+    """A group of a topic; "" stands for readers without a group."""
+
+    topic: str
+    group: str = ""
+    members: int = 1
+    seeks: bool = False
+    hold: bool = False
+
+    def reader(self, name: str, now_s: float) -> Reader:
+        """A stream that is opened now."""
+        return Reader(name, self.topic, self.group, True, now_s, hold=self.hold)
+
+
+def draw_topics(random: Random) -> list[TopicPlan]:
+    """One to three topics, and sometimes one that is made by its first use."""
+    topics = [
+        TopicPlan(f"topic-{number}", random.randrange(1, 5), random.choice((0, 0, 10_000)))
+        for number in range(random.randrange(1, 4))
+    ]
+    if random.random() < 0.5:
+        topics.append(TopicPlan("topic-auto", 1, 0, on_first_use=True))
+    return topics
+
+
+def draw_groups(random: Random, topics: list[TopicPlan]) -> list[GroupPlan]:
+    """One to three groups."""
+    return [
+        GroupPlan(
+            random.choice(topics).name,
+            f"group-{number}",
+            members=random.randrange(1, 4),
+            seeks=random.random() < 0.2,
+            hold=random.random() < 0.5,
+        )
+        for number in range(random.randrange(1, 4))
+    ]
