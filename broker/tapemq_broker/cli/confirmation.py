@@ -2,8 +2,6 @@
 
 import sys
 
-import typer
-
 from tapemq_broker.cli.errors import CommandError
 from tapemq_broker.cli.exits import Exit
 
@@ -17,5 +15,6 @@ def confirm(question: str, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise CommandError(f"{question} Nobody can be asked here", "pass --yes", Exit.USAGE)
-    if not typer.confirm(question, err=True):
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise CommandError("nothing was done")

@@ -8,6 +8,11 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 
+def people_look() -> bool:
+    """Whether standard error is a terminal."""
+    return sys.stderr.isatty()
+
+
 class ProgressBar:
     """A bar with a count and a rate; without a total, the count and the rate alone."""
 
@@ -24,7 +29,7 @@ class ProgressBar:
             progress.advance(task, count)
 
     def __enter__(self) -> Self:
-        if sys.stderr.isatty():
+        if people_look():
             from tapemq_broker.cli.rich_bar import make_bar
 
             progress = make_bar(self._unit, counted=self._total is not None)

@@ -1,0 +1,66 @@
+from datetime import UTC, datetime
+
+import pytest
+import typer
+
+import tapemq
+from tapemq_broker.cli.arguments import read_header, read_seconds, read_size, read_start
+
+
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [
+        ("earliest", "earliest"),
+        ("latest", "latest"),
+        ("0", 0),
+        ("17", 17),
+        ("2026-01-31T08:00Z", datetime(2026, 1, 31, 8, tzinfo=UTC)),
+        ("2026-01-31T08:00+00:00", datetime(2026, 1, 31, 8, tzinfo=UTC)),
+        ("2026-01-31", datetime(2026, 1, 31)),  # noqa: DTZ001  (the SDK takes it as UTC)
+    ],
+)
+def test_start_is_a_word_an_offset_or_a_time(text: str, start: tapemq.Start) -> None:
+    assert read_start(text) == start
+
+
+@pytest.mark.parametrize("text", ["", "Earliest", "-1", "1.5", "soon", "2026-13-01"])
+def test_other_starts_are_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="is not one of: earliest, latest, an offset"):
+        read_start(text)
+
+
+@pytest.mark.parametrize(("text", "size"), [("0", 0), ("100", 100), ("1 MiB", 2**20)])
+def test_size_may_have_a_unit(text: str, size: int) -> None:
+    assert read_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "x", "-1", "1.5", "7d"])
+def test_other_sizes_are_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="is not a size, such as"):
+        read_size(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("0", 0), ("90", 90), ("1.5min", 90), ("7d", 604800)]
+)
+def test_duration_may_have_a_unit(text: str, seconds: int) -> None:
+    assert read_seconds(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "x", "-1", "1.5", "1MiB"])
+def test_other_durations_are_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="is not a duration in whole seconds, such as"):
+        read_seconds(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "header"), [("a=b", ("a", "b")), ("a=", ("a", "")), ("a=b=c", ("a", "b=c"))]
+)
+def test_header_is_a_name_and_a_value(text: str, header: tuple[str, str]) -> None:
+    assert read_header(text) == header
+
+
+@pytest.mark.parametrize("text", ["", "a", "=b"])
+def test_other_headers_are_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="is not NAME=VALUE"):
+        read_header(text)

@@ -1,0 +1,123 @@
+from pathlib import Path
+
+import pytest
+
+from tapemq.batch import Kind, LogId, Role
+from tapemq_broker.cli.errors import CommandError
+from tapemq_broker.cli.exits import Exit
+from tapemq_broker.cli.offline import committed_upto, opened
+from tapemq_broker.core.group import Position
+from tapemq_broker.storage.directory import DataDirectory
+from tapemq_broker.storage.files import OsDisk
+from tapemq_broker.storage.state_log import StateLog
+
+TOPIC = "topics/default/orders~000000000000002a"
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    """A data directory with a topic of one partition."""
+    root = tmp_path / "data"
+    disk = OsDisk(str(root))
+    DataDirectory.open(disk, bytes(16))
+    disk.make_directory(f"{TOPIC}/0")
+    disk.close()
+    return root
+
+
+def test_a_directory_is_opened_as_a_whole(data_dir: Path) -> None:
+    with opened(data_dir) as data:
+        assert (data.root, data.place) == (data_dir, None)
+        with pytest.raises(CommandError) as caught:
+            data.needs_place()
+    assert caught.value.code == Exit.USAGE
+    assert caught.value.advice == f"list them: tapemq dump {data_dir}"
+
+
+@pytest.mark.parametrize("role", [Role.DATA, Role.GROUPS])
+def test_a_log_is_found_within_its_directory(data_dir: Path, role: Role) -> None:
+    path = data_dir / TOPIC / ("0.groups" if role is Role.GROUPS else "0")
+    path.mkdir(exist_ok=True)
+    with opened(path) as data:
+        place = data.needs_place()
+    assert data.root == data_dir
+    assert (place.topic, place.log_id) == ("orders", LogId(42, 0, role))
+
+
+def test_a_log_is_found_in_the_data_directory_of_the_settings(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAPEMQ_DATA_DIR", str(data_dir))
+    with opened(Path(f"{TOPIC}/0")) as data:
+        assert data.needs_place().topic == "orders"
+    with opened(None) as data:
+        assert (data.root, data.place) == (data_dir, None)
+
+
+def test_the_working_directory_counts_too(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(data_dir / "topics")
+    with opened(Path("default/orders~000000000000002a/0")) as data:
+        assert data.needs_place().topic == "orders"
+
+
+@pytest.mark.parametrize("part", ["topics", TOPIC, f"{TOPIC}/x"])
+def test_what_is_no_log_is_refused(data_dir: Path, part: str) -> None:
+    (data_dir / part).mkdir(exist_ok=True)
+    with pytest.raises(CommandError) as caught, opened(data_dir / part):
+        pass
+    assert caught.value.code == Exit.USAGE
+    assert caught.value.text == f"{data_dir / part} is not the directory of a log"
+
+
+def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CommandError) as caught, opened(tmp_path / "gone"):
+        pass
+    assert (caught.value.code, caught.value.text) == (
+        Exit.USAGE,
+        f"{tmp_path}/gone does not exist",
+    )
+
+
+def test_what_is_no_data_directory_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CommandError) as caught, opened(tmp_path):
+        pass
+    assert caught.value.code == Exit.DATA_REFUSED
+    assert caught.value.text.startswith(f"{tmp_path}: there is no file FORMAT")
+
+
+def test_a_directory_in_use_is_refused(data_dir: Path) -> None:
+    with (
+        opened(data_dir, for_writing=True),
+        pytest.raises(CommandError) as caught,
+        opened(data_dir),
+    ):
+        pass
+    assert caught.value.code == Exit.DATA_REFUSED
+    assert "another process uses the data directory" in caught.value.text
+
+
+def test_bad_settings_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAPEMQ_PORT", "x")
+    with pytest.raises(CommandError) as caught, opened(None):
+        pass
+    assert caught.value.code == Exit.BAD_CONFIGURATION
+
+
+def commit(data_dir: Path, **cursors: int) -> None:
+    """Put positions of groups where a broker keeps them."""
+    disk = OsDisk(str(data_dir))
+    log_id = LogId(42, 0, Role.GROUPS)
+    state = StateLog.open(disk, f"{TOPIC}/0.groups", log_id, Kind.GROUP, now_us=1)
+    for name, cursor in cursors.items():
+        state.put({name.encode(): Position(cursor).encode()}, now_us=1)
+    disk.close()
+
+
+def test_the_furthest_position_of_a_group_is_found(data_dir: Path) -> None:
+    with opened(data_dir / TOPIC / "0") as data:
+        assert committed_upto(data.directory, data.needs_place()) == 0
+    commit(data_dir, a=3, b=17, c=5)
+    with opened(data_dir / TOPIC / "0") as data:
+        assert committed_upto(data.directory, data.needs_place()) == 17
+    with opened(data_dir / TOPIC / "0.groups") as data:
+        assert committed_upto(data.directory, data.needs_place()) == 0
