@@ -11,7 +11,7 @@ from bisect import bisect_left, bisect_right
 from contextlib import suppress
 from typing import Final, NamedTuple
 
-from tapemq.batch import BODY_BYTES_MAX, COUNT_MAX, Header, LogId
+from tapemq.batch import BODY_BYTES_MAX, COUNT_MAX, HEADER_BYTES, Header, LogId
 from tapemq_broker.storage.appending import MARK, follow
 from tapemq_broker.storage.chain import LogEnd
 from tapemq_broker.storage.clean import CleanEntry
@@ -139,7 +139,8 @@ class Log:
         size_bytes = len(batch.body)
         if size_bytes > BODY_BYTES_MAX or not 0 < batch.record_count <= COUNT_MAX:
             raise ValueError(f"a batch of {batch.record_count} records in {size_bytes} bytes")
-        if self._segments[-1].size_bytes + size_bytes > self._settings.segment_bytes:
+        room_bytes = self._settings.segment_bytes - self._segments[-1].size_bytes
+        if HEADER_BYTES + size_bytes > room_bytes:
             self.roll()
         header = self._write(batch, now_us)
         self._last_batch = header.batch_number

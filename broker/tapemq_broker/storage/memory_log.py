@@ -3,7 +3,7 @@
 from bisect import bisect_left, bisect_right
 from typing import Final, NamedTuple
 
-from tapemq.batch import Header, LogId
+from tapemq.batch import HEADER_BYTES, Header, LogId
 from tapemq_broker.storage.appending import MARK, Follower, follow
 from tapemq_broker.storage.chain import LogEnd
 from tapemq_broker.storage.clean import CleanEntry
@@ -96,7 +96,7 @@ class MemoryLog:
     def append(self, batch: NewBatch, now_us: int) -> int:
         """Append a batch; see the log seam."""
         size_bytes = sum(len(data) for _, data in self._segments[-1])
-        if size_bytes + len(batch.body) > self._settings.segment_bytes:
+        if size_bytes + HEADER_BYTES + len(batch.body) > self._settings.segment_bytes:
             self.roll()
         new = self._write(batch, now_us)
         self._last_batch = new.header.batch_number

@@ -159,15 +159,16 @@ def test_a_hint_of_another_place_is_ignored(log: Log) -> None:
 
 
 def test_a_hint_leads_into_the_next_segment(disk: FaultyDisk) -> None:
-    log = filled(disk, 6)
+    log = filled(disk, 5)
     hint = read(log, 0).hint
     assert len(log.segments()) == 1
-    for number in range(6, 12):
+    for number in range(5, 12):
         log.append(batch_of(b"%010d" % number), number)
     sync(log, disk)
     first_end = log.segments()[0].next_offset
-    chunk = read(log, 6, hint=hint)
-    assert (chunk.next_offset, chunk.record_count) == (first_end, first_end - 6)
+    assert first_end > 5
+    chunk = read(log, 5, hint=hint)
+    assert (chunk.next_offset, chunk.record_count) == (first_end, first_end - 5)
     assert records(read(log, first_end, hint=chunk.hint).data)[0][0] == first_end
 
 

@@ -1,0 +1,109 @@
+import pytest
+
+from tapemq_broker.storage.index import Index
+from tapemq_broker.storage.log import Log
+from tapemq_broker.storage.opening import Claims, Opened, open_log
+from tapemq_broker.storage.paths import index_path, segment_path, state_path
+from tapemq_broker.storage.record_log import LogSettings
+from tapemq_broker.storage.segment_cache import SegmentCache
+from tests.support.faulty_disk import FaultyDisk
+from tests.support.logs import DIRECTORY, LOG_ID, batch_of, sync
+
+NO_CLAIMS = Claims(None, 0, False)
+SETTINGS = LogSettings(segment_bytes=600, index_interval_bytes=200)
+
+
+class Setup:
+    def __init__(self) -> None:
+        self.disk = FaultyDisk()
+        self.log = Log.open(self.disk, DIRECTORY, LOG_ID, settings=SETTINGS, now_us=1)
+        for number in range(10):
+            self.log.append(batch_of(b"%02d" % number), 100 * number)
+            sync(self.log, self.disk)
+
+    def open(self, claims: Claims = NO_CLAIMS) -> Opened:
+        cache = SegmentCache(self.disk)
+        return open_log(cache, DIRECTORY, LOG_ID, None, 200, claims, now_us=5)
+
+
+@pytest.fixture
+def setup() -> Setup:
+    return Setup()
+
+
+def test_what_is_known_of_segments_comes_back(setup: Setup) -> None:
+    setup.log.mark(2000)
+    sync(setup.log, setup.disk)
+    opened = setup.open()
+    assert [segment.info() for segment in opened.segments] == setup.log.segments()
+    before = [segment.last_position for segment in setup.log._segments]
+    assert [segment.last_position for segment in opened.segments] == before
+    assert not any(segment.is_dirty for segment in opened.segments)
+    assert opened.recovered.end == setup.log._end
+
+
+def test_an_empty_last_segment_has_the_time_of_the_log(setup: Setup) -> None:
+    setup.log.roll()
+    sync(setup.log, setup.disk)
+    last = setup.open().segments[-1]
+    assert (last.base_offset, last.last_append_time_us) == (10, 900)
+
+
+def test_only_the_last_segment_keeps_its_index_in_memory(setup: Setup) -> None:
+    indexes = [segment.index for segment in setup.open().segments]
+    assert indexes[:-1] == [None] * (len(indexes) - 1)
+    assert isinstance(indexes[-1], Index)
+    assert len(indexes[-1]) == 1
+
+
+def test_the_index_of_a_clean_stop_is_taken(setup: Setup) -> None:
+    setup.log.append(batch_of(b"10"), 1000)
+    expected = setup.log._segments[-1].index
+    assert expected is not None
+    claims = Claims(setup.log.close(clean=True, now_us=2000), 0, True)
+    found = setup.open(claims).segments[-1].index
+    assert found is not None
+    assert len(found) == len(expected)
+    setup.disk.remove(index_path(DIRECTORY, 8))
+    again = setup.open(claims).segments[-1].index
+    assert again is not None
+    assert again.find(10) == (0, 8)
+
+
+def test_scanned_segments_are_sealed(setup: Setup) -> None:
+    for base in (0, 4):
+        setup.disk.remove(index_path(DIRECTORY, base))
+    assert setup.open().recovered.tail_base == 0
+    again = setup.open()
+    assert again.recovered.tail_base == 8
+    for base, segment in ((0, again.segments[0]), (4, again.segments[1])):
+        decoded = Index.decode(setup.disk.read_file(index_path(DIRECTORY, base)) or b"")
+        assert decoded is not None
+        seal, _ = decoded
+        assert (seal.complete, seal.size_bytes) == (True, segment.size_bytes)
+        assert (seal.end.next_offset, seal.last_position) == (base + 4, segment.last_position)
+
+
+def test_caches_written_at_opening_are_synced_later(setup: Setup) -> None:
+    setup.disk.remove(index_path(DIRECTORY, 0))
+    setup.disk.remove(index_path(DIRECTORY, 4))
+    log = Log.open(setup.disk, DIRECTORY, LOG_ID, settings=SETTINGS, now_us=1)
+    assert [file.path for file in log.begin_sync().files] == [
+        index_path(DIRECTORY, 0),
+        index_path(DIRECTORY, 4),
+    ]
+
+
+def test_states_that_belong_to_no_segment_are_removed(setup: Setup) -> None:
+    for offset in (8, 9):
+        setup.disk.replace_file(state_path(DIRECTORY, offset), b"")
+    setup.open()
+    assert setup.disk.size_bytes(state_path(DIRECTORY, 8)) == 0
+    assert setup.disk.size_bytes(state_path(DIRECTORY, 9)) is None
+
+
+def test_a_new_log_has_one_empty_segment() -> None:
+    disk = FaultyDisk()
+    opened = open_log(SegmentCache(disk), DIRECTORY, LOG_ID, None, 1, NO_CLAIMS, 5)
+    assert [segment.info() for segment in opened.segments] == [(0, 0, 0, 0)]
+    assert disk.size_bytes(segment_path(DIRECTORY, 0)) == 0

@@ -1,0 +1,86 @@
+"""The visitor itself; what observers are told is in test_observer.py."""
+
+from tapemq.batch import Header
+from tapemq_broker.storage.chain import LogEnd
+from tapemq_broker.storage.memory_disk import MemoryDisk
+from tapemq_broker.storage.replay import Replay
+from tests.support.raw_log import DIRECTORY, LOG_ID, RawLog
+
+
+class Counter:
+    def __init__(self) -> None:
+        self.offsets: list[int] = []
+        self.restored: list[bytes | None] = []
+
+    def restore(self, state: bytes | None) -> None:
+        self.restored.append(state)
+
+    def observe(self, header: Header, body: memoryview) -> None:
+        self.offsets.append(header.base_offset)
+
+    def snapshot(self) -> bytes:
+        return b"%d" % len(self.offsets)
+
+
+def raw_log() -> RawLog:
+    """Two batches in each of three segments."""
+    raw = RawLog(MemoryDisk())
+    for number in range(3):
+        if number:
+            raw.roll()
+        raw.data(b"a")
+        raw.data(b"b")
+    raw.synced()
+    return raw
+
+
+def visit(raw: RawLog, replay: Replay, first_base: int) -> None:
+    for placed in raw.placed:
+        if placed.segment_base >= first_base:
+            body = memoryview(placed.body)
+            replay(placed.segment_base, placed.position, placed.header, body)
+
+
+def test_indexes_are_made_without_an_observer() -> None:
+    raw = raw_log()
+    replay = Replay(raw.disk, DIRECTORY, LOG_ID, None, interval_bytes=1)
+    visit(raw, replay, 2)
+    replay.finish(raw.end)
+    assert sorted(replay.indexes) == [2, 4]
+    assert [replay.indexes[2].find(offset).offset for offset in (2, 3)] == [2, 3]
+    assert replay.last_state is None
+
+
+def test_the_observer_is_shown_what_was_not_scanned_first() -> None:
+    raw, observer = raw_log(), Counter()
+    replay = Replay(raw.disk, DIRECTORY, LOG_ID, observer, interval_bytes=1)
+    visit(raw, replay, 2)
+    replay.finish(raw.end)
+    assert observer.restored == [None]
+    assert observer.offsets == [0, 1, 2, 3, 4, 5]
+
+
+def test_the_state_at_the_last_segment_is_kept() -> None:
+    raw = raw_log()
+    replay = Replay(raw.disk, DIRECTORY, LOG_ID, Counter(), interval_bytes=1)
+    visit(raw, replay, 0)
+    replay.finish(raw.end)
+    assert replay.last_state == (LogEnd.before(raw.placed[4].header), b"4")
+
+
+def test_the_state_at_an_empty_last_segment_is_kept() -> None:
+    raw = raw_log()
+    raw.roll()
+    replay = Replay(raw.disk, DIRECTORY, LOG_ID, Counter(), interval_bytes=1)
+    visit(raw, replay, 0)
+    replay.finish(raw.end)
+    assert replay.last_state == (raw.end, b"6")
+
+
+def test_nothing_scanned_means_reading_all_without_a_state() -> None:
+    raw, observer = raw_log(), Counter()
+    replay = Replay(raw.disk, DIRECTORY, LOG_ID, observer, interval_bytes=1)
+    replay.finish(raw.end)
+    assert observer.restored == [None]
+    assert observer.offsets == [0, 1, 2, 3, 4, 5]
+    assert replay.last_state is None

@@ -1,0 +1,149 @@
+import pytest
+
+from tapemq_broker.storage.errors import CorruptLog
+from tapemq_broker.storage.log import Log
+from tapemq_broker.storage.memory_disk import MemoryFile
+from tapemq_broker.storage.paths import index_path, segment_path
+from tapemq_broker.storage.record_log import LogSettings
+from tapemq_broker.storage.segment import Segment
+from tapemq_broker.storage.segment_cache import SegmentCache
+from tapemq_broker.storage.segment_reader import QUICK_BYTES_MAX, SegmentReader, WouldWait
+from tests.support.faulty_disk import FaultyDisk
+from tests.support.logs import DIRECTORY, LOG_ID, batch_of, read_all, sync
+
+SETTINGS = LogSettings(segment_bytes=2000, index_interval_bytes=300)
+
+
+class Setup:
+    """A sealed segment of many small batches, and one behind it."""
+
+    def __init__(self) -> None:
+        self.disk = FaultyDisk()
+        self.cache = SegmentCache(self.disk)
+        self.log = Log.open(
+            self.disk, DIRECTORY, LOG_ID, settings=SETTINGS, now_us=1, cache=self.cache
+        )
+        for number in range(18):
+            self.log.append(batch_of(b"%02d" % number), 100 * number)
+            sync(self.log, self.disk)
+        self.sealed = self.log._segments[0]
+
+    def reader(self) -> SegmentReader:
+        return SegmentReader(self.cache, LOG_ID, self.sealed)
+
+    def forget(self) -> None:
+        self.cache.forget(self.sealed.path)
+        self.cache.indexes.drop(self.sealed.index_path)
+
+
+@pytest.fixture
+def setup() -> Setup:
+    return Setup()
+
+
+def positions(setup: Setup) -> list[int]:
+    return [setup.reader().position_of(offset, wait=True) for offset in range(14)]
+
+
+def batch_bytes(setup: Setup) -> int:
+    return setup.sealed.size_bytes // setup.sealed.next_offset
+
+
+def test_every_offset_has_its_place(setup: Setup) -> None:
+    assert setup.sealed.next_offset == 14
+    assert positions(setup) == [number * batch_bytes(setup) for number in range(14)]
+    assert setup.reader().position_of(14, wait=True) == setup.sealed.size_bytes
+
+
+def test_every_time_has_its_offset(setup: Setup) -> None:
+    for number in range(14):
+        assert setup.reader().offset_at(100 * number) == number
+        assert setup.reader().offset_at(100 * number + 1) == number + 1
+
+
+@pytest.mark.parametrize("content", [None, b"", b"TMQI damaged"])
+def test_an_index_that_is_missing_or_damaged_is_made_anew(
+    setup: Setup, content: bytes | None
+) -> None:
+    expected = positions(setup)
+    setup.disk.remove(index_path(DIRECTORY, 0))
+    if content is not None:
+        setup.disk.replace_file(index_path(DIRECTORY, 0), content)
+    setup.forget()
+    assert positions(setup) == expected
+    assert setup.cache.indexes.get(index_path(DIRECTORY, 0)) is not None
+
+
+def test_an_index_of_another_segment_is_made_anew(setup: Setup) -> None:
+    expected = positions(setup)
+    other = Setup()
+    other.log.close(clean=True, now_us=1)
+    wrong = other.disk.read_file(index_path(DIRECTORY, 14))
+    assert wrong is not None
+    setup.disk.replace_file(index_path(DIRECTORY, 0), wrong)
+    setup.forget()
+    assert positions(setup) == expected
+
+
+def test_without_an_index_all_before_damage_is_found(setup: Setup) -> None:
+    setup.disk.remove(index_path(DIRECTORY, 0))
+    setup.forget()
+    file = setup.disk.open(segment_path(DIRECTORY, 0))
+    assert isinstance(file, MemoryFile)
+    file.content.now[5 * batch_bytes(setup) + 20] ^= 1
+    assert setup.reader().position_of(4, wait=True) == 4 * batch_bytes(setup)
+    for offset in (5, 13):
+        with pytest.raises(CorruptLog) as caught:
+            setup.reader().position_of(offset, wait=True)
+        assert caught.value.position == 5 * batch_bytes(setup)
+        assert caught.value.from_offset == 5
+
+
+def test_with_an_index_what_is_behind_damage_is_found_too(setup: Setup) -> None:
+    file = setup.disk.open(segment_path(DIRECTORY, 0))
+    assert isinstance(file, MemoryFile)
+    file.content.now[20] ^= 1
+    assert setup.reader().position_of(13, wait=True) == 13 * batch_bytes(setup)
+    with pytest.raises(CorruptLog):
+        setup.reader().position_of(0, wait=True)
+    assert read_all(setup.log, 14) == [(number, b"%02d" % number) for number in range(14, 18)]
+
+
+def test_who_may_not_wait_does_not(setup: Setup) -> None:
+    reader = setup.reader()
+    assert bytes(reader.read(0, 4, wait=False)) == b"TMQB"
+    with pytest.raises(WouldWait):
+        SegmentReader(setup.cache, LOG_ID, large(setup)).read(0, QUICK_BYTES_MAX + 1, wait=False)
+    setup.cache.indexes.drop(setup.sealed.index_path)
+    with pytest.raises(WouldWait):
+        reader.position_of(3, wait=False)
+    assert reader.position_of(3, wait=True) == reader.position_of(3, wait=False)
+    setup.disk.is_cold = True
+    with pytest.raises(WouldWait):
+        reader.read(0, 4, wait=False)
+    setup.cache.forget(setup.sealed.path)
+    setup.disk.is_cold = False
+    with pytest.raises(WouldWait):
+        reader.read(0, 4, wait=False)
+    assert bytes(reader.read(0, 4, wait=True)) == b"TMQB"
+
+
+def large(setup: Setup) -> Segment:
+    segment = Segment(DIRECTORY, 0, 0)
+    segment.size_bytes = 2 * QUICK_BYTES_MAX
+    return segment
+
+
+def test_a_file_that_is_too_short_is_damage(setup: Setup) -> None:
+    setup.disk.open(segment_path(DIRECTORY, 0)).truncate(100)
+    for wait in (False, True):
+        with pytest.raises(CorruptLog, match="end of the file is missing"):
+            setup.reader().read(90, 20, wait)
+
+
+def test_a_removed_file_is_not_found(setup: Setup) -> None:
+    reader = setup.reader()
+    setup.forget()
+    setup.disk.remove(setup.sealed.path)
+    with pytest.raises(FileNotFoundError):
+        reader.read(0, 4, wait=True)
