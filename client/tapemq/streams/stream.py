@@ -32,8 +32,9 @@ class Stream:
     it by an exception, a cancellation included, does not commit the record in hand. After a loss
     of the connection the stream goes on behind the last record that it handed out.
 
-    Iterating raises TopicNotFound when the topic is deleted, CorruptBatch for damaged data,
-    Closed outside of the ``async with`` block.
+    Iterating raises TopicNotFound when the topic is deleted, StorageFailed when the broker cannot
+    read on because a log is damaged, CorruptBatch for data damaged elsewhere, Closed outside of
+    the ``async with`` block.
     """
 
     def __init__(self, link: Link, subscriber: Subscriber) -> None:

@@ -193,14 +193,18 @@ class Subscriber:
             self.on_revoke(assignment)
 
     def _detached(self, message: m.Detached) -> None:
-        """The broker ended a subscription, or took one partition out of it."""
+        """The broker ended a subscription, or cannot read one partition of it.
+
+        A stream that went on without that partition would keep quiet about what it does not
+        deliver, so it ends.
+        """
         error = from_failure(m.Failure(message.code, message.text))
-        log.warning("%s is not read any more: %s", self.options.topic, error)
         if message.generation:
             assignment = self.intake.assignments.get(message.partition)
-            if assignment is not None and assignment.generation == message.generation:
-                self.intake.forget(assignment)
-        elif error.retryable and self._link.connection is not None:
+            if assignment is None or assignment.generation != message.generation:
+                return
+        log.warning("%s is not read any more: %s", self.options.topic, error)
+        if error.retryable and not message.generation and self._link.connection is not None:
             self.link_up(self._link.connection)
         else:
             self.fail(error)
