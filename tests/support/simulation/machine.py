@@ -151,6 +151,7 @@ class Machine:
             return
         self.deaths[death] += 1
         self.trouble.crash_in_steps = 0
+        self.trouble.flips = 0
         if death is Death.POWER_CUT:
             self._history.power_cuts.append(self.loop.time())
             self._lose_power(process)

@@ -18,7 +18,9 @@ Fault = Callable[[], Awaitable[None]]
 class Mischief:
     """Plays faults one after another; at least ``crashes`` of them end the broker's process."""
 
-    def __init__(self, loop: SimLoop, random: Random, machine: Machine, *, crashes: int) -> None:
+    def __init__(
+        self, loop: SimLoop, random: Random, machine: Machine, *, crashes: int, rot: bool
+    ) -> None:
         self._loop = loop
         self._random = random
         self._machine = machine
@@ -34,11 +36,16 @@ class Mischief:
             *(self.fill_disk, self.crowd_disk, self.slow_disk, self.jump_clock),
         )
 
+        if rot:
+            self._nuisances = (self.flip_bits, *self._nuisances)
+
     async def run(self) -> None:
         """Play all faults of this seed."""
         random = self._random
         plan = random.choices(self._fatal, k=self._crashes + random.randrange(2))
         plan += random.choices(self._nuisances, k=random.randrange(1, 6))
+        if self.flip_bits in self._nuisances:
+            plan += [self.flip_bits] * 3
         random.shuffle(plan)
         for fault in plan:
             await asyncio.sleep(random.choice((0.02, 0.2, 1.0)) * random.random())
@@ -130,6 +137,10 @@ class Mischief:
         trouble.stall_chance, trouble.stall_s = 0.3, self._random.choice((0.05, 0.5, 4.0))
         await asyncio.sleep(self._random.random() * 3)
         trouble.stall_chance = 0.0
+
+    async def flip_bits(self) -> None:
+        """Some reads of a broker that serves return a wrong bit."""
+        self._machine.trouble.flips = self._random.randrange(1, 4)
 
     async def jump_clock(self) -> None:
         """The wall clock jumps."""

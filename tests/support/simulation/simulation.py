@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import cache
 from random import Random
 from typing import Any, Final
 
@@ -49,6 +50,7 @@ class Run:
 
 class Simulation:
     """Builds the world of a seed and runs it. ``break_it`` may spoil the disk on purpose;
+    with ``rot``, some reads return wrong bits;
     with ``logs``, what broker and SDK log is not suppressed."""
 
     def __init__(
@@ -56,6 +58,7 @@ class Simulation:
         seed: int,
         *,
         break_it: Callable[[Trouble], None] = lambda trouble: None,
+        rot: bool = False,
         logs: bool = False,
     ) -> None:
         self._logs = logs
@@ -75,8 +78,9 @@ class Simulation:
         )
         break_it(self.machine.trouble)
         self.machine.trouble.read_wait_chance = self._part("reads").choice((0.0, 0.1, 0.9))
-        self._scene = Scene(self.loop, self._part("apps"), self.machine, self.run.history)
-        self._mischief = Mischief(self.loop, self._part("mischief"), self.machine, crashes=2)
+        self._scene = Scene(self.loop, self._part("apps"), self.machine, self.run.history, rot)
+        mischief = self._part("mischief")
+        self._mischief = Mischief(self.loop, mischief, self.machine, crashes=2, rot=rot)
 
     def _part(self, name: str) -> Random:
         """Randomness of one part's own, so that a change in one does not change the others."""
@@ -85,8 +89,9 @@ class Simulation:
     def play(self) -> Run:
         """Run to the end and check the history."""
         # Garbage is collected at the end, so that what its finalizers do cannot differ in time.
+        _freeze_once()
+        gc.collect()
         gc.disable()
-        gc.freeze()
         level = logging.root.manager.disable
         logging.disable(logging.NOTSET if self._logs else logging.CRITICAL)
         try:
@@ -97,7 +102,6 @@ class Simulation:
             self.run.failure = f"not over after {_LONGEST_S:.0f} virtual seconds"
         finally:
             self._clean_up()
-            gc.unfreeze()
             gc.enable()
             logging.disable(level)
         self._note()
@@ -143,6 +147,13 @@ class Simulation:
         run.steps = self.loop.steps
         if not run.failure:
             run.broken = check(run.history)
+
+
+@cache
+def _freeze_once() -> None:
+    """Keep what other tests have left behind out of every collection."""
+    gc.collect()
+    gc.freeze()
 
 
 def draw_settings(random: Random) -> Settings:
