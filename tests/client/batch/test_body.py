@@ -18,6 +18,7 @@ from tapemq.batch import (
     encode_body,
     encode_extras,
 )
+from tapemq.batch.body import BodyFlag
 from tapemq.batch.limits import BODY_BYTES_MAX, COUNT_MAX, RECORD_BYTES_MAX
 from tests.support.batches import TABLE, codecs, columns, patched
 from tests.support.golden import read_golden
@@ -194,6 +195,13 @@ def test_limits_of_what_is_read() -> None:
     with pytest.raises(BatchError, match="16777217 bytes"):
         check_body(patched(one, TABLE, "I", len(value)))
     refused(patched(BODY, 20, "I", BODY_BYTES_MAX) + b"x" * BODY_BYTES_MAX, "limits")
+
+
+def test_flags_have_the_numbers_of_the_specification() -> None:
+    names = ["KEYS", "EXTRAS", "TOMBSTONES", "EXPIRY", "PRIORITY", "CONTROL"]
+    assert [int(BodyFlag[name]) for name in names] == [1, 2, 4, 8, 16, 32]
+    for reserved in (8, 16, 32):
+        assert check_body(patched(BODY, 2, "H", 7 | reserved))[0].flags == 7 | reserved
 
 
 def test_longest_counts_keys_and_not_what_is_missing() -> None:
