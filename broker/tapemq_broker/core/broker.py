@@ -8,12 +8,12 @@ clock in microseconds.
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from tapemq.batch import LogId, Role
+from tapemq.batch import BodyPrefix, LogId, Role
 from tapemq_broker.core.effects import Effects, Reply, ReplyWhenDurable, Request, TruncateFront
 from tapemq_broker.core.generations import Generations
 from tapemq_broker.core.group import Position
 from tapemq_broker.core.groups import Groups
-from tapemq_broker.core.partition import BatchLimits
+from tapemq_broker.core.inspection import BatchLimits, inspect
 from tapemq_broker.core.positions import Positions
 from tapemq_broker.core.refusal import Refused
 from tapemq_broker.core.results import ProducerIdentity, TopicInfo
@@ -40,7 +40,7 @@ class Broker:
     """Topics, producers, groups and subscriptions of one namespace."""
 
     def __init__(self, boot_epoch: int, limits: Limits) -> None:
-        self._batch_limits = BatchLimits(limits.batch_bytes, limits.record_bytes)
+        self.batch_limits = BatchLimits(limits.batch_bytes, limits.record_bytes)
         self._producer_id = boot_epoch << 32
         self.topics = Topics(limits.topics, limits.partitions)
         self._positions = Positions(self.topics, limits.groups)
@@ -86,15 +86,21 @@ class Broker:
         request: Request,
         topic_id: int,
         partition: int,
-        body: memoryview,
+        body: bytes | memoryview,
         *,
         body_checksum: int,
         durable: bool,
         now_us: int,
+        prefix: BodyPrefix | None = None,
     ) -> Effects:
-        """Append a batch, or answer a retry with where the first try went."""
+        """Append a batch, or answer a retry with where the first try went.
+
+        ``prefix``: the body's, if it was inspected already.
+        """
         found = self.topics.get(topic_id).partition(partition)
-        append, result, end = found.publish(body, body_checksum, self._batch_limits, now_us)
+        if prefix is None:
+            prefix = inspect(body, body_checksum, self.batch_limits)
+        append, result, end = found.publish(body, prefix, body_checksum, now_us)
         effects: Effects = [] if append is None else [append]
         if durable:
             result = result._replace(durable=True)

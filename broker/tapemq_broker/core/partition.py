@@ -2,18 +2,11 @@
 
 from typing import NamedTuple
 
-from tapemq.batch import BatchError, BodyPrefix, Kind, LogId, Role, check_body, checksum
+from tapemq.batch import BodyPrefix, Kind, LogId, Role
 from tapemq_broker.core.effects import Append
 from tapemq_broker.core.producers import Producers
 from tapemq_broker.core.refusal import Refused
 from tapemq_broker.core.results import PublishResult
-
-
-class BatchLimits(NamedTuple):
-    """What a broker accepts, in bytes."""
-
-    batch_bytes: int
-    record_bytes: int
 
 
 class Published(NamedTuple):
@@ -57,14 +50,10 @@ class Partition:
             raise Refused("storage_failed", self.damage)
 
     def publish(
-        self, body: memoryview, body_checksum: int, limits: BatchLimits, now_us: int
+        self, body: bytes | memoryview, prefix: BodyPrefix, body_checksum: int, now_us: int
     ) -> Published:
-        """Check a body and give it its place.
-
-        Raises Refused.
-        """
+        """Give an inspected body its place. Raises Refused."""
         self.check_usable()
-        prefix = _check(body, body_checksum, limits)
         repeated = self.producers.check(prefix)
         if repeated is not None:
             end = repeated.next_offset
@@ -75,22 +64,3 @@ class Partition:
         self.producers.observe(prefix, base, now_us)
         append = Append(self.log, Kind.DATA, base, prefix.record_count, body, body_checksum)
         return Published(append, PublishResult(base, False, False, now_us), self.next_offset)
-
-
-def _check(body: memoryview, body_checksum: int, limits: BatchLimits) -> BodyPrefix:
-    """Nothing undecodable is ever stored."""
-    if len(body) > limits.batch_bytes:
-        raise Refused(
-            "batch_too_large", f"a batch of {len(body)} bytes; {limits.batch_bytes} are allowed"
-        )
-    if checksum(body) != body_checksum:
-        raise Refused("bad_batch", "the body does not match the checksum that came with it")
-    try:
-        prefix, longest = check_body(body)
-    except BatchError as error:
-        raise Refused("bad_batch", str(error)) from None
-    if longest > limits.record_bytes:
-        raise Refused(
-            "batch_too_large", f"a record of {longest} bytes; {limits.record_bytes} are allowed"
-        )
-    return prefix

@@ -1,13 +1,14 @@
 """One client's connection: bytes to messages, messages to bytes, and what it may cost."""
 
 import asyncio
-from typing import Protocol, cast
+from collections import deque
+from typing import NamedTuple, Protocol, cast
 
 from tapemq.wire import messages as m
 from tapemq.wire.errors import ErrorKind, ProtocolError
 from tapemq.wire.session import Role, Session, State
 from tapemq_broker.config import Settings
-from tapemq_broker.core.effects import Deliver
+from tapemq_broker.core.effects import Deliver, Request
 from tapemq_broker.server.clock import Clock
 
 
@@ -41,6 +42,14 @@ class Host(Protocol):
         """A message has come. Raises ProtocolError."""
 
 
+class Held(NamedTuple):
+    """A publish that waits for its turn, or for its inspection."""
+
+    message: m.Publish
+    request: Request
+    body: bytes
+
+
 class Connection(asyncio.BufferedProtocol):
     """The transport's callbacks, and what the engine needs to know of a connection."""
 
@@ -57,6 +66,7 @@ class Connection(asyncio.BufferedProtocol):
         self.peer = ""
         self.in_flight_bytes = 0
         self.publish_sizes: dict[int, int] = {}
+        self.held: deque[Held] = deque()
         self.parked: list[Deliver] = []
         self.hints: dict[tuple[int, int], object] = {}
         self._paused_at: float | None = None

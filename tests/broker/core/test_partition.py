@@ -1,26 +1,15 @@
 import pytest
 
-from tapemq.batch import Columns, Kind, LogId, Role, checksum, encode_body
+from tapemq.batch import Kind, LogId, Role, checksum, decode_prefix
 from tapemq_broker.core.effects import Append
-from tapemq_broker.core.partition import BatchLimits, Partition, Published
+from tapemq_broker.core.partition import Partition, Published
 from tapemq_broker.core.refusal import Refused
 from tapemq_broker.core.results import PublishResult
 from tests.support.bodies import body, prefix
 
-LIMITS = BatchLimits(batch_bytes=1000, record_bytes=100)
-
 
 def publish(partition: Partition, data: memoryview, now_us: int = 7) -> Published:
-    return partition.publish(data, checksum(data), LIMITS, now_us)
-
-
-def refusal(partition: Partition, data: memoryview, body_checksum: int | None = None) -> str:
-    before = partition.next_offset
-    own = checksum(data) if body_checksum is None else body_checksum
-    with pytest.raises(Refused) as caught:
-        partition.publish(data, own, LIMITS, 7)
-    assert partition.next_offset == before
-    return caught.value.refusal.name
+    return partition.publish(data, decode_prefix(data), checksum(data), now_us)
 
 
 def test_logs_of_a_partition() -> None:
@@ -76,26 +65,11 @@ def test_opening_forgets_what_a_snapshot_knows_beyond_the_log() -> None:
     assert not retry.result.duplicate
 
 
-def test_bytes_that_are_no_batch() -> None:
-    partition = Partition(1, 0)
-    good = body(b"a")
-    assert refusal(partition, good, checksum(good) + 1) == "bad_batch"
-    assert refusal(partition, good[:-1]) == "bad_batch"
-    assert refusal(partition, memoryview(b"")) == "bad_batch"
-
-
-def test_sizes_are_limited() -> None:
-    partition = Partition(1, 0)
-    publish(partition, body(b"x" * 100))
-    assert refusal(partition, body(b"x" * 101)) == "batch_too_large"
-    key = memoryview(encode_body(Columns([b""], keys=[b"x" * 101])))
-    assert refusal(partition, key) == "batch_too_large"
-    assert refusal(partition, body(*[b"x" * 90] * 12)) == "batch_too_large"
-
-
 def test_damaged_partition_takes_nothing() -> None:
     partition = Partition(1, 0)
     partition.damage = "segment 0 is damaged at byte 9"
-    assert refusal(partition, body(b"a")) == "storage_failed"
+    with pytest.raises(Refused, match="at byte 9"):
+        publish(partition, body(b"a"))
+    assert partition.next_offset == 0
     with pytest.raises(Refused, match="at byte 9"):
         partition.check_usable()

@@ -1,9 +1,13 @@
 """Producers and their batches."""
 
+import asyncio
+
+from tapemq.batch import BodyPrefix
 from tapemq.wire import messages as m
 from tapemq_broker.core.effects import Effects, Request
+from tapemq_broker.core.inspection import inspect, is_heavy
 from tapemq_broker.core.refusal import Refused
-from tapemq_broker.server.connection import Connection
+from tapemq_broker.server.connection import Connection, Held
 from tapemq_broker.server.engine import Engine
 from tapemq_broker.server.flow import Flow
 from tapemq_broker.server.handlers.table import Handler
@@ -36,8 +40,35 @@ class PublishingHandlers:
         refusal = self._flow.admit(connection, request.correlation, len(payload))
         if refusal is not None:
             self._engine.reply(request, refusal)
-            return
+        elif connection.held or is_heavy(payload):
+            connection.held.append(Held(message, request, bytes(payload)))
+            if len(connection.held) == 1:
+                self._engine.spawn(self._publish_held(connection))
+        else:
+            self._append(message, request, payload)
 
+    async def _publish_held(self, connection: Connection) -> None:
+        """Inspect heavy bodies in a thread; what came behind them waits, so order is kept."""
+        limits = self._engine.core.batch_limits
+        loop = asyncio.get_running_loop()
+        while connection.held:
+            message, request, body = connection.held[0]
+            checking = loop.run_in_executor(None, inspect, body, message.checksum, limits)
+            try:
+                prefix = await checking
+            except Refused as refused:
+                self._engine.reply(request, refused.refusal)
+            else:
+                self._append(message, request, body, prefix)
+            connection.held.popleft()
+
+    def _append(
+        self,
+        message: m.Publish,
+        request: Request,
+        body: bytes | memoryview,
+        prefix: BodyPrefix | None = None,
+    ) -> None:
         def publish() -> Effects:
             if message.level not in (DURABLE, WRITTEN):
                 raise Refused("bad_request", f"level {message.level} is neither 0 nor 1")
@@ -45,10 +76,11 @@ class PublishingHandlers:
                 request,
                 message.topic_id,
                 message.partition,
-                payload,
+                body,
                 body_checksum=message.checksum,
                 durable=message.level == DURABLE,
                 now_us=self._engine.world.clock.wall_us(),
+                prefix=prefix,
             )
 
         self._engine.execute(request, publish)

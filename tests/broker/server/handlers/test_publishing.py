@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tapemq.batch import Columns, checksum, encode_body
+from tapemq.batch import Codec, Columns, checksum, encode_body
 from tapemq.wire import messages as m
 from tapemq.wire.errors import LIMIT_EXCEEDED
 from tests.support.raw_client import RawClient, Refused
@@ -67,3 +67,21 @@ async def test_who_ignores_the_publish_window_is_closed() -> None:
         failure, _ = await client.push(m.Failure)
         assert failure.code == LIMIT_EXCEEDED.code
         assert await client.at_end()
+
+
+async def test_a_heavy_body_is_inspected_aside_and_keeps_its_place() -> None:
+    async with running_server() as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        heavy = encode_body(Columns([b"x" * 500_000]), codec=Codec.ZLIB)
+        lying = encode_body(Columns([b"y" * 500_000]), codec=Codec.ZLIB)[:-1]
+        light = encode_body(Columns([b"light"]))
+        sent = [
+            client.send(m.Publish(topic.topic_id, 0, checksum(body)), body)
+            for body in (heavy, light, lying, heavy, light)
+        ]
+        with pytest.raises(Refused) as refused:
+            await client.answer(sent.pop(2), m.Receipt)
+        assert refused.value.name == "bad_batch"
+        receipts = [await client.answer(correlation, m.Receipt) for correlation in sent]
+        assert [receipt.base_offset for receipt in receipts] == [0, 1, 2, 3]
