@@ -4,13 +4,16 @@ import asyncio
 import gc
 import logging
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from random import Random
 from typing import Any, Final
+from unittest.mock import patch
 
 from tapemq_broker.config import Settings
+from tapemq_broker.storage import last_values, state_log
 from tests.support.simulation.checker import check, report, verdict
 from tests.support.simulation.finale import Finale
 from tests.support.simulation.history import History
@@ -95,7 +98,8 @@ class Simulation:
         level = logging.root.manager.disable
         logging.disable(logging.NOTSET if self._logs else logging.CRITICAL)
         try:
-            self._within_an_hour(self._main())
+            with self._small_snapshots():
+                self._within_an_hour(self._main())
         except SimulationError as error:
             self.run.failure = str(error)
         except TimeoutError:
@@ -106,6 +110,18 @@ class Simulation:
             logging.disable(level)
         self._note()
         return self.run
+
+    @contextmanager
+    def _small_snapshots(self) -> Iterator[None]:
+        """Let states be restated after a few changes, in several parts: production waits for a
+        megabyte, which no short run ever writes."""
+        random = self._part("snapshots")
+        changes_bytes, part_bytes = random.choice((500, 3000, 1 << 20)), random.choice((1, 1000))
+        with (
+            patch.object(state_log, "SNAPSHOT_BYTES_MIN", changes_bytes),
+            patch.object(last_values, "PART_BYTES", part_bytes),
+        ):
+            yield
 
     def _within_an_hour(self, main: Coroutine[Any, Any, None]) -> None:
         async def limited() -> None:
