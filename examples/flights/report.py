@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 from delays import Delays, DelayTable
 from readers import CompletenessReader, DelayReader
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -40,7 +39,7 @@ def print_report(outcome: Outcome, names: dict[str, str]) -> None:
     console.print(
         f"figures {'equal to' if outcome.tables_are_equal else 'DIFFERENT FROM'} those of the CSV\n"
         f"changed {found.changed:,} · out of order {found.out_of_order:,} · "
-        f"delivered again after the kill, and told by their offsets: {again:,}"
+        f"delivered again and told by offset {again:,}"
     )
     console.print(
         f"published {outcome.published:,} · read {found.positions.records:,} · "
@@ -50,12 +49,13 @@ def print_report(outcome: Outcome, names: dict[str, str]) -> None:
 
 
 def _table(outcome: Outcome, names: dict[str, str]) -> Table:
-    table = Table(title="Flights from New York City in 2013, by carrier", box=SIMPLE_HEAD)
-    table.add_column("carrier", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    for title in ("flights", "departures", "mean delay\ndeparture", "in minutes\narrival"):
-        table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("as in\nthe CSV", no_wrap=True)
+    title = "Flights from New York City in 2013, mean delays in minutes"
+    table = Table(title=title, box=None, pad_edge=False, collapse_padding=True)
+    table.add_column("carrier", min_width=7)
+    table.add_column("", no_wrap=True, max_width=22)
+    for name in ("flights", "departed", "departure\ndelay", "arrival\ndelay"):
+        table.add_column(name, justify="right", no_wrap=True, min_width=9)
+    table.add_column("as in\nthe CSV", min_width=7)
     read, expected = outcome.delays.table.by_carrier, outcome.expected.by_carrier
     for carrier in sorted(read.keys() | expected.keys()):
         delays = read.get(carrier, Delays())
