@@ -182,6 +182,8 @@ class Link:
                     answer = await self._try(attempt, connection, timeout_s)
                     if answer is not None:
                         return answer
+        except errors.TimeoutError:
+            raise  # the broker's word: it has the deadline too
         except builtins.TimeoutError:
             reason = f"no answer within {timeout_s:g} s"
             if self.connection is None:

@@ -8,7 +8,7 @@ from tapemq.batch.limits import COUNT_MAX
 from tapemq.errors import PayloadTooLarge
 from tapemq.wire.messages import Welcome
 
-Value = bytes | str | None
+Value = bytes | bytearray | memoryview | str | None
 """What can be published: text becomes UTF-8; None is a tombstone, which differs from empty."""
 
 RECORD_COST_BYTES: Final = 16

@@ -104,7 +104,7 @@ class Lane:
     def close_open(self) -> None:
         """Let the open batch leave as it is."""
         if self.open is not None:
-            self.open.room = 0
+            self.open.close()
             if self.open.values:
                 self.full.append(self.open)
             self.open = None

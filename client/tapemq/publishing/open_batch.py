@@ -28,18 +28,18 @@ class OpenBatch:
     """
 
     __slots__ = (
-        "append", "extras", "keys", "leaves_at", "level", "room", "sealed", "size_bytes_max",
+        "append", "extras", "full_bytes", "keys", "leaves_at", "level", "room", "sealed",
         "started_at", "values", "waiters",
     )  # fmt: skip
 
-    def __init__(self, size_bytes: int, level: int, started_at: float, linger_s: float) -> None:
+    def __init__(self, full_bytes: int, level: int, started_at: float, linger_s: float) -> None:
         self.values: list[bytes | None] = []
         self.append = self.values.append
         self.keys: list[bytes | None] = []
         self.extras: list[bytes] = []
         self.waiters: list[Waiter] = []
-        self.size_bytes_max = size_bytes
-        self.room = size_bytes
+        self.full_bytes = full_bytes
+        self.room = full_bytes
         self.level = level
         self.started_at = started_at
         self.leaves_at = started_at + linger_s
@@ -66,10 +66,15 @@ class OpenBatch:
         for column in (self.values, self.keys, self.extras, self.waiters):
             del column[index : index + 1]  # a column may end before the record
 
+    def close(self) -> None:
+        """Take no more records."""
+        self.full_bytes -= self.room
+        self.room = 0
+
     def seal(self) -> Columns:
         """Nothing is added or taken out any more."""
         self.sealed = True
-        self.room = 0
+        self.close()
         count = len(self.values)
         return Columns(
             self.values, _filled(self.keys, None, count), _filled(self.extras, b"", count)
@@ -78,12 +83,12 @@ class OpenBatch:
     @property
     def size_bytes(self) -> int:
         """At most this many bytes will be sent (before compression)."""
-        return BODY_PREFIX_BYTES + self.size_bytes_max - self.room
+        return BODY_PREFIX_BYTES + self.full_bytes - self.room
 
     def fail(self, error: Exception) -> None:
         """Tell all waiters."""
         self.sealed = True
-        self.room = 0
+        self.close()
         for waiter in self.waiters:
             waiter.fail(error)
 

@@ -142,10 +142,11 @@ class Producer:
 
     async def _flush_quietly(self) -> None:
         """The block's own exception is the one to be raised."""
+        told = self._told
         try:
             await self.flush()
         except Error as error:
-            if error is not self._told:
+            if error is not told:
                 log.error("%s: records were lost: %s", self._publisher.topic, error)
 
     def close(self, error: Error) -> None:

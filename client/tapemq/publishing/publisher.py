@@ -22,7 +22,7 @@ from tapemq.network.connection import Connection
 from tapemq.network.link import Link
 from tapemq.publishing.item import Item
 from tapemq.publishing.lane import Lane, LaneOptions, SentBatch
-from tapemq.publishing.open_batch import Waiter
+from tapemq.publishing.open_batch import OpenBatch, Waiter
 from tapemq.wire import errors as wire
 from tapemq.wire import messages as m
 from tapemq.wire.partitions import partition_of
@@ -94,11 +94,11 @@ class Publisher:
         Raises PartitionNotFound.
         """
         lane = self._lane_for(item.key, partition)
-        batch = lane.add(item, level, self._loop.time(), waiter)
+        lane.add(item, level, self._loop.time(), waiter)
         if lane.full:
             self._pump(lane)
-        elif len(batch.values) == 1:
-            self._pump_later(lane)
+        if lane.open is not None and len(lane.open.values) == 1:
+            self._pump_later(lane, lane.open)
         return lane
 
     def _lane_for(self, key: bytes | None, partition: int | None) -> Lane:
@@ -126,14 +126,18 @@ class Publisher:
 
     # Sending
 
-    def _pump_later(self, lane: Lane) -> None:
+    def _pump_later(self, lane: Lane, batch: OpenBatch) -> None:
         """At the end of this loop iteration, so that what is published together goes together."""
         if self._options.linger_s:
-            self._loop.call_later(self._options.linger_s, self._pump, lane)
+            self._loop.call_later(self._options.linger_s, self._end_linger, lane, batch)
             return
         if not self._scheduled:
             self._loop.call_soon(self._pump_scheduled)
         self._scheduled[lane] = None
+
+    def _end_linger(self, lane: Lane, batch: OpenBatch) -> None:
+        batch.leaves_at = 0.0  # a timer may be early
+        self._pump(lane)
 
     def _pump_scheduled(self) -> None:
         lanes, self._scheduled = self._scheduled, {}
@@ -142,7 +146,7 @@ class Publisher:
 
     def _pump(self, lane: Lane) -> None:
         connection = self._link.connection
-        if connection is None or self._route is None or self.failure is not None:
+        if connection is None or self._route is None or self._routing or self.failure:
             return
         while (size_bytes := lane.next_bytes(self._loop.time())) is not None:
             if not connection.admits(size_bytes):
@@ -188,11 +192,15 @@ class Publisher:
         if not isinstance(error, ConnectionLost) and error.code not in _LOST_PLACE:
             wait_s = error.retry_after if isinstance(error, Overloaded) else 0.0
             lane.resume_at = self._loop.time() + max(wait_s, _RETRY_S)
-            self._loop.call_at(lane.resume_at, self._pump, lane)
+            self._loop.call_at(lane.resume_at, self._resume, lane)
+
+    def _resume(self, lane: Lane) -> None:
+        lane.resume_at = 0.0  # a timer may be early
+        self._pump(lane)
 
     async def _route_again(self) -> None:
         """The topic was changed or re-created."""
-        old, self._route = self._route, None
+        old = self._route
         try:
             self._route = await self._describe()
         except Error as error:

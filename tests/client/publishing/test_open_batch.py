@@ -63,6 +63,8 @@ def test_size_is_never_below_what_is_sent(items: list[Item]) -> None:
     for item in items:
         open_batch.add(item)
     size_bytes = open_batch.size_bytes
+    open_batch.close()
+    assert open_batch.size_bytes == size_bytes
     assert len(encode_body(open_batch.seal())) <= size_bytes
 
 

@@ -41,6 +41,7 @@ class GroupState:
     cursor: int
     generation: int = 0
     seek_epoch: int = 0
+    hold: bool = False
 
 
 class FakePartition:
