@@ -10,6 +10,7 @@ from tapemq.wire.session import Role, Session, State
 from tapemq_broker.config import Settings
 from tapemq_broker.core.effects import Deliver, Request
 from tapemq_broker.server.clock import Clock
+from tapemq_broker.server.translate import text_of
 
 
 class Host(Protocol):
@@ -147,7 +148,7 @@ class Connection(asyncio.BufferedProtocol):
     def fail(self, kind: ErrorKind, text: str) -> None:
         """Say why, and close."""
         self._host.failed(self, kind, text)
-        self.send(m.Failure(kind.code, text[:1000]))
+        self.send(m.Failure(kind.code, text_of(text)))
         self.close()
 
     def close(self) -> None:

@@ -11,6 +11,8 @@ from tapemq_broker.core.refusal import Refusal
 
 _CODES: Final = {kind.name: kind.code for kind in errors.ERRORS.values()}
 
+_TEXT_CHARS_MAX: Final = 1000
+
 DURABLE: Final = 0
 WRITTEN: Final = 1
 """``level`` of Publish and Receipt."""
@@ -35,9 +37,15 @@ _RESULTS: Final[dict[type, Callable[[Any], m.Message]]] = {
 }
 
 
+def text_of(reason: str) -> str:
+    """A reason, no longer than a message may carry: it may repeat what a client has sent."""
+    return reason[:_TEXT_CHARS_MAX]
+
+
 def failure(refusal: Refusal) -> m.Failure:
     """The answer to a refused command."""
-    return m.Failure(_CODES[refusal.name], refusal.text, int(refusal.retry_after_s * 1000))
+    retry_after_ms = int(refusal.retry_after_s * 1000)
+    return m.Failure(_CODES[refusal.name], text_of(refusal.text), retry_after_ms)
 
 
 def answer(result: r.Result | Refusal) -> m.Message:
@@ -57,5 +65,5 @@ def push(effect: e.Assign | e.Revoke | e.Detach) -> m.Message:
     if isinstance(effect, e.Revoke):
         within_ms = int(effect.within_s * 1000)
         return m.Revoke(number, effect.partition, effect.generation, within_ms)
-    code = _CODES[effect.reason.name]
-    return m.Detached(number, effect.partition, effect.generation, code, effect.reason.text)
+    code, text = _CODES[effect.reason.name], text_of(effect.reason.text)
+    return m.Detached(number, effect.partition, effect.generation, code, text)

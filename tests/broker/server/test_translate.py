@@ -6,6 +6,8 @@ import pytest
 
 from tapemq.wire import messages as m
 from tapemq.wire.errors import ERRORS
+from tapemq.wire.limits import TEXT_BYTES_MAX
+from tapemq.wire.session import encode_message
 from tapemq_broker.core import effects as e
 from tapemq_broker.core import results as r
 from tapemq_broker.core.refusal import Refusal
@@ -56,3 +58,12 @@ def test_no_result_is_forgotten() -> None:
 def test_every_error_of_the_protocol_can_be_a_refusal() -> None:
     for kind in ERRORS.values():
         assert translate.failure(Refusal(kind.name, "why")).code == kind.code
+
+
+@pytest.mark.parametrize("char", ["x", "\0", "\N{GRINNING FACE}"])
+def test_a_reason_that_repeats_what_a_client_sent_still_fits(char: str) -> None:
+    """A message that cannot be encoded would be taken for an error of the broker's own."""
+    reason = Refusal("unknown_topic", f"there is no topic {char * TEXT_BYTES_MAX!r}")
+    for message in (translate.failure(reason), translate.push(e.Detach(KEY, 1, 22, reason))):
+        assert len(encode_message(message)) < 2 * TEXT_BYTES_MAX
+        assert message.text.startswith("there is no topic")

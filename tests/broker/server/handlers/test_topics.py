@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from tapemq.wire import messages as m
+from tapemq.wire.limits import TEXT_BYTES_MAX
 from tapemq_broker.storage.memory_disk import MemoryDisk
 from tests.support.raw_client import RawClient, Refused
 from tests.support.running_server import running_server
@@ -67,6 +68,8 @@ async def test_first_use_creates_if_the_broker_allows_it() -> None:
         (m.AlterTopic("missing"), "no topic"),
         (m.AlterTopic("two", partitions=1), "only grow"),
         (m.DeleteTopic("missing"), "no topic"),
+        (m.DescribeTopic("x" * TEXT_BYTES_MAX), "no topic"),
+        (m.CreateTopic("t", settings={"x" * TEXT_BYTES_MAX: 1}), "no topic setting"),
     ],
 )
 async def test_what_cannot_be_says_why(wish: m.Message, text: str) -> None:
