@@ -38,7 +38,10 @@ class Reading:
         self._leaving = False
 
     async def run(self) -> None:
-        """Read until it is done, or cancelled."""
+        """Read until it is done, or cancelled.
+
+        Raises TopicNotFound if it does not follow; else a missing topic comes into being.
+        """
         if self._wish.follow:
             await self._read()
             return

@@ -33,6 +33,4 @@ async def peek(
     form = read_form(output)
     place = read_start(start)
     async with connected(url) as client:
-        # Reading would create a missing topic; looking it up tells.
-        await client.topic(topic)
         await print_records(client, Wish(topic, None, place, partition, count, False), form)

@@ -26,6 +26,10 @@ def test_percentiles_are_of_what_was_noted() -> None:
     }
 
 
+def test_the_median_of_three_is_the_second() -> None:
+    assert noted(0.003, 0.001, 0.002).percentiles_ms()["p50_ms"] == 2.0
+
+
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_few_are_enough(count: int) -> None:
     found = noted(*[0.0015] * count).percentiles_ms()
