@@ -14,8 +14,9 @@ from tapemq_broker.storage.sync_round import SyncRound
 Post = Callable[[Callable[[], None]], object]
 """Runs a function later in another thread: ``loop.call_soon_threadsafe`` in production."""
 
-SYNC_THREADS: Final = 4
-"""How many syncs run at a time; the figures are in docs/adr/0002-group-commit.md."""
+SYNC_THREADS: Final = 16
+"""How many syncs run at a time: the figures are in docs/adr/0002-group-commit.md. Threads start
+when they are first needed."""
 
 _FILE_MODE: Final = 0o600
 _DIRECTORY_MODE: Final = 0o700
