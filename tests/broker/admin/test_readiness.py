@@ -13,6 +13,7 @@ def test_recovering() -> None:
 
 def test_draining_is_not_recovering() -> None:
     expected = {"draining": "the broker is stopping"}
+    assert reasons_against(status(ready=False, blocked="stopping"), draining=True) == expected
     assert reasons_against(status(ready=False), draining=True) == expected
     assert reasons_against(status(ready=True), draining=True) == expected
 

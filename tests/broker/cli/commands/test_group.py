@@ -1,6 +1,10 @@
+from types import SimpleNamespace
+
 import pytest
 
 from tapemq_broker.cli import output
+from tapemq_broker.cli.commands import group
+from tapemq_broker.cli.errors import CommandError
 from tests.broker.cli.commands.conftest import Tapemq
 
 
@@ -75,6 +79,20 @@ def test_lag_is_by_partition(tapemq: Tapemq, read: str) -> None:
         {"partition": 0, "cursor": 2, "lag": 0},
         {"partition": 1, "cursor": 1, "lag": 1},
     ]
+
+
+def test_lag_can_be_watched(tapemq: Tapemq, read: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+
+    async def sleep(duration_s: float) -> None:
+        waits.append(duration_s)
+        if len(waits) == 2:
+            raise CommandError("enough")
+
+    monkeypatch.setattr(group, "asyncio", SimpleNamespace(sleep=sleep))
+    rows = tapemq("group", "lag", read, "g", "--watch").rows
+    assert [row["partition"] for row in rows] == [0, 1, 0, 1]
+    assert waits == [1, 1]
 
 
 def test_alter_changes_hold(tapemq: Tapemq, read: str) -> None:
