@@ -57,7 +57,8 @@ class Log:
         self.recovered: Final = opened.recovered
         self._cache: Final = cache
         self._settings: Final = settings
-        self._observer: Final = observer
+        # Who derives state from the batches. May be given later to a log that is still empty.
+        self.observer = observer
         self._segments: Final[list[Segment]] = opened.segments
         self._end: LogEnd = opened.recovered.end
         self._durable: LogEnd = self._end
@@ -186,7 +187,7 @@ class Log:
         except LogFailed as error:
             self._failure = str(error)
             raise
-        state = self._observer.snapshot() if self._observer else None
+        state = self.observer.snapshot() if self.observer else None
         self._rolled = Ending(last, self._end, state)
         self._segments.append(segment)
         return True
@@ -297,7 +298,7 @@ class Log:
             self.mark(now_us)
             self._sync_now()
         last = self._segments[-1]
-        state = self._observer.snapshot() if self._observer else None
+        state = self.observer.snapshot() if self.observer else None
         ending = Ending(last, self._end, state)
         write_index(self._cache.disk, self.log_id, ending, last.index or Index(), complete=False)
         write_state(self._cache.disk, self.directory, self.log_id, self._end, state)

@@ -234,3 +234,11 @@ def test_damage_in_what_must_be_read_again_refuses_the_log(setup: Setup) -> None
     with pytest.raises(CorruptLog) as caught:
         setup.open()
     assert caught.value.segment == segment_path(DIRECTORY, 4)
+
+
+def test_an_observer_may_come_later_while_the_log_is_empty() -> None:
+    setup = Setup()
+    setup.log = Log.open(setup.disk, "later", LOG_ID, settings=SETTINGS, now_us=1)
+    setup.log.observer = setup.observer
+    setup.append(*range(6))
+    assert setup.disk.size_bytes(state_path("later", 4)) is not None
