@@ -17,7 +17,7 @@ class FaultyFile(MemoryFile):
     def append(self, buffers: Sequence[Buffer]) -> None:
         try:
             self.disk.fail("append", self.path)
-        except OSError:
+        except BaseException:
             super().append([b"".join(buffers)[:100]])
             raise
         super().append(buffers)
@@ -55,8 +55,25 @@ class FaultyDisk(MemoryDisk):
         super().sync(files, done)
 
     def sync_now(self, file: File) -> None:
+        self.fail("sync_now", file.path)
         self.synced.append(file.path)
         super().sync_now(file)
+
+    def sync_directory(self, path: str) -> None:
+        self.fail("sync_directory", path)
+        super().sync_directory(path)
+
+    def make_directory(self, path: str) -> None:
+        self.fail("make_directory", path)
+        super().make_directory(path)
+
+    def replace_file(self, path: str, data: bytes, *, durable: bool = True) -> None:
+        self.fail("replace_file", path)
+        super().replace_file(path, data, durable=durable)
+
+    def rename(self, source: str, target: str) -> None:
+        self.fail("rename", source)
+        super().rename(source, target)
 
     def remove(self, path: str) -> None:
         self.fail("remove", path)

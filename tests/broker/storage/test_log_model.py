@@ -3,8 +3,10 @@
 What was durable is never lost and never changes; what was not may go, but only from the end.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from random import Random
+from typing import Concatenate, ParamSpec
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -14,20 +16,39 @@ from tapemq.batch import Header, Kind, decode_columns
 from tapemq_broker.storage.clean import CleanEntry
 from tapemq_broker.storage.flusher import Flusher
 from tapemq_broker.storage.log import Log
-from tapemq_broker.storage.memory_disk import MemoryDisk
 from tapemq_broker.storage.memory_tree import NameChange, Write
 from tapemq_broker.storage.record_log import LogSettings
 from tapemq_broker.storage.segment_cache import SegmentCache
+from tests.support.faulty_disk import FaultyDisk
 from tests.support.logs import DIRECTORY, LOG_ID, batch_of, read_all
 
 SETTINGS = LogSettings(segment_bytes=700, index_interval_bytes=200)
 Records = list[tuple[int, bytes | None]]
 
 
-class UnreliableDisk(MemoryDisk):
+class Crash(BaseException):
+    """The process ends here."""
+
+
+class UnreliableDisk(FaultyDisk):
     """Of what was not synced, a power cut leaves any part."""
 
     random = Random(0)
+
+    def crash_in(self, calls: int) -> None:
+        """End the process in one of the next calls that change something."""
+        left = calls
+
+        def fail(operation: str, path: str) -> None:
+            nonlocal left
+            left -= operation != "open"
+            if left == 0:
+                raise Crash
+
+        self.fail = fail
+
+    def work_again(self) -> None:
+        self.fail = lambda operation, path: None
 
     def surviving_writes(self, path: str, pending: Sequence[Write]) -> Sequence[Write]:
         survivors = []
@@ -67,6 +88,24 @@ class Counter:
         return f"{self.next_offset} {self.total}".encode()
 
 
+P = ParamSpec("P")
+
+
+def surviving(
+    step: "Callable[Concatenate[LogMachine, P], None]",
+) -> "Callable[Concatenate[LogMachine, P], None]":
+    """Start again when the process dies in this step."""
+
+    @wraps(step)
+    def run(machine: "LogMachine", /, *args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            step(machine, *args, **kwargs)
+        except Crash:
+            machine.crashed(machine.disk.random.random() < 0.5)
+
+    return run
+
+
 class LogMachine(RuleBasedStateMachine):
     @initialize(random=st.randoms(use_true_random=False))
     def begin(self, random: Random) -> None:
@@ -76,10 +115,28 @@ class LogMachine(RuleBasedStateMachine):
         self.times: list[int] = []
         self.told = 0
         self.first = 0
+        self.may_remove = 0
         self.epoch = 0
         self.now_us = 1
         self.number = 0
         self.open()
+
+    def crashed(self, power: bool) -> None:
+        """Start again, maybe more than once."""
+        while True:
+            if power:
+                self.disk.power_cut()
+            self.disk.posted.clear()
+            self.disk.work_again()
+            if self.disk.random.random() < 0.5:
+                self.disk.crash_in(self.disk.random.randint(1, 8))
+            try:
+                self.open()
+            except Crash:
+                power = self.disk.random.random() < 0.5
+            else:
+                self.disk.work_again()
+                return
 
     def open(self, clean: CleanEntry | None = None) -> None:
         self.observer = Counter()
@@ -101,7 +158,7 @@ class LogMachine(RuleBasedStateMachine):
     def check_opened(self) -> None:
         log = self.log
         assert self.told <= log.next_offset <= len(self.records), "durable records are gone"
-        assert log.first_offset <= self.first, "more was removed than was asked for"
+        assert log.first_offset <= self.may_remove, "more was removed than was asked for"
         assert log.durable_offset == log.next_offset
         assert log.log_epoch >= self.epoch
         del self.records[log.next_offset :], self.times[log.next_offset :]
@@ -128,19 +185,24 @@ class LogMachine(RuleBasedStateMachine):
         ),
         step_us=st.integers(-2, 5),
     )
+    @surviving
     def append(self, batches: list[list[int]], step_us: int) -> None:
         for sizes in batches:
             self.number += 1
             self.now_us = max(1, self.now_us + step_us)
             values = [(b"%d." % self.number).ljust(size, b"x") for size in sizes]
-            base = self.log.append(batch_of(*values), self.now_us)
-            assert base == len(self.records)
-            self.observer.take(base, values)
+            base = len(self.records)
+            time_us = max(self.now_us, self.log.last_append_time_us)
+            # If the process dies in append(), nobody knows whether the batch is there.
             self.records += zip(range(base, base + len(values)), values, strict=True)
-            self.times += [self.log.last_append_time_us] * len(values)
+            self.times += [time_us] * len(values)
+            assert self.log.append(batch_of(*values), self.now_us) == base
+            assert self.log.last_append_time_us == time_us
+            self.observer.take(base, values)
             self.flusher.dirty(self.log)
 
     @rule(rounds=st.sampled_from([1, 1, 2, 9]))
+    @surviving
     def finish(self, rounds: int) -> None:
         while self.disk.posted and rounds:
             self.disk.posted.popleft()()
@@ -149,18 +211,22 @@ class LogMachine(RuleBasedStateMachine):
         assert not self.flusher.idle or self.told == len(self.records)
 
     @rule()
+    @surviving
     def mark(self) -> None:
         self.log.mark(self.now_us)
 
     @rule()
+    @surviving
     def roll(self) -> None:
         if self.log.roll():
             assert self.log.segments()[-1].base_offset == len(self.records)
             self.flusher.dirty(self.log)
 
     @rule(fraction=st.sampled_from([0.2, 0.5, 0.9, 1.0]))
+    @surviving
     def truncate_front(self, fraction: float) -> None:
         offset = int(fraction * self.told)
+        self.may_remove = max(self.may_remove, offset)
         self.log.truncate_front(offset)
         assert self.first <= self.log.first_offset <= max(self.first, offset)
         self.first = self.log.first_offset
@@ -170,6 +236,7 @@ class LogMachine(RuleBasedStateMachine):
         max_bytes=st.sampled_from([0, 100, 300, 10_000]),
         time_us=st.integers(0, 60),
     )
+    @surviving
     def look(self, fraction: float, max_bytes: int, time_us: int) -> None:
         offset = self.first + int(fraction * (len(self.records) - self.first))
         assert read_all(self.log, offset, max_bytes=max_bytes) == self.records[offset:]
@@ -181,18 +248,20 @@ class LogMachine(RuleBasedStateMachine):
     @rule(power=st.booleans())
     def crash(self, power: bool) -> None:
         """Power is cut, or only the process is killed."""
-        if power:
-            self.disk.power_cut()
-        else:
-            self.disk.posted.clear()
-        self.open()
+        self.crashed(power)
+
+    @rule(calls=st.integers(1, 12))
+    def crash_soon(self, calls: int) -> None:
+        """The process ends in one of the calls of the disk that follow."""
+        self.disk.crash_in(calls)
 
     @rule(note_is_lost=st.booleans(), power_cut=st.booleans())
+    @surviving
     def stop(self, note_is_lost: bool, power_cut: bool) -> None:
         self.finish(99)
         entry = self.log.close(clean=True, now_us=self.now_us)
         assert entry is not None
-        self.told = len(self.records)
+        self.disk.work_again()
         if power_cut:
             self.disk.power_cut()
         self.open(None if note_is_lost else entry)
