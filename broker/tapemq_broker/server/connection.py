@@ -70,8 +70,11 @@ class Connection(asyncio.BufferedProtocol):
         self.held: deque[Held] = deque()
         self.parked: list[Deliver] = []
         self.hints: dict[tuple[int, int], object] = {}
+        self.lookups = 0
         self._paused_at: float | None = None
         self._unsent_bytes = 0
+        self._cut_at_bytes = 0
+        self._closed_at: float | None = None
 
     # What the transport calls
 
@@ -108,6 +111,8 @@ class Connection(asyncio.BufferedProtocol):
     def pause_writing(self) -> None:
         self._paused_at = self._host.clock.monotonic()
         self._unsent_bytes = self.unsent_bytes
+        # What is unsent by now may be one large batch: only what comes behind it counts.
+        self._cut_at_bytes = self._unsent_bytes + self._host.settings.outbound_bytes_max
 
     def resume_writing(self) -> None:
         self._paused_at = None
@@ -139,11 +144,13 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.write(head)
         else:
             self._transport.writelines((head, payload))
-        if self._paused_at is not None and self.unsent_bytes > self._limit_bytes():
+        if self._paused_at is not None and self.unsent_bytes > self._cut_at_bytes:
             self.abort(f"{self.unsent_bytes} bytes unsent: the client does not read")
 
-    def _limit_bytes(self) -> int:
-        return self._host.settings.outbound_bytes_max
+    def has_room(self, size_bytes: int) -> bool:
+        """Whether a delivery that was read meanwhile can be sent."""
+        room_bytes = self._host.settings.outbound_bytes_max - self.unsent_bytes
+        return not self.paused or size_bytes <= room_bytes
 
     def fail(self, kind: ErrorKind, text: str) -> None:
         """Say why, and close."""
@@ -154,6 +161,8 @@ class Connection(asyncio.BufferedProtocol):
     def close(self) -> None:
         """Close when what was sent is out."""
         self.session.close()
+        if self._closed_at is None:
+            self._closed_at = self._host.clock.monotonic()
         if self._transport is not None:
             self._transport.close()
 
@@ -166,6 +175,11 @@ class Connection(asyncio.BufferedProtocol):
 
     def check(self, now: float) -> None:
         """Time passed: heartbeats, deadlines, memory."""
+        if self._closed_at is not None:
+            # Else who is gone without a word, or does not read, would keep its partitions.
+            if now - self._closed_at >= self._host.settings.write_stall_s:
+                self.abort("it was closed, and the client does not read what is left")
+            return
         try:
             self.session.check_alive(now)
         except ProtocolError as error:

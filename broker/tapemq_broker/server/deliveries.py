@@ -61,8 +61,14 @@ class Deliveries:
         except (OffsetOutOfRange, CorruptLog, OSError) as error:
             self._failed(wish, error)
             return
-        if chunk is not None:
+        if chunk is None:
+            return
+        connection = self._sessions.get(wish.key.session)
+        if connection is None or connection.has_room(len(chunk.data)):
             self._send(wish, chunk)
+        else:
+            # Others were faster. It is read again, and from memory: keeping it would cost that.
+            connection.parked.append(wish)
 
     def _send(self, wish: Deliver, chunk: Chunk) -> None:
         connection = self._sessions.get(wish.key.session)

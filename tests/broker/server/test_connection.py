@@ -1,6 +1,7 @@
 """A connection whose client does not read: slowed, then cut; its neighbours are not."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,41 @@ async def test_who_does_not_read_is_cut_and_others_go_on() -> None:
         while server.status().connections == 2:
             await client.ask(m.Ping(), m.Pong)
         assert (await client.publish(topic, b"still there")).base_offset == 80
+
+
+async def test_what_is_left_for_who_broke_the_protocol_is_not_kept_for_ever() -> None:
+    """Nor its partitions: a client that is gone without a word reads nothing, too."""
+    room = 1 << 26
+    sizes: dict[str, Any] = {"outbound_high_bytes": room, "outbound_bytes_max": room}
+    async with running_server(**sizes, write_stall_s=0.2) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        for _ in range(80):
+            await client.publish(topic, b"x" * 500_000)
+        rude = await RawClient.connect(server.port)
+        await rude.subscribe(topic, credit_bytes=1 << 30)
+        while server.status().totals["records_delivered"] < 80:
+            await client.ask(m.Ping(), m.Pong)
+        rude.send(m.Done())
+        while server.status().connections == 2:
+            await client.ask(m.Ping(), m.Pong)
+
+
+@pytest.mark.both_loops
+async def test_a_batch_larger_than_what_may_be_unsent_arrives() -> None:
+    sizes: dict[str, Any] = {"outbound_high_bytes": 1 << 16, "outbound_bytes_max": 1 << 16}
+    sizes |= {"record_bytes_max": 16 << 20, "batch_bytes_max": 20 << 20}
+    async with running_server(**sizes) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        value = bytes(16 << 20)
+        for _ in range(2):
+            await client.publish(topic, value)
+        await client.subscribe(topic, credit_bytes=1 << 30)
+        for offset in range(2):
+            deliver, payload = await client.push_of(m.Deliver)
+            assert deliver.offset == offset
+            assert len(payload) > len(value)
 
 
 async def test_half_a_handshake_ends_at_its_deadline() -> None:

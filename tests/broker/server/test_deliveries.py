@@ -50,6 +50,11 @@ class Rig:
         self.logs: Any = None
         self.counters = Counters()
         self.hints: dict[tuple[int, int], object] = {}
+        self.parked: list[e.Deliver] = []
+        self.room_bytes = 1000
+
+    def has_room(self, size_bytes: int) -> bool:
+        return size_bytes <= self.room_bytes
 
     def get(self, session: int) -> "Rig":
         return self
@@ -89,6 +94,13 @@ async def test_read_in_a_thread_is_sent(rig: Rig) -> None:
     await rig.read(CHUNK)
     assert [(deliver.offset, deliver.next_offset) for deliver in rig.sent] == [(0, 1)]
     assert rig.counters.reads_from_disk == 1
+
+
+async def test_what_was_read_for_a_client_that_is_busy_by_now_is_put_off(rig: Rig) -> None:
+    rig.room_bytes = 0
+    await rig.read(CHUNK)
+    assert rig.sent == []
+    assert rig.parked == [rig.wish]
 
 
 async def test_nothing_is_sent_to_who_has_left_meanwhile(rig: Rig) -> None:
