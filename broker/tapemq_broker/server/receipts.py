@@ -1,12 +1,14 @@
 """Answers that wait until something is on disk."""
 
 from collections import deque
-from heapq import heappop, heappush
-from typing import NamedTuple
+from heapq import heapify, heappop, heappush
+from typing import Final, NamedTuple
 
 from tapemq.batch import LogId
 from tapemq_broker.core.effects import Request
 from tapemq_broker.core.results import Result
+
+_SWEEP_AT_LEAST: Final = 1024
 
 
 class _Waiting:
@@ -34,6 +36,7 @@ class Receipts:
         self._by_log: dict[LogId, deque[_Waiting]] = {}
         self._deadlines: list[_Deadline] = []
         self._order = 0
+        self._sweep_at = _SWEEP_AT_LEAST
 
     @property
     def empty(self) -> bool:
@@ -53,6 +56,14 @@ class Receipts:
         if request.deadline is not None:
             self._order += 1
             heappush(self._deadlines, _Deadline(request.deadline, self._order, waiting))
+            self._sweep()
+
+    def _sweep(self) -> None:
+        """Forget deadlines that were kept: most answers come long before, and clients choose."""
+        if len(self._deadlines) >= self._sweep_at:
+            self._deadlines = [entry for entry in self._deadlines if not entry.waiting.answered]
+            heapify(self._deadlines)
+            self._sweep_at = max(_SWEEP_AT_LEAST, 2 * len(self._deadlines))
 
     def release(self, log: LogId, durable_offset: int) -> list[tuple[Request, Result]]:
         """The answers that may leave now, in order."""
@@ -81,4 +92,7 @@ class Receipts:
 
     def drop(self, log: LogId) -> list[Request]:
         """A log is removed: who still waited for it."""
-        return [w.request for w in self._by_log.pop(log, ()) if not w.answered]
+        dropped = [waiting for waiting in self._by_log.pop(log, ()) if not waiting.answered]
+        for waiting in dropped:
+            waiting.answered = True
+        return [waiting.request for waiting in dropped]

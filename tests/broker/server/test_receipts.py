@@ -1,5 +1,8 @@
 """Answers leave in order, not before their offset is durable, and never twice."""
 
+import weakref
+from typing import cast
+
 import pytest
 
 from tapemq.batch import LogId, Role
@@ -9,6 +12,10 @@ from tapemq_broker.server.receipts import Receipts
 
 LOG = LogId(1, 0, Role.DATA)
 OTHER = LogId(1, 1, Role.DATA)
+
+
+class Answer:
+    """An answer of which can be told whether it is still kept."""
 
 
 def request(correlation: int, deadline: float | None = None) -> Request:
@@ -55,6 +62,18 @@ def test_a_deadline_answers_once_and_the_disk_not_again() -> None:
     assert receipts.expired(99.0) == []
 
 
+def test_deadlines_far_ahead_do_not_keep_what_was_answered() -> None:
+    receipts = Receipts()
+    answers = []
+    for number in range(10_000):
+        answer = Answer()
+        answers.append(weakref.ref(answer))
+        receipts.wait(LOG, number, request(number, deadline=1e9), cast(Done, answer))
+        receipts.release(LOG, number)
+        del answer
+    assert sum(known() is not None for known in answers) < 5_000
+
+
 @pytest.mark.parametrize("answered_first", [True, False])
 def test_a_removed_log_names_who_still_waits(answered_first: bool) -> None:
     receipts = Receipts()
@@ -63,3 +82,4 @@ def test_a_removed_log_names_who_still_waits(answered_first: bool) -> None:
         receipts.expired(5.0)
     assert receipts.drop(LOG) == ([] if answered_first else [request(1, 5.0)])
     assert receipts.empty
+    assert receipts.expired(5.0) == []
