@@ -1,6 +1,7 @@
 """Everything that happens because time passes, from one timer."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -8,6 +9,8 @@ from tapemq_broker.config import Settings
 from tapemq_broker.server.engine import Engine
 from tapemq_broker.server.flow import Flow
 from tapemq_broker.storage.retention import retained_from
+
+log = logging.getLogger("tapemq.broker")
 
 _TICK_S: Final = 0.05
 _DISK_S: Final = 1.0
@@ -62,12 +65,20 @@ class Timers:
 
     def _tick(self, expected: float) -> None:
         self._lag_s = max(0.0, self._loop.time() - expected)
-        now = self._engine.world.clock.monotonic()
+        try:
+            self._do_what_is_due(self._engine.world.clock.monotonic())
+        except Exception as error:
+            # Without its timer a broker would serve on, and keep no deadline and no limit.
+            log.exception("what is done in time failed")
+            self._engine.world.fatal(f"what is done in time failed: {error!r}")
+            raise
+        self._schedule()
+
+    def _do_what_is_due(self, now: float) -> None:
         for index, duty in enumerate(self._duties):
             if self._due_at[index] <= now:
                 self._due_at[index] = now + duty.every_s
                 duty.work(now)
-        self._schedule()
 
     def _deadlines(self, now: float) -> None:
         self._engine.expire_requests(now)
@@ -93,7 +104,7 @@ class Timers:
             offset = retained_from(
                 log.segments(),
                 now_us,
-                max_age_us=int(age_s) * 1_000_000 or None,
+                max_age_us=int(age_s * 1_000_000) or None,
                 max_bytes=int(size_bytes) or None,
                 hold_offset=topic.hold_offset(log_id.partition),
             )

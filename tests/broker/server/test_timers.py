@@ -1,13 +1,16 @@
 """What time alone brings about: marks, retention, deadlines, heartbeats."""
 
 import asyncio
+import errno
 from typing import Any
 
 from tapemq.batch import Kind, iter_batches
 from tapemq.wire import messages as m
+from tapemq_broker.config import Settings
+from tapemq_broker.server.server import Server
 from tapemq_broker.storage.memory_disk import MemoryDisk
 from tests.support.raw_client import RawClient
-from tests.support.running_server import running_server
+from tests.support.running_server import memory_world, running_server
 
 SEGMENT_BYTES = 4096
 
@@ -70,6 +73,39 @@ async def test_a_request_that_is_late_hears_so() -> None:
         late = await client.publish_late(topic, b"x", deadline_ms=1)
         assert late.code == 8
         disk.release()
+
+
+async def test_a_timer_that_fails_ends_the_broker() -> None:
+    """Going on without one would leave deadlines, heartbeats and limits to nobody."""
+    disk = UnmeasurableDisk(post=asyncio.get_running_loop().call_soon)
+    ended = asyncio.get_running_loop().create_future()
+    server = Server(Settings(), memory_world(disk)._replace(fatal=ended.set_result))
+    await server.start("127.0.0.1", 0)
+    disk.broken = True
+    assert "no such device" in await ended
+    await server.stop()
+
+
+class UnmeasurableDisk(MemoryDisk):
+    """A disk that may cease to say how full it is."""
+
+    broken = False
+
+    def free_bytes(self) -> int:
+        if self.broken:
+            raise OSError(errno.ENODEV, "no such device")
+        return super().free_bytes()
+
+
+async def test_a_part_of_a_second_is_an_age() -> None:
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    settings = {"retention_check_s": 0.001, "retention_age_s": 0.01, "segment_bytes": SEGMENT_BYTES}
+    async with running_server(disk, **settings) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        ask = m.DescribePartition(topic.topic_id, 0)
+        while (await client.ask(ask, m.Partition)).first_offset == 0:
+            await client.publish(topic, b"x" * 1000)
 
 
 class StuckDisk(MemoryDisk):
