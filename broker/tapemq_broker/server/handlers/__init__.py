@@ -21,7 +21,7 @@ class Handlers:
     def __init__(self, engine: Engine, flow: Flow, identity: Identity) -> None:
         self._table: dict[type, Handler] = {
             **HandshakeHandlers(engine, flow, identity).table,
-            **TopicHandlers(engine, identity).table,
+            **TopicHandlers(engine, flow, identity).table,
             **PublishingHandlers(engine, flow).table,
             **StreamHandlers(engine).table,
             **GroupHandlers(engine).table,

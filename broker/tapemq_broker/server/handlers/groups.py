@@ -2,13 +2,11 @@
 
 from tapemq.wire import messages as m
 from tapemq_broker.core.effects import Request
-from tapemq_broker.core.refusal import Refusal
 from tapemq_broker.core.start import Start
 from tapemq_broker.server.connection import Connection
 from tapemq_broker.server.engine import Engine
-from tapemq_broker.server.handlers.starts import find_start
+from tapemq_broker.server.handlers.lookups import TimeLookups
 from tapemq_broker.server.handlers.table import Handler
-from tapemq_broker.storage.errors import StorageError
 
 
 class GroupHandlers:
@@ -17,6 +15,7 @@ class GroupHandlers:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._groups = engine.core.groups
+        self._lookups = TimeLookups(engine)
         self.table: dict[type, Handler] = {
             m.Commit: self._commit,
             m.Seek: self._seek,
@@ -46,21 +45,17 @@ class GroupHandlers:
     def _seek(
         self, connection: Connection, message: m.Seek, request: Request, payload: memoryview
     ) -> None:
-        if message.start == "time":
-            self._engine.spawn(self._seek_by_time(message, request))
-        else:
+        if message.start != "time":
             self._go(message, request, Start(message.start, message.start_value))
-
-    async def _seek_by_time(self, message: m.Seek, request: Request) -> None:
-        engine = self._engine
-        try:
-            start = await find_start(
-                engine, message.topic_id, [message.partition], message.start, message.start_value
-            )
-        except (StorageError, OSError, KeyError) as error:
-            engine.reply(request, Refusal("storage_failed", str(error)))
-        else:
-            self._go(message, request, start)
+            return
+        self._lookups.begin(
+            connection,
+            request,
+            message.topic_id,
+            [message.partition],
+            message.start_value,
+            lambda offsets: self._go(message, request, Start("time", by_time=offsets)),
+        )
 
     def _go(self, message: m.Seek, request: Request, start: Start) -> None:
         self._engine.execute(

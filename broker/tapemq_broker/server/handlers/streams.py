@@ -4,14 +4,13 @@ from tapemq.wire import messages as m
 from tapemq.wire.limits import SUBSCRIPTIONS_MAX
 from tapemq.wire.names import check_name
 from tapemq_broker.core.effects import Effects, Request, SubscriptionKey
-from tapemq_broker.core.refusal import Refusal, Refused
+from tapemq_broker.core.refusal import Refused
 from tapemq_broker.core.start import Start
 from tapemq_broker.core.streams import Subscribe
 from tapemq_broker.server.connection import Connection
 from tapemq_broker.server.engine import Engine
-from tapemq_broker.server.handlers.starts import find_start
+from tapemq_broker.server.handlers.lookups import TimeLookups
 from tapemq_broker.server.handlers.table import Handler
-from tapemq_broker.storage.errors import StorageError
 
 
 class StreamHandlers:
@@ -21,6 +20,7 @@ class StreamHandlers:
         self._engine = engine
         self._streams = engine.core.streams
         self._clock = engine.world.clock
+        self._lookups = TimeLookups(engine)
         self.table: dict[type, Handler] = {
             m.Subscribe: self._subscribe,
             m.Unsubscribe: self._unsubscribe,
@@ -31,25 +31,17 @@ class StreamHandlers:
     def _subscribe(
         self, connection: Connection, message: m.Subscribe, request: Request, payload: memoryview
     ) -> None:
-        if message.start == "time":
-            self._engine.spawn(self._subscribe_by_time(message, request))
-        else:
+        if message.start != "time":
             self._begin(message, request, Start(message.start, message.start_value))
-
-    async def _subscribe_by_time(self, message: m.Subscribe, request: Request) -> None:
-        engine = self._engine
-        try:
-            partitions = engine.core.topics.get(message.topic_id).info.partitions
-            wanted = message.partitions or range(partitions)
-            start = await find_start(
-                engine, message.topic_id, wanted, message.start, message.start_value
-            )
-        except Refused as refused:
-            engine.reply(request, refused.refusal)
-        except (StorageError, OSError, KeyError) as error:
-            engine.reply(request, Refusal("storage_failed", str(error)))
-        else:
-            self._begin(message, request, start)
+            return
+        self._lookups.begin(
+            connection,
+            request,
+            message.topic_id,
+            message.partitions,
+            message.start_value,
+            lambda offsets: self._begin(message, request, Start("time", by_time=offsets)),
+        )
 
     def _begin(self, message: m.Subscribe, request: Request, start: Start) -> None:
         def subscribe() -> Effects:

@@ -1,26 +1,25 @@
 """Topics, their partitions, and the broker itself."""
 
-import asyncio
-
 from tapemq.batch import LogId, Role
 from tapemq.wire import messages as m
-from tapemq.wire.limits import PARTITIONS_MAX
 from tapemq.wire.names import check_name
 from tapemq_broker.core.effects import Effects, Request
-from tapemq_broker.core.refusal import Refusal, Refused
+from tapemq_broker.core.refusal import Refused
 from tapemq_broker.server.connection import Connection
 from tapemq_broker.server.engine import Engine
+from tapemq_broker.server.flow import Flow
+from tapemq_broker.server.handlers.lookups import TimeLookups
 from tapemq_broker.server.handlers.table import Handler
 from tapemq_broker.server.identity import Identity
-
-__all__ = ["PARTITIONS_MAX", "TopicHandlers"]
 
 
 class TopicHandlers:
     """The catalog's messages."""
 
-    def __init__(self, engine: Engine, identity: Identity) -> None:
+    def __init__(self, engine: Engine, flow: Flow, identity: Identity) -> None:
         self._engine = engine
+        self._flow = flow
+        self._lookups = TimeLookups(engine)
         self._topics = engine.core.topics
         self._identity = identity
         self.table: dict[type, Handler] = {
@@ -94,9 +93,19 @@ class TopicHandlers:
         request: Request,
         payload: memoryview,
     ) -> None:
-        self._engine.spawn(self._describe_partition(message, request))
+        if message.time_us:
+            self._lookups.begin(
+                connection,
+                request,
+                message.topic_id,
+                [message.partition],
+                message.time_us,
+                lambda offsets: self._tell(message, request, offsets[message.partition]),
+            )
+        else:
+            self._tell(message, request, 0)
 
-    async def _describe_partition(self, message: m.DescribePartition, request: Request) -> None:
+    def _tell(self, message: m.DescribePartition, request: Request, time_offset: int) -> None:
         engine = self._engine
         try:
             engine.core.topics.get(message.topic_id).partition(message.partition).check_usable()
@@ -104,14 +113,6 @@ class TopicHandlers:
             engine.reply(request, refused.refusal)
             return
         log = engine.logs.data(LogId(message.topic_id, message.partition, Role.DATA))
-        time_offset = 0
-        if message.time_us:
-            loop = asyncio.get_running_loop()
-            try:
-                time_offset = await loop.run_in_executor(None, log.offset_at, message.time_us)
-            except Exception as error:  # damage, or a log removed meanwhile: this request's only
-                engine.reply(request, Refusal("storage_failed", str(error)))
-                return
         engine.answer(
             request,
             m.Partition(
@@ -122,7 +123,7 @@ class TopicHandlers:
                 log_epoch=log.log_epoch,
                 size_bytes=log.size_bytes,
                 last_append_time_us=log.last_append_time_us,
-                time_offset=min(time_offset, log.durable_offset),
+                time_offset=time_offset,
             ),
         )
 
@@ -144,6 +145,7 @@ class TopicHandlers:
                 connections=len(engine.sessions.by_number),
                 records_published=engine.counters.records_published,
                 records_delivered=engine.counters.records_delivered,
-                disk_free_bytes=engine.world.disk.free_bytes(),
+                disk_free_bytes=self._flow.disk_free_bytes,
+                blocked=self._flow.blocked,
             ),
         )

@@ -1,0 +1,83 @@
+"""Offsets by time: what only the disk knows is looked up, in a thread, before the command."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from tapemq_broker.core.effects import Request
+from tapemq_broker.core.partition import Partition
+from tapemq_broker.core.refusal import Refusal, Refused
+from tapemq_broker.server.connection import Connection
+from tapemq_broker.server.engine import Engine
+
+log = logging.getLogger("tapemq.broker")
+
+LOOKUPS_MAX: Final = 64
+"""How many one connection may have under way; what waits for a thread takes memory."""
+
+Then = Callable[[Mapping[int, int]], None]
+"""Goes on with the offset of each partition."""
+
+
+class TimeLookups:
+    """Finds the first visible offset at a time or later, or the end."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def begin(
+        self,
+        connection: Connection,
+        request: Request,
+        topic_id: int,
+        numbers: Sequence[int],
+        time_us: int,
+        then: Then,
+    ) -> None:
+        """Look partitions up (no ``numbers``: all that are usable), then go on.
+
+        What goes wrong answers the request.
+        """
+        try:
+            partitions = self._partitions(topic_id, numbers)
+            if connection.lookups >= LOOKUPS_MAX:
+                text = f"this connection has {LOOKUPS_MAX} look-ups by time under way"
+                raise Refused("overloaded", text, 1.0)
+        except Refused as refused:
+            self._engine.reply(request, refused.refusal)
+            return
+        connection.lookups += 1
+        self._engine.spawn(self._go_on(connection, request, partitions, time_us, then))
+
+    def _partitions(self, topic_id: int, numbers: Sequence[int]) -> list[Partition]:
+        topic = self._engine.core.topics.get(topic_id)
+        if not numbers:
+            return topic.usable_partitions()
+        partitions = [topic.partition(number) for number in numbers]
+        for partition in partitions:
+            partition.check_usable()
+        return partitions
+
+    async def _go_on(
+        self,
+        connection: Connection,
+        request: Request,
+        partitions: Sequence[Partition],
+        time_us: int,
+        then: Then,
+    ) -> None:
+        try:
+            offsets = {p.number: await self._find(p, time_us) for p in partitions}
+        except Exception as error:  # damage, or a log removed meanwhile: this request's only
+            log.warning("a look-up by time failed: %s", error)
+            self._engine.reply(request, Refusal("storage_failed", str(error)))
+            return
+        finally:
+            connection.lookups -= 1
+        then(offsets)
+
+    async def _find(self, partition: Partition, time_us: int) -> int:
+        data = self._engine.logs.data(partition.log)
+        offset = await asyncio.to_thread(data.offset_at, time_us)
+        return min(offset, data.durable_offset)

@@ -1,0 +1,61 @@
+"""A start by time is looked up on disk, before the core is asked."""
+
+from collections.abc import Awaitable
+
+import pytest
+
+from tapemq.wire import messages as m
+from tapemq_broker.server.handlers.lookups import LOOKUPS_MAX
+from tests.support.raw_client import RawClient, Refused
+from tests.support.running_server import running_server
+
+
+async def test_a_time_behind_the_last_record_waits_for_the_next() -> None:
+    async with running_server() as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        receipt = await client.publish(topic, b"a")
+        await client.subscribe(topic, start="time", start_value=receipt.append_time_us + 10**9)
+        assigned, _ = await client.push_of(m.Assigned)
+        assert assigned.offset == 1
+
+
+async def test_a_time_in_a_topic_that_is_gone_is_refused() -> None:
+    async with running_server() as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        await client.ask(m.DeleteTopic("t"), m.Done)
+        with pytest.raises(Refused) as refused:
+            await client.subscribe(topic, start="time", start_value=1)
+        assert refused.value.name == "stale_metadata"
+        with pytest.raises(Refused):
+            await client.ask(m.Seek(topic.topic_id, "g", 0, "time", 1), m.Done)
+
+
+async def test_a_time_in_a_partition_that_is_not_there_is_refused() -> None:
+    async with running_server() as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        with pytest.raises(Refused) as refused:
+            await client.subscribe(topic, start="time", start_value=1, partitions=[7])
+        assert refused.value.name == "unknown_partition"
+
+
+async def test_look_ups_do_not_pile_up() -> None:
+    async with running_server() as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        ask = m.DescribePartition(topic.topic_id, 0, time_us=1)
+        asked = [client.send(ask) for _ in range(10 * LOOKUPS_MAX)]
+        answers = [client.answer(correlation, m.Partition) for correlation in asked]
+        told = [await outcome_of(answer) for answer in answers]
+        assert set(told) == {"told", "overloaded"}
+        assert (await client.ask(ask, m.Partition)).time_offset == 0
+
+
+async def outcome_of(answer: Awaitable[m.Partition]) -> str:
+    try:
+        await answer
+    except Refused as refused:
+        return refused.name
+    return "told"
