@@ -65,7 +65,10 @@ def test_each_file_deleted(sample: Sample) -> None:
     opened = "CLEAN" if sample.is_clean else "KEPT"
     oldest, *middle, newest = sample.segments
     special = dict.fromkeys(middle, "MISSING_SEGMENT")
-    special |= {oldest: opened, newest: "CLEAN_MISMATCH" if sample.is_clean else "COVERED"}
+    if sample.is_clean:
+        special |= {oldest: "CLEAN_MISMATCH", newest: "CLEAN_MISMATCH"}
+    else:
+        special |= {oldest: opened, newest: "COVERED"}
     special |= {"FORMAT": "FORMAT", "CLEAN": "COVERED"}
     assert rows == {path: special.get(path, opened) for path in rows}
 

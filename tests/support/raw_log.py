@@ -110,4 +110,4 @@ class RawLog:
 
     def clean_entry(self) -> CleanEntry:
         """What a clean stop would note."""
-        return CleanEntry(self.log_id, self.base, self._file.size_bytes, *self.end)
+        return CleanEntry(self.log_id, 0, self.base, self._file.size_bytes, *self.end)

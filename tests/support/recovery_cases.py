@@ -212,6 +212,11 @@ CASES = (
         Row.CLEAN_MISMATCH,
     ),
     Case(
+        "clean stop, then first segment gone",
+        _clean_then(lambda d: d.keep_only(6, 12)),
+        Row.CLEAN_MISMATCH,
+    ),
+    Case(
         "clean stop, then all gone",
         _clean_then(lambda d: setattr(d, "image", {})),
         Row.CLEAN_MISMATCH,

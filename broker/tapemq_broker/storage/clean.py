@@ -19,13 +19,17 @@ CLEAN_PATH: Final = "CLEAN"
 _MAGIC: Final = b"TMQC"
 _VERSION: Final = 1
 _HEAD: Final = Struct(">4sBI")
-_FIELDS: Final = 10
+_FIELDS: Final = 11
 
 
 class CleanEntry(NamedTuple):
-    """A log as a clean stop left it: its last segment, and what the next batch must continue."""
+    """A log as a clean stop left it: its segments, and what the next batch must continue.
+
+    ``first_base`` is the base offset of the oldest segment, ``segment_base`` that of the newest.
+    """
 
     log_id: LogId
+    first_base: int
     segment_base: int
     size_bytes: int
     next_offset: int
@@ -37,7 +41,7 @@ class CleanEntry(NamedTuple):
     @property
     def end(self) -> LogEnd:
         """Where the log goes on."""
-        return LogEnd(*self[3:])
+        return LogEnd(*self[4:])
 
 
 class CleanState(NamedTuple):

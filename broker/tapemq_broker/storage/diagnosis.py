@@ -79,6 +79,9 @@ def _check_clean(
         return CleanCheck.ABSENT, newest_proof(files, bases)
     if clean.log_id != files.log_id or not bases or bases[-1] != clean.segment_base:
         return CleanCheck.DIFFERS, newest_proof(files, bases)
+    if bases[0] > clean.first_base:
+        # Older ones than noted may be left: retention removes files in the background.
+        return CleanCheck.DIFFERS, newest_proof(files, bases)
     proof = Proof(clean.segment_base, clean.size_bytes, clean.end)
     last = Survey(files, bases[-1:])
     last.run(proof, None)

@@ -302,7 +302,9 @@ class Log:
         ending = Ending(last, self._end, state)
         write_index(self._cache.disk, self.log_id, ending, last.index or Index(), complete=False)
         write_state(self._cache.disk, self.directory, self.log_id, self._end, state)
-        return CleanEntry(self.log_id, last.base_offset, last.size_bytes, *self._end)
+        return CleanEntry(
+            self.log_id, self.first_offset, last.base_offset, last.size_bytes, *self._end
+        )
 
     def _sync_now(self) -> None:
         if self.is_dirty:

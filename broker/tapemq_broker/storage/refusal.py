@@ -39,6 +39,8 @@ def no_room(files: LogFiles, diagnosis: Diagnosis, error: OSError) -> LogRefused
 def _reason(diagnosis: Diagnosis) -> str:
     if diagnosis.survey.trouble:
         return diagnosis.survey.trouble.reason
+    if diagnosis.row is Row.CLEAN_MISMATCH:
+        return "the segments are not those that the clean stop noted"
     return "the log ends here" if diagnosis.survey.segments else "there is no segment"
 
 

@@ -25,8 +25,8 @@ Header, 88 bytes::
   the first five bytes and the header checksum where they are, so damage is told from novelty.
 * ``kind``: 0 data, 1 mark (no body), 2 group state, 3 catalog, 4 schedule, 5 atomic commit,
   6 gap.
-* ``flags``: bit 0 *snapshot*: this batch restates the whole state of its log; what lies before
-  it is not needed. The other bits are zero.
+* ``flags``: bit 0 *snapshot*: this batch begins to restate the whole state of its log; once that
+  is complete, what lies before it is not needed. The other bits are zero.
 * The log id says where the batch belongs: topic id, partition, role (0 data, 1 groups,
   2 schedule, 3 catalog). A re-created topic has another id, so a batch never fits two logs.
 * ``log_epoch`` is raised each time a tail that was never acknowledged is cut off.

@@ -13,8 +13,10 @@ from tapemq_broker.storage.clean import (
 from tapemq_broker.storage.memory_disk import MemoryDisk
 from tests.support.disk_image import flipped
 
-FIRST = CleanEntry(LogId(0, 0, Role.CATALOG), 0, 4096, 12, 3, 0xDEADBEEF, 1, 1_700_000_000_000_000)
-SECOND = CleanEntry(LogId(1 << 63, 5, Role.GROUPS), 1 << 40, 1 << 26, 1 << 41, 9, 0, 0, 0)
+FIRST = CleanEntry(
+    LogId(0, 0, Role.CATALOG), 0, 0, 4096, 12, 3, 0xDEADBEEF, 1, 1_700_000_000_000_000
+)
+SECOND = CleanEntry(LogId(1 << 63, 5, Role.GROUPS), 7, 1 << 40, 1 << 26, 1 << 41, 9, 0, 0, 0)
 
 
 def test_entries_come_back_once() -> None:

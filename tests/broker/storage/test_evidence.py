@@ -2,6 +2,7 @@ from tapemq.batch import HEADER_BYTES, Header, Kind
 from tapemq_broker.storage.evidence import Behind, look_behind, newest_proof
 from tapemq_broker.storage.log_files import LogFiles
 from tapemq_broker.storage.survey import Survey
+from tests.support.disk_image import flipped
 from tests.support.raw_log import DIRECTORY, LOG_ID, Placed
 from tests.support.recovery_cases import Damage
 
@@ -46,6 +47,29 @@ def test_proof_in_a_later_segment_counts() -> None:
     damage = Damage()
     damage.cut(10)
     assert behind(damage).proof is not None
+
+
+def test_proof_may_be_the_only_batch_of_a_later_segment() -> None:
+    damage = Damage()
+    damage.log.synced()
+    damage.log.roll()
+    damage.log.data(b"only one")
+    damage.retake()
+    damage.flip(16, 100)
+    assert behind(damage).proof is not None
+
+
+def test_batch_behind_a_damaged_mark_has_the_same_offset_and_still_counts() -> None:
+    damage = Damage()
+    mark = damage.log.mark()
+    damage.log.synced()
+    damage.log.data(b"behind the mark")
+    damage.retake()
+    path = damage.path(12)
+    damage.image[path] = flipped(damage.image[path], 8 * (mark.position + 30))
+    found = behind(damage)
+    assert found.next_offset == 18
+    assert found.proof is not None
 
 
 def test_old_copies_are_neither_proof_nor_batches_behind() -> None:
