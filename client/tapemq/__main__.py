@@ -22,9 +22,9 @@ def main() -> int | None:
     Without the dependencies of the `broker` extra it says what to install and returns 2.
     """
     try:
-        from tapemq_broker.cli.main import main as run  # type: ignore[import-not-found]
+        from tapemq_broker.cli.main import main as run
 
-        return run()  # type: ignore[no-any-return]
+        return run()
     except ModuleNotFoundError as error:
         # Any other missing module is a fault of ours, which must stay visible.
         if (error.name or "").partition(".")[0] not in _BROKER_EXTRA:

@@ -80,6 +80,13 @@ class Records(NamedTuple):
         """The file with the records."""
         return self.log / "00000000000000000000.log"
 
+    def position(self, tapemq: Tapemq, offset: int) -> int:
+        """Where in the segment a record's batch begins; marks may lie between them."""
+        rows = tapemq("dump", self.log).rows
+        return int(
+            next(r["position"] for r in rows if (r["kind"], r["offset"]) == ("data", offset))
+        )
+
     def damage(self, position: int) -> None:
         """Flip a bit of the segment."""
         data = bytearray(self.segment.read_bytes())

@@ -28,22 +28,18 @@ def test_offsets_are_chosen(offline: Tapemq, records: Records) -> None:
 
 def test_records_are_shown_when_asked_for(offline: Tapemq, records: Records) -> None:
     rows = offline("dump", records.log, "--records", "--from", "2", "--upto", "3").rows
-    assert rows[1] == {
-        "offset": 2,
-        "key": "k",
-        "value": "value 2",
-        "headers": {},
-        "attributes": {},
-    }
+    assert [row for row in rows if "value" in row] == [
+        {"offset": 2, "key": "k", "value": "value 2", "headers": {}, "attributes": {}}
+    ]
 
 
 def test_a_bad_place_is_a_row_too(offline: Tapemq, records: Records) -> None:
-    whole = offline("dump", records.log).rows
-    records.damage(whole[2]["position"] + 5)
+    position = records.position(offline, 2)
+    records.damage(position + 5)
     found = offline("dump", records.log)
     assert found.code == 0
     problems = [row for row in found.rows if "problem" in row]
-    assert [row["position"] for row in problems] == [whole[2]["position"]]
+    assert [row["position"] for row in problems] == [position]
 
 
 def test_a_terminal_gets_tables(

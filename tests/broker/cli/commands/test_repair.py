@@ -10,8 +10,7 @@ from tests.support.crash.broker import Broker
 @pytest.fixture
 def damaged(offline: Tapemq, records: Records) -> Records:
     """The third batch has a wrong bit."""
-    rows = offline("dump", records.log).rows
-    records.damage(rows[2]["position"] + 5)
+    records.damage(records.position(offline, 2) + 5)
     return records
 
 
@@ -61,7 +60,7 @@ def test_what_groups_committed_is_known_to_have_been_there(
     offline: Tapemq, records: Records
 ) -> None:
     # Nothing but the group's position, 4, tells that there was more than two records.
-    cut = offline("dump", records.log).rows[2]["position"]
+    cut = records.position(offline, 2)
     with records.segment.open("r+b") as file:
         file.truncate(cut)
     (records.data_dir / "CLEAN").unlink()
