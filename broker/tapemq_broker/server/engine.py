@@ -11,7 +11,7 @@ from tapemq.wire import messages as m
 from tapemq_broker.core import effects as e
 from tapemq_broker.core.broker import Broker
 from tapemq_broker.core.refusal import Refusal, Refused
-from tapemq_broker.core.results import PublishResult, Result
+from tapemq_broker.core.results import PublishResult, Result, TopicInfo
 from tapemq_broker.server import translate
 from tapemq_broker.server.counters import Counters
 from tapemq_broker.server.deliveries import Deliveries
@@ -91,8 +91,13 @@ class Engine:
             log.error("a background task failed", exc_info=task.exception())
             self.world.fatal(f"a background task failed: {task.exception()!r}")
 
+    async def tasks_done(self) -> None:
+        """Wait for what is still running; nothing new may come."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
     def cancel_tasks(self) -> None:
-        """End what is still running, at a stop."""
+        """End what is still running, at a stop that takes too long."""
         for task in list(self._tasks):
             task.cancel()
 
@@ -179,6 +184,8 @@ class Engine:
                 # A sync may have failed: trying again could seem to succeed, and lose what follows.
                 self.world.fatal(f"the logs of topic {info.name} cannot be made: {error}")
             refused = Refused("disk_full", f"its logs cannot be made: {error}", _FULL.retry_after_s)
+            if effect.first_partition == 0:
+                await self._remove_files(info)
             self.run(self.core.topics.unprepared(info, refused))
             return
         self.logs.add(opened)
@@ -190,7 +197,14 @@ class Engine:
         for log_id in self.logs.forget_topic(effect.topic):
             for request in self.receipts.drop(log_id):
                 self.reply(request, Refusal("unknown_topic", "the topic was deleted"))
-        await self._loop.run_in_executor(None, self.logs.remove_topic, effect.topic)
+        await self._remove_files(effect.topic)
+
+    async def _remove_files(self, info: TopicInfo) -> None:
+        """Remove the files of a topic that the catalog does not name (any more)."""
+        try:
+            await self._loop.run_in_executor(None, self.logs.remove_topic, info)
+        except OSError as error:
+            log.error("files of topic %s are left, remove them by hand: %s", info.name, error)
 
     def _truncate_front(self, effect: e.TruncateFront) -> None:
         first_offset = self.logs.truncate_front(effect.log, effect.offset)

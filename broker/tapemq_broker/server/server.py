@@ -108,6 +108,7 @@ class Server:
                 await self._logs.all_durable()
                 self._say_goodbye()
                 await self._connections_gone()
+                await self._engine.tasks_done()
         except TimeoutError:
             log.warning("stopping: %d connections are cut", len(self._sessions.by_number))
         for connection in list(self._sessions.by_number.values()):

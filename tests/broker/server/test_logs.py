@@ -7,11 +7,17 @@ from typing import Any
 
 import pytest
 
+from tapemq.batch import HEADER_BYTES, Kind, LogId, Role, checksum
 from tapemq.wire import messages as m
+from tapemq_broker.config import Settings
+from tapemq_broker.core.effects import Append
+from tapemq_broker.core.results import TopicInfo
+from tapemq_broker.server.logs import Logs
+from tapemq_broker.storage.directory import DataDirectory
 from tapemq_broker.storage.disk import Buffer
 from tapemq_broker.storage.memory_disk import MemoryDisk, MemoryFile
 from tests.support.raw_client import RawClient, Refused
-from tests.support.running_server import running_server
+from tests.support.running_server import memory_world, running_server
 
 
 class FullFile:
@@ -23,6 +29,7 @@ class FullFile:
 
     def append(self, buffers: Sequence[Buffer]) -> None:
         if self._disk.full:
+            self._disk.refused += 1
             raise OSError(errno.ENOSPC, "no space left")
         self._file.append(buffers)
 
@@ -34,6 +41,7 @@ class FullDisk(MemoryDisk):
     """A disk that can be full."""
 
     full = False
+    refused = 0
 
     def open(self, path: str, *, create: bool = False) -> Any:
         return FullFile(super().open(path, create=create), self)
@@ -68,3 +76,28 @@ async def test_a_full_disk_refuses_and_loses_nothing() -> None:
         client = await RawClient.connect(server.port)
         group = await client.ask(m.DescribeGroup(topic.topic_id, "g", 0), m.Group)
         assert group.cursor == 2
+
+
+async def test_marks_of_many_logs_are_written_some_at_a_time() -> None:
+    """Each is a write on the event loop, and on a full disk each would be tried in vain."""
+    disk = FullDisk(post=asyncio.get_running_loop().call_soon)
+    world = memory_world(disk)
+    logs = Logs(world, DataDirectory.open(disk, bytes(16)), Settings())
+    logs.add(logs.make_topic(TopicInfo("t", 1, 200, 1, {}), 0))
+    for partition in range(200):
+        log_id = LogId(1, partition, Role.DATA)
+        logs.append(Append(log_id, Kind.DATA, 0, 1, b"", checksum(b"")), 0)
+    await logs.all_durable()
+    at_rest_bytes = HEADER_BYTES
+    later = world.clock.monotonic() + 1
+    disk.full = True
+    logs.mark_idle(later, 0.1, 0)
+    assert disk.refused == 1
+    disk.full = False
+    marked = []
+    for _ in range(3):
+        logs.mark_idle(later + 1, 0.1, 0)
+        marked.append(sum(log.size_bytes > at_rest_bytes for _, log in logs.data_logs()))
+    assert 0 < marked[0] < 200
+    assert marked[-1] == 200
+    disk.close()
