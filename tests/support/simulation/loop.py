@@ -128,11 +128,21 @@ class SimLoop(asyncio.BaseEventLoop):
         context: Context | None = None,
     ) -> asyncio.Task[_T]:
         """Make a task, which belongs to the process of its context."""
+        if self.is_closed():
+            return self._stillborn(coro)
         context = context if context is not None else copy_context()
         task = super().create_task(coro, name=name, context=context)
         process = process_of(context)
         if process is not None:
             process.started(task)
+        return task
+
+    def _stillborn(self, coro: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
+        """What a finally block gets that runs when everything is over."""
+        coro.close()
+        future: Any = self.create_future()
+        future.cancel()
+        task: asyncio.Task[_T] = future
         return task
 
     def run_in_executor(

@@ -93,7 +93,6 @@ class Simulation:
         """Run to the end and check the history."""
         # Garbage is collected at the end, so that what its finalizers do cannot differ in time.
         _freeze_once()
-        gc.collect()
         gc.disable()
         level = logging.root.manager.disable
         logging.disable(logging.NOTSET if self._logs else logging.CRITICAL)
@@ -148,9 +147,12 @@ class Simulation:
         if self.loop.failures and not self.run.failure:
             self.run.failure = self.loop.failures[0]
         self.loop.close()
+        # The finally blocks of the dead run now, and must not find another loop.
+        asyncio._set_running_loop(self.loop)
         for process in (*self.machine.processes, *(app.process for app in self._scene.apps)):
             process.exit("the end")
             process.bury()
+        asyncio._set_running_loop(None)
 
     def _note(self) -> None:
         run, machine = self.run, self.machine

@@ -12,7 +12,7 @@ from tests.support.simulation.publishing_app import PublishingApp
 from tests.support.simulation.reading_app import ReadingApp
 from tests.support.simulation.scene import Scene
 
-_RECORDS: Final = (200, 400)
+_RECORDS: Final = (200, 300)
 
 _Job = Coroutine[Any, Any, None]
 
