@@ -91,8 +91,8 @@ class Disk(Protocol):
     def discard(self, paths: Sequence[str]) -> None:
         """Remove files in the background, one by one: each durably before the next is touched.
 
-        So a power cut leaves a part of the end of ``paths``, never a hole. A failure ends it: the
-        rest stays, and is found at the next start.
+        So a power cut leaves a part of the end of ``paths``, never a hole. What does not exist is
+        passed over. A failure ends it: the rest stays, and is found at the next start.
         """
 
     def size_bytes(self, path: str) -> int | None:

@@ -208,8 +208,9 @@ class OsDisk:
 
     def _discard(self, paths: Iterable[str]) -> None:
         for path in paths:
-            self.remove(path)
-            _sync_directory(os.path.dirname(self._full(path)))
+            if self.size_bytes(path) is not None:
+                self.remove(path)
+                _sync_directory(os.path.dirname(self._full(path)))
 
     def size_bytes(self, path: str) -> int | None:
         try:

@@ -268,11 +268,9 @@ class Log:
             self._size_bytes -= segment.size_bytes
             self._cache.forget(segment.path)
             self._cache.indexes.drop(segment.index_path)
-            with suppress(OSError):
-                self._cache.disk.remove(segment.index_path)
-                self._cache.disk.remove(state_path(self.directory, segment.base_offset))
         if removed:
-            self._cache.disk.discard([segment.path for segment in removed])
+            # Caches first, so that none is left behind when the process ends meanwhile.
+            self._cache.disk.discard([path for segment in removed for path in segment.all_paths])
 
     def _is_removable(self, number: int, offset: int) -> bool:
         if number == len(self._segments) - 1 or self._segments[number].next_offset > offset:

@@ -51,6 +51,11 @@ class Segment:
         """Where the index rests once the segment is sealed."""
         return f"{self.path.removesuffix('.log')}.index"
 
+    @property
+    def all_paths(self) -> tuple[str, str, str]:
+        """The caches that may belong to the segment, and the segment itself."""
+        return self.index_path, f"{self.path.removesuffix('.log')}.state", self.path
+
     def info(self) -> SegmentInfo:
         """The segment as others see it."""
         return SegmentInfo(

@@ -153,7 +153,7 @@ def test_a_removed_file_can_be_read_by_who_has_it_open(disk: Disk, file: File) -
 def test_discard_removes_files_in_the_background(disk: Disk, file: File) -> None:
     disk.replace_file("a/g", b"")
     disk.replace_file("a/h", b"")
-    disk.discard(["a/f", "a/g"])
+    disk.discard(["a/f", "a/nothing", "a/g"])
     disk.close()
     assert disk.list_directory("a") == ["h"]
 

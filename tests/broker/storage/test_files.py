@@ -74,7 +74,7 @@ def test_replace_file_syncs_content_then_name(disk: OsDisk, synced: list[str]) -
 def test_discard_syncs_the_directory_behind_each_file(disk: OsDisk, synced: list[str]) -> None:
     for name in "fg":
         disk.open(f"a/{name}", create=True)
-    disk.discard(["a/f", "a/g"])
+    disk.discard(["a/f", "a/nothing", "a/g"])
     disk.close()
     assert synced == ["a", "a"]
 

@@ -1,4 +1,5 @@
 import errno
+from contextlib import suppress
 
 import pytest
 
@@ -224,6 +225,30 @@ def test_removed_segments_leave_no_files(disk: FaultyDisk, log: Log) -> None:
     log.truncate_front(6)
     assert names(disk) == ["6.index", "6.log", "8.log"]
     assert [info.base_offset for info in open_log(disk).segments()] == [6, 8]
+
+
+@pytest.mark.parametrize("calls", range(1, 14))
+def test_a_removal_that_is_interrupted_leaves_no_hole(
+    disk: FaultyDisk, log: Log, calls: int
+) -> None:
+    for _ in range(9):
+        log.append(RECORD, 5)
+        sync(log, disk)
+    left = calls
+
+    def fail(operation: str, path: str) -> None:
+        nonlocal left
+        left -= operation == "remove"
+        if left == 0:
+            raise InterruptedError
+
+    disk.fail = fail
+    with suppress(InterruptedError):
+        log.truncate_front(9)
+    disk.fail = lambda operation, path: None
+    disk.power_cut()
+    bases = [info.base_offset for info in open_log(disk).segments()]
+    assert bases == [0, 2, 4, 6, 8][(calls - 1) // 3 :]
 
 
 def test_a_clean_stop_saves_the_scan(disk: FaultyDisk, log: Log) -> None:

@@ -39,6 +39,11 @@ def test_paths_come_from_the_base_offset() -> None:
     segment = Segment("a/b.log", 10, append_time_us=3)
     assert segment.path == "a/b.log/00000000000000000010.log"
     assert segment.index_path == "a/b.log/00000000000000000010.index"
+    assert segment.all_paths == (
+        "a/b.log/00000000000000000010.index",
+        "a/b.log/00000000000000000010.state",
+        "a/b.log/00000000000000000010.log",
+    )
 
 
 def test_a_new_segment_is_empty_but_not_on_disk(setup: Setup) -> None:
