@@ -61,6 +61,7 @@ class ConfirmedPublisher:
         self.topic = topic
         self._publisher = Publisher(link, clock, topic, options, timeout_s)
         self._unrouted: list[_Unrouted] | None = []
+        self._awaited: set[asyncio.Future[Receipt]] = set()
         self._opening = asyncio.create_task(self._open())
 
     @property
@@ -106,6 +107,7 @@ class ConfirmedPublisher:
             self._unrouted.append(_Unrouted(item, partition, level, pending))
         loop = asyncio.get_running_loop()
         timer = loop.call_later(timeout_s, self._expire, pending, timeout_s)
+        self._awaited.add(pending.future)
         try:
             return await pending.future
         except asyncio.CancelledError:
@@ -113,6 +115,7 @@ class ConfirmedPublisher:
             raise
         finally:
             timer.cancel()
+            self._awaited.discard(pending.future)
 
     def _expire(self, pending: PendingPublish, timeout_s: float) -> None:
         if self._withdraw(pending):
@@ -140,11 +143,10 @@ class ConfirmedPublisher:
         return True
 
     async def drain(self) -> None:
-        """Wait until everything is confirmed or has failed."""
-        await asyncio.wait([self._opening])
-        while not (self._publisher.idle or self.failed):
+        """Wait until every receipt that somebody waits for has come, or will not."""
+        if self._awaited:
             self._publisher.hurry()
-            await self._publisher.progress()
+            await asyncio.wait(self._awaited)
 
     def close(self, error: Error) -> None:
         """Give up what is unconfirmed."""

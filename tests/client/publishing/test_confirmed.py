@@ -160,6 +160,15 @@ async def test_close_waits_for_what_is_unconfirmed() -> None:
             await client.publish("t", b"2")
 
 
+async def test_close_does_not_wait_for_what_was_given_up() -> None:
+    async with FakeBroker() as broker:
+        client = await client_of(broker)
+        broker.react(m.Publish, Reaction.IGNORE)
+        with pytest.raises(tapemq.IndeterminateError):
+            await client.publish("t", b"0", timeout=TOO_LITTLE_S)
+        await client.close(timeout=1000.0)
+
+
 async def test_publish_before_the_close_is_not_lost() -> None:
     async with FakeBroker() as broker:
         client = await client_of(broker)

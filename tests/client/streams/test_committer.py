@@ -1,0 +1,200 @@
+import logging
+from collections.abc import AsyncIterator
+
+import pytest
+
+import tapemq
+from tapemq.batch import Columns, encode_body
+from tapemq.wire import errors as wire
+from tapemq.wire import messages as m
+from tests.support.fake_broker import FakeBroker, Reaction
+from tests.support.sdk import client_of
+
+pytestmark = pytest.mark.both_loops
+
+FENCED = m.Failure(wire.FENCED.code, "another member has it")
+LONG_MS = 60_000
+
+
+class Member:
+    """A stream on two partitions of three records each, and the broker that may revoke them."""
+
+    def __init__(self, broker: FakeBroker, stream: tapemq.Stream) -> None:
+        self.broker = broker
+        self.stream = stream
+        self.seen: list[tuple[int, int]] = []
+        self.records: AsyncIterator[tapemq.Record] = aiter(stream)
+
+    async def read(self, count: int) -> None:
+        """Take records, the last of which stays in hand."""
+        for _ in range(count):
+            record = await anext(self.records)
+            self.seen.append((record.partition, record.offset))
+
+    async def revoke(self, partition: int, deadline_ms: int = LONG_MS) -> None:
+        self.broker.session.send(m.Revoke(1, partition, 1, deadline_ms))
+        await self.stream.lag()  # an answer behind it: it has arrived
+
+    async def assign(self, partition: int, generation: int, offset: int) -> None:
+        group = self.broker.topics["t"].partitions[partition].groups["g"]
+        group.generation = generation
+        self.broker.session.subscriptions[1].generation[partition] = generation
+        self.broker.assign(self.broker.session, 1, partition, offset)
+        self.broker.session.deliver()
+        await self.stream.lag()
+
+    def cursor(self, partition: int) -> int:
+        return self.broker.topics["t"].partitions[partition].groups["g"].cursor
+
+
+@pytest.fixture
+async def broker() -> AsyncIterator[FakeBroker]:
+    async with FakeBroker() as broker:
+        for partition in broker.create("t", partitions=2).partitions:
+            partition.append(encode_body(Columns([b"0", b"1", b"2"])), 3)
+        yield broker
+
+
+def reader(client: tapemq.Client, commit_interval: float | None = 1000.0) -> tapemq.Stream:
+    return client.stream("t", group="g", start="earliest", commit_interval=commit_interval)
+
+
+@pytest.fixture
+async def member(broker: FakeBroker) -> AsyncIterator[Member]:
+    async with await client_of(broker) as client, reader(client) as stream:
+        yield Member(broker, stream)
+
+
+# Handing over
+
+
+async def test_untouched_partition_is_released_at_once(member: Member) -> None:
+    await member.read(1)
+    await member.revoke(1)
+    assert await member.broker.received(m.Release) == [m.Release(1, 1, 1)]
+    assert not member.broker.of(m.Commit)
+    await member.read(2)
+    assert member.seen == [(0, 0), (0, 1), (0, 2)]
+    assert member.stream.position == {0: 3}
+
+
+async def test_record_in_hand_is_finished_and_committed_first(member: Member) -> None:
+    await member.read(2)
+    await member.revoke(0)
+    assert not member.broker.of(m.Release)
+    await member.read(1)
+    assert member.seen == [(0, 0), (0, 1), (1, 0)]
+    await member.broker.received(m.Release)
+    assert member.cursor(0) == 2
+    assert [type(r) for r in member.broker.requests if type(r) in (m.Commit, m.Release)] == [
+        m.Commit,
+        m.Release,
+    ]
+
+
+async def test_record_that_takes_too_long_is_left_to_the_next_owner(
+    member: Member, caplog: pytest.LogCaptureFixture
+) -> None:
+    await member.read(2)
+    await member.revoke(0, deadline_ms=10)
+    await member.broker.received(m.Release)
+    assert member.cursor(0) == 1
+    assert "record in hand" in caplog.text
+
+
+async def test_partition_that_comes_back_starts_at_its_commit(member: Member) -> None:
+    await member.read(2)
+    await member.revoke(0)
+    await member.read(1)
+    await member.broker.received(m.Release)
+    await member.assign(0, generation=7, offset=1)
+    await member.read(4)
+    assert member.seen[2:] == [(1, 0), (1, 1), (1, 2), (0, 1), (0, 2)]
+
+
+async def test_partition_assigned_anew_is_not_released(member: Member) -> None:
+    await member.read(2)
+    await member.revoke(0)
+    await member.assign(0, generation=2, offset=0)
+    await member.read(4)
+    assert sorted(member.seen) == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
+    await member.stream.commit()
+    assert not member.broker.of(m.Release)
+
+
+async def test_without_automatic_commits_a_partition_just_goes(broker: FakeBroker) -> None:
+    async with await client_of(broker) as client, reader(client, None) as stream:
+        member = Member(broker, stream)
+        await member.read(2)
+        await member.revoke(0)
+        await member.read(1)
+        await broker.received(m.Release)
+    assert not broker.of(m.Commit)
+
+
+async def test_release_is_not_owed_to_a_lost_connection(
+    member: Member, caplog: pytest.LogCaptureFixture
+) -> None:
+    await member.read(2)
+    member.broker.react(m.Commit, Reaction.CUT)
+    await member.revoke(0)
+    await member.read(1)
+    await member.broker.received(m.Subscribe, 2)
+    await member.read(3)
+    assert not member.broker.of(m.Release)
+    assert "partition 0 was taken" in caplog.text
+
+
+# Commits that fail
+
+
+async def test_fenced_commit_is_told_and_the_partition_is_gone(member: Member) -> None:
+    await member.read(2)
+    member.broker.react(m.Commit, FENCED)
+    with pytest.raises(tapemq.Fenced, match="another member"):
+        await member.stream.commit()
+    assert member.stream.position == {1: 0}
+    await member.read(1)
+    assert member.seen[-1] == (1, 0)
+
+
+async def test_fenced_commit_on_the_way_is_logged(
+    broker: FakeBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with await client_of(broker) as client, reader(client, 0.005) as stream:
+        member = Member(broker, stream)
+        broker.react(m.Commit, FENCED)
+        await member.read(2)
+        await broker.received(m.Commit)
+        await stream.lag()
+        assert stream.position == {1: 0}
+        assert "t is not committed yet: another member has it" in caplog.text
+
+
+async def test_commit_that_gets_no_answer_is_told(broker: FakeBroker) -> None:
+    broker.react(m.Commit, *[Reaction.IGNORE] * 10)
+    async with (
+        await client_of(broker, timeout=0.05) as client,
+        reader(client, None) as stream,
+    ):
+        member = Member(broker, stream)
+        await member.read(1)
+        with pytest.raises(tapemq.TimeoutError, match=r"t: not committed within 0\.05 s"):
+            await stream.commit()
+
+
+async def test_leaving_by_an_exception_does_not_wait_for_a_lost_broker(
+    broker: FakeBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, "tapemq.client")
+
+    async def work(client: tapemq.Client) -> None:
+        async with reader(client) as stream:
+            await Member(broker, stream).read(3)
+            broker.react(m.Commit, Reaction.CUT)
+            raise ZeroDivisionError
+
+    async with await client_of(broker) as client:
+        with pytest.raises(ZeroDivisionError):
+            await work(client)
+    assert "t is not committed yet" in caplog.text

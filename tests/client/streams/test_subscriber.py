@@ -1,0 +1,120 @@
+import asyncio
+
+import pytest
+
+import tapemq
+from tapemq.network.link import Link
+from tapemq.streams.credit import Grant
+from tapemq.streams.plan import StreamOptions
+from tapemq.streams.start import WireStart
+from tapemq.streams.subscriber import Subscriber
+from tapemq.wire import errors as wire
+from tapemq.wire import messages as m
+from tests.support.fake_broker import FakeBroker, Reaction
+from tests.support.sdk import link_to
+
+pytestmark = pytest.mark.both_loops
+
+
+def options(timeout_s: float = 30.0, group: str = "g") -> StreamOptions:
+    return StreamOptions(
+        topic="t",
+        group=group,
+        member="me",
+        start=WireStart("earliest"),
+        partitions=(),
+        prefetch=Grant(100, 100_000),
+        hold=False,
+        commit_interval_s=None,
+        timeout_s=timeout_s,
+    )
+
+
+async def subscriber_to(broker: FakeBroker, timeout_s: float = 30.0) -> tuple[Link, Subscriber]:
+    link = link_to(broker)
+    await link.open(30.0)
+    subscriber = Subscriber(link, options(timeout_s))
+    await subscriber.open()
+    return link, subscriber
+
+
+async def test_topic_is_created_and_subscribed_to() -> None:
+    async with FakeBroker() as broker:
+        link, subscriber = await subscriber_to(broker)
+        assert subscriber.topic_id == broker.topics["t"].topic_id
+        assert broker.of(m.Subscribe)[0].member == "me"
+        while 0 not in subscriber.intake.assignments:
+            await subscriber.change()
+        await subscriber.leave()
+        assert broker.of(m.Unsubscribe) == [m.Unsubscribe(1)]
+        subscriber.close()
+        await link.close()
+
+
+async def test_broker_that_does_not_answer_is_asked_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with FakeBroker() as broker:
+        link, subscriber = await subscriber_to(broker, timeout_s=0.05)
+        broker.react(m.Subscribe, Reaction.IGNORE)
+        await broker.cut()
+        await broker.received(m.Subscribe, 3)
+        assert "no answer: cannot read t; asking again" in caplog.text
+        subscriber.close()
+        await link.close()
+
+
+async def test_refusal_that_may_pass_is_logged_and_asked_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with FakeBroker() as broker:
+        link, subscriber = await subscriber_to(broker)
+        broker.react(m.Subscribe, m.Failure(wire.OVERLOADED.code, "busy"))
+        await broker.cut()
+        await broker.received(m.Subscribe, 3)
+        assert "cannot read t yet: busy" in caplog.text
+        subscriber.close()
+        await link.close()
+
+
+async def test_refusal_that_will_not_pass_ends_the_stream(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with FakeBroker() as broker:
+        link, subscriber = await subscriber_to(broker)
+        broker.react(m.Subscribe, m.Failure(wire.FORBIDDEN.code, "not you"))
+        await broker.cut()
+        while subscriber.failure is None:
+            await subscriber.change()
+        assert isinstance(subscriber.failure, tapemq.Forbidden)
+        assert "cannot read t any more: not you" in caplog.text
+        await link.close()
+
+
+async def test_stream_ends_with_one_of_its_partitions() -> None:
+    async with FakeBroker() as broker:
+        link, subscriber = await subscriber_to(broker)
+        while 0 not in subscriber.intake.assignments:
+            await subscriber.change()
+        for generation in (7, 1):  # an old one's, then this one's
+            assert subscriber.failure is None
+            broker.session.send(m.Detached(1, 0, generation, wire.FENCED.code, "taken"))
+            await link.call(m.ListTopics(), 30.0)
+        assert isinstance(subscriber.failure, tapemq.Fenced)
+        await link.close()
+
+
+async def test_closing_wakes_who_waits() -> None:
+    async with FakeBroker() as broker:
+        link, subscriber = await subscriber_to(broker)
+        while 0 not in subscriber.intake.assignments:
+            await subscriber.change()
+        waiting = asyncio.ensure_future(subscriber.change())
+        await asyncio.sleep(0)
+        subscriber.close()
+        await waiting
+        assert isinstance(subscriber.failure, tapemq.Closed)
+        await broker.cut()
+        await broker.received(m.Hello, 2)
+        assert len(broker.of(m.Subscribe)) == 1
+        await link.close()
