@@ -38,7 +38,10 @@ class LogFiles(NamedTuple):
 
     def seal(self, base: int) -> Seal | None:
         """What the index of a segment proves; None if there is none, or not a valid one."""
-        data = self.disk.read_file(index_path(self.directory, base))
+        try:
+            data = self.disk.read_file(index_path(self.directory, base))
+        except OSError:  # It is a cache: without it, the segment is scanned.
+            return None
         decoded = Index.decode(data) if data is not None else None
         if decoded is None or decoded[0][:2] != (self.log_id, base):
             return None

@@ -1,3 +1,5 @@
+import errno
+
 from tapemq.batch import LogId, Role
 from tapemq_broker.storage.log_files import LogFiles
 from tapemq_broker.storage.memory_disk import MemoryDisk
@@ -21,6 +23,15 @@ def test_segments_are_listed_by_base_offset() -> None:
     with files.open(0) as file:
         assert file.path == files.segment_path(0)
         assert file.size_bytes == log.placed[0].end
+
+
+class UnreadableDisk(MemoryDisk):
+    def read_file(self, path: str) -> bytes | None:
+        raise OSError(errno.EIO, "input/output error")
+
+
+def test_index_that_cannot_be_read_proves_nothing() -> None:
+    assert LogFiles(UnreadableDisk(), DIRECTORY, LOG_ID).seal(0) is None
 
 
 def test_only_a_sound_index_of_this_segment_is_a_seal() -> None:
