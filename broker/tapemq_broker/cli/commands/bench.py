@@ -1,22 +1,26 @@
 """`tapemq bench`: measure how fast a broker is for one Python application."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Final
 
 import typer
 
+import tapemq
 from tapemq_broker.cli.arguments import read_size
 from tapemq_broker.cli.bench.load import SIZE_BYTES_MIN, Load
 from tapemq_broker.cli.bench.runs import Runs
 from tapemq_broker.cli.command import command
 from tapemq_broker.cli.connection import connected
+from tapemq_broker.cli.errors import complain
 from tapemq_broker.cli.options import DEFAULT_URL, AsJson, Url
 from tapemq_broker.cli.output import Output
 from tapemq_broker.cli.progress import ProgressBar
 from tapemq_broker.server.clock import RealClock, RealRandom
 
 _TOPIC_PREFIX: Final = "bench-"
+_DELETE_TIMEOUT_S: Final = 3.0
 
 Count = Annotated[int, typer.Option("--count", min=1, help="How many records.")]
 Size = Annotated[str, typer.Option("--size", metavar="SIZE", help="Size of a record's value.")]
@@ -100,4 +104,13 @@ async def _runs(url: str, title: str, total: int) -> AsyncIterator[Runs]:
             with ProgressBar(title, total) as bar:
                 yield Runs(client, topic, RealClock(), bar.advance)
         finally:
+            await _delete(client, topic)
+
+
+async def _delete(client: tapemq.Client, topic: str) -> None:
+    """Delete the topic, unless the broker has gone: that is not what was asked about."""
+    try:
+        async with asyncio.timeout(_DELETE_TIMEOUT_S):
             await client.delete_topic(topic)
+    except (tapemq.Error, TimeoutError):
+        complain(f"the topic {topic} is still there", f"delete it: tapemq topic rm {topic}")

@@ -1,5 +1,7 @@
 import pytest
 
+import tapemq
+from tapemq_broker.cli.commands import bench
 from tests.broker.cli.commands.conftest import Tapemq
 
 PERCENTILES = {"p50_ms", "p99_ms", "p999_ms", "max_ms"}
@@ -38,3 +40,13 @@ def test_what_makes_no_sense_ends_with_2(
     ran = offline("bench", "pub", *arguments, "--url", "tapemq://127.0.0.1:1")
     assert (ran.code, ran.out) == (2, "")
     assert said in ran.err
+
+
+async def test_a_topic_that_cannot_be_deleted_is_named(
+    capsys: pytest.CaptureFixture[str], broker_url: str
+) -> None:
+    async with await tapemq.connect(broker_url) as client:
+        await bench._delete(client, "bench-gone")
+    said = capsys.readouterr().err
+    assert said.startswith("tapemq: the topic bench-gone is still there\n")
+    assert "tapemq topic rm bench-gone" in said
