@@ -7,6 +7,7 @@ import asyncio
 import builtins
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from tapemq.errors import (
@@ -95,9 +96,11 @@ class Subscriber:
         connection = self._link.connection
         if connection is None or not connection.is_open:
             return
-        requests = [connection.request(m.Unsubscribe(number)) for number in self._subscriptions]
+        numbers = list(self._subscriptions)
         self._subscriptions.clear()
-        await asyncio.gather(*requests, return_exceptions=True)
+        for number in numbers:
+            with suppress(Error):
+                await connection.request(m.Unsubscribe(number))
 
     def fail(self, error: Error) -> None:
         """Let whoever iterates, now or later, get ``error``."""
