@@ -234,11 +234,10 @@ class Log:
         """A read; see the log seam."""
         if not self.first_offset <= offset <= upto <= self.next_offset:
             raise OffsetOutOfRange(offset, self.first_offset, min(upto, self.next_offset))
+        segment = self._segment_of(offset)
         cursor = hint if isinstance(hint, Cursor) and hint.end.next_offset == offset else None
-        if cursor and (cursor.segment is self._segments[-1] or cursor.segment.next_offset > offset):
-            segment = cursor.segment
-        else:
-            segment, cursor = self._segment_of(offset), None
+        if cursor is not None and cursor.segment is not segment:
+            cursor = None  # the segment has ended meanwhile, or it is that of another log
         reader = SegmentReader(self._cache, self.log_id, segment)
         return ReadPlan(reader, Range(self.log_id, offset, upto, max_bytes, max_records), cursor)
 

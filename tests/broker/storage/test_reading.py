@@ -158,6 +158,16 @@ def test_a_hint_of_another_place_is_ignored(log: Log) -> None:
     assert records(read(log, 2, hint="something").data)[0][0] == 2
 
 
+def test_a_hint_of_another_log_is_ignored(log: Log) -> None:
+    other = filled(FaultyDisk(), 4)
+    hint = read(other, 0, max_bytes=0).hint
+    assert records(read(log, 1, hint=hint).data)[0] == (1, b"%010d" % 1)
+    fork = Log.open(FaultyDisk(), DIRECTORY, LOG_ID, settings=SETTINGS, now_us=1)
+    fork.append(batch_of(b"zero"), 1)
+    fork.append(batch_of(b"one"), 1)
+    assert records(read(fork, 1, hint=hint).data) == [(1, b"one")]
+
+
 def test_a_hint_leads_into_the_next_segment(disk: FaultyDisk) -> None:
     log = filled(disk, 5)
     hint = read(log, 0).hint

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -13,7 +14,7 @@ def fail() -> None:
 def test_all_is_synced_and_the_last_worker_reports(workers: int) -> None:
     synced: list[int] = []
     results: list[Exception | None] = []
-    syncs: list[Callable[[], None]] = [lambda n=n: synced.append(n) for n in range(3)]  # type: ignore[misc]
+    syncs = [partial(synced.append, number) for number in range(3)]
     work = SyncRound(syncs, workers, results.append)
     for _ in range(workers):
         assert results == []
