@@ -33,6 +33,8 @@ class Intake:
         self.assignments: dict[int, Assignment] = {}
         self.grants: deque[m.Credit] = deque()
         self.revoking: set[int] = set()
+        # Of partitions that were lost with records handed out: below what they are committed.
+        self._unconfirmed: dict[int, int] = {}
         self._topic = topic
         self._credits: dict[int, Credit] = {}
         self._inbox: deque[_Delivery] = deque()
@@ -66,6 +68,8 @@ class Intake:
         self.revoking.discard(partition)
         if not assignment.assign(message, known):
             self._forget_hand(assignment)
+        confirmed = self._unconfirmed.pop(partition, message.offset)
+        assignment.committed = min(assignment.committed, confirmed)
 
     def revoked(self, message: m.Revoke, now: float) -> None:
         """Another member wants a partition: nothing more of it is handed out."""
@@ -180,6 +184,8 @@ class Intake:
     def forget(self, assignment: Assignment) -> None:
         """The partition is somebody else's, or is to be read from another place."""
         if self.assignments.get(assignment.partition) is assignment:
+            if self.handled(assignment) > assignment.committed:
+                self._unconfirmed[assignment.partition] = assignment.committed
             self._stop(assignment)
             self._forget_hand(assignment)
             self.revoking.discard(assignment.partition)

@@ -301,6 +301,20 @@ def test_partition_that_comes_back_later_starts_at_the_commit() -> None:
     assert (reading.handled(), reading.position()) == (1, 1)
 
 
+def test_partition_that_comes_back_is_committed_as_far_as_this_stream_was_told() -> None:
+    reading = Reading()
+    reading.intake.forget(reading.assign(offset=3))
+    # Nothing was handed out: what the broker says is good enough.
+    assignment = reading.assign(offset=3)
+    assert assignment.committed == 3
+    reading.deliver(3)
+    reading.take(3)
+    reading.intake.forget(assignment)
+    assert reading.assign(offset=6).committed == 3
+    reading.intake.forget(reading.intake.assignments[0])
+    assert reading.assign(offset=6).committed == 3
+
+
 @given(st.lists(st.sampled_from(["take", "ask", "deliver", "cut", "commit"])))
 def test_nothing_is_skipped_or_repeated_whatever_happens(steps: list[str]) -> None:
     reading = Reading()
