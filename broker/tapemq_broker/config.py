@@ -154,9 +154,6 @@ class Settings:
     disk_free_min_bytes: Annotated[
         int | None, _size("Free disk that blocks publishing. Default: 5 %, at most 1 GiB.")
     ] = None
-    disk_reserve_bytes: Annotated[
-        int | None, _size("Disk kept for the broker's own state. Default: 1 %, at most 64 MiB.")
-    ] = None
     retention_check_s: Annotated[float, _duration("Time between looks at what may go.")] = 30.0
 
     # The process

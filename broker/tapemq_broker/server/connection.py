@@ -207,6 +207,8 @@ class Connection(asyncio.BufferedProtocol):
         """The handshake is complete and the connection is there."""
         return self.session.state is State.OPEN and self._transport is not None
 
-    def settle_publish(self, correlation: int) -> None:
-        """A publish was answered: its bytes count no more."""
-        self.in_flight_bytes -= self.publish_sizes.pop(correlation, 0)
+    def settle_publish(self, correlation: int) -> bool:
+        """A request is answered: if it was a publish, its bytes count no more. Whether it was."""
+        size_bytes = self.publish_sizes.pop(correlation, None)
+        self.in_flight_bytes -= size_bytes or 0
+        return size_bytes is not None

@@ -16,6 +16,7 @@ from tapemq_broker.server import translate
 from tapemq_broker.server.counters import Counters
 from tapemq_broker.server.deliveries import Deliveries
 from tapemq_broker.server.logs import Logs
+from tapemq_broker.server.observer import ProducersObserver
 from tapemq_broker.server.receipts import Receipts
 from tapemq_broker.server.sessions import Sessions
 from tapemq_broker.server.world import World
@@ -147,7 +148,9 @@ class Engine:
         """Send a message as the answer to a request."""
         connection = self.sessions.get(request.session)
         if connection is not None:
-            connection.settle_publish(request.correlation)
+            was_publish = connection.settle_publish(request.correlation)
+            if was_publish and isinstance(message, m.Failure):
+                self.counters.publishes_refused += 1
             connection.send(message, correlation=request.correlation)
 
     def _push(self, effect: e.Assign | e.Revoke | e.Detach) -> None:
@@ -190,6 +193,10 @@ class Engine:
             return
         self.logs.add(opened)
         self.run(self.core.topic_prepared(info, self.world.clock.monotonic()))
+        for partition in self.core.topics.get(info.topic_id).partitions[effect.first_partition :]:
+            # Else nothing of its producers is written when a segment rolls, and the next start
+            # has to read the whole log.
+            self.logs.data(partition.log).observer = ProducersObserver(partition.producers)
 
     async def _remove_topic(self, effect: e.RemoveTopic) -> None:
         """Remove a topic's logs; the catalog has forgotten it first."""

@@ -22,6 +22,7 @@ from tapemq_broker.storage.record_log import LogSettings, NewBatch
 from tapemq_broker.storage.segment_cache import SegmentCache
 from tapemq_broker.storage.state_log import StateLog
 
+_FULL_RETRY_S = 1.0
 _STATE_SEGMENT_BYTES = 4 * 1024 * 1024
 
 _MARKS_AT_ONCE = 128
@@ -168,6 +169,9 @@ class Logs:
 
     def append(self, effect: Append, now_us: int) -> int:
         """Append a batch; its base offset. Raises LogFull, LogFailed."""
+        if self._unwritten.get(CATALOG):
+            # It may be this very topic that the catalog does not know yet: a crash would lose it.
+            self._write_state(CATALOG, now_us)
         log = self._data[effect.log]
         batch = NewBatch(effect.kind, effect.record_count, effect.body, effect.body_checksum)
         base_offset = log.append(batch, now_us)
@@ -207,7 +211,12 @@ class Logs:
         self.on_durable(log.log_id, offset)
 
     async def catalog_durable(self) -> None:
-        """Wait until the catalog is on disk as it is now."""
+        """Wait until the catalog is on disk as it is now, however long the disk is full."""
+        while self._unwritten.get(CATALOG):
+            try:
+                self._write_state(CATALOG, self._world.clock.wall_us())
+            except LogFull:
+                await asyncio.sleep(_FULL_RETRY_S)
         catalog = self._states[CATALOG].log
         if catalog.durable_offset < catalog.next_offset:
             event = asyncio.Event()

@@ -60,7 +60,7 @@ class Server:
         if clean.complaint:
             log.warning("%s", clean.complaint)
         self._logs = Logs(world, directory, self._settings)
-        startup = Startup(world, self._settings, self._logs, clean.entries)
+        startup = Startup(world, self._settings, self._logs, clean.entries, self._counters)
         core, boot_epoch = startup.load()
         self._identity = Identity(
             directory.broker_id, boot_epoch, SOFTWARE, world.clock.monotonic()

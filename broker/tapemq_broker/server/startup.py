@@ -9,11 +9,13 @@ from tapemq_broker.core.broker import Broker, Limits
 from tapemq_broker.core.group import Position
 from tapemq_broker.core.topic import Topic
 from tapemq_broker.core.topics import CATALOG
+from tapemq_broker.server.counters import Counters
 from tapemq_broker.server.logs import Logs
 from tapemq_broker.server.observer import ProducersObserver
 from tapemq_broker.server.world import World
 from tapemq_broker.storage.clean import CleanEntry
 from tapemq_broker.storage.errors import CorruptLog, LogRefused
+from tapemq_broker.storage.log import Log
 from tapemq_broker.storage.state_log import StateLog
 
 log = logging.getLogger("tapemq.broker")
@@ -26,7 +28,15 @@ CleanEntries = dict[LogId, CleanEntry]
 class Startup:
     """Opens the catalog, then every partition. A damaged partition is refused, others start."""
 
-    def __init__(self, world: World, settings: Settings, logs: Logs, clean: CleanEntries) -> None:
+    def __init__(
+        self,
+        world: World,
+        settings: Settings,
+        logs: Logs,
+        clean: CleanEntries,
+        counters: Counters,
+    ) -> None:
+        self._counters = counters
         self._world = world
         self._settings = settings
         self._logs = logs
@@ -36,6 +46,7 @@ class Startup:
         """The core with all topics and groups, and the boot epoch. Raises LogRefused."""
         catalog = self._logs.open_catalog(self._clean.get(CATALOG))
         self._logs.add_state(catalog)
+        self._note_cut(catalog.log)
         boot_epoch = int.from_bytes(catalog.entries.get(_BOOT_KEY, b""), "big") + 1
         self._logs.put_state(
             CATALOG, {_BOOT_KEY: boot_epoch.to_bytes(8, "big")}, self._world.clock.wall_us()
@@ -67,7 +78,23 @@ class Startup:
             partition.damage = str(refused)
             return
         self._logs.add_data(data)
+        self._note_cut(groups.log)
+        self._note_cut(data)
         partition.opened(data.first_offset, data.next_offset, data.durable_offset)
+
+    def _note_cut(self, opened: Log) -> None:
+        """Say and count what recovery has set aside: bytes without a durable receipt."""
+        recovered = opened.recovered
+        for path, size_bytes in recovered.cut:
+            self._counters.bytes_cut_at_start += size_bytes
+            log.warning(
+                "%s: a tail of %d bytes that was never acknowledged was cut off and set aside as "
+                "%s (offsets from %d on)",
+                opened.directory,
+                size_bytes,
+                path,
+                recovered.cut_from,
+            )
 
 
 def _durable_floor(groups: StateLog) -> int:

@@ -26,7 +26,7 @@ SETTINGS = {setting.name: setting for setting in settings()}
         ("host", "::1", "::1"),
         ("data_dir", "some/where", Path("some/where")),
         ("log_level", "debug", "debug"),
-        ("disk_reserve_bytes", "0", 0),
+        ("disk_free_min_bytes", "0", 0),
     ],
 )
 def test_text_is_read(name: str, text: str, value: Value) -> None:

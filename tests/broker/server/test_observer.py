@@ -1,5 +1,7 @@
 """What a log says of its producers, after a restart."""
 
+import asyncio
+
 from tapemq.batch import (
     Columns,
     Header,
@@ -12,6 +14,9 @@ from tapemq.batch import (
 )
 from tapemq_broker.core.producers import Producers
 from tapemq_broker.server.observer import ProducersObserver
+from tapemq_broker.storage.memory_disk import MemoryDisk
+from tests.support.raw_client import RawClient
+from tests.support.running_server import running_server
 
 LOG = LogId(1, 0, Role.DATA)
 
@@ -36,3 +41,14 @@ def test_marks_have_no_producer() -> None:
     producers = Producers()
     ProducersObserver(producers).observe(batch(Kind.MARK, b"", 0), memoryview(b""))
     assert len(producers) == 0
+
+
+async def test_the_window_of_a_new_topic_is_kept_when_its_segments_roll() -> None:
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t", settings={"segment_bytes": 4096})
+        for _ in range(3):
+            await client.publish(topic, bytes(3000))
+        names = disk.list_directory(f"topics/default/t~{topic.topic_id:016x}/0")
+        assert [name for name in names if name.endswith(".state")]

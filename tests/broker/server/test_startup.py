@@ -16,9 +16,13 @@ def damage(disk: MemoryDisk, name: str) -> None:
     (topic,) = [
         path for path in disk.list_directory("topics/default") if path.startswith(f"{name}~")
     ]
-    path = f"topics/default/{topic}0/00000000000000000000.log"
+    directory = f"topics/default/{topic}0"
+    path = f"{directory}/00000000000000000000.log"
     data = disk.read_file(path)
     assert data is not None
+    for name in disk.list_directory(directory):  # what a clean stop leaves saves the scan
+        if not name.endswith(".log"):
+            disk.remove(f"{directory}/{name}")
     disk.replace_file(path, data[:100] + bytes([data[100] ^ 1]) + data[101:])
 
 
@@ -54,3 +58,19 @@ async def test_generations_and_producers_never_repeat_after_a_restart() -> None:
             assert client.welcome.boot_epoch == boot_epoch
             seen.add(await client.open_producer())
     assert len(seen) == 3
+
+
+async def test_a_torn_tail_is_cut_counted_and_set_aside() -> None:
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        await client.publish(topic, b"kept")
+    disk.remove("CLEAN")
+    (name,) = disk.list_directory("topics/default")
+    path = f"topics/default/{name}0/00000000000000000000.log"
+    disk.replace_file(path, (disk.read_file(path) or b"") + b"half a batch")
+    async with running_server(disk) as server:
+        assert server.status().totals["bytes_cut_at_start"] == len(b"half a batch")
+        client = await RawClient.connect(server.port)
+        assert (await client.publish(topic, b"next")).base_offset == 1

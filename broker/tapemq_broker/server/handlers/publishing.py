@@ -39,6 +39,7 @@ class PublishingHandlers:
     ) -> None:
         refusal = self._flow.admit(connection, request.correlation, len(payload))
         if refusal is not None:
+            self._engine.counters.publishes_refused += 1
             self._engine.reply(request, refusal)
         elif connection.held or is_heavy(payload):
             connection.held.append(Held(message, request, bytes(payload)))

@@ -54,6 +54,7 @@ async def test_refusals_are_answers_and_the_session_goes_on() -> None:
         with pytest.raises(Refused) as refused:
             await client.publish(topic._replace(topic_id=1), b"x")
         assert refused.value.name == "stale_metadata"
+        assert server.status().totals["publishes_refused"] == len(cases) + 1
         assert (await client.publish(topic, b"fine")).base_offset == 1
 
 
