@@ -12,6 +12,7 @@ from tapemq.wire import messages as m
 from tapemq_broker.config import Settings
 from tapemq_broker.core.effects import Append
 from tapemq_broker.core.results import TopicInfo
+from tapemq_broker.core.topics import CATALOG
 from tapemq_broker.server.logs import Logs
 from tapemq_broker.storage.directory import DataDirectory
 from tapemq_broker.storage.disk import Buffer
@@ -101,3 +102,35 @@ async def test_marks_of_many_logs_are_written_some_at_a_time() -> None:
     assert 0 < marked[0] < 200
     assert marked[-1] == 200
     disk.close()
+
+
+def logs_with_a_catalog(disk: FullDisk) -> Logs:
+    logs = Logs(memory_world(disk), DataDirectory.open(disk, bytes(16)), Settings())
+    logs.add_state(logs.open_catalog(None))
+    logs.add(logs.make_topic(TopicInfo("t", 1, 1, 1, {}), 0))
+    return logs
+
+
+async def test_nothing_is_appended_that_the_catalog_may_not_know() -> None:
+    disk = FullDisk(post=asyncio.get_running_loop().call_soon)
+    logs = logs_with_a_catalog(disk)
+    disk.full = True
+    logs.put_state(CATALOG, {b"topic/t": b"1"}, 0)
+    disk.full = False
+    logs.append(Append(LogId(1, 0, Role.DATA), Kind.DATA, 0, 1, b"", checksum(b"")), 0)
+    await logs.all_durable()
+    disk.power_cut()
+    found = Logs(memory_world(disk), DataDirectory.open(disk, bytes(16)), Settings())
+    assert found.open_catalog(None).entries == {b"topic/t": b"1"}
+
+
+async def test_catalog_is_not_durable_while_a_full_disk_keeps_it_out() -> None:
+    disk = FullDisk(post=asyncio.get_running_loop().call_soon)
+    logs = logs_with_a_catalog(disk)
+    disk.full = True
+    logs.put_state(CATALOG, {b"topic/t": None}, 0)
+    waiting = asyncio.create_task(logs.catalog_durable())
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not waiting.done()
+    waiting.cancel()
