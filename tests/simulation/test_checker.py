@@ -69,7 +69,7 @@ def broken(history: History) -> set[str]:
 def test_good_history_breaks_no_rule(history: History) -> None:
     assert check(history) == {}
     assert verdict({}) == ""
-    assert len({rule.__name__ for rule in RULES}) == 13
+    assert len({rule.__name__ for rule in RULES}) == 14
     assert report(history) == {
         "attempted": 5,
         "acked": 5,
@@ -181,6 +181,17 @@ def test_order_holds_within_a_log_only(history: History) -> None:
     history.final[LogName("orders", 1)] = {0: value(5)}
     history.deliveries.append(Delivery("g1", Place("orders", 1, 0), value(5), 25.5))
     assert broken(history) == set()
+
+
+def test_topics_come_and_go(history: History) -> None:
+    history.final_topics = ["a", "b"]
+    history.topics = {"a": True, "b": None, "c": None, "d": False}
+    assert broken(history) == set()
+    history.topics["d"] = True
+    assert broken(history) == {"catalog"}
+    history.topics["d"] = None
+    history.topics["a"] = False
+    assert broken(history) == {"catalog"}
 
 
 def test_reader_skips(history: History) -> None:

@@ -18,6 +18,7 @@ from tests.support.simulation.history import History, Outcome
 from tests.support.simulation.liveness_rules import stuck
 from tests.support.simulation.reader_rules import nonmonotonic, skip
 from tests.support.simulation.record_rules import (
+    catalog,
     duplicate,
     hole,
     inconsistent_offset,
@@ -30,7 +31,7 @@ Rule = Callable[[History], Iterator[str]]
 
 RULES: Final[tuple[Rule, ...]] = (
     *(inconsistent_offset, duplicate, lost, hole, phantom, reordered),
-    *(skip, nonmonotonic),
+    *(skip, nonmonotonic, catalog),
     *(undelivered, redelivered, position_regression, position_ahead),
     stuck,
 )

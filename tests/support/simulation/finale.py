@@ -45,8 +45,11 @@ class Finale:
     async def _read_everything(self, client: Client) -> None:
         async with asyncio.timeout(_DRAIN_S):
             await asyncio.sleep(1.0)  # for retention to do its work
-            for topic in await client.topics():
-                await self._read_topic(client, topic)
+            history = self._scene.history
+            history.final_topics = await client.topics()
+            for topic in history.final_topics:
+                if topic not in history.topics:
+                    await self._read_topic(client, topic)
 
     async def _read_topic(self, client: Client, topic: str) -> None:
         final = self._scene.history.final

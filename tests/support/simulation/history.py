@@ -130,6 +130,9 @@ class History:
     seeks: list[Seek] = field(default_factory=list)
     final: dict[LogName, dict[int, bytes]] = field(default_factory=dict)
     first_offsets: dict[LogName, int] = field(default_factory=dict)
+    topics: dict[str, bool | None] = field(default_factory=dict)
+    """Topics that came and went: whether each must be there at the end; None: it may be."""
+    final_topics: list[str] = field(default_factory=list)
     power_cuts: list[float] = field(default_factory=list)
     up: list[tuple[float, float]] = field(default_factory=list)
 

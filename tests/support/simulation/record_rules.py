@@ -107,6 +107,15 @@ def phantom(history: History) -> Iterator[str]:
             yield f"{delivery.value!r}, delivered to {delivery.reader}, is gone: {delivery.place}"
 
 
+def catalog(history: History) -> Iterator[str]:
+    """A topic that was created is gone, or one that was deleted is there."""
+    for topic, expected in history.topics.items():
+        if expected is not None and expected != (topic in history.final_topics):
+            yield f"{topic} was {'created' if expected else 'deleted'}; there are " + ", ".join(
+                history.final_topics
+            )
+
+
 def reordered(history: History) -> Iterator[str]:
     """The acknowledged records of a producer in one log are not in the order of its calls."""
     places: dict[bytes, Place] = {}

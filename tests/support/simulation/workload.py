@@ -5,8 +5,8 @@ from collections.abc import Coroutine, Iterator
 from random import Random
 from typing import Any, Final
 
-import tapemq
 from tapemq.client import Client
+from tests.support.simulation.operating_app import OperatingApp
 from tests.support.simulation.plans import GroupPlan, draw_groups, draw_topics
 from tests.support.simulation.publishing_app import PublishingApp
 from tests.support.simulation.reading_app import ReadingApp
@@ -41,8 +41,9 @@ class Workload:
         """Let everybody work until all is published and all that goes wrong has gone wrong."""
         readers = [self._scene.loop.create_task(work) for work in self._readers()]
         workers = [self._scene.loop.create_task(work) for work in self._publishers()]
-        if self._random.random() < 0.3:
-            operator = self._scene.app("operator", self._add_partitions)
+        if self._random.random() < 0.5:
+            operating = OperatingApp(self._scene, self.topics[0])
+            operator = self._scene.app("operator", operating.run)
             workers.append(self._scene.loop.create_task(operator.run()))
         await asyncio.gather(mischief, *workers)
         for reader in readers:
@@ -64,16 +65,6 @@ class Workload:
         for number in range(self._random.randrange(3)):
             plan = GroupPlan(self._random.choice(self.topics).name)
             yield self._keep_reading(f"reader-{number}", plan)
-
-    async def _add_partitions(self, client: Client) -> None:
-        """Make a topic wider while it is in use."""
-        random, topic = self._random, self.topics[0]
-        await asyncio.sleep(random.random())
-        partitions = topic.partitions + random.randrange(1, 3)
-        try:
-            await client.alter_topic(topic.name, partitions=partitions)
-        except tapemq.Error as error:
-            self._scene.expected(error, "deadline_exceeded", "unknown_topic", "disk_full")
 
     async def _keep_reading(self, name: str, plan: GroupPlan) -> None:
         """One application after another, each killed sooner or later."""
