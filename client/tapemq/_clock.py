@@ -1,6 +1,6 @@
 """The one place of the SDK that reads the wall clock and draws randomness."""
 
-import random
+import os
 import time
 
 
@@ -16,8 +16,8 @@ class Clock:
 
     def fraction(self) -> float:
         """A random number, at least 0 and below 1."""
-        return random.random()
+        return int.from_bytes(os.urandom(6)) / 2**48  # importing random takes 3 ms
 
     def token(self) -> str:
         """Eight hexadecimal digits that nobody else is likely to draw."""
-        return f"{random.getrandbits(32):08x}"
+        return os.urandom(4).hex()

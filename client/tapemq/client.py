@@ -20,7 +20,7 @@ from tapemq.network.dial import Dial, dial
 from tapemq.network.link import Link
 from tapemq.network.url import parse_url
 from tapemq.publishing.confirmed import ConfirmedPublisher
-from tapemq.publishing.item import BATCH_BYTES_MAX, Value, make_item
+from tapemq.publishing.item import Value, batch_bytes_max, make_item
 from tapemq.publishing.lane import IN_FLIGHT_MAX, LaneOptions
 from tapemq.publishing.producer import Producer
 from tapemq.publishing.publisher import Publisher
@@ -59,6 +59,7 @@ class Client(Admin):
         self._clock = clock
         self._publishers: dict[str, ConfirmedPublisher] = {}
         self._producers: WeakSet[Producer] = WeakSet()
+        self._streams: WeakSet[Stream] = WeakSet()
 
     # Publishing
 
@@ -108,7 +109,7 @@ class Client(Admin):
 
     def _make_publisher(self, topic: str) -> ConfirmedPublisher:
         check_name("topic", topic)
-        limit = min(_PUBLISH_BATCH_BYTES, self._link.limits.batch_bytes_max)
+        limit = min(_PUBLISH_BATCH_BYTES, batch_bytes_max(self._link.limits))
         options = LaneOptions(limit, max_in_flight=_IN_FLIGHT)
         return ConfirmedPublisher(self._link, self._clock, topic, options, self._timeout_s)
 
@@ -148,7 +149,7 @@ class Client(Admin):
             raise ValueError(f'compression is None, "zlib" or "zstd", not {compression!r}')
         codec = _CODECS[compression]
         compress(codec, b"")  # raises now if its library is missing
-        limit = min(batch_bytes, BATCH_BYTES_MAX, self._link.limits.batch_bytes_max)
+        limit = min(batch_bytes, batch_bytes_max(self._link.limits))
         options = LaneOptions(limit, linger, max_in_flight, codec)
         check_name("topic", topic)
         publisher = Publisher(self._link, self._clock, topic, options, self._timeout_s)
@@ -205,7 +206,9 @@ class Client(Admin):
             commit_interval_s=commit_interval,
             timeout_s=self._timeout_s,
         )
-        return Stream(self._link, Subscriber(self._link, options))
+        stream = Stream(self._link, Subscriber(self._link, options))
+        self._streams.add(stream)
+        return stream
 
     # Entering and leaving
 
@@ -238,6 +241,8 @@ class Client(Admin):
                 publisher.close(closed)
             for producer in self._producers:
                 producer.close(closed)
+            for stream in self._streams:
+                stream.fail(closed)
             await self._link.close()
 
 

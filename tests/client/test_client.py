@@ -69,6 +69,17 @@ async def test_timeout_is_the_client_s_unless_said_otherwise() -> None:
             await client.publish("t", b"0")
 
 
+async def test_closing_ends_streams() -> None:
+    async with FakeBroker() as broker:
+        client = await client_of(broker)
+        async with client.stream("t") as stream:
+            reading = asyncio.ensure_future(anext(aiter(stream)))
+            await broker.received(m.Subscribe)
+            await client.close()
+            with pytest.raises(tapemq.Closed, match="client"):
+                await reading
+
+
 @pytest.mark.parametrize(
     "options",
     [

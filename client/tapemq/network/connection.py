@@ -191,6 +191,7 @@ class Connection(asyncio.BufferedProtocol):
     def _flow_changed(self, flow: m.Flow) -> None:
         was_blocked = self.window.blocked
         self.window.size_bytes = flow.publish_window_bytes
+        self.window.blocked_because = flow.reason
         if self.window.blocked:
             log.warning("the broker takes no publishes now: %s", flow.reason)
         elif was_blocked:

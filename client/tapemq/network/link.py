@@ -29,6 +29,9 @@ _ATTEMPT_S = 5.0
 _OVERLOADED_S = 0.1
 """The least time before a request that was refused for overload is made again."""
 
+_HANG_UP_S = 2.0
+"""How long the last bytes may take."""
+
 _STABLE_S = 5.0
 """A connection that was lost sooner does not reset the back-off."""
 
@@ -148,6 +151,14 @@ class Link:
         for listener in tuple(self._listeners):
             listener.link_down(reason)
 
+    def hindrance(self) -> str:
+        """Why publishing waits, to be put behind an error's text; "" if it need not."""
+        if self.connection is None:
+            return f" (no connection: {self._last_error})"
+        if self.connection.window.blocked:
+            return f" (the broker takes none: {self.connection.window.blocked_because})"
+        return ""
+
     def _names(self) -> str:
         return ", ".join(map(str, self._target.addresses))
 
@@ -162,9 +173,17 @@ class Link:
             self._keeper.cancel()
             await asyncio.wait([self._keeper])
         if self.connection is not None:
-            self.connection.close()
-            await asyncio.shield(self.connection.lost)
+            await self._hang_up(self.connection)
             self.connection = None
+
+    @staticmethod
+    async def _hang_up(connection: Connection) -> None:
+        connection.close()
+        try:
+            async with asyncio.timeout(_HANG_UP_S):
+                await asyncio.shield(connection.lost)
+        except builtins.TimeoutError:
+            connection.abort()  # nobody reads what is still to be written
 
     # Requests
 

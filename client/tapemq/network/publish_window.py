@@ -7,6 +7,7 @@ class PublishWindow:
     def __init__(self, size_bytes: int) -> None:
         self.size_bytes = size_bytes
         self.in_flight_bytes = 0
+        self.blocked_because = ""
 
     @property
     def blocked(self) -> bool:

@@ -59,6 +59,7 @@ class ConfirmedPublisher:
         self, link: Link, clock: Clock, topic: str, options: LaneOptions, timeout_s: float
     ) -> None:
         self.topic = topic
+        self._link = link
         self._publisher = Publisher(link, clock, topic, options, timeout_s)
         self._unrouted: list[_Unrouted] | None = []
         self._awaited: set[asyncio.Future[Receipt]] = set()
@@ -121,6 +122,7 @@ class ConfirmedPublisher:
         if self._withdraw(pending):
             error: Error = errors.TimeoutError(
                 f"a record for {self.topic} could not be sent within {timeout_s:g} s"
+                f"{self._link.hindrance()}"
             )
         else:
             error = IndeterminateError(

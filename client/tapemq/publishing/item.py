@@ -12,11 +12,7 @@ Value = bytes | bytearray | memoryview | str | None
 """What can be published: text becomes UTF-8; None is a tombstone, which differs from empty."""
 
 RECORD_COST_BYTES: Final = 16
-"""What a record counts beside its own bytes: its tables, rounded up so that COUNT_MAX records
-fill any batch that is allowed."""
-
-BATCH_BYTES_MAX: Final = COUNT_MAX * RECORD_COST_BYTES
-"""Largest ``batch_bytes``."""
+"""What a record counts beside its own bytes: its share of the tables, rounded up."""
 
 _BODY_OVERHEAD_BYTES: Final = 128
 
@@ -32,6 +28,16 @@ class Item(NamedTuple):
     def cost_bytes(self) -> int:
         """What it counts in a batch."""
         return len(self.value or b"") + len(self.key or b"") + len(self.extras) + RECORD_COST_BYTES
+
+
+def batch_bytes_max(limits: Welcome) -> int:
+    """The largest size of a gathering batch: it never has more records than a body may, and room
+    for none that is over the broker's limit."""
+    return min(
+        COUNT_MAX * RECORD_COST_BYTES,
+        limits.batch_bytes_max,
+        limits.record_bytes_max + RECORD_COST_BYTES,
+    )
 
 
 def make_item(

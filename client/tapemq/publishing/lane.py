@@ -142,16 +142,21 @@ class Lane:
         return sent
 
     def _number(self, sent: SentBatch, columns: Columns, time_us: int) -> None:
-        sent.body = encode_body(
+        sent.body = self._encode(columns, time_us, self._options.codec)
+        if self._options.codec is not Codec.NONE:  # what does not shrink goes as it is
+            sent.body = min(sent.body, self._encode(columns, time_us, Codec.NONE), key=len)
+        sent.checksum = checksum(sent.body)
+        self._next_sequence += sent.record_count
+
+    def _encode(self, columns: Columns, time_us: int, codec: Codec) -> bytes:
+        return encode_body(
             columns,
             producer_id=self._producer_id,
             producer_epoch=self._epoch,
             first_sequence=self._next_sequence,
             producer_time_us=time_us,
-            codec=self._options.codec,
+            codec=codec,
         )
-        sent.checksum = checksum(sent.body)
-        self._next_sequence += sent.record_count
 
     # Answers
 

@@ -249,9 +249,10 @@ class Publisher:
 
     def expired(self, reason: str) -> Error:
         """The error for records that waited too long: it depends on whether any was sent."""
+        reason = f"{self.topic}: {reason}{self._link.hindrance()}"
         if any(lane.unconfirmed for lane in self._lanes.values()):
-            return IndeterminateError(f"{self.topic}: {reason}; records may be in the log or not")
-        return errors.TimeoutError(f"{self.topic}: {reason}; none of these records was sent")
+            return IndeterminateError(f"{reason}; records may be in the log or not")
+        return errors.TimeoutError(f"{reason}; none of these records was sent")
 
     def fail(self, error: Error) -> None:
         """Give up everything unconfirmed."""

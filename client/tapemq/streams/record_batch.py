@@ -1,7 +1,6 @@
 """Records that were published together, by column."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import count, repeat
 
@@ -9,7 +8,6 @@ from tapemq.batch.extras import Scalar, decode_extras
 from tapemq.streams.record import Record, Source
 
 
-@dataclass(frozen=True, slots=True)
 class RecordBatch:
     """Some records of one partition, one behind the other. The fast way to read many.
 
@@ -18,11 +16,21 @@ class RecordBatch:
     ``first_offset``: offset of the first; the others follow without gaps.
     """
 
-    source: Source
-    first_offset: int
-    values: Sequence[bytes | None]
-    keys: Sequence[bytes | None] | None = None
-    extras: Sequence[bytes] | None = None
+    __slots__ = ("extras", "first_offset", "keys", "source", "values")
+
+    def __init__(
+        self,
+        source: Source,
+        first_offset: int,
+        values: Sequence[bytes | None],
+        keys: Sequence[bytes | None] | None = None,
+        extras: Sequence[bytes] | None = None,
+    ) -> None:
+        self.source = source
+        self.first_offset = first_offset
+        self.values = values
+        self.keys = keys
+        self.extras = extras
 
     @property
     def topic(self) -> str:
@@ -53,6 +61,12 @@ class RecordBatch:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def __repr__(self) -> str:
+        end = self.next_offset
+        return (
+            f"<RecordBatch {self.topic}/{self.partition} offsets {self.first_offset} to {end - 1}>"
+        )
 
     def records(self) -> Iterator[Record]:
         """The records one by one."""

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from tapemq.batch import BatchError
-from tapemq.errors import CorruptBatch, PartitionNotFound
+from tapemq.errors import Closed, CorruptBatch, Error, PartitionNotFound
 from tapemq.network.link import Link
 from tapemq.streams.committer import Committer
 from tapemq.streams.hand_out import HandOut
@@ -30,7 +30,8 @@ class Stream:
     A record counts as handled when the next one is asked for. With a group, what is handled is
     committed about every ``commit_interval`` seconds and when the block is left normally; leaving
     it by an exception, a cancellation included, does not commit the record in hand. After a loss
-    of the connection the stream goes on behind the last record that it handed out.
+    of the connection the stream goes on behind the last record that it handed out. One task at a
+    time reads a stream.
 
     Iterating raises TopicNotFound when the topic is deleted, StorageFailed when the broker cannot
     read on because a log is damaged, CorruptBatch for data damaged elsewhere, Closed outside of
@@ -97,7 +98,7 @@ class Stream:
     def position(self) -> dict[int, int]:
         """By partition that this stream reads: the offset of the next record to hand out."""
         intake = self._intake
-        return {p: intake.position(a) for p, a in intake.assignments.items() if a.live}
+        return {p: intake.position(a) for p, a in intake.assignments.items()}
 
     async def lag(self) -> int:
         """How many records lie between the position and the end, in all partitions read here."""
@@ -191,4 +192,8 @@ class Stream:
     async def close(self) -> None:
         """Leave without committing."""
         await self._subscriber.leave()
-        self._subscriber.close()
+        self.fail(Closed("the stream is closed"))
+
+    def fail(self, error: Error) -> None:
+        """Let whoever reads, now or later, get ``error``."""
+        self._subscriber.fail(error)

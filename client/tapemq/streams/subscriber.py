@@ -14,6 +14,7 @@ from tapemq.errors import (
     Closed,
     ConnectionLost,
     Error,
+    NotHere,
     Overloaded,
     TopicNotFound,
     from_failure,
@@ -29,6 +30,7 @@ from tapemq.wire import messages as m
 log = logging.getLogger("tapemq.client")
 
 _RETRY_S = 0.5
+_LEAVE_S = 2.0
 
 
 class Subscriber:
@@ -82,25 +84,35 @@ class Subscriber:
                 await self._subscribe(connection)
             except ConnectionLost:
                 continue
-            except Overloaded as error:
-                await asyncio.sleep(max(error.retry_after, _RETRY_S))
+            except Error as error:
+                if not error.retryable:
+                    raise
+                await self._heed(error)
             else:
                 return connection
+
+    async def _heed(self, error: Error) -> None:
+        """Do what a refusal asks for before the next attempt."""
+        log.warning("cannot read %s yet: %s", self.options.topic, error)
+        if isinstance(error, NotHere):
+            self._link.move(error.address)
+        await asyncio.sleep(error.retry_after if isinstance(error, Overloaded) else _RETRY_S)
 
     def close(self) -> None:
         """Stop listening; nothing more is handed out."""
         self.fail(Closed("the stream is closed"))
 
     async def leave(self) -> None:
-        """Unsubscribe, if there is a connection."""
+        """Unsubscribe, if there is a connection and that does not take long."""
         connection = self._link.connection
         if connection is None or not connection.is_open:
             return
         numbers = list(self._subscriptions)
         self._subscriptions.clear()
-        for number in numbers:
-            with suppress(Error):
-                await connection.request(m.Unsubscribe(number))
+        with suppress(Error, builtins.TimeoutError):
+            async with asyncio.timeout(_LEAVE_S):
+                for number in numbers:
+                    await connection.request(m.Unsubscribe(number))
 
     def fail(self, error: Error) -> None:
         """Let whoever iterates, now or later, get ``error``."""
@@ -144,8 +156,7 @@ class Subscriber:
                     self._subscribing = None
                     self.fail(error)
                     return
-                log.warning("cannot read %s yet: %s", options.topic, error)
-                await asyncio.sleep(_RETRY_S)
+                await self._heed(error)
 
     async def _check_topic(self, connection: Connection) -> None:
         topic = await connection.request(m.DescribeTopic(self.options.topic))

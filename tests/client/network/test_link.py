@@ -11,6 +11,7 @@ from tapemq.errors import (
     TopicExists,
     TopicNotFound,
 )
+from tapemq.network import link as link_module
 from tapemq.network.link import Link
 from tapemq.wire import errors as wire
 from tapemq.wire import messages as m
@@ -221,6 +222,19 @@ async def test_close_says_goodbye() -> None:
         await broker.received(m.Bye)
         with pytest.raises(Closed):
             await link.call(m.ListTopics(), ENOUGH_S)
+
+
+async def test_close_does_not_wait_for_a_broker_that_does_not_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(link_module, "_HANG_UP_S", 0.05)
+    async with FakeBroker() as broker:
+        link = await opened(broker)
+        connection = await link.connected()
+        broker.session.pause_reading()
+        connection.publish(m.Publish(1, 0, 0), bytes(20_000_000), lambda _: None)
+        await link.close()
+        await connection.lost
 
 
 async def test_close_wakes_who_waits_for_a_connection() -> None:

@@ -1,8 +1,8 @@
 import pytest
 
-from tapemq.batch import decode_extras
+from tapemq.batch import COUNT_MAX, decode_extras
 from tapemq.errors import PayloadTooLarge
-from tapemq.publishing.item import Item, make_item
+from tapemq.publishing.item import Item, batch_bytes_max, make_item
 from tests.support.fake_broker import FakeBroker
 
 LIMITS = FakeBroker().welcome._replace(record_bytes_max=100, batch_bytes_max=400)
@@ -64,3 +64,14 @@ def test_other_types_are_refused(value: bytes) -> None:
 def test_headers_that_cannot_rest_are_refused() -> None:
     with pytest.raises(ValueError, match="header"):
         make_item(b"", None, {"a": 1.5}, LIMITS)  # type: ignore[dict-item]
+
+
+def test_size_of_a_batch_is_bounded_by_what_the_broker_takes() -> None:
+    assert batch_bytes_max(LIMITS) == 100 + 16
+    assert batch_bytes_max(LIMITS._replace(batch_bytes_max=90)) == 90
+
+
+def test_size_of_a_batch_is_bounded_by_the_records_of_a_body() -> None:
+    large = LIMITS._replace(record_bytes_max=2**30, batch_bytes_max=2**30)
+    smallest = make_item(b"", None, None, large)
+    assert batch_bytes_max(large) == COUNT_MAX * smallest.cost_bytes

@@ -172,6 +172,16 @@ def test_batches_are_compressed() -> None:
     assert values(sent) == [b"a" * 5000]
 
 
+def test_what_does_not_shrink_goes_as_it_is() -> None:
+    target = Lane(0, 1, 0, LaneOptions(10_000, codec=Codec.ZLIB))
+    noise = bytes(range(256))
+    fill(target, noise)
+    sent = take(target)
+    assert sent is not None
+    assert decode_prefix(sent.body).codec is Codec.NONE
+    assert values(sent) == [noise]
+
+
 # Sending again
 
 

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tapemq.batch import COUNT_MAX, Columns, decode_columns, encode_body
-from tapemq.publishing.item import BATCH_BYTES_MAX, RECORD_COST_BYTES, Item
+from tapemq.batch import Columns, decode_columns, encode_body
+from tapemq.publishing.item import RECORD_COST_BYTES, Item
 from tapemq.publishing.open_batch import OpenBatch
 from tapemq.wire import messages as m
 
@@ -66,10 +66,6 @@ def test_size_is_never_below_what_is_sent(items: list[Item]) -> None:
     open_batch.close()
     assert open_batch.size_bytes == size_bytes
     assert len(encode_body(open_batch.seal())) <= size_bytes
-
-
-def test_no_batch_of_an_allowed_size_takes_more_records_than_a_body() -> None:
-    assert BATCH_BYTES_MAX // RECORD_COST_BYTES <= COUNT_MAX
 
 
 def test_sealed_batch_has_no_room() -> None:

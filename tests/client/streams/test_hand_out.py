@@ -50,13 +50,17 @@ def test_stopped_hand_out_ends_where_it_was() -> None:
     assert (hand.next_offset, hand.exhausted) == (11, True)
 
 
+def columns(batch: RecordBatch) -> tuple[object, ...]:
+    return batch.source, batch.first_offset, batch.values, batch.keys, batch.extras
+
+
 def test_tail_cuts_all_columns() -> None:
     rest = tail(BATCH, 12)
-    assert rest == RecordBatch(SOURCE, 12, (b"c", b"d"), (b"3", b"4"), (b"", b""))
+    assert columns(rest) == (SOURCE, 12, (b"c", b"d"), (b"3", b"4"), (b"", b""))
     assert tail(BATCH, 10) is BATCH
     assert tail(BATCH, 3) is BATCH
     plain = RecordBatch(SOURCE, 10, (b"a", b"b"))
-    assert tail(plain, 11) == RecordBatch(SOURCE, 11, (b"b",))
+    assert columns(tail(plain, 11)) == (SOURCE, 11, (b"b",), None, None)
 
 
 def test_batch_is_decoded_from_the_log() -> None:

@@ -11,6 +11,7 @@ def test_batch_knows_where_it_is() -> None:
     batch = RecordBatch(SOURCE, 10, [b"a", None])
     assert (batch.topic, batch.partition) == ("orders", 3)
     assert (batch.first_offset, batch.next_offset, len(batch)) == (10, 12, 2)
+    assert repr(batch) == "<RecordBatch orders/3 offsets 10 to 11>"
     assert batch.timestamp == datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)
 
 

@@ -4,6 +4,7 @@ import pytest
 
 import tapemq
 from tapemq.network.link import Link
+from tapemq.streams import subscriber as subscriber_module
 from tapemq.streams.credit import Grant
 from tapemq.streams.plan import StreamOptions
 from tapemq.streams.start import WireStart
@@ -88,6 +89,27 @@ async def test_refusal_that_will_not_pass_ends_the_stream(
             await subscriber.change()
         assert isinstance(subscriber.failure, tapemq.Forbidden)
         assert "cannot read t any more: not you" in caplog.text
+        await link.close()
+
+
+async def test_subscriber_goes_where_it_is_sent() -> None:
+    async with FakeBroker() as broker, FakeBroker() as other:
+        other.topics = broker.topics
+        there = f"127.0.0.1:{other.port}"
+        broker.react(m.Subscribe, m.Failure(wire.NOT_HERE.code, "moved", address=there))
+        link, subscriber = await subscriber_to(broker)
+        assert len(other.of(m.Subscribe)) == 1
+        subscriber.close()
+        await link.close()
+
+
+async def test_leaving_does_not_wait_for_a_silent_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subscriber_module, "_LEAVE_S", 0.05)
+    async with FakeBroker() as broker:
+        link, subscriber = await subscriber_to(broker)
+        broker.react(m.Unsubscribe, Reaction.IGNORE)
+        await subscriber.leave()
+        subscriber.close()
         await link.close()
 
 

@@ -67,6 +67,10 @@ class FakeSession(asyncio.BufferedProtocol):
         assert self._transport is not None
         self._transport.write(data)
 
+    def pause_reading(self) -> None:
+        assert self._transport is not None
+        self._transport.pause_reading()
+
     def cut(self) -> None:
         self._session.close()
         if self._transport is not None:
