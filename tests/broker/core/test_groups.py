@@ -139,9 +139,11 @@ def test_describe(world: World) -> None:
     request = world.execute(1, lambda request: groups.describe(request, 1, "billing", 0))
     assert world.answer(request) == GroupInfo("stream", 2, 3, False, generation, 1, "a", 77)
     world.run(world.core.streams.session_closed(1, 0.0))
+    world.publish(data_log(), b"5")
+    world.sync()
     world.run(world.core.truncate(data_log(), 5))
     request = world.execute(1, lambda request: groups.describe(request, 1, "billing", 0))
-    assert world.answer(request) == GroupInfo("stream", 2, 0, False, 0, 0, "", 77)
+    assert world.answer(request) == GroupInfo("stream", 2, 1, False, 0, 0, "", 77)
 
 
 def test_names(world: World) -> None:

@@ -76,6 +76,7 @@ def test_raised_epoch_begins_at_0_and_fences_the_old_one(producers: Producers) -
 
 
 def test_window_is_the_last_batches() -> None:
+    assert WINDOW_BATCHES == 64  # as the protocol has it
     producers = Producers()
     appended(producers, 0, *[(sequence, 1) for sequence in range(WINDOW_BATCHES + 1)])
     assert refusal(producers, 0) == "unknown_producer"

@@ -34,13 +34,20 @@ class Chunk(NamedTuple):
     records: list[tuple[int, Value]]
     next_offset: int
     size_bytes: int
+    last_batch: Batch = Batch(0, b"")
 
 
 class ListLog:
-    """A log of records."""
+    """A log of records.
+
+    What retention has removed is still in ``batches``, though it is not read: so what is known of
+    producers from it can be told. ``snapshots``: of producers, by the offset at which the log
+    would begin a segment with them.
+    """
 
     def __init__(self) -> None:
         self.batches: list[Batch] = []
+        self.snapshots: dict[int, bytes] = {}
         self.first_offset = 0
         self.next_offset = 0
         self.durable_offset = 0
@@ -52,11 +59,6 @@ class ListLog:
         assert effect.record_count == batch.prefix.record_count
         self.batches.append(batch)
         self.next_offset = batch.next_offset
-
-    def ends(self) -> list[int]:
-        """Where the log may be durable up to: behind its batches, and as it is now."""
-        ends = [batch.next_offset for batch in self.batches]
-        return [end for end in ends if end > self.durable_offset]
 
     def read(self, wish: Deliver) -> Chunk:
         """Whole batches, as the log seam has it."""
@@ -72,19 +74,25 @@ class ListLog:
             size_bytes += len(batch.body)
         found = [item for batch in taken for item in enumerate(batch.values, batch.base_offset)]
         records = [item for item in found if item[0] >= wish.offset]
-        return Chunk(records, taken[-1].next_offset, size_bytes)
+        return Chunk(records, taken[-1].next_offset, size_bytes, taken[-1])
 
     def truncate_front(self, offset: int) -> None:
         """Every batch is a segment of its own here."""
-        self.batches = [batch for batch in self.batches if batch.next_offset > offset]
-        self.first_offset = self.batches[0].base_offset if self.batches else self.next_offset
+        bases = [batch.base_offset for batch in self.batches if batch.base_offset <= offset]
+        self.first_offset = max([self.first_offset, *bases])
 
-    def crash(self, power_cut: bool) -> None:
-        """In a power cut what is not on disk is gone. What is left, recovery has synced."""
-        if power_cut:
+    def last_of(self, producer: int) -> Batch | None:
+        """The last batch of a producer."""
+        own = [batch for batch in self.batches if batch.prefix.producer_id == producer]
+        return own[-1] if own else None
+
+    def crash(self, *, keeps_all: bool) -> None:
+        """What is not on disk may be gone. What is left, recovery syncs."""
+        if not keeps_all:
             self.batches = [b for b in self.batches if b.next_offset <= self.durable_offset]
             self.next_offset = self.durable_offset
         self.durable_offset = self.next_offset
+        self.snapshots = {at: s for at, s in self.snapshots.items() if at <= self.next_offset}
 
 
 class ListState:
@@ -101,8 +109,8 @@ class ListState:
             merged.update(change)
         return {key: value for key, value in merged.items() if value is not None}
 
-    def crash(self, power_cut: bool) -> None:
-        """In a power cut what is not on disk is gone. What is left, recovery has synced."""
-        if power_cut:
+    def crash(self, *, keeps_all: bool) -> None:
+        """What is not on disk may be gone. What is left, recovery syncs."""
+        if not keeps_all:
             del self.changes[self.durable_offset :]
         self.durable_offset = len(self.changes)

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tapemq.batch import LogId, Role, checksum
+from tapemq.batch import LogId, Role, checksum, decode_prefix
 from tapemq_broker.core import effects as e
 from tapemq_broker.core.broker import Broker, Limits
 from tapemq_broker.core.refusal import Refusal
@@ -24,6 +24,7 @@ LIMITS = Limits(
 FULL = Refusal("disk_full", "the broker's disk is full; nothing was written", 1.0)
 GONE = Refusal("unknown_topic", "the topic was deleted")
 US = 1_000_000
+_SEGMENT_RECORDS = 2
 
 
 class Answered(NamedTuple):
@@ -59,6 +60,7 @@ class World:
         self.now = 0.0
         self.trace: list[object] = []
         self.reading: deque[e.Deliver] = deque()
+        self.journal: deque[tuple[LogId, int]] = deque()
         self._correlation = 0
         self._topic_id = 0
         self._waiting: list[_Waiting] = []
@@ -83,18 +85,22 @@ class World:
         partition = self.core.topics.get(topic_id).partitions[number]
         self.core.load_groups(topic_id, number, self.states[partition.groups_log].entries())
         log = self.logs[partition.log]
-        partition.producers.restore(None)
-        for batch in log.batches:
+        newest = max(log.snapshots, default=0)
+        partition.producers.restore(log.snapshots.get(newest))
+        for batch in [batch for batch in log.batches if batch.base_offset >= newest]:
             partition.producers.observe(batch.prefix, batch.base_offset, self.now_us)
         partition.opened(log.first_offset, log.next_offset, log.durable_offset)
 
-    def crash(self, *, power_cut: bool = True) -> None:
-        """Lose all sessions and all memory, in a power cut also what is not on disk; then start."""
-        for log in self.logs.values():
-            log.crash(power_cut)
-        for state in self.states.values():
-            state.crash(power_cut)
+    def crash(self, survivors: int = 0) -> None:
+        """Lose all sessions and all memory, and what is not on disk; then start.
+
+        A log whose bit is set in ``survivors`` happens to keep all that was written.
+        """
+        logs: list[ListLog | ListState] = [*self.states.values(), *self.logs.values()]
+        for number, log in enumerate(logs):
+            log.crash(keeps_all=bool(survivors >> number & 1))
         self.reading.clear()
+        self.journal.clear()
         self._waiting.clear()
         self.start()
 
@@ -122,6 +128,7 @@ class World:
             if isinstance(effect, e.Append) and self.disk_full:
                 refusing = True
                 log = self.logs[effect.log]
+                self._roll(effect)
                 self.core.append_refused(effect.log, log.next_offset)
             elif refusing and isinstance(effect, e.Reply | e.ReplyWhenDurable):
                 self._answer(Answered(effect.request, FULL))
@@ -129,12 +136,29 @@ class World:
                 self.trace.append(effect)
                 self._carry_out(effect)
 
+    def _roll(self, effect: e.Append) -> None:
+        """Sometimes a segment begins with a batch; the core knows of it when the snapshot is taken.
+
+        Not with a producer's first one: its epoch would go on fencing though the batch may be
+        lost, which is stricter than what the log says.
+        """
+        log, prefix = self.logs[effect.log], decode_prefix(effect.body)
+        last = log.last_of(prefix.producer_id)
+        is_first = last is None or last.prefix.producer_epoch != prefix.producer_epoch
+        if effect.base_offset % _SEGMENT_RECORDS == 0 and not is_first:
+            topic = self.core.topics.get(effect.log.topic_id)
+            snapshot = topic.partitions[effect.log.partition].producers.snapshot()
+            log.snapshots.setdefault(effect.base_offset, snapshot)
+
     def _carry_out(self, effect: e.Effect) -> None:
         match effect:
             case e.Append():
+                self._roll(effect)
                 self.logs[effect.log].append(effect)
+                self.journal.append((effect.log, self.logs[effect.log].next_offset))
             case e.PutState():
                 self.states[effect.log].changes.append(effect.changes)
+                self.journal.append((effect.log, len(self.states[effect.log].changes)))
             case e.Reply():
                 self._answer(Answered(effect.request, effect.result))
             case e.ReplyWhenDurable():
@@ -199,6 +223,17 @@ class World:
         for log, data in list(self.logs.items()) if records else ():
             if data.durable_offset < data.next_offset:
                 self.durable(log, data.next_offset)
+
+    def sync_round(self, writes: int) -> None:
+        """A round of syncs, which began when the oldest so many writes were done."""
+        ends: dict[LogId, int] = {}
+        for _ in range(min(writes, len(self.journal))):
+            log, end = self.journal.popleft()
+            ends[log] = end
+        for name, end in ends.items():
+            written = self.logs.get(name) or self.states.get(name)
+            if written is not None and end > written.durable_offset:
+                self.durable(name, end)
 
     def deliver(self) -> Sent | None:
         """Carry out the Deliver that waits longest. None if it is void by now."""

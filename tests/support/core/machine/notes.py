@@ -1,0 +1,70 @@
+"""Positions of groups: as the model has them, and as they were noted on disk."""
+
+from collections.abc import Collection
+
+from tapemq_broker.core.effects import PutState, Request
+from tapemq_broker.core.group import Position
+
+Place = tuple[str, int]
+
+
+class Notes:
+    """For each group and partition, all that was ever put, and what of it is confirmed.
+
+    ``now`` is the model's; None stands for no position.
+    """
+
+    def __init__(self) -> None:
+        self.now: dict[Place, Position] = {}
+        self._put: dict[Place, list[Position | None]] = {}
+        self._confirmed: dict[Place, int] = {}
+        self._waiting: dict[Request, dict[Place, int]] = {}
+
+    def groups(self) -> set[str]:
+        return {group for group, _ in self.now}
+
+    def positions(self, group: str) -> dict[int, Position]:
+        """A group's positions, by partition."""
+        return {number: at for (name, number), at in self.now.items() if name == group}
+
+    def set_hold(self, group: str, hold: bool) -> bool:
+        """Switch it everywhere; whether anything changed."""
+        positions = self.positions(group)
+        for number, at in positions.items():
+            self.now[group, number] = at._replace(hold=hold)
+        return any(at.hold != hold for at in positions.values())
+
+    def put(self, put: PutState) -> None:
+        """A group log was written to."""
+        for name, value in put.changes.items():
+            place = (name.decode(), put.log.partition)
+            at = None if value is None else Position.decode(value)
+            self._put.setdefault(place, [None]).append(at)
+
+    def wait(self, request: Request) -> None:
+        """A command was carried out; its answer will say that all so far is on disk."""
+        self._waiting[request] = {place: len(puts) - 1 for place, puts in self._put.items()}
+
+    def confirm(self, request: Request, group: str, partitions: Collection[int]) -> None:
+        """It is answered, for these positions."""
+        for place, number in self._waiting.pop(request, {}).items():
+            if place[0] == group and place[1] in partitions:
+                self._confirmed[place] = max(self._confirmed.get(place, 0), number)
+
+    def check(self) -> None:
+        """What was put last is what the model has."""
+        last = {place: puts[-1] for place, puts in self._put.items()}
+        assert {place: at for place, at in last.items() if at is not None} == self.now
+
+    def crash(self, left: dict[Place, Position], partitions: int) -> None:
+        """After a start: ``left`` may be what was confirmed, or put later, nothing else."""
+        for place, puts in self._put.items():
+            allowed = puts[self._confirmed.get(place, 0) :]
+            found = left.get(place)
+            begun_anew = found is not None and found._replace(hold=False) == Position(0)
+            may_be_lost = place[1] >= partitions or (None in allowed and begun_anew)
+            assert found in allowed or may_be_lost, f"{place}: {found} is not among {allowed}"
+        self.now = dict(left)
+        self._put = {place: [None, at] for place, at in left.items()}
+        self._confirmed = dict.fromkeys(left, 1)
+        self._waiting.clear()
