@@ -4,6 +4,7 @@ import asyncio
 import errno
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -33,6 +34,10 @@ _DIRECTORY_ERRORS: Final = frozenset(
 _SECOND_SIGNAL: Final = {signal.SIGTERM: Exit.TERMINATED, signal.SIGINT: Exit.INTERRUPTED}
 
 
+_FILES_WANTED = 12_000
+"""Connections, and some thousand segments."""
+
+
 class CannotListen(Exception):
     """An address cannot be listened on."""
 
@@ -47,6 +52,7 @@ class BrokerProcess:
     async def run(self) -> Exit:
         """Serve until a signal comes. What went wrong is in the log."""
         self._catch_signals()
+        self._raise_file_limit()
         try:
             await self._run()
         except CannotListen as error:
@@ -59,6 +65,14 @@ class BrokerProcess:
             _log.error("storage failed: %s", error)
             return Exit.STORAGE_FAILED
         return Exit.OK
+
+    @staticmethod
+    def _raise_file_limit() -> None:
+        """Take all the open files that the system allows: a broker that runs out of them stops."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        if hard < _FILES_WANTED:
+            _log.warning("few files may be open at a time", extra={"limit": hard, "was": soft})
 
     def _catch_signals(self) -> None:
         loop = asyncio.get_running_loop()

@@ -120,7 +120,7 @@ class Topics:
     def alter(
         self, request: Request, name: str, partitions: int, settings: TopicSettings
     ) -> Effects:
-        """Change settings (0 and "" set one back to its default) or add partitions."""
+        """Change settings (those that are not named stay) or add partitions."""
         topic = self.named(name)
         if name in self._preparing:
             raise Refused("overloaded", f"topic {name!r} is being changed", 1.0)

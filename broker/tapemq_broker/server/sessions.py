@@ -3,9 +3,10 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import Final
 
 from tapemq.wire import messages as m
-from tapemq.wire.errors import LIMIT_EXCEEDED, SHUTTING_DOWN, ErrorKind, ProtocolError
+from tapemq.wire.errors import LIMIT_EXCEEDED, OVERLOADED, SHUTTING_DOWN, ErrorKind, ProtocolError
 from tapemq_broker.config import Settings
 from tapemq_broker.core.effects import Deliver, Request
 from tapemq_broker.server.clock import Clock
@@ -17,6 +18,12 @@ log = logging.getLogger("tapemq.broker")
 
 Handle = Callable[[Connection, m.Message, Request, memoryview], None]
 """Carries a message out: the connection, the message, whom to answer, the payload."""
+
+
+_WHILE_DRAINING: Final = frozenset({m.Ping, m.Pong, m.Bye, m.Credit})
+_STOPPING: Final = m.Failure(
+    OVERLOADED.code, "the broker is stopping; connect again later", retry_after_ms=1000
+)
 
 
 def _not_started(
@@ -85,6 +92,10 @@ class Sessions:
         self, connection: Connection, message: m.Message, correlation: int, payload: memoryview
     ) -> None:
         """Hand a message to its handler."""
+        if self.draining and type(message) not in _WHILE_DRAINING:
+            # Else what is written would never come to rest, and nobody could be told goodbye.
+            connection.send(_STOPPING, correlation=correlation)
+            return
         request = Request(connection.number, correlation, self._deadline(message))
         self.handle(connection, message, request, payload)
 

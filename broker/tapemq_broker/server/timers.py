@@ -97,8 +97,8 @@ class Timers:
             if topic is None:
                 continue
             own = topic.info.settings
-            age_s = own.get("retention_age_s") or self._settings.retention_age_s
-            size_bytes = own.get("retention_bytes") or self._settings.retention_bytes
+            age_s = own.get("retention_age_s", self._settings.retention_age_s)
+            size_bytes = own.get("retention_bytes", self._settings.retention_bytes)
             if not age_s and not size_bytes:
                 continue
             offset = retained_from(

@@ -2,9 +2,12 @@
 
 import asyncio
 
+import pytest
+
 from tapemq.wire import messages as m
-from tests.support.raw_client import RawClient
+from tests.support.raw_client import RawClient, Refused
 from tests.support.running_server import running_server
+from tests.support.stuck_disk import StuckDisk
 
 
 async def test_one_connection_too_many_hears_it() -> None:
@@ -27,3 +30,21 @@ async def test_a_stop_says_goodbye_to_everybody() -> None:
             failure, _ = await client.push_of(m.Failure)
             assert failure.code == 5
             assert await client.at_end()
+
+
+async def test_a_stopping_broker_refuses_what_is_new_and_finishes_what_is_not() -> None:
+    disk = StuckDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        disk.stuck = True
+        accepted = client.send_publish(topic, b"x")
+        await client.ask(m.BrokerStatus(), m.Status)  # the publish was read before this
+        stop = asyncio.create_task(server.stop(grace_s=5.0))
+        await asyncio.sleep(0)  # the stop begins
+        with pytest.raises(Refused) as refused:
+            await client.topic("more")
+        assert refused.value.name == "overloaded"
+        disk.release()
+        assert (await client.answer(accepted, m.Receipt)).base_offset == 0
+        await stop

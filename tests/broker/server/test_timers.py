@@ -55,6 +55,26 @@ async def test_retention_by_size_leaves_what_a_group_holds() -> None:
             await client.ask(m.Ping(), m.Pong)
 
 
+async def test_a_topic_that_says_never_is_not_cut_by_the_brokers_default() -> None:
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    defaults: dict[str, Any] = {"retention_check_s": 0.001, "retention_bytes": SEGMENT_BYTES}
+    async with running_server(disk, **defaults, segment_bytes=SEGMENT_BYTES) as server:
+        client = await RawClient.connect(server.port)
+        kept = await client.topic("kept", settings={"retention_bytes": 0})
+        cut = await client.topic("cut")
+        for topic in (kept, cut):
+            for _ in range(20):
+                await client.publish(topic, b"x" * 1000)
+        while (await first_offset(client, cut)) == 0:
+            pass
+        assert await first_offset(client, kept) == 0
+
+
+async def first_offset(client: RawClient, topic: m.Topic) -> int:
+    found = await client.ask(m.DescribePartition(topic.topic_id, 0), m.Partition)
+    return found.first_offset
+
+
 async def test_silence_is_answered_by_pings_and_then_by_the_end() -> None:
     async with running_server(heartbeat_s=0.05) as server:
         client = await RawClient.connect(server.port)
@@ -106,23 +126,3 @@ async def test_a_part_of_a_second_is_an_age() -> None:
         ask = m.DescribePartition(topic.topic_id, 0)
         while (await client.ask(ask, m.Partition)).first_offset == 0:
             await client.publish(topic, b"x" * 1000)
-
-
-class StuckDisk(MemoryDisk):
-    """A disk whose syncs can be held up."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.stuck = False
-        self._held: list[tuple[Any, Any]] = []
-
-    def sync(self, files: Any, done: Any) -> None:
-        if self.stuck:
-            self._held.append((files, done))
-        else:
-            super().sync(files, done)
-
-    def release(self) -> None:
-        self.stuck = False
-        for files, done in self._held:
-            super().sync(files, done)
