@@ -22,6 +22,7 @@ from tests.support.file_damage import (
     check_goes_on,
     check_overwritten,
     check_truncation,
+    misdirected,
     old_batch,
     outcome_with,
     sectors,
@@ -105,6 +106,15 @@ def test_sectors_zeroed_set_or_swapped(sample: Sample, size_bytes: int) -> None:
     for path in sample.segments if LONG else sample.segments[-2:]:
         for start, data in sectors(sample.image[path], size_bytes):
             check_overwritten(sample, path, start, data)
+
+
+@BOTH
+def test_batch_written_in_the_place_of_another_one(sample: Sample) -> None:
+    pairs = list(misdirected(sample))
+    assert len(pairs) > 100
+    for source, target in pairs if LONG else pairs[::5]:
+        outcome = check_overwritten(sample, target.path, target.position, source.data)
+        assert outcome in ("refused", "error when read")
 
 
 @BOTH

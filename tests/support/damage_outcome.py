@@ -104,15 +104,20 @@ def _read_on(log: Log, sample: Sample, outcome: Outcome) -> None:
             continue
         if chunk is None:
             raise AssertionError("reading asks to wait, though it may")
-        outcome.read |= set(_numbers(sample, chunk.data))
+        outcome.read |= set(_numbers(sample, chunk.data, offset))
         offset = chunk.next_offset
 
 
-def _numbers(sample: Sample, data: memoryview) -> Iterator[int]:
-    """The numbers of the batches in a chunk. Raises AssertionError for one that is not ours."""
+def _numbers(sample: Sample, data: memoryview, offset: int) -> Iterator[int]:
+    """The numbers of the batches in a chunk that was read from ``offset`` on.
+
+    Raises AssertionError for a batch that is not as it was written, or not in its place.
+    """
     position = 0
     while position < len(data):
         header = decode_header(data, position)
+        assert header.base_offset == offset or (position == 0 and header.base_offset < offset)
+        offset = header.next_offset
         if header.batch_number < len(sample.batches):
             end = position + header.batch_bytes
             assert data[position:end] == sample.batches[header.batch_number].data
@@ -128,7 +133,9 @@ def _read_each(log: Log, sample: Sample, outcome: Outcome) -> None:
         offset, time_us = placed.header.base_offset, placed.header.append_time_us
         if placed.header.record_count and log.first_offset <= offset < log.next_offset:
             chunk = log.plan(offset, upto=log.next_offset, max_bytes=1).run(wait=True)
-            if chunk is None or placed.header.batch_number not in _numbers(sample, chunk.data):
+            if chunk is None or placed.header.batch_number not in _numbers(
+                sample, chunk.data, offset
+            ):
                 raise AssertionError(f"offset {offset} is not found")
             if log.offset_at(time_us) > offset:
                 raise AssertionError(f"offset {offset} is not found by its time")

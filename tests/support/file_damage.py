@@ -1,5 +1,7 @@
 """What must become of a data directory of which a file is cut, gone, longer or overwritten."""
 
+from collections.abc import Iterator
+
 from tapemq_broker.storage.memory_disk import MemoryDisk
 from tests.support.bit_flips import check_damage, missing
 from tests.support.damage_outcome import NOW_US, Outcome, open_and_read
@@ -94,6 +96,14 @@ def check_overwritten(sample: Sample, path: str, start: int, data: bytes) -> str
         assert outcome.refused is not None
         return "refused"
     return check_damage(sample, outcome, changed)
+
+
+def misdirected(sample: Sample) -> Iterator[tuple[Placed, Placed]]:
+    """Pairs of batches of the same size: the first one may be written in place of the second."""
+    for target in sample.batches:
+        for source in sample.batches:
+            if source is not target and len(source.data) == len(target.data):
+                yield source, target
 
 
 def sectors(data: bytes, size_bytes: int = SECTOR_BYTES) -> list[tuple[int, bytes]]:

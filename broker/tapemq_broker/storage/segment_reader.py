@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from tapemq.batch import HEADER_BYTES, BatchError, Header, LogId, decode_header
+from tapemq.batch import HEADER_BYTES, BatchError, Header, Kind, LogId, decode_header
 from tapemq_broker.storage.errors import CorruptLog
 from tapemq_broker.storage.index import START, Entry, Index
 from tapemq_broker.storage.segment import Segment
@@ -59,9 +59,25 @@ class SegmentReader:
         return data
 
     def position_of(self, offset: int, wait: bool) -> int:
-        """Where the first batch starts that ends behind ``offset``; size_bytes if none does."""
+        """Where the first batch starts that ends behind ``offset``.
+
+        size_bytes if none does: there is nothing yet, or a repair left a hole.
+        """
+        last: Header | None = None
+
+        def ends_behind(header: Header) -> bool:
+            nonlocal last
+            if header.next_offset > offset:
+                return True
+            last = header
+            return False
+
         start = self.load_index(wait).find(offset)
-        return self.seek(start, lambda header: header.next_offset > offset, wait)[0]
+        position, found = self.seek(start, ends_behind, wait)
+        is_hole = last is not None and last.kind is Kind.GAP
+        if found is None and offset < self.next_offset and not is_hole:
+            raise self.damage(position, offset, "the batch with this offset is missing")
+        return position
 
     def offset_at(self, time_us: int) -> int:
         """The first offset appended at ``time_us`` or later; next_offset if there is none."""
@@ -77,16 +93,21 @@ class SegmentReader:
         self, start: Entry, found: Callable[[Header], bool], wait: bool
     ) -> tuple[int, Header | None]:
         """The first batch from ``start`` on for which ``found`` says so, by headers alone."""
-        position, offset = start
+        position, offset = start.position, max(start.offset, self.segment.base_offset)
+        is_gap = False
         while position < self.size_bytes:
             block = self.read(position, _SEEK_BYTES, wait)
             at = 0
             while at == 0 or len(block) - at >= HEADER_BYTES:
                 header = self._header(block, at, position, offset)
+                if header.base_offset != offset and not is_gap:
+                    reason = f"a batch with base offset {header.base_offset} does not belong here"
+                    raise self.damage(position + at, offset, reason)
                 if found(header):
                     return position + at, header
                 at += header.batch_bytes
                 offset = header.next_offset
+                is_gap = header.kind is Kind.GAP
             position += at
         return self.size_bytes, None
 

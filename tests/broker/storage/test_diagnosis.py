@@ -3,7 +3,7 @@ import pytest
 from tapemq_broker.storage.decision import CleanCheck, Findings, Place, Row
 from tapemq_broker.storage.diagnosis import Claims, Diagnosis, diagnose
 from tapemq_broker.storage.log_files import LogFiles
-from tests.support.disk_image import take_image
+from tests.support.disk_image import flipped, take_image
 from tests.support.raw_log import DIRECTORY, LOG_ID
 from tests.support.recovery_cases import CASES, Case, Damage, prepare
 
@@ -58,6 +58,16 @@ def test_seal_is_a_proof_only_of_what_it_covers() -> None:
     damage.append(b"torn")
     assert diagnosis_of(damage).row is Row.TORN_SHORT
     damage.flip(16, 100)
+    assert diagnosis_of(damage).row is Row.ROT
+
+
+def test_seal_is_a_proof_of_a_mark_at_the_end_too() -> None:
+    damage = Damage()
+    mark = damage.log.mark()
+    damage.log.seal()
+    damage.retake()
+    path = damage.path(12)
+    damage.image[path] = flipped(damage.image[path], 8 * (mark.position + 30))
     assert diagnosis_of(damage).row is Row.ROT
 
 

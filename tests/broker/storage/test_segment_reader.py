@@ -134,6 +134,24 @@ def large(setup: Setup) -> Segment:
     return segment
 
 
+@pytest.mark.parametrize(("source", "target"), [(5, 0), (5, 4), (1, 5), (0, 13), (12, 13)])
+def test_a_sound_batch_in_the_place_of_another_one_is_damage(
+    setup: Setup, source: int, target: int
+) -> None:
+    file, size = setup.disk.open(segment_path(DIRECTORY, 0)), batch_bytes(setup)
+    assert isinstance(file, MemoryFile)
+    content = file.content.now
+    content[target * size : (target + 1) * size] = content[source * size : (source + 1) * size]
+    for has_index in (True, False):
+        if not has_index:
+            setup.disk.remove(setup.sealed.index_path)
+            setup.forget()
+        with pytest.raises(CorruptLog) as caught:
+            setup.reader().position_of(target, wait=True)
+        assert caught.value.position == target * size
+        assert caught.value.from_offset == target
+
+
 def test_a_file_that_is_too_short_is_damage(setup: Setup) -> None:
     setup.disk.open(segment_path(DIRECTORY, 0)).truncate(100)
     for wait in (False, True):
