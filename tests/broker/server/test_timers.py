@@ -11,6 +11,7 @@ from tapemq_broker.server.server import Server
 from tapemq_broker.storage.memory_disk import MemoryDisk
 from tests.support.raw_client import RawClient
 from tests.support.running_server import memory_world, running_server
+from tests.support.stuck_disk import StuckDisk
 
 SEGMENT_BYTES = 4096
 
