@@ -262,6 +262,14 @@ def test_retention_removes_records(history: History) -> None:
     assert broken(history) == {"lost", "phantom"}
 
 
+def test_retention_may_go_on_after_the_last_look(history: History) -> None:
+    history.first_offsets[LOG] = 4
+    del history.deliveries[7:9]
+    assert broken(history) == set()
+    history.first_offsets[LOG] = 3
+    assert broken(history) == {"skip", "undelivered", "position_ahead"}
+
+
 def test_group_that_holds_gets_what_retention_removes(history: History) -> None:
     shortened(history)
     del history.deliveries[6]

@@ -32,6 +32,7 @@ class Finale:
         await self._scene.app("final reader", self._read_everything).run()
         for plan in self._workload.groups:
             await self._scene.app(f"{plan.group}.final", _Drain(self._scene, plan).run).run()
+        await self._scene.app("last look", self._look_at_starts).run()
 
     async def _end_broker(self) -> None:
         machine = self._scene.machine
@@ -51,6 +52,13 @@ class Finale:
                 if topic not in history.topics:
                     await self._read_topic(client, topic)
 
+    async def _look_at_starts(self, client: Client) -> None:
+        """Retention goes on while groups that hold it back are drained."""
+        history = self._scene.history
+        for topic in history.final_topics:
+            for info in await client.partitions(topic):
+                history.first_offsets[LogName(topic, info.partition)] = info.first_offset
+
     async def _read_topic(self, client: Client, topic: str) -> None:
         final = self._scene.history.final
         ends = {info.partition: info.next_offset for info in await client.partitions(topic)}
@@ -63,8 +71,6 @@ class Finale:
 
         async with client.stream(topic, start="earliest") as stream:
             await _read_until(stream, ends, take)
-        for info in await client.partitions(topic):
-            self._scene.history.first_offsets[LogName(topic, info.partition)] = info.first_offset
 
 
 class _Drain:

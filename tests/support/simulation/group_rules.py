@@ -21,8 +21,8 @@ def undelivered(history: History) -> Iterator[str]:
         if reader.group and reader.from_start
     }
     for group, topic, hold in sorted(groups):
-        for log, values in history.final.items():
-            wanted = set(values) if log.topic == topic else set()
+        for log in history.final:
+            wanted = set(history.offsets(log)) if log.topic == topic else set()
             if hold and seen[group, log]:
                 # Also what retention has removed since the group came.
                 wanted.update(range(min(seen[group, log]), history.first_offsets.get(log, 0)))
@@ -94,7 +94,7 @@ def position_ahead(history: History) -> Iterator[str]:
         group, log = position.group, position.log
         if history.was_sought(group, log, 0.0, position.done_s):
             continue
-        passed = (offset for offset in history.final.get(log, ()) if offset < position.offset)
+        passed = (offset for offset in history.offsets(log) if offset < position.offset)
         missing = sorted(set(passed) - seen[group, log])
         if missing:
             yield f"{group} on {log} is at {position.offset}, but never got {missing[0]}"

@@ -117,8 +117,8 @@ class Seek(NamedTuple):
 class History:
     """Everything that the checker knows. Times are virtual seconds.
 
-    ``final`` is what fresh readers found at the end, in each log from its first offset on (what
-    was below ``first_offsets``, if anything, was removed by retention);
+    ``final`` is what fresh readers found at the end, in each log from its first offset on; what
+    lies below ``first_offsets`` was removed by retention, before that or even after;
     ``up`` is when a broker was there and nothing kept it from working.
     """
 
@@ -141,6 +141,11 @@ class History:
         for log, values in self.final.items():
             for offset, value in values.items():
                 yield Place(*log, offset), value
+
+    def offsets(self, log: LogName) -> list[int]:
+        """The offsets of a log that are there at the end and stay, ascending."""
+        first = self.first_offsets.get(log, 0)
+        return sorted(offset for offset in self.final.get(log, ()) if offset >= first)
 
     def final_value(self, place: Place) -> bytes | None:
         """What is at the place at the end; None if nothing is."""
