@@ -81,6 +81,7 @@ def test_a_disk_that_fills_up_behind_a_roll_keeps_the_new_segment(
         log.append(RECORD, 6)
     disk.fail = lambda operation, path: None
     assert [info[:2] for info in log.segments()] == [(0, 2), (2, 2)]
+    assert log.is_dirty, "the new segment's name may not be on disk"
     assert sync(log, disk) == 2
     assert disk.read_file(index_path(DIRECTORY, 0)) is not None
     assert log.append(RECORD, 6) == 2
@@ -257,6 +258,9 @@ def test_a_clean_stop_saves_the_scan(disk: FaultyDisk, log: Log) -> None:
     entry = log.close(clean=True, now_us=6)
     assert entry is not None
     assert (entry.log_id, entry.next_offset, entry.end.last_append_time_us) == (LOG_ID, 5, 6)
+    decoded = Index.decode(disk.read_file(index_path(DIRECTORY, 2)) or b"")
+    assert decoded is not None
+    assert not decoded[0].complete, "more will be appended"
     disk.power_cut()
     again = Log.open(disk, DIRECTORY, LOG_ID, settings=SETTINGS, clean=entry, now_us=7)
     assert again.recovered.row is Row.CLEAN
@@ -264,6 +268,14 @@ def test_a_clean_stop_saves_the_scan(disk: FaultyDisk, log: Log) -> None:
     assert (again.next_offset, again.durable_offset) == (5, 5)
     assert len(read_all(again, 0)) == 5
     assert again.append(RECORD, 7) == 5
+
+
+def test_what_was_just_sealed_can_be_read_without_waiting(disk: FaultyDisk, log: Log) -> None:
+    for _ in range(3):
+        log.append(RECORD, 5)
+    sync(log, disk)
+    disk.fail = lambda operation, path: pytest.fail("the disk is touched")
+    assert log.plan(1, upto=2, max_bytes=1000).run(wait=False) is not None
 
 
 def test_a_clean_stop_proves_the_last_batch(disk: FaultyDisk, log: Log) -> None:

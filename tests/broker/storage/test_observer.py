@@ -133,6 +133,12 @@ def lose_all_states(disk: MemoryDisk) -> None:
             disk.remove(f"{DIRECTORY}/{name}")
 
 
+def lose_all_indexes(disk: MemoryDisk) -> None:
+    for name in disk.list_directory(DIRECTORY):
+        if name.endswith(".index"):
+            disk.remove(f"{DIRECTORY}/{name}")
+
+
 def lose_all_caches(disk: MemoryDisk) -> None:
     for name in disk.list_directory(DIRECTORY):
         if not name.endswith(".log"):
@@ -146,6 +152,7 @@ def lose_all_caches(disk: MemoryDisk) -> None:
         (damage_newest_state, 6),
         (lose_newest_state_and_index, 6),
         (lose_all_states, 18),
+        (lose_all_indexes, 18),
         (lose_all_caches, 18),
     ],
 )

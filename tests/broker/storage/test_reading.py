@@ -116,6 +116,8 @@ def test_a_batch_of_another_log_is_not_served(disk: FaultyDisk, log: Log) -> Non
     for offset in (0, 2):
         with pytest.raises(CorruptLog, match=r"of another log|of log"):
             read(log, offset)
+    with pytest.raises(CorruptLog, match="of log"):
+        log.offset_at(2)
 
 
 def test_the_chain_is_checked_across_chunks(disk: FaultyDisk, log: Log) -> None:

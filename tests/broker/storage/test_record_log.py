@@ -206,6 +206,8 @@ def test_mark_says_once_that_the_last_batch_is_durable(setup: Setup, log: Synced
     assert log.size_bytes == size_bytes + HEADER_BYTES
     assert log.next_offset == log.durable_offset == 1
     setup.sync()
+    log.mark(8)
+    assert log.size_bytes == size_bytes + HEADER_BYTES
     log.append(batch_of(b"b"), 5)
     setup.sync()
     chunk = log.plan(0, upto=2, max_bytes=1000).run(wait=True)
@@ -214,6 +216,15 @@ def test_mark_says_once_that_the_last_batch_is_durable(setup: Setup, log: Synced
     assert (mark.kind, mark.durable_upto, mark.durable_batch) == (Kind.MARK, 1, 1)
     assert read_all(log, 0, max_bytes=0) == [(0, b"a"), (1, b"b")]
     assert read_all(log, 1, max_bytes=0) == [(1, b"b")]
+
+
+def test_a_mark_at_the_end_of_what_was_asked_for_is_not_read(setup: Setup, log: SyncedLog) -> None:
+    log.append(batch_of(b"a"), 5)
+    setup.sync()
+    log.mark(6)
+    chunk = log.plan(0, upto=1, max_bytes=1000).run(wait=True)
+    assert chunk is not None
+    assert [header.kind for header in headers(chunk.data)] == [Kind.DATA]
 
 
 def test_marks_alone_do_not_make_a_segment_that_could_be_rolled(setup: Setup) -> None:

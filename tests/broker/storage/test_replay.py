@@ -84,3 +84,11 @@ def test_nothing_scanned_means_reading_all_without_a_state() -> None:
     assert observer.restored == [None]
     assert observer.offsets == [0, 1, 2, 3, 4, 5]
     assert replay.last_state is None
+
+
+def test_reading_stops_at_the_end_that_was_asked_for() -> None:
+    raw, observer = raw_log(), Counter()
+    mark = raw.mark()
+    replay = Replay(raw.disk, DIRECTORY, LOG_ID, observer, interval_bytes=1)
+    replay.finish(LogEnd.before(mark.header))
+    assert len(observer.offsets) == 6

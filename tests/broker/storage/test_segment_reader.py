@@ -1,6 +1,10 @@
+from typing import Any
+
 import pytest
 
+from tapemq.batch import Header, Kind, LogId, Role
 from tapemq_broker.storage.errors import CorruptLog
+from tapemq_broker.storage.index import Index
 from tapemq_broker.storage.log import Log
 from tapemq_broker.storage.memory_disk import MemoryFile
 from tapemq_broker.storage.paths import index_path, segment_path
@@ -74,13 +78,17 @@ def test_an_index_that_is_missing_or_damaged_is_made_anew(
     assert setup.cache.indexes.get(index_path(DIRECTORY, 0)) is not None
 
 
-def test_an_index_of_another_segment_is_made_anew(setup: Setup) -> None:
+@pytest.mark.parametrize(
+    "changes", [{"log_id": LogId(8, 0, Role.DATA)}, {"base_offset": 1}, {"size_bytes": 10_000}]
+)
+def test_an_index_of_something_else_is_made_anew(setup: Setup, changes: dict[str, Any]) -> None:
     expected = positions(setup)
-    other = Setup()
-    other.log.close(clean=True, now_us=1)
-    wrong = other.disk.read_file(index_path(DIRECTORY, 14))
-    assert wrong is not None
-    setup.disk.replace_file(index_path(DIRECTORY, 0), wrong)
+    path = index_path(DIRECTORY, 0)
+    decoded = Index.decode(setup.disk.read_file(path) or b"")
+    assert decoded is not None
+    wrong = Index()
+    wrong.add(Header(Kind.DATA, 0, LOG_ID, 0, 1, 3, 3, 300, 0, 0, 0, 0, 0), 7, 1)
+    setup.disk.replace_file(path, wrong.encode(decoded[0]._replace(**changes)))
     setup.forget()
     assert positions(setup) == expected
 
