@@ -96,11 +96,8 @@ class _Recovery:
 
     def _remove_leftovers(self) -> None:
         """Remove drafts, and caches of what is or will be cut off: they might fit one day."""
-        removed = [name for name in self._files.names() if self._is_leftover(name)]
-        for name in removed:
+        for name in filter(self._is_leftover, self._files.names()):
             self._disk.remove(self._files.path(name))
-        if removed:
-            self._disk.sync_directory(self._files.directory)
 
     def _is_leftover(self, name: str) -> bool:
         index = base_offset_of(name, ".index")
