@@ -66,7 +66,7 @@ async def test_all_kinds_of_records_keep_their_order() -> None:
 
 async def test_bytes_that_change_later_are_taken_as_they_are() -> None:
     async with FakeBroker() as broker, await client_of(broker) as client:
-        async with client.producer("t") as producer:
+        async with client.producer("t", linger=100.0) as producer:
             await producer.send(b"")
             value = bytearray(b"before")
             await producer.send(value)

@@ -280,6 +280,16 @@ async def test_topic_that_was_made_again_is_found(to: Publishing) -> None:
     assert to.stored() == [b"1"]
 
 
+async def test_unconfirmed_records_follow_a_topic_that_was_made_again(to: Publishing) -> None:
+    await to.add(b"0").outcome
+    to.broker.react(m.Publish, Reaction.LOSE)
+    waiter = to.add(b"1")
+    await to.broker.received(m.Publish, 2)
+    to.broker.create("t", partitions=1)
+    assert await waiter.outcome == (0, 0)
+    assert to.stored() == [b"1"]
+
+
 async def test_records_are_taken_while_the_topic_is_looked_up(to: Publishing) -> None:
     await to.add(b"0").outcome
     to.broker.create("t", partitions=1)

@@ -267,6 +267,14 @@ def test_revoked_partition_hands_nothing_out_but_keeps_the_record_in_hand() -> N
     assert reading.handled() == 2
 
 
+def test_delivery_of_a_revoked_partition_is_dropped() -> None:
+    reading = Reading()
+    reading.assign()
+    reading.intake.revoked(m.Revoke(1, 0, 1, 1000), now=0.0)
+    reading.deliver(0)
+    assert reading.take() == []
+
+
 def test_revocation_of_an_older_generation_is_void() -> None:
     reading = Reading()
     assignment = reading.assign()

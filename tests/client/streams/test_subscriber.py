@@ -12,7 +12,8 @@ from tapemq.streams.subscriber import Subscriber
 from tapemq.wire import errors as wire
 from tapemq.wire import messages as m
 from tests.support.fake_broker import FakeBroker, Reaction
-from tests.support.sdk import link_to
+from tests.support.reading import fill
+from tests.support.sdk import Listener, link_to
 
 pytestmark = pytest.mark.both_loops
 
@@ -139,4 +140,19 @@ async def test_closing_wakes_who_waits() -> None:
         await broker.cut()
         await broker.received(m.Hello, 2)
         assert len(broker.of(m.Subscribe)) == 1
+        await link.close()
+
+
+async def test_nothing_is_handed_out_while_cut_off() -> None:
+    async with FakeBroker() as broker:
+        fill(broker.create("t"), 3)
+        link, subscriber = await subscriber_to(broker)
+        await link.call(m.ListTopics(), 30.0)
+        assert subscriber.intake.next_hand() is not None
+        listener = Listener(link)
+        broker.react(m.Hello, *[Reaction.CUT] * 1000)
+        await broker.cut()
+        await listener.sees("down")
+        assert subscriber.intake.next_hand() is None  # they may be another member's now
+        subscriber.close()
         await link.close()
