@@ -263,11 +263,10 @@ class Log:
             keep += 1
         removed = self._segments[:keep]
         del self._segments[:keep]
-        for segment in removed:
-            self._size_bytes -= segment.size_bytes
-            self._cache.forget(segment.path)
-            self._cache.indexes.drop(segment.index_path)
         if removed:
+            self._size_bytes -= sum(segment.size_bytes for segment in removed)
+            self._cache.forget([segment.path for segment in removed])
+            self._cache.indexes.drop(*[segment.index_path for segment in removed])
             # Caches first, so that none is left behind when the process ends meanwhile.
             self._cache.disk.discard([path for segment in removed for path in segment.all_paths])
 

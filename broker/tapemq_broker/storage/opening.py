@@ -70,7 +70,8 @@ def open_log(
     if replay.last_state and replay.last_state[0].next_offset == last.base_offset:
         caches += write_state(disk, directory, log_id, *replay.last_state)
     last.index = replay.indexes.get(last.base_offset) or _index_of_last(cache, log_id, last)
-    return Opened(recovered, segments, caches)
+    # A log may have thousands of segments; their headers are of no use any more.
+    return Opened(recovered._replace(segments=recovered.segments[-1:]), segments, caches)
 
 
 def _segments(directory: str, recovered: Recovered) -> list[Segment]:

@@ -49,12 +49,13 @@ class Segment:
     @property
     def index_path(self) -> str:
         """Where the index rests once the segment is sealed."""
-        return f"{self.path.removesuffix('.log')}.index"
+        return f"{self.path[:-4]}.index"
 
     @property
     def all_paths(self) -> tuple[str, str, str]:
         """The caches that may belong to the segment, and the segment itself."""
-        return self.index_path, f"{self.path.removesuffix('.log')}.state", self.path
+        stem = self.path[:-4]
+        return f"{stem}.index", f"{stem}.state", self.path
 
     def info(self) -> SegmentInfo:
         """The segment as others see it."""

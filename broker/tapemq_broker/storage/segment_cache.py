@@ -1,6 +1,7 @@
 """Open files and loaded indexes of the segments of all logs, bounded however many there are."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from threading import Lock
 from typing import Final, Generic, TypeVar
 from weakref import WeakValueDictionary
@@ -40,9 +41,10 @@ class Recent(Generic[T]):
             if len(self._entries) > self._entries_max:
                 self._entries.popitem(last=False)
 
-    def drop(self, key: str) -> None:
+    def drop(self, *keys: str) -> None:
         with self._lock:
-            self._entries.pop(key, None)
+            for key in keys:
+                self._entries.pop(key, None)
 
 
 class SegmentCache:
@@ -73,11 +75,12 @@ class SegmentCache:
         """The open file of a path. Never waits for the disk."""
         return self._recent.get(path) or self._in_use.get(path)
 
-    def forget(self, path: str) -> None:
-        """Let go of a file that is removed."""
-        self._recent.drop(path)
+    def forget(self, paths: Sequence[str]) -> None:
+        """Let go of files that are removed."""
+        self._recent.drop(*paths)
         with self._lock:
-            self._in_use.pop(path, None)
+            for path in paths:
+                self._in_use.pop(path, None)
 
     def _keep(self, file: File) -> File:
         # Opening is not under the lock, because it may wait for the disk. Of two threads that

@@ -22,9 +22,8 @@ def test_the_least_recently_used_goes_first() -> None:
     assert recent.get("a") == 1
     recent.put("c", 3)
     assert [recent.get(key) for key in "abc"] == [1, None, 3]
-    recent.drop("a")
-    recent.drop("nothing")
-    assert recent.get("a") is None
+    recent.drop("a", "nothing", "c")
+    assert [recent.get(key) for key in "abc"] == [None, None, None]
 
 
 def test_a_file_is_opened_once(disk: FaultyDisk) -> None:
@@ -76,6 +75,6 @@ def test_a_created_file_is_known(disk: FaultyDisk) -> None:
 def test_a_forgotten_file_is_opened_anew(disk: FaultyDisk) -> None:
     cache = SegmentCache(disk)
     file = cache.file("a")
-    cache.forget("a")
+    cache.forget(["a", "b"])
     assert cache.file_if_open("a") is None
     assert cache.file("a") is not file

@@ -36,7 +36,7 @@ class Setup:
         return SegmentReader(self.cache, LOG_ID, self.sealed)
 
     def forget(self) -> None:
-        self.cache.forget(self.sealed.path)
+        self.cache.forget([self.sealed.path])
         self.cache.indexes.drop(self.sealed.index_path)
 
 
@@ -129,7 +129,7 @@ def test_who_may_not_wait_does_not(setup: Setup) -> None:
     setup.disk.is_cold = True
     with pytest.raises(WouldWait):
         reader.read(0, 4, wait=False)
-    setup.cache.forget(setup.sealed.path)
+    setup.cache.forget([setup.sealed.path])
     setup.disk.is_cold = False
     with pytest.raises(WouldWait):
         reader.read(0, 4, wait=False)
