@@ -200,7 +200,9 @@ async def test_nothing_undecodable_is_ever_stored(broker: Broker, name: str) -> 
         peer.sendall(encode_message(m.DescribeTopic(TOPIC), correlation=2))
         answer = read_frame(peer)
         assert answer is not None
-        publish = m.Publish(answer[1]["topic_id"], 0, lie.checksum)
+        topic_id = answer[1]["topic_id"]
+        assert isinstance(topic_id, int)
+        publish = m.Publish(topic_id, 0, lie.checksum)
         head = encode_message(publish, correlation=3, payload_bytes=len(lie.body))
         for _ in range(REPEATS):
             peer.sendall(head + lie.body)

@@ -156,6 +156,7 @@ class Engine:
     def _push(self, effect: e.Assign | e.Revoke | e.Detach) -> None:
         connection = self.sessions.get(effect.key.session)
         if connection is not None:
+            connection.hints.pop((effect.key.subscription, effect.partition), None)
             connection.send(translate.push(effect))
 
     def _deliver(self, effect: e.Deliver) -> None:
@@ -194,9 +195,11 @@ class Engine:
         self.logs.add(opened)
         self.run(self.core.topic_prepared(info, self.world.clock.monotonic()))
         for partition in self.core.topics.get(info.topic_id).partitions[effect.first_partition :]:
+            made_log = self.logs.data(partition.log)
+            partition.opened(made_log.first_offset, made_log.next_offset, made_log.durable_offset)
             # Else nothing of its producers is written when a segment rolls, and the next start
             # has to read the whole log.
-            self.logs.data(partition.log).observer = ProducersObserver(partition.producers)
+            made_log.observer = ProducersObserver(partition.producers)
 
     async def _remove_topic(self, effect: e.RemoveTopic) -> None:
         """Remove a topic's logs; the catalog has forgotten it first."""

@@ -196,8 +196,13 @@ class Logs:
             self.flusher.dirty(state.log)
 
     def state_end(self, log_id: LogId, now_us: int) -> int:
-        """The offset behind all that was put in a state log. Raises LogFull if it is not in."""
-        self._write_state(log_id, now_us)
+        """The offset behind all that was put in a state log. Raises LogFull if it is not in.
+
+        Nor is it while another log of the same topic misses something: one answer may stand for
+        changes in several.
+        """
+        for unwritten in [other for other in self._unwritten if other[0] == log_id.topic_id]:
+            self._write_state(unwritten, now_us)
         return self._log(log_id).next_offset
 
     def _durable(self, log: Log, offset: int) -> None:

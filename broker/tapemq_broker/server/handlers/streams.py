@@ -77,6 +77,8 @@ class StreamHandlers:
         self, connection: Connection, message: m.Unsubscribe, request: Request, payload: memoryview
     ) -> None:
         key = SubscriptionKey(request.session, message.subscription)
+        for place in [place for place in connection.hints if place[0] == message.subscription]:
+            del connection.hints[place]
         self._engine.execute(
             request, lambda: self._streams.unsubscribe(request, key, self._clock.monotonic())
         )
