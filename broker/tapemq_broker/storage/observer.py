@@ -19,7 +19,10 @@ class Observer(Protocol):
         """Called for each batch behind that snapshot, in order. Do not keep ``body``."""
 
     def snapshot(self) -> bytes:
-        """The state as of now. Asked when a segment rolls and at a clean stop."""
+        """The state as of now. Asked at a clean stop, and in append() when a segment rolls.
+
+        A state that counts the batch that is just being appended must bear to be shown it again.
+        """
 
 
 class Visitor(Protocol):
