@@ -82,6 +82,34 @@ def test_what_was_recovered_survives_a_power_cut(case: Case) -> None:
     assert run(disk, claims).end == first.end
 
 
+def test_what_was_only_in_the_page_cache_is_on_disk_afterwards() -> None:
+    """After a kill, bytes and names are all there, though no sync has returned for them."""
+    disk = MemoryDisk()
+    log = RawLog(disk)
+    log.data(b"a")
+    log.roll()
+    log.data(b"b")
+    first = run(disk)
+    disk.power_cut()
+    second = run(disk)
+    assert second.end == first.end
+    assert [segment.base_offset for segment in second.segments] == [0, 1]
+
+
+def test_what_was_set_aside_is_on_disk_afterwards() -> None:
+    disk = MemoryDisk()
+    log = RawLog(disk)
+    log.data(b"a")
+    log.roll()
+    log.data(b"b")
+    disk.open(f"{DIRECTORY}/{0:020}.log").truncate(100)
+    cut = run(disk).cut
+    contents = [disk.read_file(path) for path, _ in cut]
+    disk.power_cut()
+    assert [disk.read_file(path) for path, _ in cut] == contents
+    assert [size for _, size in cut] == [100, len(log.placed[1].data)]
+
+
 @pytest.mark.parametrize("survivors", ["all", "synced", "some"])
 @pytest.mark.parametrize("case", OPENED, ids=[case.name for case in OPENED])
 def test_crash_at_any_call_of_recovery_leads_to_the_same_log(case: Case, survivors: str) -> None:
