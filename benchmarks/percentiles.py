@@ -12,18 +12,20 @@ def percentile(ordered: Sequence[float], quantile: float) -> float:
     return ordered[max(0, ceil(quantile * len(ordered)) - 1)]
 
 
-def latencies_ms(
-    arrivals_ns: Sequence[int], start_ns: int, rate_per_s: int, skip_s: float
-) -> dict[str, float]:
-    """p50, p99, p99.9 and the largest latency, in milliseconds.
+def latencies_ns(arrivals_ns: Sequence[int], start_ns: int, rate_per_s: int) -> list[int]:
+    """How long after its planned time each record arrived.
 
     Record i was planned at `start_ns` + i / `rate_per_s`; its latency counts from there, however
-    late it was sent. The records of the first `skip_s` seconds are left out.
+    late it was sent.
     """
-    first = min(int(skip_s * rate_per_s), len(arrivals_ns) - 1)
-    ordered = sorted(
-        arrivals_ns[number] - start_ns - number * 1_000_000_000 // rate_per_s
-        for number in range(first, len(arrivals_ns))
-    )
+    return [
+        arrived_ns - start_ns - number * 1_000_000_000 // rate_per_s
+        for number, arrived_ns in enumerate(arrivals_ns)
+    ]
+
+
+def quantiles_ms(measured_ns: Sequence[int], skip: int) -> dict[str, float]:
+    """p50, p99, p99.9 and the largest, in milliseconds; the first `skip` are left out."""
+    ordered = sorted(measured_ns[min(skip, len(measured_ns) - 1) :])
     named = {name: percentile(ordered, quantile) for name, quantile in QUANTILES.items()}
     return {name: ns / NANOSECONDS_PER_MS for name, ns in {**named, "max": ordered[-1]}.items()}

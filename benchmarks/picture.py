@@ -15,6 +15,16 @@ COLOURS = {
 }
 
 
+def label(value: float) -> str:
+    """A value in few characters: 1.23M, 345k, 6.7."""
+    for unit, name in ((1e6, "M"), (1e3, "k"), (1, "")):
+        if value >= unit:
+            return (
+                f"{value / unit:.0f}{name}" if value >= 100 * unit else f"{value / unit:.3g}{name}"
+            )
+    return f"{value:.2g}"
+
+
 def bars(axes: Any, document: Document, rows: list[Summary], values: list[float]) -> None:
     """Groups of bars: one group for each scenario, one bar for each system, labelled."""
     scenarios = list(dict.fromkeys(row.scenario for row in rows))
@@ -32,8 +42,7 @@ def bars(axes: Any, document: Document, rows: list[Summary], values: list[float]
             label=document.title(system),
             color=COLOURS.get(system),
         )
-        labels = [f"{value:,.0f}" if value >= 100 else f"{value:.2g}" for _, value in mine]
-        axes.bar_label(drawn, labels=labels, fontsize=7)
+        axes.bar_label(drawn, labels=[label(value) for _, value in mine], fontsize=7)
     axes.set_xticks(range(len(scenarios)), [scenario.name for scenario in scenarios])
     axes.set_yscale("log")
     axes.spines[["top", "right"]].set_visible(False)

@@ -27,7 +27,7 @@ class ClassicQueue:
             "records_per_call": 4 if large else 50,
             "window": 50 if large else 500,
             "prefetch": 50 if large else 100,
-            "ack_every": 5 if large else 25,
+            "ack_every": 5 if large or scenario.rate_per_s else 25,
         }
 
     def versions(self) -> dict[str, str]:
@@ -54,13 +54,14 @@ class Stream:
     def settings(self, scenario: Scenario) -> Settings:
         """What a search found best; see "Settings" in README.md."""
         if scenario.rate_per_s or scenario.size_bytes > 4096:
-            batch = {"records_per_call": 10, "window": 200, "flush_every": 0, "credit": 10}
+            batch = {"records_per_call": 10, "window": 200, "flush_every": 0, "credit": 50}
             return {"form": "batches", **batch}
+        small = scenario.size_bytes <= 512
         return {
             "form": "sub-entries",
-            "records_per_call": 50 if scenario.size_bytes > 512 else 200,
-            "window": 200,
-            "flush_every": 8,
+            "records_per_call": 200 if small else 50,
+            "window": 1000,
+            "flush_every": 32 if small else 8,
             "credit": 10,
         }
 

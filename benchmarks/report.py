@@ -100,11 +100,6 @@ def setting_lines(document: Document) -> Iterator[str]:
         f"{document.repetitions} repetitions of {document.seconds:g} s each, interleaved; medians; "
         "fresh broker, producer and consumer processes for each run; all on loopback"
     )
-    if document.disturbed_runs:
-        yield (
-            f"DISTURBED: in {document.disturbed_runs} of {len(document.runs)} runs other work took "
-            'more than a tenth of the machine; see the column "other"'
-        )
     for system, versions in document.versions.items():
         names = ", ".join(f"{name} {value}" for name, value in versions.items())
         yield f"{document.title(system)}: {names}"
@@ -116,6 +111,11 @@ def setting_lines(document: Document) -> Iterator[str]:
 def report(document: Document) -> str:
     """All tables that have rows, and the settings."""
     parts = []
+    if document.disturbed_runs:
+        parts.append(
+            f"DISTURBED: in {document.disturbed_runs} of {len(document.runs)} runs other work took "
+            'more than a tenth of the machine; see the column "other"'
+        )
     if document.summaries.pipelines():
         parts.append(pipeline_table(document))
     if document.summaries.latencies():

@@ -14,7 +14,7 @@ from time import monotonic_ns
 
 from benchmarks.clients import client_of, drive
 from benchmarks.disk_loop import sync_at_full_speed, sync_on_schedule
-from benchmarks.percentiles import latencies_ms
+from benchmarks.percentiles import latencies_ns, quantiles_ms
 from benchmarks.records import Checker
 from benchmarks.task import Task
 
@@ -68,8 +68,8 @@ async def run_consumer(task: Task) -> Result:
     await client_of(task).consume(task, checker.take, subscribed)
     result = gate.result(records=checker.count)
     if rate_per_s:
-        skip_s = task.seconds * WARM_UP_SHARE
-        result["latency_ms"] = latencies_ms(checker.arrivals_ns, gate.start_ns, rate_per_s, skip_s)
+        measured_ns = latencies_ns(checker.arrivals_ns, gate.start_ns, rate_per_s)
+        result["latency_ms"] = quantiles_ms(measured_ns, warm_up_records(task))
     return result
 
 
@@ -77,13 +77,16 @@ def run_disk_loop(task: Task) -> Result:
     """Append and sync without a broker."""
     gate = Gate()
     start_ns = gate.open()
-    rate_per_s = task.scenario.rate_per_s
-    if not rate_per_s:
+    if not task.scenario.rate_per_s:
         return gate.result(records=sync_at_full_speed(task, start_ns))
-    synced_ns = sync_on_schedule(task, start_ns)
-    skip_s = task.seconds * WARM_UP_SHARE
-    latency_ms = latencies_ms(synced_ns, start_ns, rate_per_s, skip_s)
-    return gate.result(records=len(synced_ns), latency_ms=latency_ms)
+    measured_ns = sync_on_schedule(task, start_ns)
+    latency_ms = quantiles_ms(measured_ns, warm_up_records(task))
+    return gate.result(records=len(measured_ns), latency_ms=latency_ms)
+
+
+def warm_up_records(task: Task) -> int:
+    """How many records at the start of a schedule do not count."""
+    return int(task.seconds * task.scenario.rate_per_s * WARM_UP_SHARE)
 
 
 def main(role: str, text: str) -> None:

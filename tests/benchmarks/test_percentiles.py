@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.percentiles import latencies_ms, percentile
+from benchmarks.percentiles import latencies_ns, percentile, quantiles_ms
 
 MS = 1_000_000
 
@@ -20,15 +20,16 @@ def test_percentile_of_one() -> None:
 def test_latency_counts_from_the_planned_time() -> None:
     # One record each millisecond; each arrives one millisecond later than the one before it.
     arrivals_ns = [5 * MS + 2 * number * MS for number in range(1_000)]
-    latency_ms = latencies_ms(arrivals_ns, 4 * MS, 1_000, skip_s=0)
-    assert latency_ms == {"p50": 500, "p99": 990, "p99.9": 999, "max": 1000}
+    measured_ns = latencies_ns(arrivals_ns, 4 * MS, 1_000)
+    assert measured_ns == [number * MS for number in range(1, 1_001)]
+    assert quantiles_ms(measured_ns, 0) == {"p50": 500, "p99": 990, "p99.9": 999, "max": 1000}
 
 
-def test_the_first_seconds_are_left_out() -> None:
-    arrivals_ns = [number * 10 * MS + (900 if number < 50 else 3) * MS for number in range(100)]
-    assert latencies_ms(arrivals_ns, 0, 100, skip_s=0.5)["max"] == 3
-    assert latencies_ms(arrivals_ns, 0, 100, skip_s=0.49)["max"] == 900
+def test_the_first_ones_are_left_out() -> None:
+    measured_ns = [(900 if number < 50 else 3) * MS for number in range(100)]
+    assert quantiles_ms(measured_ns, 50)["max"] == 3
+    assert quantiles_ms(measured_ns, 49)["max"] == 900
 
 
-def test_the_last_record_is_never_left_out() -> None:
-    assert latencies_ms([3 * MS], 0, 100, skip_s=10)["p50"] == 3
+def test_the_last_one_is_never_left_out() -> None:
+    assert quantiles_ms([3 * MS], 10)["p50"] == 3
