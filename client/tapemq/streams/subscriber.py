@@ -14,6 +14,7 @@ from tapemq.errors import (
     Closed,
     ConnectionLost,
     Error,
+    IndeterminateError,
     NotHere,
     Overloaded,
     TopicNotFound,
@@ -119,6 +120,9 @@ class Subscriber:
         if self.failure is None:
             self.failure = error
         self._link.unlisten(self)
+        connection = self._link.connection
+        if connection is not None and connection.is_open:
+            self._drop_subscriptions(connection)
         if self._subscribing is not None:
             self._subscribing.cancel()
             self._subscribing = None
@@ -148,7 +152,7 @@ class Subscriber:
                 return
             except ConnectionLost:
                 return  # link_up comes again
-            except builtins.TimeoutError:
+            except (builtins.TimeoutError, IndeterminateError):
                 log.warning("no answer: cannot read %s; asking again", options.topic)
             except Error as error:
                 if not error.retryable:

@@ -66,6 +66,31 @@ async def test_broker_that_does_not_answer_is_asked_again(
         await link.close()
 
 
+async def test_subscription_that_was_not_answered_in_time_is_given_up() -> None:
+    async with FakeBroker() as broker:
+        link = link_to(broker)
+        await link.open(30.0)
+        broker.react(m.Subscribe, Reaction.IGNORE)
+        with pytest.raises(tapemq.ConnectionLost):
+            await Subscriber(link, options(timeout_s=0.05)).open()
+        assert await broker.received(m.Unsubscribe) == [m.Unsubscribe(1)]
+        await link.close()
+
+
+async def test_deadline_that_passed_at_the_broker_is_no_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with FakeBroker() as broker:
+        link, subscriber = await subscriber_to(broker)
+        broker.react(m.Subscribe, m.Failure(wire.DEADLINE_EXCEEDED.code, "too late"))
+        await broker.cut()
+        await broker.received(m.Subscribe, 3)
+        assert subscriber.failure is None
+        assert "no answer" in caplog.text
+        subscriber.close()
+        await link.close()
+
+
 async def test_refusal_that_may_pass_is_logged_and_asked_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
