@@ -32,8 +32,9 @@ _OVERLOADED_S = 0.1
 _HANG_UP_S = 2.0
 """How long the last bytes may take."""
 
-_STABLE_S = 5.0
-"""A connection that was lost sooner does not reset the back-off."""
+_STABLE_S = 0.25
+"""A connection that was lost sooner does not reset the back-off: it was refused, or of no use. With
+5 s, a broker that was killed every second kept its clients away for up to 30 s each time."""
 
 
 class LinkListener(Protocol):
