@@ -77,7 +77,7 @@ async def first_offset(client: RawClient, topic: m.Topic) -> int:
 
 
 async def test_silence_is_answered_by_pings_and_then_by_the_end() -> None:
-    async with running_server(heartbeat_s=0.05) as server:
+    async with running_server(heartbeat_s=0.5) as server:
         client = await RawClient.connect(server.port)
         await client.push_of(m.Ping)
         failure, _ = await client.push_of(m.Failure)
