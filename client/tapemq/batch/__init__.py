@@ -73,10 +73,13 @@ from tapemq.batch.body import (
     BODY_PREFIX_BYTES,
     BodyPrefix,
     Columns,
+    Numbers,
     check_body,
     decode_columns,
     decode_prefix,
+    decode_runs,
     encode_body,
+    encode_parts,
 )
 from tapemq.batch.checksum import CRC32, checksum
 from tapemq.batch.codec import Codec
@@ -103,6 +106,7 @@ __all__ = [
     "HeaderFlag",
     "Kind",
     "LogId",
+    "Numbers",
     "Role",
     "Scalar",
     "UnknownFormat",
@@ -112,7 +116,9 @@ __all__ = [
     "decode_extras",
     "decode_header",
     "decode_prefix",
+    "decode_runs",
     "encode_body",
     "encode_extras",
+    "encode_parts",
     "iter_batches",
 ]

@@ -1,25 +1,23 @@
 """The producer's half of a batch: sequence, tables and columns."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import IntFlag
+from itertools import chain, repeat
 from struct import Struct
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from tapemq.batch.codec import Codec, compress, decompress
-from tapemq.batch.columns import (
-    LENGTH_BYTES,
-    Lengths,
-    column_bytes,
-    decode_lengths,
-    encode_column,
-    split_column,
-    split_sparse_column,
-)
+from tapemq.batch.columns import encode_column
 from tapemq.batch.errors import BatchError, UnknownFormat
 from tapemq.batch.extras import check_extras
+from tapemq.batch.lengths import LENGTH_BYTES, Lengths
 from tapemq.batch.limits import BODY_BYTES_MAX, COUNT_MAX, DATA_BYTES_MAX, RECORD_BYTES_MAX
 
 VERSION: Final = 1
+
+_RUN_RECORDS: Final = 512
+_RUN_BYTES: Final = 128 * 1024
+"""Records that are decoded together: few enough to stay in the processor's cache."""
 
 _PREFIX: Final = Struct(
     ">"
@@ -71,6 +69,15 @@ class BodyPrefix(NamedTuple):
     data_length: int
 
 
+class Numbers(NamedTuple):
+    """Who made a batch, where it is in the order of what they make, and when (microseconds)."""
+
+    producer_id: int = 0
+    producer_epoch: int = 0
+    first_sequence: int = 0
+    producer_time_us: int = 0
+
+
 class Columns(NamedTuple):
     """The records of a body, by column. ``keys`` and ``extras`` are None if no record has any."""
 
@@ -90,31 +97,46 @@ def encode_body(
     extension: bytes = b"",
 ) -> bytes:
     """A body of 1 to COUNT_MAX records. Raises BatchError when it is over a limit."""
+    numbers = Numbers(producer_id, producer_epoch, first_sequence, producer_time_us)
+    return b"".join(encode_parts(columns, numbers, codec=codec, extension=extension))
+
+
+def encode_parts(
+    columns: Columns, numbers: Numbers, *, codec: Codec = Codec.NONE, extension: bytes = b""
+) -> tuple[bytes, bytes]:
+    """encode_body() in two parts, so that the records are copied once only."""
     count = len(columns.values)
     if not 1 <= count <= COUNT_MAX:
         raise BatchError(f"a batch of {count} records; 1 to {COUNT_MAX} are allowed")
     if any(column is not None and len(column) != count for column in columns[1:]):
         raise BatchError(f"keys or extras are not as many as the {count} values")
     present = [encode_column(column) for column in columns if column is not None]
-    data = b"".join([column.data for column in present])
+    tables = [column.table for column in present]
+    entries = list(chain.from_iterable(column.entries for column in present))
+    head_bytes = len(extension) + sum(map(len, tables))
+    if codec is Codec.NONE:
+        rest = b"".join([extension, *tables, *entries])
+        data_bytes = len(rest) - head_bytes
+    else:
+        data = b"".join(entries)
+        rest = b"".join((extension, *tables, compress(codec, data)))
+        data_bytes = len(data)
+    _check_sizes(BODY_PREFIX_BYTES + len(rest), data_bytes)
+    if data_bytes > RECORD_BYTES_MAX:
+        _check_longest(max(map(len, entries)))
     prefix = _PREFIX.pack(
         VERSION,
         codec,
         _flags(columns, tombstones=present[0].sparse),
         count,
-        producer_id,
-        producer_epoch,
+        numbers.producer_id,
+        numbers.producer_epoch,
         len(extension),
-        first_sequence,
-        producer_time_us,
-        len(data),
+        numbers.first_sequence,
+        numbers.producer_time_us,
+        data_bytes,
     )
-    tables = [column.table for column in present]
-    body = b"".join((prefix, extension, *tables, compress(codec, data)))
-    _check_sizes(len(body), len(data))
-    if len(data) > RECORD_BYTES_MAX:
-        _check_longest(max(_longest(decode_lengths(table)) for table in tables))
-    return body
+    return prefix, rest
 
 
 def _check_sizes(body_bytes: int, data_bytes: int) -> None:
@@ -157,9 +179,9 @@ class _Layout(NamedTuple):
     """Where the parts of a body are."""
 
     prefix: BodyPrefix
-    values: "Lengths[int]"
-    keys: "Lengths[int] | None"
-    extras: "Lengths[int] | None"
+    values: Lengths
+    keys: Lengths | None
+    extras: Lengths | None
     data_position: int
 
 
@@ -176,18 +198,18 @@ def _layout(body: bytes | memoryview) -> _Layout:
             f"{prefix.record_count} records and their tables do not fit in {len(body)} bytes"
         )
     tables = [
-        decode_lengths(body[position : position + table_bytes])
+        Lengths(body[position : position + table_bytes])
         for position in range(start, data_position, table_bytes)
     ]
     values = tables[0]
     keys = tables[1] if has_keys else None
     extras = tables[-1] if has_extras else None
-    named = sum(map(column_bytes, tables))
+    named = sum(table.total_bytes for table in tables)
     if named != prefix.data_length:
         raise BatchError(f"the lengths add up to {named}, the data area is {prefix.data_length}")
-    if not prefix.flags & _TOMBSTONES and sum(values) > named:
+    if values.missing and not prefix.flags & _TOMBSTONES:
         raise BatchError("a record has no value, but the body is not flagged for tombstones")
-    if extras is not None and column_bytes(extras) != sum(extras):
+    if extras is not None and extras.missing:
         raise BatchError("extras of a record are missing; empty ones have the length 0")
     return _Layout(prefix, values, keys, extras, data_position)
 
@@ -201,50 +223,55 @@ def check_body(body: bytes | memoryview) -> tuple[BodyPrefix, int]:
     """
     layout = _layout(body)
     prefix = layout.prefix
-    if prefix.codec is Codec.NONE and len(body) - layout.data_position != prefix.data_length:
-        raise BatchError(
-            f"the data area takes {len(body) - layout.data_position} bytes, "
-            f"its prefix says {prefix.data_length}"
-        )
-    if prefix.codec is not Codec.NONE or layout.extras is not None:
-        _check_extras(layout, _data(body, layout))
-    longest = max(_longest(lengths) for lengths in (layout.values, layout.keys) if lengths)
+    _check_extras(layout, _data(body, layout))
+    longest = max(table.longest for table in (layout.values, layout.keys) if table)
     _check_longest(longest)
     return prefix, longest
 
 
-def _longest(lengths: "Lengths[int]") -> int:
-    longest = max(lengths)
-    if longest <= DATA_BYTES_MAX:
-        return longest
-    return max((length for length in lengths if length <= DATA_BYTES_MAX), default=0)
+def _data(body: bytes | memoryview, layout: _Layout) -> bytes | memoryview:
+    prefix = layout.prefix
+    rest = memoryview(body)[layout.data_position :]
+    if prefix.codec is not Codec.NONE:
+        return decompress(prefix.codec, bytes(rest), prefix.data_length)
+    if len(rest) != prefix.data_length:
+        raise BatchError(
+            f"the data area takes {len(rest)} bytes, its prefix says {prefix.data_length}"
+        )
+    return rest
 
 
-def _data(body: bytes | memoryview, layout: _Layout) -> bytes:
-    rest = bytes(body[layout.data_position :])
-    return decompress(layout.prefix.codec, rest, layout.prefix.data_length)
+def _extras_start(layout: _Layout) -> int:
+    return layout.values.total_bytes + (layout.keys.total_bytes if layout.keys else 0)
 
 
-def _extras(layout: _Layout, data: bytes) -> Sequence[bytes] | None:
-    if layout.extras is None:
-        return None
-    return split_column(data, len(data) - sum(layout.extras), layout.extras)
-
-
-def _check_extras(layout: _Layout, data: bytes) -> None:
-    check_extras(set(_extras(layout, data) or ()))  # often the same for every record
+def _check_extras(layout: _Layout, data: bytes | memoryview) -> None:
+    if layout.extras is not None:
+        extras: Any = layout.extras.split(data, _extras_start(layout))
+        check_extras(set(extras))  # often the same for every record
 
 
 def decode_columns(body: bytes | memoryview) -> Columns:
     """The records of a body. Raises BatchError or UnknownFormat."""
     layout = _layout(body)
     data = _data(body, layout)
-    values: Sequence[bytes | None]
-    if layout.prefix.flags & _TOMBSTONES:
-        values = split_sparse_column(data, 0, layout.values)
-    else:
-        values = split_column(data, 0, layout.values)
-    keys = None
-    if layout.keys is not None:
-        keys = split_sparse_column(data, column_bytes(layout.values), layout.keys)
-    return Columns(values, keys, _extras(layout, data))
+    keys: Any = layout.keys and layout.keys.split(data, layout.values.total_bytes)
+    extras: Any = layout.extras and layout.extras.split(data, _extras_start(layout))
+    return Columns(layout.values.split(data, 0), keys, extras)
+
+
+def decode_runs(body: bytes | memoryview) -> Iterator[Columns]:
+    """The records of a body, at most 512 at a time. Raises as decode_columns()."""
+    layout = _layout(body)
+    data = _data(body, layout)
+    prefix = layout.prefix
+    fitting = _RUN_BYTES * prefix.record_count // max(prefix.data_length, 1)
+    count = max(1, min(_RUN_RECORDS, fitting))
+    nothing: Any = repeat(None)
+    values, keys = layout.values, layout.keys
+    yield from map(
+        Columns,
+        values.runs(data, 0, count),
+        keys.runs(data, values.total_bytes, count) if keys else nothing,
+        layout.extras.runs(data, _extras_start(layout), count) if layout.extras else nothing,
+    )

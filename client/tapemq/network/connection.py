@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from tapemq.errors import ConnectionLost, Error, ProtocolViolation, from_failure
@@ -70,12 +70,13 @@ class Connection(asyncio.BufferedProtocol):
         self._write(message, correlation)
         self._answers[correlation] = (answer, 0)
 
-    def publish(self, message: m.Publish, body: bytes, answer: Answer) -> None:
-        """Send a batch that the window admits."""
+    def publish(self, message: m.Publish, body: Sequence[bytes], answer: Answer) -> None:
+        """Send a batch that the window admits; ``body`` is its parts."""
         correlation = self._session.next_correlation()
-        self._write(message, correlation, body)
-        self._answers[correlation] = (answer, len(body))
-        self.window.sent(len(body))
+        size_bytes = sum(map(len, body))
+        self._write(message, correlation, body, size_bytes)
+        self._answers[correlation] = (answer, size_bytes)
+        self.window.sent(size_bytes)
 
     def push(self, message: m.Message) -> None:
         """Send a message that is not answered."""
@@ -96,17 +97,23 @@ class Connection(asyncio.BufferedProtocol):
         self.send(message, answer)
         return await future
 
-    def _write(self, message: m.Message, correlation: int, payload: bytes = b"") -> None:
+    def _write(
+        self,
+        message: m.Message,
+        correlation: int,
+        payload: Sequence[bytes] = (),
+        payload_bytes: int = 0,
+    ) -> None:
         if self._transport is None:
             raise ConnectionLost("the connection is closed")
         try:
             head = self._session.frame_head(
-                message, self._loop.time(), correlation=correlation, payload_bytes=len(payload)
+                message, self._loop.time(), correlation=correlation, payload_bytes=payload_bytes
             )
         except ProtocolError as error:
             raise ValueError(str(error)) from None
         if payload:
-            self._transport.writelines((head, payload))
+            self._transport.writelines((head, *payload))
         else:
             self._transport.write(head)
 

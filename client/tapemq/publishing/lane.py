@@ -14,7 +14,7 @@ Pure: who owns a lane sends what take() returns, and says what became of it. The
 from collections import deque
 from typing import Final, NamedTuple
 
-from tapemq.batch import Codec, Columns, checksum, decode_columns, encode_body
+from tapemq.batch import Codec, Columns, Numbers, checksum, decode_columns, encode_parts
 from tapemq.publishing.item import Item
 from tapemq.publishing.open_batch import OpenBatch, Waiter
 
@@ -35,11 +35,12 @@ class SentBatch:
     """A batch that was sent and is not confirmed. ``uncertain``: an answer to it was lost.
 
     Its records live on in the body only: while it is in flight the producer's memory is free.
+    ``parts`` are the body, one behind the other.
     """
 
     __slots__ = (
-        "body", "checksum", "confirmed", "level", "record_count", "started_at", "uncertain",
-        "waiters",
+        "checksum", "confirmed", "level", "parts", "record_count", "size_bytes", "started_at",
+        "uncertain", "waiters",
     )  # fmt: skip
 
     def __init__(self, origin: OpenBatch) -> None:
@@ -47,7 +48,8 @@ class SentBatch:
         self.record_count = len(origin.values)
         self.level = origin.level
         self.started_at = origin.started_at
-        self.body = b""
+        self.parts = (b"", b"")
+        self.size_bytes = 0
         self.checksum = 0
         self.confirmed = False
         self.uncertain = False
@@ -116,7 +118,7 @@ class Lane:
         if self._rewinding or now < self.resume_at:
             return None
         if self._again:
-            return len(self._again[0].body)
+            return self._again[0].size_bytes
         if self._awaited >= self._options.max_in_flight:
             return None
         while self.full and not self.full[0].values:
@@ -142,21 +144,15 @@ class Lane:
         return sent
 
     def _number(self, sent: SentBatch, columns: Columns, time_us: int) -> None:
-        sent.body = self._encode(columns, time_us, self._options.codec)
-        if self._options.codec is not Codec.NONE:  # what does not shrink goes as it is
-            sent.body = min(sent.body, self._encode(columns, time_us, Codec.NONE), key=len)
-        sent.checksum = checksum(sent.body)
+        numbers = Numbers(self._producer_id, self._epoch, self._next_sequence, time_us)
+        codec = self._options.codec
+        sent.parts = encode_parts(columns, numbers, codec=codec)
+        if codec is not Codec.NONE:  # what does not shrink goes as it is
+            sent.parts = min(sent.parts, encode_parts(columns, numbers), key=_size)
+        sent.size_bytes = _size(sent.parts)
+        prefix, rest = sent.parts
+        sent.checksum = checksum(rest, checksum(prefix))
         self._next_sequence += sent.record_count
-
-    def _encode(self, columns: Columns, time_us: int, codec: Codec) -> bytes:
-        return encode_body(
-            columns,
-            producer_id=self._producer_id,
-            producer_epoch=self._epoch,
-            first_sequence=self._next_sequence,
-            producer_time_us=time_us,
-            codec=codec,
-        )
 
     # Answers
 
@@ -194,7 +190,7 @@ class Lane:
             self._next_sequence = 0
             for sent in self._again:
                 sent.uncertain = False
-                self._number(sent, decode_columns(sent.body), time_us)
+                self._number(sent, decode_columns(b"".join(sent.parts)), time_us)
 
     def fail(self, error: Exception) -> None:
         """Give everything up."""
@@ -208,3 +204,7 @@ class Lane:
         self.unconfirmed.clear()
         self.full.clear()
         self._again.clear()
+
+
+def _size(parts: tuple[bytes, bytes]) -> int:
+    return len(parts[0]) + len(parts[1])

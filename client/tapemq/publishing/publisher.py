@@ -154,7 +154,7 @@ class Publisher:
                 return
             sent = lane.take(self._clock.wall_us())
             message = m.Publish(self._route.topic_id, lane.partition, sent.checksum, sent.level)
-            connection.publish(message, sent.body, partial(self._answered, lane, sent))
+            connection.publish(message, sent.parts, partial(self._answered, lane, sent))
 
     def _answered(self, lane: Lane, sent: SentBatch, answer: Any) -> None:
         if self.failure is not None:

@@ -1,18 +1,17 @@
-"""The batch that is being handed out to the application."""
+"""The records that are being handed out to the application."""
 
 from collections import deque
 from collections.abc import Iterator
-from itertools import islice
 from operator import length_hint
 
-from tapemq.batch import Header, decode_columns
+from tapemq.batch import Header, decode_runs
 from tapemq.streams.assignment import Assignment
-from tapemq.streams.record import Record, Source
+from tapemq.streams.record import Source
 from tapemq.streams.record_batch import RecordBatch, records_of
 
 
 class HandOut:
-    """A batch and how far it was handed out.
+    """A run of records and how far it was handed out.
 
     The position is asked of the iterator over the values, so that nothing is counted per record.
     """
@@ -21,7 +20,8 @@ class HandOut:
         self.assignment = assignment
         self.batch = batch
         self._values = iter(batch.values)
-        self._records = records_of(batch, self._values)
+        self.records = records_of(batch, self._values)
+        """The records that were not handed out yet."""
         self._end = batch.next_offset
 
     @property
@@ -33,10 +33,6 @@ class HandOut:
     def exhausted(self) -> bool:
         """All of it was handed out."""
         return not length_hint(self._values)
-
-    def take(self, count: int) -> Iterator[Record]:
-        """The next records, at most ``count``."""
-        return islice(self._records, count)
 
     def take_batch(self) -> RecordBatch:
         """All that is left."""
@@ -64,7 +60,11 @@ def tail(batch: RecordBatch, offset: int) -> RecordBatch:
     )
 
 
-def decode_batch(topic: str, header: Header, body: memoryview) -> RecordBatch:
-    """The records of a data batch. Raises BatchError."""
+def decode_batch(topic: str, header: Header, body: memoryview) -> Iterator[RecordBatch]:
+    """The records of a data batch, some hundred at a time. Raises BatchError."""
     source = Source(topic, header.log_id.partition, header.append_time_us)
-    return RecordBatch(source, header.base_offset, *decode_columns(body))
+    first_offset = header.base_offset
+    for columns in decode_runs(body):
+        batch = RecordBatch(source, first_offset, *columns)
+        yield batch
+        first_offset = batch.next_offset

@@ -8,10 +8,11 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from tapemq.batch import Header, Kind, iter_batches
+from tapemq.batch import Kind, iter_batches
 from tapemq.streams.assignment import Assignment
 from tapemq.streams.credit import Credit, Grant
 from tapemq.streams.hand_out import HandOut, decode_batch, tail
+from tapemq.streams.record_batch import RecordBatch
 from tapemq.wire import messages as m
 
 _PATIENCE: Final = 0.8
@@ -39,7 +40,7 @@ class Intake:
         self._credits: dict[int, Credit] = {}
         self._inbox: deque[_Delivery] = deque()
         self._delivery: _Delivery | None = None
-        self._batches: Iterator[tuple[Header, memoryview]] = iter(())
+        self._runs: Iterator[RecordBatch] = iter(())
         self._hand: HandOut | None = None
         self._in_hand = 0
 
@@ -112,7 +113,7 @@ class Intake:
             self._hand.stop()
             assignment.position = self._hand.next_offset
         if self._delivery is not None and self._delivery.assignment is assignment:
-            self._batches, self._delivery = iter(()), None
+            self._runs, self._delivery = iter(()), None
         kept = deque(item for item in self._inbox if item.assignment is not assignment)
         for dropped in self._inbox:
             if dropped.assignment is assignment:
@@ -126,7 +127,7 @@ class Intake:
     # What the application takes
 
     def next_hand(self) -> HandOut | None:
-        """The batch to hand out now; what was in hand is handled. Raises BatchError."""
+        """The records to hand out now; what was in hand is handled. Raises BatchError."""
         self._in_hand = 0
         hand = self._hand
         if hand is not None:
@@ -144,22 +145,27 @@ class Intake:
 
     def _begin(self, delivery: _Delivery) -> None:
         self._delivery = delivery
-        self._batches = iter_batches(delivery.payload)
+        self._runs = self._decode(delivery)
         self._give_back(delivery.subscription, delivery.records, len(delivery.payload))
 
     def _next_of_delivery(self) -> HandOut | None:
         assert self._delivery is not None
         assignment = self._delivery.assignment
-        for header, body in self._batches:
-            if header.kind is Kind.DATA and header.next_offset > assignment.position:
-                batch = decode_batch(self._topic, header, body)
-                return HandOut(assignment, tail(batch, assignment.position))
+        for run in self._runs:
+            if run.next_offset > assignment.position:
+                return HandOut(assignment, tail(run, assignment.position))
         assignment.position = max(assignment.position, self._delivery.next_offset)
         self._delivery = None
         return None
 
+    def _decode(self, delivery: _Delivery) -> Iterator[RecordBatch]:
+        position = delivery.assignment.position
+        for header, body in iter_batches(delivery.payload):
+            if header.kind is Kind.DATA and header.next_offset > position:
+                yield from decode_batch(self._topic, header, body)
+
     def hold(self, records: int) -> None:
-        """So many of the last records handed out are in hand: 1, or a whole batch."""
+        """So many of the last records handed out are in hand: 1, or all of a run."""
         self._in_hand = records
 
     # Where it stands

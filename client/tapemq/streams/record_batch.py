@@ -9,7 +9,7 @@ from tapemq.streams.record import Record, Source
 
 
 class RecordBatch:
-    """Some records of one partition, one behind the other. The fast way to read many.
+    """Up to 512 records of one partition, one behind the other. The fast way to read many.
 
     ``values``: their values; None is a tombstone.
     ``keys``: their keys, or None if no record has one.

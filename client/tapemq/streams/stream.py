@@ -16,9 +16,6 @@ from tapemq.streams.start import Start, wire_start
 from tapemq.streams.subscriber import Subscriber
 from tapemq.wire import messages as m
 
-_RUN_RECORDS: Final = 256
-"""So many records are handed out before the event loop may get its turn."""
-
 _TURN_S: Final = 0.005
 """The event loop gets its turn this often, even if records are always there."""
 
@@ -56,11 +53,11 @@ class Stream:
         while True:
             hand = await self._next_hand()
             self._intake.hold(1)
-            for record in hand.take(_RUN_RECORDS):
+            for record in hand.records:
                 yield record
 
     async def batches(self) -> AsyncIterator[RecordBatch]:
-        """The same records by the batches that they were published in.
+        """The same records, up to 512 that were published together at a time.
 
         All of a batch counts as handled when the next one is asked for.
         """

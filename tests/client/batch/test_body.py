@@ -15,6 +15,7 @@ from tapemq.batch import (
     checksum,
     decode_columns,
     decode_prefix,
+    decode_runs,
     encode_body,
     encode_extras,
 )
@@ -32,9 +33,16 @@ def listed(records: Columns) -> list[list[Any] | None]:
     return [None if column is None else list(column) for column in records]
 
 
+def joined_runs(body: bytes | memoryview) -> Columns:
+    runs = list(decode_runs(body))
+    keys = None if runs[0].keys is None else [key for run in runs for key in run.keys or ()]
+    extras = None if runs[0].extras is None else [item for run in runs for item in run.extras or ()]
+    return Columns([value for run in runs for value in run.values], keys, extras)
+
+
 def refused(body: bytes, says: str) -> None:
-    """Both readers refuse the body, and say why."""
-    for read in (check_body, decode_columns):
+    """All readers refuse the body, and say why."""
+    for read in (check_body, decode_columns, joined_runs):
         with pytest.raises(BatchError, match=says):
             read(body)
 
@@ -207,3 +215,20 @@ def test_flags_have_the_numbers_of_the_specification() -> None:
 def test_longest_counts_keys_and_not_what_is_missing() -> None:
     assert check_body(encode_body(Columns([None, b"ab"], [b"abc", None])))[1] == 3
     assert check_body(encode_body(Columns([None], [None])))[1] == 0
+
+
+@given(columns(), codecs)
+def test_runs_are_the_records(records: Columns, codec: Codec) -> None:
+    body = encode_body(records, codec=codec)
+    assert listed(joined_runs(memoryview(body))) == listed(records)
+
+
+@pytest.mark.parametrize(
+    ("count", "size_bytes", "expected"),
+    [(512, 1, [512]), (1100, 1, [512, 512, 76]), (300, 1024, [128, 128, 44]), (3, 10**6, [1] * 3)],
+)
+def test_runs_are_short(count: int, size_bytes: int, expected: list[int]) -> None:
+    records = Columns([b"x" * size_bytes] * count, [b""] * count)
+    runs = list(decode_runs(encode_body(records)))
+    assert [len(run.values) for run in runs] == expected
+    assert [len(run.keys or ()) for run in runs] == expected

@@ -180,7 +180,7 @@ async def test_window_counts_what_is_in_flight() -> None:
         connection = await connection_to(broker)
         broker.react(m.Publish, Reaction.HOLD)
         answered = asyncio.Event()
-        connection.publish(m.Publish(1, 0, 0), b"x" * 80, lambda _: answered.set())
+        connection.publish(m.Publish(1, 0, 0), [b"x" * 30, b"x" * 50], lambda _: answered.set())
         assert connection.admits(20)
         assert not connection.admits(21)
         await broker.received(m.Publish)
@@ -194,7 +194,7 @@ async def test_room_is_offered_when_an_answer_comes() -> None:
     async with FakeBroker() as broker:
         broker.welcome = broker.welcome._replace(publish_window_bytes=100)
         connection = await connection_to(broker)
-        connection.publish(m.Publish(1, 0, 0), b"x" * 100, lambda _: None)
+        connection.publish(m.Publish(1, 0, 0), [b"x" * 100], lambda _: None)
         offered = asyncio.Event()
         connection.want_room("me", offered.set)
         await offered.wait()

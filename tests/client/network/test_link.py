@@ -232,7 +232,7 @@ async def test_close_does_not_wait_for_a_broker_that_does_not_read(
         link = await opened(broker)
         connection = await link.connected()
         broker.session.pause_reading()
-        connection.publish(m.Publish(1, 0, 0), bytes(20_000_000), lambda _: None)
+        connection.publish(m.Publish(1, 0, 0), [bytes(20_000_000)], lambda _: None)
         await link.close()
         await connection.lost
 

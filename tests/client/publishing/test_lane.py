@@ -49,13 +49,18 @@ def take_each(target: Lane, *values: bytes) -> list[SentBatch]:
     return sent
 
 
+def body(sent: SentBatch) -> bytes:
+    assert sent.size_bytes == sum(map(len, sent.parts))
+    return b"".join(sent.parts)
+
+
 def values(sent: SentBatch | None) -> list[bytes | None]:
     assert sent is not None
-    return list(decode_columns(sent.body).values)
+    return list(decode_columns(body(sent)).values)
 
 
 def first_sequence(sent: SentBatch) -> int:
-    return decode_prefix(sent.body).first_sequence
+    return decode_prefix(body(sent)).first_sequence
 
 
 # When a batch leaves
@@ -157,9 +162,9 @@ def test_batches_are_numbered_by_their_records() -> None:
     second = take_each(target, b"c")[0]
     assert first is not None
     assert [first_sequence(first), first_sequence(second)] == [0, 2]
-    prefix = decode_prefix(second.body)
+    prefix = decode_prefix(body(second))
     assert (prefix.producer_id, prefix.producer_epoch, prefix.producer_time_us) == (77, 0, 9)
-    assert second.checksum == checksum(second.body)
+    assert second.checksum == checksum(body(second))
     assert second.record_count == 1
 
 
@@ -168,7 +173,7 @@ def test_batches_are_compressed() -> None:
     fill(target, b"a" * 5000)
     sent = take(target)
     assert sent is not None
-    assert len(sent.body) < 500
+    assert len(body(sent)) < 500
     assert values(sent) == [b"a" * 5000]
 
 
@@ -178,7 +183,7 @@ def test_what_does_not_shrink_goes_as_it_is() -> None:
     fill(target, noise)
     sent = take(target)
     assert sent is not None
-    assert decode_prefix(sent.body).codec is Codec.NONE
+    assert decode_prefix(body(sent)).codec is Codec.NONE
     assert values(sent) == [noise]
 
 
@@ -190,7 +195,7 @@ def test_refused_batches_go_again_in_order_once_all_are_answered() -> None:
     a, b, c = take_each(target, b"a", b"b", b"c")
     fill(target, b"d")
     target.close_open()
-    bodies = [a.body, b.body, c.body]
+    bodies = [body(a), body(b), body(c)]
     target.refused(a, 9)
     assert take(target) is None
     target.refused(c, 9)
@@ -198,7 +203,7 @@ def test_refused_batches_go_again_in_order_once_all_are_answered() -> None:
     target.refused(b, 9)
     again = [target.take(9) for _ in range(3)]
     assert again == [a, b, c]
-    assert [sent.body for sent in again] == bodies
+    assert [body(sent) for sent in again] == bodies
     assert values(take(target)) == [b"d"]
 
 
@@ -239,10 +244,10 @@ def test_lost_place_starts_a_new_epoch_with_the_unconfirmed() -> None:
     target.lose_place(9)
     again = [target.take(9), target.take(9), *take_each(target, b"d")]
     assert again[:2] == [b, c]
-    prefixes = [decode_prefix(sent.body) for sent in again]
+    prefixes = [decode_prefix(body(sent)) for sent in again]
     assert [(p.producer_epoch, p.first_sequence) for p in prefixes] == [(1, 0), (1, 1), (1, 2)]
     assert [values(sent) for sent in again] == [[b"b"], [b"c"], [b"d"]]
-    assert [sent.checksum for sent in again] == [checksum(sent.body) for sent in again]
+    assert [sent.checksum for sent in again] == [checksum(body(sent)) for sent in again]
     assert not c.uncertain
 
 
@@ -254,7 +259,7 @@ def test_lost_place_waits_for_all_answers() -> None:
     assert take(target) is None
     target.refused(b, 9)
     assert [take(target), take(target)] == [a, b]
-    assert decode_prefix(b.body).producer_epoch == 1
+    assert decode_prefix(body(b)).producer_epoch == 1
 
 
 def test_unanswered_batch_is_uncertain() -> None:
@@ -334,7 +339,7 @@ class Model:
         if self.wire:
             sent = self.wire.popleft()
             try:
-                self.answers.append((sent, self.partition.publish(sent.body)))
+                self.answers.append((sent, self.partition.publish(body(sent))))
             except Refused as refused:
                 self.answers.append((sent, refused.failure))
 

@@ -16,22 +16,14 @@ def hand_out() -> HandOut:
 
 def test_position_follows_the_records() -> None:
     hand = hand_out()
-    seen = [(hand.next_offset, record.offset) for record in hand.take(10)]
+    seen = [(hand.next_offset, record.offset) for record in hand.records]
     assert seen == [(11, 10), (12, 11), (13, 12), (14, 13)]
-    assert hand.exhausted
-
-
-def test_records_are_taken_in_runs() -> None:
-    hand = hand_out()
-    assert [record.value for record in hand.take(3)] == [b"a", b"b", b"c"]
-    assert (hand.next_offset, hand.exhausted) == (13, False)
-    assert [record.value for record in hand.take(3)] == [b"d"]
     assert hand.exhausted
 
 
 def test_rest_is_taken_as_a_batch() -> None:
     hand = hand_out()
-    next(hand.take(1))
+    next(hand.records)
     rest = hand.take_batch()
     assert (rest.first_offset, rest.values, rest.keys) == (
         11,
@@ -43,7 +35,7 @@ def test_rest_is_taken_as_a_batch() -> None:
 
 def test_stopped_hand_out_ends_where_it_was() -> None:
     hand = hand_out()
-    records = hand.take(10)
+    records = hand.records
     next(records)
     hand.stop()
     assert list(records) == []
@@ -67,8 +59,17 @@ def test_batch_is_decoded_from_the_log() -> None:
     partition = FakePartition(5, 2)
     partition.append(encode_body(Columns([b"x"])), 1)
     data = partition.append(encode_body(Columns([b"a", None], [None, b"k"])), 2).data
-    batch = decode_batch("t", decode_header(data), memoryview(data)[88:])
+    (batch,) = decode_batch("t", decode_header(data), memoryview(data)[88:])
     assert batch.source == Source("t", 2, APPEND_TIME_US)
     assert (batch.first_offset, list(batch.values)) == (1, [b"a", None])
     assert list(batch.keys or []) == [None, b"k"]
     assert batch.extras is None
+
+
+def test_large_batch_is_decoded_in_runs() -> None:
+    partition = FakePartition(5, 2)
+    values = [b"%d" % number for number in range(1200)]
+    data = partition.append(encode_body(Columns(values)), 1200).data
+    runs = list(decode_batch("t", decode_header(data), memoryview(data)[88:]))
+    assert [(run.first_offset, len(run)) for run in runs] == [(0, 512), (512, 512), (1024, 176)]
+    assert [value for run in runs for value in run.values] == values
