@@ -1,6 +1,7 @@
 """`python -m benchmarks`: see README.md beside this file."""
 
 import argparse
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -50,6 +51,9 @@ def run_comparison(arguments: argparse.Namespace, directory: Path) -> int:
 def main() -> int:
     """Run the command; return the exit code."""
     arguments = parser().parse_args()
+    # An end by SIGTERM, too, stops the brokers and removes their data.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with tempfile.TemporaryDirectory(prefix="benchmark-", dir=arguments.directory) as name:
             if arguments.command == "backlog":
@@ -58,6 +62,8 @@ def main() -> int:
     except BenchmarkError as error:
         print(f"benchmark: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == "__main__":

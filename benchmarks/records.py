@@ -53,6 +53,8 @@ class Checker:
         self._make = record_maker(size_bytes)
         self._count: Callable[[], int]
         self.arrivals_ns: list[int] = []
+        self.ended_ns = 0
+        """When the end record was taken; what a client does to close is not in it."""
         take = self._taker(fillers(size_bytes))
         self.take: Taker = self._timed(take) if timed else take
 
@@ -89,6 +91,7 @@ class Checker:
 
     def _mismatch(self, value: bytes | None, expected: int) -> bool:
         if value == self._make(END | expected):
+            self.ended_ns = monotonic_ns()
             return False
         raise BenchmarkError(f"expected record {expected}, received {describe(value)}")
 

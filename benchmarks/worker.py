@@ -42,8 +42,8 @@ class Gate:
         return self.start_ns
 
     def result(self, **measured: object) -> Result:
-        """What this process reports: the time, the CPU seconds since the start, and more."""
-        return {"end_ns": monotonic_ns(), "cpu_s": cpu_s() - self.cpu_s, **measured}
+        """What this process reports: the CPU seconds since the start, and more."""
+        return {"cpu_s": cpu_s() - self.cpu_s, **measured}
 
 
 async def run_producer(task: Task) -> Result:
@@ -53,7 +53,7 @@ async def run_producer(task: Task) -> Result:
         start_ns = await asyncio.to_thread(gate.open)
         await asyncio.sleep(max(0, start_ns - monotonic_ns()) / 1e9)
         records = await drive(producer, task, start_ns)
-        return gate.result(records=records)
+        return gate.result(records=records, ended_ns=monotonic_ns())
 
 
 async def run_consumer(task: Task) -> Result:
@@ -66,7 +66,7 @@ async def run_consumer(task: Task) -> Result:
         await asyncio.to_thread(gate.open)
 
     await client_of(task).consume(task, checker.take, subscribed)
-    result = gate.result(records=checker.count)
+    result = gate.result(records=checker.count, ended_ns=checker.ended_ns)
     if rate_per_s:
         measured_ns = latencies_ns(checker.arrivals_ns, gate.start_ns, rate_per_s)
         result["latency_ms"] = quantiles_ms(measured_ns, warm_up_records(task))
@@ -78,10 +78,12 @@ def run_disk_loop(task: Task) -> Result:
     gate = Gate()
     start_ns = gate.open()
     if not task.scenario.rate_per_s:
-        return gate.result(records=sync_at_full_speed(task, start_ns))
+        records = sync_at_full_speed(task, start_ns)
+        return gate.result(records=records, ended_ns=monotonic_ns())
     measured_ns = sync_on_schedule(task, start_ns)
-    latency_ms = quantiles_ms(measured_ns, warm_up_records(task))
-    return gate.result(records=len(measured_ns), latency_ms=latency_ms)
+    result = gate.result(records=len(measured_ns), ended_ns=monotonic_ns())
+    result["latency_ms"] = quantiles_ms(measured_ns, warm_up_records(task))
+    return result
 
 
 def warm_up_records(task: Task) -> int:

@@ -25,7 +25,7 @@ class AnsweringWorker(Worker):
         self._start_ns = start_ns
 
     def result(self) -> dict[str, Any]:
-        return {"records": self._records, "end_ns": self._start_ns + self._after_ns, "cpu_s": 0.5}
+        return {"records": self._records, "ended_ns": self._start_ns + self._after_ns, "cpu_s": 0.5}
 
 
 def measured(consumer: Worker, producer: Worker) -> Measurement:

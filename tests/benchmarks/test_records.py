@@ -20,7 +20,9 @@ def test_a_run_in_order_is_taken_to_its_end(size_bytes: int) -> None:
     checker = Checker(size_bytes, timed=False)
     assert all(checker.take(make(sequence)) for sequence in range(200))
     assert checker.count == 200
+    assert checker.ended_ns == 0
     assert checker.take(make(END | 200)) is False
+    assert checker.ended_ns > 0
     assert checker.arrivals_ns == []
 
 
