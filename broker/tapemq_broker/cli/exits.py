@@ -20,7 +20,7 @@ class Exit(IntEnum):
     STORAGE_FAILED = 70
     """The disk failed: nothing more can be promised, so the broker ended."""
     DATA_REFUSED = 73
-    """The data directory is locked, damaged, or of another version."""
+    """The data directory is locked, damaged, full, or of another version."""
     BAD_CONFIGURATION = 78
     """A setting has a value that it cannot have."""
     INTERRUPTED = 130

@@ -14,7 +14,7 @@ from tapemq_broker.server.logs import Logs
 from tapemq_broker.server.observer import ProducersObserver
 from tapemq_broker.server.world import World
 from tapemq_broker.storage.clean import CleanEntry
-from tapemq_broker.storage.errors import CorruptLog, LogRefused
+from tapemq_broker.storage.errors import CorruptLog, DataDirectoryError, LogFull, LogRefused
 from tapemq_broker.storage.log import Log
 from tapemq_broker.storage.state_log import StateLog
 
@@ -43,19 +43,35 @@ class Startup:
         self._clean = clean
 
     def load(self) -> tuple[Broker, int]:
-        """The core with all topics and groups, and the boot epoch. Raises LogRefused."""
+        """The core with all topics and groups, and the boot epoch.
+
+        Raises LogRefused, and DataDirectoryError if the disk is full.
+        """
         catalog = self._logs.open_catalog(self._clean.get(CATALOG))
         self._logs.add_state(catalog)
         self._note_cut(catalog.log)
-        boot_epoch = int.from_bytes(catalog.entries.get(_BOOT_KEY, b""), "big") + 1
-        self._logs.put_state(
-            CATALOG, {_BOOT_KEY: boot_epoch.to_bytes(8, "big")}, self._world.clock.wall_us()
-        )
+        boot_epoch = self._next_boot_epoch(catalog)
         core = Broker(boot_epoch, limits_of(self._settings))
         for topic in core.topics.load(catalog.entries):
             for partition in range(topic.info.partitions):
                 self._load_partition(core, topic, partition)
         return core, boot_epoch
+
+    def _next_boot_epoch(self, catalog: StateLog) -> int:
+        """The number of this start. Ids of producers and generations build on it, so no start may
+        serve with one that is not on disk: the next one would give the same again."""
+        boot_epoch = int.from_bytes(catalog.entries.get(_BOOT_KEY, b""), "big") + 1
+        entry = {_BOOT_KEY: boot_epoch.to_bytes(8, "big")}
+        try:
+            catalog.put(entry, self._world.clock.wall_us())
+        except LogFull as full:
+            raise DataDirectoryError(
+                f"its disk is full, {self._world.disk.free_bytes()} bytes are free, so the start "
+                f"cannot be noted in the catalog ({full}). Nothing is lost: free some space (other "
+                "files on that disk, or *.torn-* files that nobody needs), then start again"
+            ) from full
+        self._logs.flusher.dirty(catalog.log)
+        return boot_epoch
 
     def _load_partition(self, core: Broker, topic: Topic, number: int) -> None:
         partition = topic.partitions[number]

@@ -1,9 +1,6 @@
 """The logs of a broker on a full disk: what was refused is written later, or not at all."""
 
 import asyncio
-import errno
-from collections.abc import Sequence
-from typing import Any
 
 import pytest
 
@@ -15,43 +12,9 @@ from tapemq_broker.core.results import TopicInfo
 from tapemq_broker.core.topics import CATALOG
 from tapemq_broker.server.logs import Logs
 from tapemq_broker.storage.directory import DataDirectory
-from tapemq_broker.storage.disk import Buffer
-from tapemq_broker.storage.memory_disk import MemoryDisk, MemoryFile
+from tests.support.full_disk import FullDisk
 from tests.support.raw_client import RawClient, Refused
 from tests.support.running_server import memory_world, running_server
-
-
-class FullFile:
-    """A file that takes nothing while its disk is full."""
-
-    def __init__(self, file: MemoryFile, disk: "FullDisk") -> None:
-        self._file = file
-        self._disk = disk
-
-    def append(self, buffers: Sequence[Buffer]) -> None:
-        if self._disk.full:
-            self._disk.refused += 1
-            raise OSError(errno.ENOSPC, "no space left")
-        self._file.append(buffers)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
-
-
-class FullDisk(MemoryDisk):
-    """A disk that can be full."""
-
-    full = False
-    refused = 0
-
-    def open(self, path: str, *, create: bool = False) -> Any:
-        return FullFile(super().open(path, create=create), self)
-
-    def sync(self, files: Any, done: Any) -> None:
-        super().sync([getattr(file, "_file", file) for file in files], done)
-
-    def sync_now(self, file: Any) -> None:
-        super().sync_now(getattr(file, "_file", file))
 
 
 async def test_a_full_disk_refuses_and_loses_nothing() -> None:

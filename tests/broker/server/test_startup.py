@@ -6,7 +6,9 @@ import pytest
 
 from tapemq.wire import messages as m
 from tapemq.wire.errors import STORAGE_FAILED
+from tapemq_broker.storage.errors import DataDirectoryError
 from tapemq_broker.storage.memory_disk import MemoryDisk
+from tests.support.full_disk import FullDisk
 from tests.support.raw_client import RawClient, Refused
 from tests.support.running_server import running_server
 
@@ -58,6 +60,26 @@ async def test_generations_and_producers_never_repeat_after_a_restart() -> None:
             assert client.welcome.boot_epoch == boot_epoch
             seen.add(await client.open_producer())
     assert len(seen) == 3
+
+
+async def test_no_broker_serves_whose_start_could_not_be_noted() -> None:
+    """Else the next start would give the same generations and producer ids once more."""
+    disk = FullDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        await client.topic("t")
+    disk.full = True
+    for _ in range(2):
+        with pytest.raises(DataDirectoryError, match=r"full.*free some space"):
+            async with running_server(disk):
+                pass
+        disk.close()
+    disk.full = False
+    disk.power_cut()
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        assert client.welcome.boot_epoch == 2
+        assert (await client.ask(m.DescribeTopic("t"), m.Topic)).partitions == 1
 
 
 async def test_a_torn_tail_is_cut_counted_and_set_aside() -> None:
