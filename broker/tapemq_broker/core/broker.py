@@ -122,19 +122,18 @@ class Broker:
         return self.streams.visible(log)
 
     def topic_prepared(self, info: TopicInfo, now: float) -> Effects:
-        """The logs that PrepareTopic asked for are there."""
+        """The logs that PrepareTopic asked for are there, and the catalog's entry is written."""
         known = self.topics.by_id.get(info.topic_id)
         first_partition = len(known.partitions) if known else 0
-        effects = self.topics.prepared(info)
+        self.topics.prepared(info)
         topic = self.topics.by_id[info.topic_id]
+        effects: Effects = []
         self._positions.extend_groups(topic, effects)
         return effects + self.streams.grown(topic, first_partition, now) + self.topics.answers(info)
 
     def delete_topic(self, request: Request, name: str) -> Effects:
         """Delete a topic; whoever reads it is told."""
-        topic = self.topics.named(name)
-        effects = self.topics.delete(request, name)
-        return self.streams.topic_deleted(topic) + effects
+        return self.topics.delete(request, name, self.streams.topic_deleted)
 
     def truncate(self, log: LogId, offset: int) -> Effects:
         """Retention has chosen; what a group with ``hold`` needs stays."""

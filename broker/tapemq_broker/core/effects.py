@@ -5,7 +5,7 @@ acknowledge" is a matter of types: an answer that needs the disk is a ReplyWhenD
 last, so that nothing but the answer is lost where a full disk keeps it from being given.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from tapemq.batch import Kind, LogId
@@ -44,6 +44,18 @@ class PutState(NamedTuple):
 
     log: LogId
     changes: Mapping[bytes, bytes | None]
+
+
+class Change(NamedTuple):
+    """Write entries of state logs: all of them or, where a full disk refuses one, none.
+
+    Once they are written (not on disk yet), ``then`` changes the core and says what follows. Else
+    the request is refused, and the core is as it was: the command may come again.
+    """
+
+    request: Request
+    puts: Sequence[PutState]
+    then: Callable[[], "Effects"]
 
 
 class Reply(NamedTuple):
@@ -129,6 +141,7 @@ class TruncateFront(NamedTuple):
 Effect = (
     Append
     | PutState
+    | Change
     | Reply
     | ReplyWhenDurable
     | Deliver

@@ -1,6 +1,6 @@
 """Commands on groups: commit, seek, look at, change, delete."""
 
-from tapemq_broker.core.effects import Effects, PutState, Reply, ReplyWhenDurable, Request
+from tapemq_broker.core.effects import Change, Effects, PutState, Reply, ReplyWhenDurable, Request
 from tapemq_broker.core.group import StreamGroup
 from tapemq_broker.core.partition import Partition
 from tapemq_broker.core.positions import Positions, done_when_put, put_position
@@ -99,10 +99,10 @@ class Groups:
         topic = self._topics.get(topic_id)
         group = topic.group(name)
         topic.check_usable()
-        effects: Effects = []
-        self._positions.set_hold(topic, group, hold, effects)
-        effects.append(done_when_put(topic, request))
-        return effects
+        positions = self._positions.to_hold(topic, group, hold)
+        return self._positions.move(
+            request, topic, name, positions, lambda _: [done_when_put(topic, request)]
+        )
 
     def delete(self, request: Request, topic_id: int, name: str) -> Effects:
         """Forget a group that nobody reads with."""
@@ -111,8 +111,11 @@ class Groups:
         if group.members:
             raise Refused("group_busy", f"group {name!r} has {len(group.members)} members")
         topic.check_usable()  # Else what a damaged log says of it would come back with a repair.
-        self._topics.remove_group(topic, name)
+
+        def then() -> Effects:
+            self._topics.remove_group(topic, name)
+            return [done_when_put(topic, request)]
+
         changes = {name.encode(): None}
-        effects: Effects = [PutState(p.groups_log, changes) for p in topic.partitions]
-        effects.append(done_when_put(topic, request))
-        return effects
+        puts = [PutState(partition.groups_log, changes) for partition in topic.partitions]
+        return [Change(request, puts, then)]

@@ -1,6 +1,8 @@
 """Where groups are: every change goes to memory and, in the same effects, to the group log."""
 
-from tapemq_broker.core.effects import Effects, PutState, ReplyWhenDurable, Request
+from collections.abc import Callable, Mapping
+
+from tapemq_broker.core.effects import Change, Effects, PutState, ReplyWhenDurable, Request
 from tapemq_broker.core.group import Position, StreamGroup
 from tapemq_broker.core.partition import Partition
 from tapemq_broker.core.refusal import Refused
@@ -18,40 +20,48 @@ class Positions:
         self._topics = topics
         self._groups_max = groups_max
 
-    def open_group(
-        self, topic: Topic, name: str, start: Start, hold: bool, effects: Effects
-    ) -> StreamGroup:
-        """The group; created at ``start`` if there is none of that name. Raises Refused.
+    def to_open(self, topic: Topic, name: str, start: Start, hold: bool) -> dict[int, Position]:
+        """What move() must set so that there is such a group. Raises Refused.
 
-        ``hold`` can be switched on here, but not off: other members count on it.
+        A new one begins at ``start``. ``hold`` can be switched on here, but not off: other members
+        count on it.
         """
         group = topic.groups.get(name)
-        if group is None:
-            return self._create_group(topic, name, start, hold, effects)
-        if hold:
-            self.set_hold(topic, group, True, effects)
-        return group
-
-    def _create_group(
-        self, topic: Topic, name: str, start: Start, hold: bool, effects: Effects
-    ) -> StreamGroup:
+        if group is not None:
+            return self.to_hold(topic, group, True) if hold else {}
         if self._topics.group_count >= self._groups_max:
             raise Refused("bad_request", f"this broker holds at most {self._groups_max} groups")
-        usable = topic.usable_partitions()
-        cursors = [start.cursor(partition) for partition in usable]
-        group = self._topics.add_group(topic, name)
-        for partition, cursor in zip(usable, cursors, strict=True):
-            put_position(group, partition, Position(cursor, hold=hold), effects)
-        return group
+        return {
+            partition.number: Position(start.cursor(partition), hold=hold)
+            for partition in topic.usable_partitions()
+        }
 
-    def set_hold(self, topic: Topic, group: StreamGroup, hold: bool, effects: Effects) -> None:
-        """Switch ``hold`` on or off: everywhere, so that the last log is written last."""
-        usable = topic.usable_partitions()
-        if all(group.positions[partition.number].hold == hold for partition in usable):
-            return
-        for partition in usable:
-            position = group.positions[partition.number]
-            put_position(group, partition, position._replace(hold=hold), effects)
+    def to_hold(self, topic: Topic, group: StreamGroup, hold: bool) -> dict[int, Position]:
+        """What move() must set to switch ``hold``: everywhere, so the last log is written last."""
+        numbers = [partition.number for partition in topic.usable_partitions()]
+        if all(group.positions[number].hold == hold for number in numbers):
+            return {}
+        return {number: group.positions[number]._replace(hold=hold) for number in numbers}
+
+    def move(
+        self,
+        request: Request,
+        topic: Topic,
+        name: str,
+        positions: Mapping[int, Position],
+        then: Callable[[StreamGroup], Effects],
+    ) -> Effects:
+        """Set where a group is, which may be new: on all these partitions, or on none."""
+
+        def change() -> Effects:
+            group = self._topics.add_group(topic, name)
+            group.positions.update(positions)
+            return then(group)
+
+        if not positions:
+            return change()
+        puts = [_put(topic.partitions[n], name, position) for n, position in positions.items()]
+        return [Change(request, puts, change)]
 
     def extend_groups(self, topic: Topic, effects: Effects) -> None:
         """A topic got more partitions: its groups want all of them, from the first record on."""
@@ -76,7 +86,11 @@ def put_position(
 ) -> None:
     """Set where a group is, in memory and in the group log."""
     group.positions[partition.number] = position
-    effects.append(PutState(partition.groups_log, {group.name.encode(): position.encode()}))
+    effects.append(_put(partition, group.name, position))
+
+
+def _put(partition: Partition, name: str, position: Position) -> PutState:
+    return PutState(partition.groups_log, {name.encode(): position.encode()})
 
 
 def done_when_put(topic: Topic, request: Request) -> ReplyWhenDurable:

@@ -12,6 +12,7 @@ from tapemq_broker.core.effects import (
     SubscriptionKey,
 )
 from tapemq_broker.core.generations import Generations
+from tapemq_broker.core.group import StreamGroup
 from tapemq_broker.core.positions import Positions, done_when_put
 from tapemq_broker.core.refusal import Refusal, Refused
 from tapemq_broker.core.results import Done
@@ -95,14 +96,17 @@ class Streams:
     def _join(self, request: Request, topic: Topic, wish: Subscribe, now: float) -> Effects:
         if wish.partitions:
             raise Refused("bad_request", "a group shares all partitions; name none")
-        changes: Effects = []
-        group = self._positions.open_group(topic, wish.group, wish.start, wish.hold, changes)
-        shares: Effects = []
-        self._sharing.join(topic, group, wish.subscription(), now, shares)
-        if not changes and not wish.hold:
-            return [Reply(request, Done()), *shares]
-        # Done means that what was changed is on disk. Reading need not wait for that.
-        return [*changes, *shares, done_when_put(topic, request)]
+        positions = self._positions.to_open(topic, wish.group, wish.start, wish.hold)
+
+        def join(group: StreamGroup) -> Effects:
+            shares: Effects = []
+            self._sharing.join(topic, group, wish.subscription(), now, shares)
+            if not positions and not wish.hold:
+                return [Reply(request, Done()), *shares]
+            # Done means that what was changed is on disk. Reading need not wait for that.
+            return [*shares, done_when_put(topic, request)]
+
+        return self._positions.move(request, topic, wish.group, positions, join)
 
     def _read(self, request: Request, topic: Topic, wish: Subscribe) -> Effects:
         if wish.hold:

@@ -1,10 +1,11 @@
 """The catalog's topics: create, look up, change, delete."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from heapq import nsmallest
 
 from tapemq.batch import LogId, Role
 from tapemq_broker.core.effects import (
+    Change,
     Effects,
     PrepareTopic,
     PutState,
@@ -99,13 +100,15 @@ class Topics:
         self._preparing[name] = [request]
         return [PrepareTopic(TopicInfo(name, topic_id, partitions, 1, dict(settings)), 0)]
 
-    def prepared(self, info: TopicInfo) -> Effects:
-        """The logs of PrepareTopic are there: now the topic exists. Its answers are answers()."""
+    def prepared(self, info: TopicInfo) -> None:
+        """The logs of PrepareTopic are there, and the entry() is written: now the topic exists.
+
+        Its answers are answers().
+        """
         if info.topic_id in self.by_id:
             self.by_id[info.topic_id].change(info)
         else:
             self._add(info)
-        return [_put(info)]
 
     def answers(self, info: TopicInfo) -> Effects:
         """To those who wanted the topic so: the catalog's entry has to be on disk first."""
@@ -142,22 +145,29 @@ class Topics:
         if wanted > before.partitions:
             self._preparing[name] = [request]
             return [PrepareTopic(after, before.partitions)]
-        topic.change(after)
-        return [_put(after), ReplyWhenDurable(CATALOG, None, request, after)]
 
-    def delete(self, request: Request, name: str) -> Effects:
-        """Forget a topic durably, then remove its logs."""
+        def then() -> Effects:
+            topic.change(after)
+            return [ReplyWhenDurable(CATALOG, None, request, after)]
+
+        return [Change(request, [entry(after)], then)]
+
+    def delete(
+        self, request: Request, name: str, tell: Callable[[Topic], Effects] = lambda topic: []
+    ) -> Effects:
+        """Forget a topic durably, then remove its logs; ``tell`` whoever reads it."""
         topic = self.named(name)
         if name in self._preparing:
             raise Refused("overloaded", f"topic {name!r} is being changed", 1.0)
-        del self._by_name[name]
-        del self.by_id[topic.info.topic_id]
-        self.group_count -= len(topic.groups)
-        return [
-            PutState(CATALOG, {_key(name): None}),
-            RemoveTopic(topic.info),
-            ReplyWhenDurable(CATALOG, None, request, Done()),
-        ]
+
+        def then() -> Effects:
+            del self._by_name[name]
+            del self.by_id[topic.info.topic_id]
+            self.group_count -= len(topic.groups)
+            done = ReplyWhenDurable(CATALOG, None, request, Done())
+            return [*tell(topic), RemoveTopic(topic.info), done]
+
+        return [Change(request, [PutState(CATALOG, {_key(name): None})], then)]
 
     def add_group(self, topic: Topic, name: str) -> StreamGroup:
         """A group of that name, still without positions; the one that there is, if there is."""
@@ -194,5 +204,6 @@ def _key(name: str) -> bytes:
     return _TOPIC_KEY + name.encode()
 
 
-def _put(info: TopicInfo) -> PutState:
+def entry(info: TopicInfo) -> PutState:
+    """What the catalog is to say of a topic."""
     return PutState(CATALOG, {_key(info.name): encode_topic(info)})

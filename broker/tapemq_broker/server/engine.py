@@ -12,10 +12,11 @@ from tapemq_broker.core import effects as e
 from tapemq_broker.core.broker import Broker
 from tapemq_broker.core.refusal import Refusal, Refused
 from tapemq_broker.core.results import PublishResult, Result, TopicInfo
+from tapemq_broker.core.topics import entry
 from tapemq_broker.server import translate
 from tapemq_broker.server.counters import Counters
 from tapemq_broker.server.deliveries import Deliveries
-from tapemq_broker.server.logs import Logs
+from tapemq_broker.server.logs import Logs, Opened
 from tapemq_broker.server.observer import ProducersObserver
 from tapemq_broker.server.receipts import Receipts
 from tapemq_broker.server.sessions import Sessions
@@ -43,6 +44,7 @@ class Engine:
         self._carry: Final[dict[type, Callable[[Any], None]]] = {
             e.Append: self._append,
             e.PutState: self._put_state,
+            e.Change: self._change,
             e.Reply: self._reply,
             e.ReplyWhenDurable: self._reply_when_durable,
             e.Deliver: self._deliver,
@@ -123,6 +125,14 @@ class Engine:
     def _put_state(self, effect: e.PutState) -> None:
         self.logs.put_state(effect.log, effect.changes, self.world.clock.wall_us())
 
+    def _change(self, effect: e.Change) -> None:
+        try:
+            self.logs.put_all(effect.puts, self.world.clock.wall_us())
+        except LogFull:
+            self.reply(effect.request, _FULL)
+        else:
+            self.run(effect.then())
+
     def _reply(self, effect: e.Reply) -> None:
         self.reply(effect.request, effect.result)
 
@@ -181,13 +191,16 @@ class Engine:
         """Make the logs of a topic in a thread: directories and their syncs take a while."""
         info = effect.topic
         make = partial(self.logs.make_topic, info, effect.first_partition)
+        opened: list[Opened] = []
         try:
             opened = await self._loop.run_in_executor(None, make)
+            self.logs.put_all([entry(info)], self.world.clock.wall_us())
         except (LogFull, OSError) as error:
             if isinstance(error, OSError) and error.errno not in FULL_ERRORS:
                 # A sync may have failed: trying again could seem to succeed, and lose what follows.
                 self.world.fatal(f"the logs of topic {info.name} cannot be made: {error}")
-            refused = Refused("disk_full", f"its logs cannot be made: {error}", _FULL.retry_after_s)
+            refused = Refused("disk_full", f"it cannot be made: {error}", _FULL.retry_after_s)
+            self.logs.discard(opened)
             if effect.first_partition == 0:
                 await self._remove_files(info)
             self.run(self.core.topics.unprepared(info, refused))

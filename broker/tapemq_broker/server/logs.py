@@ -1,13 +1,14 @@
 """The logs of a broker: open ones by their id, one flusher over all of them."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from tapemq.batch import Kind, LogId, Role
 from tapemq_broker.config import Settings
-from tapemq_broker.core.effects import Append, Deliver
+from tapemq_broker.core.effects import Append, Deliver, PutState
 from tapemq_broker.core.results import TopicInfo
 from tapemq_broker.core.topics import CATALOG
 from tapemq_broker.server.world import World
@@ -24,6 +25,7 @@ from tapemq_broker.storage.state_log import StateLog
 
 _FULL_RETRY_S = 1.0
 _STATE_SEGMENT_BYTES = 4 * 1024 * 1024
+_NOTHING: Final[Mapping[bytes, bytes | None]] = MappingProxyType({})
 
 _MARKS_AT_ONCE = 128
 """Thousands of logs that come to rest together must not keep the event loop: 15 µs each."""
@@ -123,6 +125,13 @@ class Logs:
             made.append(Opened(data, groups))
         return made
 
+    def discard(self, opened: list[Opened]) -> None:
+        """Close logs that were made in vain."""
+        now_us = self._world.clock.wall_us()
+        for data, groups in opened:
+            data.close(clean=False, now_us=now_us)
+            groups.close(clean=False, now_us=now_us)
+
     def add(self, opened: list[Opened]) -> None:
         """Take logs into use."""
         for data, groups in opened:
@@ -180,19 +189,37 @@ class Logs:
 
     def put_state(self, log_id: LogId, changes: Mapping[bytes, bytes | None], now_us: int) -> None:
         """Write entries of a state log. What a full disk refuses is kept for the next time."""
-        unwritten = self._unwritten.setdefault(log_id, {})
-        unwritten.update(changes)
         try:
-            self._write_state(log_id, now_us)
+            self._write_state(log_id, now_us, changes)
         except LogFull:
-            return
+            self._unwritten.setdefault(log_id, {}).update(changes)
 
-    def _write_state(self, log_id: LogId, now_us: int) -> None:
-        unwritten = self._unwritten.get(log_id)
+    def put_all(self, puts: Sequence[PutState], now_us: int) -> None:
+        """Write entries of state logs: all, or none. Raises LogFull."""
+        written: list[PutState] = []
+        for put in puts:
+            before = {key: self._last_value(put.log, key) for key in put.changes}
+            try:
+                self._write_state(put.log, now_us, put.changes)
+            except LogFull:
+                for undo in written:
+                    self.put_state(undo.log, undo.changes, now_us)
+                raise
+            written.append(PutState(put.log, before))
+
+    def _last_value(self, log_id: LogId, key: bytes) -> bytes | None:
+        unwritten = self._unwritten.get(log_id, {})
+        return unwritten[key] if key in unwritten else self._states[log_id].entries.get(key)
+
+    def _write_state(
+        self, log_id: LogId, now_us: int, changes: Mapping[bytes, bytes | None] = _NOTHING
+    ) -> None:
+        """Write changes, and what a full disk did not take before. Raises LogFull."""
+        unwritten = {**self._unwritten.get(log_id, {}), **changes}
         if unwritten:
             state = self._states[log_id]
             state.put(unwritten, now_us)
-            del self._unwritten[log_id]
+            self._unwritten.pop(log_id, None)
             self.flusher.dirty(state.log)
 
     def state_end(self, log_id: LogId, now_us: int) -> int:

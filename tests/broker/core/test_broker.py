@@ -156,11 +156,11 @@ def test_topic_grows_durably_and_is_shared(world: World) -> None:
 
 
 def test_answer_to_deletion_comes_last(world: World) -> None:
-    """A full disk keeps the answer from being given; readers have to be told all the same."""
+    """The catalog's entry comes first: where a full disk refuses it, nothing has happened."""
     subscribe(world, wish(1))
     world.trace.clear()
     request = world.execute(1, lambda r: world.core.delete_topic(r, "orders"))
-    assert [type(item) for item in world.trace] == [Detach, PutState, RemoveTopic, ReplyWhenDurable]
+    assert [type(item) for item in world.trace] == [PutState, Detach, RemoveTopic, ReplyWhenDurable]
     world.sync()
     assert world.answer(request) == Done()
     world.crash()

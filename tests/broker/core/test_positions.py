@@ -1,7 +1,7 @@
 import pytest
 
 from tapemq.batch import LogId
-from tapemq_broker.core.effects import Effects, PutState, ReplyWhenDurable, Request
+from tapemq_broker.core.effects import Change, Effects, PutState, ReplyWhenDurable, Request
 from tapemq_broker.core.group import Position, StreamGroup
 from tapemq_broker.core.positions import Positions, done_when_put
 from tapemq_broker.core.refusal import Refused
@@ -9,9 +9,11 @@ from tapemq_broker.core.results import Done, TopicInfo
 from tapemq_broker.core.start import Start
 from tapemq_broker.core.topic import Topic
 from tapemq_broker.core.topics import Topics
+from tests.support.core.changes import carried_out
 from tests.support.core.reading import groups_log
 
 EARLIEST = Start("earliest")
+ONE = Request(1, 1)
 
 
 class Rig:
@@ -29,8 +31,12 @@ class Rig:
     def open_group(
         self, name: str, start: Start = EARLIEST, *, hold: bool = False
     ) -> tuple[StreamGroup, Effects]:
-        effects: Effects = []
-        return self.positions.open_group(self.topic, name, start, hold, effects), effects
+        positions = self.positions.to_open(self.topic, name, start, hold)
+        effects = self.move(name, positions)
+        return self.topic.group(name), effects
+
+    def move(self, name: str, positions: dict[int, Position]) -> Effects:
+        return carried_out(self.positions.move(ONE, self.topic, name, positions, lambda _: []))
 
 
 @pytest.fixture
@@ -68,6 +74,15 @@ def test_refused_group_leaves_nothing(rig: Rig) -> None:
     assert rig.topic.groups == {}
 
 
+def test_group_that_a_full_disk_keeps_out_leaves_nothing(rig: Rig) -> None:
+    positions = rig.positions.to_open(rig.topic, "billing", EARLIEST, False)
+    (change,) = rig.positions.move(ONE, rig.topic, "billing", positions, lambda _: [])
+    assert isinstance(change, Change)
+    assert change.request == ONE
+    assert rig.topic.groups == {}
+    assert rig.topics.group_count == 0
+
+
 def test_groups_of_all_topics_are_limited(rig: Rig) -> None:
     other = TopicInfo("shipments", 2, 1, 1, {})
     rig.topics.prepared(other)
@@ -76,7 +91,7 @@ def test_groups_of_all_topics_are_limited(rig: Rig) -> None:
     with pytest.raises(Refused, match="at most 2 groups"):
         rig.open_group("auditing")
     rig.open_group("billing")
-    rig.topics.delete(Request(1, 1), "shipments")
+    carried_out(rig.topics.delete(ONE, "shipments"))
     rig.open_group("auditing")
 
 
@@ -95,8 +110,7 @@ def test_hold_is_switched_on_by_who_needs_it_and_not_off_by_others(rig: Rig) -> 
     assert rig.open_group("billing", hold=True)[1] == []
     assert rig.open_group("billing", hold=False)[1] == []
     assert group.hold
-    effects = []
-    rig.positions.set_hold(rig.topic, group, False, effects)
+    effects = rig.move("billing", rig.positions.to_hold(rig.topic, group, False))
     assert written(effects) == {groups_log(number): Position(1) for number in range(3)}
 
 
@@ -147,12 +161,10 @@ def test_topic_without_a_usable_partition_takes_no_group(rig: Rig) -> None:
 
 
 def test_answer_waits_for_the_log_that_is_written_last(rig: Rig) -> None:
-    request = Request(1, 1)
-    assert done_when_put(rig.topic, request) == ReplyWhenDurable(
-        groups_log(2), None, request, Done()
-    )
+    done = ReplyWhenDurable(groups_log(2), None, ONE, Done())
+    assert done_when_put(rig.topic, ONE) == done
     _, effects = rig.open_group("billing")
     assert isinstance(effects[-1], PutState)
     assert effects[-1].log == groups_log(2)
     rig.topic.partitions[2].damage = "rot"
-    assert done_when_put(rig.topic, request).log == groups_log(1)
+    assert done_when_put(rig.topic, ONE).log == groups_log(1)

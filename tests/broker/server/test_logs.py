@@ -7,11 +7,12 @@ import pytest
 from tapemq.batch import HEADER_BYTES, Kind, LogId, Role, checksum
 from tapemq.wire import messages as m
 from tapemq_broker.config import Settings
-from tapemq_broker.core.effects import Append
+from tapemq_broker.core.effects import Append, PutState
 from tapemq_broker.core.results import TopicInfo
 from tapemq_broker.core.topics import CATALOG
 from tapemq_broker.server.logs import Logs
 from tapemq_broker.storage.directory import DataDirectory
+from tapemq_broker.storage.errors import LogFull
 from tests.support.full_disk import FullDisk
 from tests.support.raw_client import RawClient, Refused
 from tests.support.running_server import memory_world, running_server
@@ -65,6 +66,69 @@ async def test_marks_of_many_logs_are_written_some_at_a_time() -> None:
     assert 0 < marked[0] < 200
     assert marked[-1] == 200
     disk.close()
+
+
+async def test_what_a_full_disk_refuses_has_not_happened() -> None:
+    """So a retry is not told that there is such a topic, and a crash changes nothing."""
+    disk = FullDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        await client.subscribe(topic, group="held")
+        requests: list[tuple[m.Message, type[m.Topic | m.Done]]] = [
+            (m.CreateTopic("new"), m.Topic),
+            (m.AlterTopic("t", 0, {"retention_bytes": 5}), m.Topic),
+            (m.AlterTopic("t", 2), m.Topic),
+            (join(topic, 2, "g"), m.Done),
+            (join(topic, 3, "held", hold=True), m.Done),
+            (m.AlterGroup(topic.topic_id, "held", True), m.Done),
+            (m.DeleteTopic("t"), m.Done),
+        ]
+        disk.full = True
+        for request, _ in requests:
+            for _ in range(2):
+                assert await refusal(client, request) == "disk_full"
+            assert (await client.ask(m.DescribeTopic("t"), m.Topic)) == topic
+            names = await client.ask(m.ListTopics(), m.Names)
+            assert names.names == ["t"]
+            groups = await client.ask(m.ListGroups(topic.topic_id), m.Names)
+            assert groups.names == ["held"]
+            held = await client.ask(m.DescribeGroup(topic.topic_id, "held", 0), m.Group)
+            assert (held.hold, held.members) == (False, 1)
+        disk.full = False
+        for request, answer in requests:
+            await client.ask(request, answer)
+
+
+async def refusal(client: RawClient, request: m.Message) -> str:
+    with pytest.raises(Refused) as refused:
+        await client.ask(request, m.Done)
+    return refused.value.name
+
+
+def join(topic: m.Topic, number: int, group: str, *, hold: bool = False) -> m.Subscribe:
+    return m.Subscribe(
+        number, topic.topic_id, group, "earliest", credit_records=9, credit_bytes=99, hold=hold
+    )
+
+
+async def test_changes_are_written_to_all_logs_or_to_none() -> None:
+    disk = FullDisk(post=asyncio.get_running_loop().call_soon)
+    logs = logs_with_a_catalog(disk)
+    made = logs.make_topic(TopicInfo("two", 2, 2, 1, {}), 0)
+    logs.add(made)
+    first, second = (LogId(2, partition, Role.GROUPS) for partition in range(2))
+    logs.put_state(first, {b"g": b"old"}, 0)
+    disk.room_for = 1
+    disk.full = True
+    puts = [PutState(log_id, {b"g": b"new", b"h": b"1"}) for log_id in (first, second)]
+    with pytest.raises(LogFull):
+        logs.put_all(puts, 0)
+    disk.full = False
+    logs.state_end(first, 0)
+    assert [groups.entries for _, groups in made] == [{b"g": b"old"}, {}]
+    logs.put_all(puts, 0)
+    assert [groups.entries for _, groups in made] == [{b"g": b"new", b"h": b"1"}] * 2
 
 
 def logs_with_a_catalog(disk: FullDisk) -> Logs:

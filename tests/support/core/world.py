@@ -9,7 +9,7 @@ from tapemq_broker.core import effects as e
 from tapemq_broker.core.broker import Broker, Limits
 from tapemq_broker.core.refusal import Refusal
 from tapemq_broker.core.results import Result
-from tapemq_broker.core.topics import CATALOG
+from tapemq_broker.core.topics import CATALOG, entry
 from tests.support.bodies import body
 from tests.support.core.list_log import Chunk, ListLog, ListState, Value
 
@@ -133,7 +133,8 @@ class World:
             elif refusing and isinstance(effect, e.Reply | e.ReplyWhenDurable):
                 self._answer(Answered(effect.request, FULL))
             else:
-                self.trace.append(effect)
+                if not isinstance(effect, e.Change):  # what it consists of is told
+                    self.trace.append(effect)
                 self._carry_out(effect)
 
     def _roll(self, effect: e.Append) -> None:
@@ -159,6 +160,8 @@ class World:
             case e.PutState():
                 self.states[effect.log].changes.append(effect.changes)
                 self.journal.append((effect.log, len(self.states[effect.log].changes)))
+            case e.Change():
+                self.run([*effect.puts, *effect.then()])
             case e.Reply():
                 self._answer(Answered(effect.request, effect.result))
             case e.ReplyWhenDurable():
@@ -193,6 +196,7 @@ class World:
         for number in range(effect.first_partition, effect.topic.partitions):
             self.logs[LogId(effect.topic.topic_id, number, Role.DATA)] = ListLog()
             self.states[LogId(effect.topic.topic_id, number, Role.GROUPS)] = ListState()
+        self.run([entry(effect.topic)])
         self.run(self.core.topic_prepared(effect.topic, self.now))
 
     def _remove(self, topic_id: int) -> None:
