@@ -113,13 +113,14 @@ class Broker:
         """An Append could not be carried out; the log ends at ``next_offset`` as before."""
         self.topics.by_id[log.topic_id].partitions[log.partition].refused(next_offset)
 
-    def durable_upto(self, log: LogId, offset: int) -> Effects:
-        """A data log is on disk up to ``offset``: this much may be delivered."""
+    def durable_upto(self, log: LogId, offset: int) -> None:
+        """A data log is on disk up to ``offset``: this much may be delivered.
+
+        Its readers() are to be told with visible(), all at once or some at a time.
+        """
         topic = self.topics.by_id.get(log.topic_id)
-        if topic is None or log.role is not Role.DATA:
-            return []
-        topic.partitions[log.partition].durable_offset = offset
-        return self.streams.visible(log)
+        if topic is not None and log.role is Role.DATA:
+            topic.partitions[log.partition].durable_offset = offset
 
     def topic_prepared(self, info: TopicInfo, now: float) -> Effects:
         """The logs that PrepareTopic asked for are there, and the catalog's entry is written."""

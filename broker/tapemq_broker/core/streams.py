@@ -1,5 +1,6 @@
 """Commands on subscriptions, and what becomes of their deliveries."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from tapemq.batch import LogId
@@ -137,12 +138,19 @@ class Streams:
                     )
         return effects
 
-    def visible(self, log: LogId) -> Effects:
-        """More of a log may be delivered."""
+    def readers(self, log: LogId) -> list[SubscriptionKey]:
+        """Who reads a log now."""
+        return list(self._subscriptions.reading(log))
+
+    def visible(self, log: LogId, readers: Iterable[SubscriptionKey]) -> Effects:
+        """More of a log may be delivered to these readers; those that are gone do not matter."""
         effects: Effects = []
-        for subscription in self._subscriptions.reading(log):
-            subscription.wake(subscription.readers[log.partition])
-            pump(subscription, effects)
+        reading = self._subscriptions.reading(log)
+        for key in readers:
+            subscription = reading.get(key)
+            if subscription is not None:
+                subscription.wake(subscription.readers[log.partition])
+                pump(subscription, effects)
         return effects
 
     def credit(self, key: SubscriptionKey, records: int, size_bytes: int) -> Effects:

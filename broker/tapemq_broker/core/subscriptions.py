@@ -1,6 +1,6 @@
 """All subscriptions, found by session, by topic, and by the logs that they read."""
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Mapping
 from typing import TypeVar
 
 from tapemq.batch import LogId
@@ -39,9 +39,9 @@ class Subscriptions:
         """All that read a topic, or wait to."""
         return list(self._by_topic.get(topic_id, {}).values())
 
-    def reading(self, log: LogId) -> Iterable[Subscription]:
+    def reading(self, log: LogId) -> Mapping[SubscriptionKey, Subscription]:
         """All that read a log."""
-        return self._by_log.get(log, {}).values()
+        return self._by_log.get(log, {})
 
     def add(self, subscription: Subscription) -> None:
         """A subscription begins."""

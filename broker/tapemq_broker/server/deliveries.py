@@ -2,11 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterator
+from itertools import islice
 from typing import Any, Final
 
+from tapemq.batch import LogId
 from tapemq.wire import messages as m
-from tapemq_broker.core.effects import Deliver, Effects
+from tapemq_broker.core.effects import Deliver, Effects, SubscriptionKey
 from tapemq_broker.core.refusal import Refusal
 from tapemq_broker.core.streams import Streams
 from tapemq_broker.server.connection import Connection
@@ -17,6 +20,13 @@ from tapemq_broker.storage.reading import ReadPlan
 from tapemq_broker.storage.record_log import Chunk
 
 log = logging.getLogger("tapemq.broker")
+
+_READERS_AT_ONCE: Final = 256
+"""Readers of a log that are told of more in one turn of the loop: 2 µs each."""
+_TURN_BYTES: Final = 2 * 1024 * 1024
+"""What all deliveries of a turn of the loop may come to: one to two milliseconds."""
+_DELIVERY_BYTES: Final = 64 * 1024
+"""What a delivery costs beside its bytes, in time, is as if it had so many more: 50 µs."""
 
 
 class Deliveries:
@@ -37,9 +47,55 @@ class Deliveries:
         self._run: Final = run
         self._spawn: Final = spawn
         self._loop: Final = asyncio.get_running_loop()
+        # Logs whose readers are being told, and whether to begin again after that.
+        self._waking: Final[dict[LogId, bool]] = {}
+        # What this turn of the loop can still afford, and who waits for the next ones.
+        self._budget = _TURN_BYTES
+        self._line: Final[deque[Deliver]] = deque()
+        self._is_turning = False
+
+    def wake(self, log_id: LogId) -> None:
+        """More of a log may be delivered: tell its readers, many of them some at a time."""
+        if log_id in self._waking:
+            self._waking[log_id] = True  # those that were told already may have come to its end
+            return
+        readers = self._streams.readers(log_id)
+        if len(readers) <= _READERS_AT_ONCE:
+            self._run(self._streams.visible(log_id, readers))
+        else:
+            self._waking[log_id] = False
+            self._wake_some(log_id, iter(readers))
+
+    def _wake_some(self, log_id: LogId, readers: Iterator[SubscriptionKey]) -> None:
+        some = list(islice(readers, _READERS_AT_ONCE))
+        self._run(self._streams.visible(log_id, some))
+        if len(some) == _READERS_AT_ONCE:
+            self._loop.call_soon(self._wake_some, log_id, readers)
+        elif self._waking.pop(log_id):
+            self.wake(log_id)
 
     def start(self, connection: Connection, wish: Deliver) -> None:
-        """Read what is asked for, and send it."""
+        """Read what is asked for, and send it; in a later turn of the loop if this one is full."""
+        if self._budget <= 0:
+            self._line.append(wish)
+        else:
+            self._begin(connection, wish)
+        if not self._is_turning:
+            self._is_turning = True
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        """The next turn of the loop."""
+        self._budget = _TURN_BYTES
+        self._is_turning = False
+        while self._line and self._budget > 0:
+            self._run([self._line.popleft()])
+        if self._line and not self._is_turning:
+            self._is_turning = True
+            self._loop.call_soon(self._turn)
+
+    def _begin(self, connection: Connection, wish: Deliver) -> None:
+        self._budget -= _DELIVERY_BYTES
         place = (wish.key.subscription, wish.log.partition)
         if not self._streams.is_wanted(wish):
             return  # void while it was parked; its reader was told, and its log may be gone
@@ -80,6 +136,7 @@ class Deliveries:
             *place, wish.generation, wish.offset, chunk.next_offset, chunk.record_count
         )
         connection.send(message, payload=chunk.data)
+        self._budget -= len(chunk.data)
         counters = self._sessions.counters
         counters.records_delivered += chunk.record_count
         counters.bytes_delivered += len(chunk.data)

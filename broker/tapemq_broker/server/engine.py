@@ -182,7 +182,8 @@ class Engine:
         """The one place where what waited for the disk is let go."""
         for request, result in self.receipts.release(log_id, offset):
             self.reply(request, result)
-        self.run(self.core.durable_upto(log_id, offset))
+        self.core.durable_upto(log_id, offset)
+        self._deliveries.wake(log_id)
 
     def _session_closed(self, number: int) -> None:
         self.run(self.core.streams.session_closed(number, self.world.clock.monotonic()))

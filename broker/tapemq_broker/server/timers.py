@@ -8,12 +8,17 @@ from typing import Final, NamedTuple
 from tapemq_broker.config import Settings
 from tapemq_broker.server.engine import Engine
 from tapemq_broker.server.flow import Flow
-from tapemq_broker.storage.retention import retained_from
+from tapemq_broker.server.retention import Retention
+from tapemq_broker.server.rounds import Round
 
 log = logging.getLogger("tapemq.broker")
 
 _TICK_S: Final = 0.05
 _DISK_S: Final = 1.0
+_CONNECTIONS_AT_ONCE: Final = 400
+"""At 1 µs each, and 10 µs for a ping. 10,000 take 1.2 seconds."""
+_LOGS_AT_ONCE: Final = 100
+"""At 6 µs each, and 1 µs for each segment. 10,000 take 5 seconds."""
 
 
 class _Duty(NamedTuple):
@@ -33,12 +38,22 @@ class Timers:
         self._loop = asyncio.get_running_loop()
         self._handle: asyncio.TimerHandle | None = None
         self._lag_s = 0.0
+        sessions, retention = engine.sessions, Retention(settings, engine)
+        self._checks = Round(
+            _connections_s(settings), sessions.numbers, sessions.check, at_once=_CONNECTIONS_AT_ONCE
+        )
+        self._retention = Round(
+            settings.retention_check_s,
+            engine.logs.data_logs,
+            lambda log, now: retention.apply(log[1]),
+            at_once=_LOGS_AT_ONCE,
+        )
         self._duties = [
             _Duty(_TICK_S, self._deadlines),
             _Duty(settings.mark_idle_s / 2, self._marks),
-            _Duty(_connections_s(settings), engine.sessions.check),
             _Duty(_DISK_S, lambda now: flow.check_disk()),
-            _Duty(settings.retention_check_s, lambda now: self.apply_retention()),
+            _Duty(_TICK_S, self._checks.step),
+            _Duty(_TICK_S, self._retention.step),
         ]
         self._due_at = [0.0] * len(self._duties)
 
@@ -51,6 +66,8 @@ class Timers:
         """Begin; every duty is done once within the first tick's reach."""
         now = self._engine.world.clock.monotonic()
         self._due_at = [now + duty.every_s for duty in self._duties]
+        self._checks.begin(now)
+        self._retention.begin(now)
         self._flow.check_disk()
         self._schedule()
 
@@ -87,29 +104,6 @@ class Timers:
     def _marks(self, now: float) -> None:
         wall_us = self._engine.world.clock.wall_us()
         self._engine.logs.mark_idle(now, self._settings.mark_idle_s, wall_us)
-
-    def apply_retention(self) -> None:
-        """Remove what every partition may let go, by age and by size."""
-        engine = self._engine
-        now_us = engine.world.clock.wall_us()
-        for log_id, log in engine.logs.data_logs():
-            topic = engine.core.topics.by_id.get(log_id.topic_id)
-            if topic is None:
-                continue
-            own = topic.info.settings
-            age_s = own.get("retention_age_s", self._settings.retention_age_s)
-            size_bytes = own.get("retention_bytes", self._settings.retention_bytes)
-            if not age_s and not size_bytes:
-                continue
-            offset = retained_from(
-                log.segments(),
-                now_us,
-                max_age_us=int(age_s * 1_000_000) or None,
-                max_bytes=int(size_bytes) or None,
-                hold_offset=topic.hold_offset(log_id.partition),
-            )
-            if offset > log.first_offset:
-                engine.run(engine.core.truncate(log_id, offset))
 
 
 def _connections_s(settings: Settings) -> float:

@@ -226,7 +226,8 @@ def test_deleted_topic_ends_every_subscription_once(world: World) -> None:
         Detach(key(2), 0, 0, gone),
     ]
     assert len(world.core.streams) == 1
-    assert list(world.core.streams.visible(data_log())) == []
+    assert world.core.streams.readers(data_log()) == []
+    assert world.core.streams.visible(data_log(), [key(1)]) == []
 
 
 def test_new_partitions_go_to_members_and_to_who_reads_all(world: World) -> None:
@@ -250,8 +251,16 @@ def test_visible_goes_to_all_who_wait(world: World) -> None:
     for session in (1, 2):
         subscribe(world, wish(session, start="latest"))
     world.publish(data_log(), b"new")
-    effects: Effects = world.core.durable_upto(data_log(), 11)
-    assert [type(effect) for effect in effects] == [Deliver, Deliver]
+    world.core.durable_upto(data_log(), 11)
+    readers = world.core.streams.readers(data_log())
+    assert readers == [key(1), key(2)]
+    for reader in [key(3), *readers]:
+        effects = world.core.streams.visible(data_log(), [reader])
+        assert [wanted.key for wanted in delivers(effects)] == [reader] * (reader != key(3))
+
+
+def delivers(effects: Effects) -> list[Deliver]:
+    return [effect for effect in effects if isinstance(effect, Deliver)]
 
 
 def test_answers_that_need_the_disk_are_typed_so(world: World) -> None:

@@ -63,7 +63,7 @@ def test_begin_says_so_and_sends(all_of_them: Subscriptions) -> None:
         Deliver(key(1), read.log, 10, 2, 5, 100),
         Assign(key(2), 0, 11, 5, 7),
     ]
-    assert keys(list(all_of_them.reading(read.log))) == [(1, 1), (2, 1)]
+    assert keys(list(all_of_them.reading(read.log).values())) == [(1, 1), (2, 1)]
 
 
 def test_damaged_partition_is_told_of(all_of_them: Subscriptions) -> None:

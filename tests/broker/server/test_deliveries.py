@@ -132,3 +132,92 @@ async def test_damage_ends_the_reader_and_says_so(rig: Rig) -> None:
     assert isinstance(detach, e.Detach)
     assert detach.reason.name == "storage_failed"
     assert rig.counters.corrupt_reads == 1
+
+
+class Crowd:
+    """Two thousand sessions that have read a log to its end; it grows by a record of 100 bytes."""
+
+    READERS = 2000
+
+    def __init__(self, *, size_bytes: int = 100) -> None:
+        self.world = World()
+        self.world.create_topic("orders")
+        self.streams = self.world.core.streams
+        for session in range(self.READERS):
+            subscribe(self.world, wish(session))
+        self.end = 0
+        self.size_bytes = size_bytes
+        self.sent: list[int] = []
+        self.counters = Counters()
+        self.hints: dict[tuple[int, int], object] = {}
+        this: Any = self
+        self.deliveries = Deliveries(self.streams, this, this, run=self.carry, spawn=this.fail)
+
+    def get(self, session: int) -> "Crowd":
+        return self
+
+    def fail(self) -> None:
+        raise AssertionError("nothing here waits for the disk")
+
+    def send(self, message: m.Deliver, *, payload: memoryview) -> None:
+        self.sent.append(message.next_offset)
+
+    def carry(self, effects: e.Effects) -> None:
+        connection: Any = self
+        for effect in effects:
+            assert isinstance(effect, e.Deliver)
+            self.deliveries.start(connection, effect)
+
+    def plan(self, wanted: e.Deliver, hint: object) -> "Crowd":
+        return self
+
+    def run(self, wait: bool) -> Chunk:
+        return Chunk(memoryview(bytes(self.size_bytes)), 1, self.end, None)
+
+    def grow(self) -> None:
+        self.end += 1
+        self.world.publish(data_log(), b"x")
+        self.world.core.durable_upto(data_log(), self.end)
+        self.deliveries.wake(data_log())
+
+    async def sent_by_turn(self) -> list[int]:
+        """How many were sent to in each turn of the loop, from this one on."""
+        turns: list[int] = []
+        while sum(turns) < len(self.sent) or turns[-2:] != [0, 0]:
+            turns.append(len(self.sent) - sum(turns))
+            await asyncio.sleep(0)
+        return turns
+
+
+async def test_readers_of_one_log_are_served_over_many_turns_of_the_loop() -> None:
+    crowd = Crowd()
+    crowd.grow()
+    turns = await crowd.sent_by_turn()
+    assert sum(turns) == crowd.READERS
+    assert max(turns) <= 64
+
+
+async def test_a_turn_is_full_with_few_large_deliveries() -> None:
+    crowd = Crowd(size_bytes=512 * 1024)
+    crowd.grow()
+    turns = await crowd.sent_by_turn()
+    assert sum(turns) == crowd.READERS
+    assert max(turns) <= 8
+
+
+async def test_those_who_were_told_first_hear_of_what_came_meanwhile() -> None:
+    crowd = Crowd()
+    crowd.grow()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    crowd.grow()
+    await crowd.sent_by_turn()
+    assert crowd.sent.count(2) == crowd.READERS
+
+
+async def test_one_delivery_need_not_wait_for_the_next_turn() -> None:
+    crowd = Crowd()
+    for session in range(1, crowd.READERS):
+        crowd.streams.session_closed(session, 0.0)
+    crowd.grow()
+    assert crowd.sent == [1]

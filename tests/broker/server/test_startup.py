@@ -6,6 +6,7 @@ import pytest
 
 from tapemq.wire import messages as m
 from tapemq.wire.errors import STORAGE_FAILED
+from tapemq_broker.config import Settings
 from tapemq_broker.storage.errors import DataDirectoryError
 from tapemq_broker.storage.memory_disk import MemoryDisk
 from tests.support.full_disk import FullDisk
@@ -28,7 +29,9 @@ def damage(disk: MemoryDisk, name: str) -> None:
     disk.replace_file(path, data[:100] + bytes([data[100] ^ 1]) + data[101:])
 
 
-async def test_a_damaged_partition_is_refused_and_the_others_serve() -> None:
+async def test_a_damaged_partition_is_refused_and_the_others_serve(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
     async with running_server(disk) as server:
         client = await RawClient.connect(server.port)
@@ -40,6 +43,8 @@ async def test_a_damaged_partition_is_refused_and_the_others_serve() -> None:
     damage(disk, "sick")
     async with running_server(disk) as server:
         assert server.status().damaged_partitions == 1
+        data_dir = Settings().data_dir.absolute()
+        assert f"tapemq repair {data_dir}/topics/default/sick~" in caplog.text
         client = await RawClient.connect(server.port)
         with pytest.raises(Refused) as refused:
             await client.publish(sick, b"c")

@@ -1,8 +1,7 @@
-"""What time alone brings about: marks, retention, deadlines, heartbeats."""
+"""What time alone brings about: marks, deadlines, heartbeats."""
 
 import asyncio
 import errno
-from typing import Any
 
 from tapemq.batch import Kind, iter_batches
 from tapemq.wire import messages as m
@@ -12,8 +11,6 @@ from tapemq_broker.storage.memory_disk import MemoryDisk
 from tests.support.raw_client import RawClient
 from tests.support.running_server import memory_world, running_server
 from tests.support.stuck_disk import StuckDisk
-
-SEGMENT_BYTES = 4096
 
 
 def files_of(disk: MemoryDisk, ending: str = ".log") -> list[str]:
@@ -34,46 +31,6 @@ async def test_an_idle_log_gets_a_mark_that_proves_its_end() -> None:
             batches = [header for header, _ in iter_batches(data)]
             if batches[-1].kind is Kind.MARK and batches[-1].durable_upto == 1:
                 break
-
-
-async def test_retention_by_size_leaves_what_a_group_holds() -> None:
-    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
-    async with running_server(disk, retention_check_s=0.001) as server:
-        client = await RawClient.connect(server.port)
-        settings = {"segment_bytes": SEGMENT_BYTES, "retention_bytes": SEGMENT_BYTES}
-        topic = await client.topic("t", settings=settings)
-        await client.subscribe(topic, group="slow", hold=True)
-        assigned, _ = await client.push_of(m.Assigned)
-        for _ in range(20):
-            await client.publish(topic, b"x" * 1000)
-        ask = m.DescribePartition(topic.topic_id, 0)
-        assert (await client.ask(ask, m.Partition)).first_offset == 0
-        commit = m.Commit(topic.topic_id, "slow", 0, assigned.generation, 20)
-        await client.ask(commit, m.Done)
-        while (await client.ask(ask, m.Partition)).first_offset == 0:
-            pass
-        while len(files_of(disk)) > 2:  # removed in the background
-            await client.ask(m.Ping(), m.Pong)
-
-
-async def test_a_topic_that_says_never_is_not_cut_by_the_brokers_default() -> None:
-    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
-    defaults: dict[str, Any] = {"retention_check_s": 0.001, "retention_bytes": SEGMENT_BYTES}
-    async with running_server(disk, **defaults, segment_bytes=SEGMENT_BYTES) as server:
-        client = await RawClient.connect(server.port)
-        kept = await client.topic("kept", settings={"retention_bytes": 0})
-        cut = await client.topic("cut")
-        for topic in (kept, cut):
-            for _ in range(20):
-                await client.publish(topic, b"x" * 1000)
-        while (await first_offset(client, cut)) == 0:
-            pass
-        assert await first_offset(client, kept) == 0
-
-
-async def first_offset(client: RawClient, topic: m.Topic) -> int:
-    found = await client.ask(m.DescribePartition(topic.topic_id, 0), m.Partition)
-    return found.first_offset
 
 
 async def test_silence_is_answered_by_pings_and_then_by_the_end() -> None:
@@ -116,14 +73,3 @@ class UnmeasurableDisk(MemoryDisk):
         if self.broken:
             raise OSError(errno.ENODEV, "no such device")
         return super().free_bytes()
-
-
-async def test_a_part_of_a_second_is_an_age() -> None:
-    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
-    settings = {"retention_check_s": 0.001, "retention_age_s": 0.01, "segment_bytes": SEGMENT_BYTES}
-    async with running_server(disk, **settings) as server:
-        client = await RawClient.connect(server.port)
-        topic = await client.topic("t")
-        ask = m.DescribePartition(topic.topic_id, 0)
-        while (await client.ask(ask, m.Partition)).first_offset == 0:
-            await client.publish(topic, b"x" * 1000)

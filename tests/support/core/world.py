@@ -217,7 +217,8 @@ class World:
         self._waiting = [waiting for waiting in self._waiting if waiting not in ready]
         for waiting in ready:
             self._answer(waiting.answer)
-        self.run(self.core.durable_upto(log, offset))
+        self.core.durable_upto(log, offset)
+        self.run(self.core.streams.visible(log, self.core.streams.readers(log)))
 
     def sync(self, *, records: bool = True) -> None:
         """Everything is on disk; or state alone."""

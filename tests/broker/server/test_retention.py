@@ -1,0 +1,83 @@
+"""What is removed by age and size, and what is not."""
+
+import asyncio
+from typing import Any
+
+from tapemq.wire import messages as m
+from tapemq_broker.storage.memory_disk import MemoryDisk
+from tests.support.raw_client import RawClient
+from tests.support.running_server import running_server
+
+SEGMENT_BYTES = 4096
+PARTITIONS = 150
+
+
+def files_of(disk: MemoryDisk) -> list[str]:
+    (topic,) = disk.list_directory("topics/default")
+    return [name for name in disk.list_directory(f"topics/default/{topic}0") if ".log" in name]
+
+
+async def test_retention_by_size_leaves_what_a_group_holds() -> None:
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk, retention_check_s=0.001) as server:
+        client = await RawClient.connect(server.port)
+        settings = {"segment_bytes": SEGMENT_BYTES, "retention_bytes": SEGMENT_BYTES}
+        topic = await client.topic("t", settings=settings)
+        await client.subscribe(topic, group="slow", hold=True)
+        assigned, _ = await client.push_of(m.Assigned)
+        for _ in range(20):
+            await client.publish(topic, b"x" * 1000)
+        ask = m.DescribePartition(topic.topic_id, 0)
+        assert (await client.ask(ask, m.Partition)).first_offset == 0
+        commit = m.Commit(topic.topic_id, "slow", 0, assigned.generation, 20)
+        await client.ask(commit, m.Done)
+        while (await client.ask(ask, m.Partition)).first_offset == 0:
+            pass
+        while len(files_of(disk)) > 2:  # removed in the background
+            await client.ask(m.Ping(), m.Pong)
+
+
+async def test_a_topic_that_says_never_is_not_cut_by_the_brokers_default() -> None:
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    defaults: dict[str, Any] = {"retention_check_s": 0.001, "retention_bytes": SEGMENT_BYTES}
+    async with running_server(disk, **defaults, segment_bytes=SEGMENT_BYTES) as server:
+        client = await RawClient.connect(server.port)
+        kept = await client.topic("kept", settings={"retention_bytes": 0})
+        cut = await client.topic("cut")
+        for topic in (kept, cut):
+            for _ in range(20):
+                await client.publish(topic, b"x" * 1000)
+        while (await first_offset(client, cut)) == 0:
+            pass
+        assert await first_offset(client, kept) == 0
+
+
+async def first_offset(client: RawClient, topic: m.Topic, partition: int = 0) -> int:
+    found = await client.ask(m.DescribePartition(topic.topic_id, partition), m.Partition)
+    return found.first_offset
+
+
+async def test_a_part_of_a_second_is_an_age() -> None:
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    settings = {"retention_check_s": 0.001, "retention_age_s": 0.01, "segment_bytes": SEGMENT_BYTES}
+    async with running_server(disk, **settings) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        ask = m.DescribePartition(topic.topic_id, 0)
+        while (await client.ask(ask, m.Partition)).first_offset == 0:
+            await client.publish(topic, b"x" * 1000)
+
+
+async def test_many_partitions_are_all_cut() -> None:
+    """More than are looked at in one turn of the loop."""
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    settings: dict[str, Any] = {"retention_bytes": 1, "segment_bytes": SEGMENT_BYTES}
+    async with running_server(disk, retention_check_s=0.001, **settings) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t", partitions=PARTITIONS)
+        for partition in (0, PARTITIONS - 1):
+            for _ in range(9):
+                await client.publish(topic, b"x" * 1000, partition=partition)
+        for partition in (0, PARTITIONS - 1):
+            while (await first_offset(client, topic, partition)) == 0:
+                pass
