@@ -28,8 +28,9 @@ _log = logging.getLogger("tapemq.serve")
 _ADDRESS_ERRORS: Final = frozenset(
     (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES, socket.EAI_NONAME, socket.EAI_AGAIN)
 )
-_DIRECTORY_ERRORS: Final = frozenset(
-    (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENOENT, errno.EEXIST)
+_NO_DIRECTORY_ERRORS: Final = frozenset((errno.ENOTDIR, errno.EEXIST))
+_DIRECTORY_ERRORS: Final = _NO_DIRECTORY_ERRORS | frozenset(
+    (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT)
 )
 _SECOND_SIGNAL: Final = {signal.SIGTERM: Exit.TERMINATED, signal.SIGINT: Exit.INTERRUPTED}
 
@@ -58,7 +59,11 @@ class BrokerProcess:
         except CannotListen as error:
             _log.error("%s", error)
             return Exit.CANNOT_LISTEN
-        except (DataDirectoryError, LogRefused, CorruptLog) as error:
+        except LogRefused as error:
+            data_dir = str(self._settings.data_dir.absolute())
+            _log.error("the data directory is refused: %s", error.told(data_dir))
+            return Exit.DATA_REFUSED
+        except (DataDirectoryError, CorruptLog) as error:
             _log.error("the data directory is refused: %s", error)
             return Exit.DATA_REFUSED
         except (StorageError, OSError) as error:
@@ -143,7 +148,9 @@ async def _start(settings: Settings) -> Server:
         if error.filename is None and error.errno in _ADDRESS_ERRORS:
             raise _cannot_listen(settings.host, settings.port, "port", error) from error
         if error.errno in _DIRECTORY_ERRORS:
-            raise DataDirectoryError(f"{error.filename}: {error.strerror}") from error
+            is_file = error.errno in _NO_DIRECTORY_ERRORS
+            reason = "this is a file; name a directory" if is_file else error.strerror
+            raise DataDirectoryError(f"{error.filename}: {reason}") from error
         raise
 
 

@@ -90,7 +90,12 @@ class Startup:
                 must_exist=True,
             )
         except (LogRefused, CorruptLog) as refused:
-            log.error("topic %s, partition %d is refused: %s", topic.info.name, number, refused)
+            log.error(
+                "topic %s, partition %d is refused: %s",
+                topic.info.name,
+                number,
+                _told(refused, self._settings),
+            )
             partition.damage = str(refused)
             return
         self._logs.add_data(data)
@@ -111,6 +116,13 @@ class Startup:
                 path,
                 recovered.cut_from,
             )
+
+
+def _told(refused: LogRefused | CorruptLog, settings: Settings) -> str:
+    """What the operator reads."""
+    if isinstance(refused, CorruptLog):
+        return str(refused)
+    return refused.told(str(settings.data_dir.absolute()))
 
 
 def _durable_floor(groups: StateLog) -> int:

@@ -1,5 +1,20 @@
 """What can go wrong in the storage engine. Each text names what, where, and what to do."""
 
+from shlex import quote
+
+
+def repair_command(log: str, data_dir: str = "") -> str:
+    """The command that repairs a log, up to the choice of the mode.
+
+    Without ``data_dir`` the log is named within it; with it the command works from anywhere.
+    """
+    return f"tapemq repair {quote(data_dir) + '/' if data_dir else ''}{log}"
+
+
+def pasteable(text: str, log: str, data_dir: str) -> str:
+    """The text with the command that repairs the log as it can be typed anywhere."""
+    return text.replace(repair_command(log), repair_command(log, data_dir))
+
 
 class StorageError(Exception):
     """Base of the errors of storage."""
@@ -46,7 +61,7 @@ class CorruptLog(StorageError):
         super().__init__(
             f"{segment} is damaged at byte {position}: {reason}. Offsets {from_offset} up to "
             f"{to_offset} cannot be read; restore the file from a copy, or stop the broker and "
-            "run: tapemq verify, then tapemq repair"
+            "run: tapemq verify, which says how to repair it"
         )
         self.segment = segment
         self.position = position
@@ -83,3 +98,9 @@ class LogRefused(StorageError):
         self.to_offset = to_offset
         self.reason = reason
         self.advice = advice
+
+    def told(self, data_dir: str) -> str:
+        """The text for who can type commands beside the data directory."""
+        segment = self.segment
+        log = segment.rpartition("/")[0] if segment.endswith(".log") else segment
+        return pasteable(str(self), log, data_dir)

@@ -5,7 +5,7 @@ from typing import Final
 
 from tapemq_broker.storage.decision import Row
 from tapemq_broker.storage.diagnosis import Diagnosis
-from tapemq_broker.storage.errors import LogRefused
+from tapemq_broker.storage.errors import LogRefused, repair_command
 from tapemq_broker.storage.log_files import LogFiles
 
 FULL_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -13,7 +13,8 @@ FULL_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 _REPAIR: Final = (
     "Nothing was changed. Restore the file from a copy; or stop the broker, keep a copy, and run: "
-    "tapemq repair {directory} --mode salvage"
+    "{command} --mode salvage (keeps every sound batch), or --mode truncate (keeps what is in "
+    "front of the damage); without --yes it only says what would go"
 )
 _ADVICE: Final = {
     Row.NEWER_FORMAT: "Nothing was changed. Start the version that wrote it, or a newer one",
@@ -26,7 +27,7 @@ def refusal(files: LogFiles, diagnosis: Diagnosis) -> LogRefused:
     reason = _reason(diagnosis)
     if diagnosis.proof:
         reason = f"{reason}, but {diagnosis.proof}"
-    advice = _ADVICE.get(diagnosis.row, _REPAIR).format(directory=files.directory)
+    advice = _ADVICE.get(diagnosis.row, _REPAIR).format(command=repair_command(files.directory))
     return _error(files, diagnosis, reason, advice)
 
 

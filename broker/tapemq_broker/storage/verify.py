@@ -6,6 +6,7 @@ from typing import NamedTuple
 from tapemq_broker.storage.clean import CLEAN_PATH, CleanState, read_clean
 from tapemq_broker.storage.diagnosis import Claims, diagnose
 from tapemq_broker.storage.directory import DataDirectory, LogPlace
+from tapemq_broker.storage.errors import repair_command
 from tapemq_broker.storage.index import Index
 from tapemq_broker.storage.log_files import LogFiles
 from tapemq_broker.storage.paths import base_offsets, index_path
@@ -127,7 +128,12 @@ class _Verification:
     def _advice(self, is_torn: bool) -> str:
         if is_torn:
             return "nothing to do: never acknowledged, and set aside at the next start"
-        return f"restore it from a copy, or run: tapemq repair {self._files.directory}"
+        command = repair_command(self._files.directory)
+        return (
+            f"restore it from a copy, or keep a copy and run: {command} --mode salvage (keeps "
+            "every sound batch), or --mode truncate (keeps what is in front of the damage); "
+            "without --yes it only says what would go"
+        )
 
     def _damaged_caches(self) -> Iterator[Problem]:
         names = self._files.names()

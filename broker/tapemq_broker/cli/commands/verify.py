@@ -1,6 +1,7 @@
 """`tapemq verify`: check every byte of a data directory that no broker uses."""
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -13,6 +14,7 @@ from tapemq_broker.cli.options import AsJson
 from tapemq_broker.cli.output import Output
 from tapemq_broker.cli.progress import ProgressBar
 from tapemq_broker.storage.directory import DataDirectory
+from tapemq_broker.storage.errors import pasteable
 from tapemq_broker.storage.verify import Problem
 from tapemq_broker.storage.verify import verify as problems_of
 
@@ -31,15 +33,16 @@ def verify(path: DataPath = None, as_json: AsJson = False) -> None:
             raise CommandError("only whole data directories are verified", advice, Exit.USAGE)
         with ProgressBar("checking", _size_bytes(data.directory), "bytes") as bar:
             found = list(problems_of(data.directory, bar.advance))
-    Output(as_json).rows(map(_row, found))
+        Output(as_json).rows(_row(problem, data.root) for problem in found)
     damaged = sum(not problem.is_harmless for problem in found)
     print(f"{damaged or 'nothing'} damaged in {data.root}", file=sys.stderr)
     if damaged:
         raise typer.Exit(Exit.DAMAGE)
 
 
-def _row(problem: Problem) -> dict[str, Any]:
-    return {**problem._asdict(), "log": problem.log or None}
+def _row(problem: Problem, data_dir: Path) -> dict[str, Any]:
+    advice = pasteable(problem.advice, problem.log, str(data_dir))
+    return {**problem._asdict(), "log": problem.log or None, "advice": advice}
 
 
 def _size_bytes(directory: DataDirectory) -> int:

@@ -1,3 +1,5 @@
+import shlex
+
 from tests.broker.cli.commands.conftest import Records, Tapemq
 from tests.support.crash.broker import Broker
 
@@ -17,8 +19,16 @@ def test_damage_is_named_and_ends_with_4(offline: Tapemq, records: Records) -> N
     assert ran.row["segment"] == records.segment.relative_to(records.data_dir).as_posix()
     assert ran.row["position"] == 0
     assert ran.row["from_offset"] == 0
-    assert "tapemq repair" in ran.row["advice"]
     assert ran.err == f"1 damaged in {records.data_dir}\n"
+
+
+def test_its_advice_is_a_command_that_can_be_pasted(offline: Tapemq, records: Records) -> None:
+    records.damage(5)
+    advice = offline("verify", records.data_dir).row["advice"]
+    assert "--mode truncate (keeps what is in front of the damage)" in advice
+    command = shlex.split(advice.partition("run: ")[2])[:5]
+    assert command[:2] == ["tapemq", "repair"]
+    assert offline(*command[1:]).row["from_offset"] == 0
 
 
 def test_what_does_no_harm_is_said_and_ends_with_0(offline: Tapemq, records: Records) -> None:
