@@ -179,7 +179,7 @@ class Admin:
     async def status(self) -> BrokerInfo:
         """How the broker is."""
         answer: m.Status = await self._call(m.BrokerStatus())
-        return BrokerInfo(answer.software, timedelta(milliseconds=answer.uptime_ms), *answer[2:8])
+        return BrokerInfo(answer.software, timedelta(milliseconds=answer.uptime_ms), *answer[2:9])
 
 
 def _topic_info(topic: m.Topic) -> TopicInfo:

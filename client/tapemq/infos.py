@@ -88,6 +88,8 @@ class BrokerInfo(NamedTuple):
     disk_free_bytes: int
     blocked: str
     """Why it takes no publishes now; "" if it does."""
+    disk_free_min_bytes: int
+    """Below so many free bytes it takes none."""
 
 
 def time_of(time_us: int) -> datetime | None:

@@ -125,7 +125,7 @@ async def test_group_is_sought(broker: FakeBroker, client: tapemq.Client) -> Non
 
 async def test_broker_tells_how_it_is(client: tapemq.Client) -> None:
     assert await client.status() == tapemq.BrokerInfo(
-        "fake 1", timedelta(seconds=1.5), 0, 1, 10, 20, 30, "disk low"
+        "fake 1", timedelta(seconds=1.5), 0, 1, 10, 20, 30, "disk_low", 40
     )
 
 

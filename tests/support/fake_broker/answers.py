@@ -197,4 +197,4 @@ class Answers:
         return m.Done()
 
     def _on_brokerstatus(self, *_: Any) -> m.Status:
-        return m.Status("fake 1", 1500, len(self.topics), 1, 10, 20, 30, "disk low")
+        return m.Status("fake 1", 1500, len(self.topics), 1, 10, 20, 30, "disk_low", 40)

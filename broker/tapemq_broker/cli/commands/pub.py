@@ -8,7 +8,8 @@ from typing import Annotated, NamedTuple
 import typer
 
 import tapemq
-from tapemq_broker.cli.arguments import Partition, Topic, read_header
+from tapemq_broker.cli.arguments import Partition, Topic, read_header, whole_number
+from tapemq_broker.cli.blocked import explained
 from tapemq_broker.cli.command import command
 from tapemq_broker.cli.connection import connected
 from tapemq_broker.cli.errors import CommandError
@@ -64,7 +65,7 @@ async def pub(
     given = _value(value, file, tombstone, key)
     envelope = Envelope(topic, key, dict(map(read_header, header or ())), partition)
     output = Output(as_json)
-    async with connected(url) as client:
+    async with connected(url) as client, explained(client):
         if isinstance(given, Lines):
             output.row(await _publish_all(client, envelope, read_lines(sys.stdin.fileno())))
         elif count == 1:

@@ -146,6 +146,7 @@ class TopicHandlers:
                 records_published=engine.counters.records_published,
                 records_delivered=engine.counters.records_delivered,
                 disk_free_bytes=self._flow.disk_free_bytes,
+                disk_free_min_bytes=self._flow.disk_mark_bytes,
                 blocked=self._flow.blocked,
             ),
         )

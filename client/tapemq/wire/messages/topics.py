@@ -107,3 +107,4 @@ class Status(NamedTuple):
     records_delivered: int
     disk_free_bytes: int
     blocked: str = ""
+    disk_free_min_bytes: int = 0

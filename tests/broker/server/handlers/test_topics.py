@@ -94,4 +94,5 @@ async def test_offsets_by_time_and_the_brokers_status() -> None:
         after = m.DescribePartition(topic.topic_id, 0, time_us=found.last_append_time_us + 1)
         assert (await client.ask(after, m.Partition)).time_offset == 2
         status = await client.ask(m.BrokerStatus(), m.Status)
+        assert 0 < status.disk_free_min_bytes < status.disk_free_bytes
         assert (status.topics, status.connections, status.records_published) == (1, 1, 2)
