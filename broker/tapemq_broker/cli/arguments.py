@@ -1,5 +1,6 @@
 """Arguments that many commands take, and how their texts are read."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Final, Literal
 
@@ -34,6 +35,21 @@ def read_size(text: str) -> int:
 def read_seconds(text: str) -> int:
     """A number of whole seconds. Raises typer.BadParameter."""
     return _number(text, "seconds", 'a duration in whole seconds, such as 90 or "7d"')
+
+
+def whole_number(least: int) -> Callable[[str], int]:
+    """Reads a whole number that is at least so much; for the parser of an option."""
+
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if number < least:
+            raise typer.BadParameter(f"{text!r} is not a whole number of at least {least}")
+        return number
+
+    return read
 
 
 def _number(text: str, unit: str, allowed: str) -> int:
@@ -74,6 +90,7 @@ GroupOption = Annotated[
     str | None, typer.Option("--group", metavar="GROUP", callback=_group, help="Read as a group.")
 ]
 Partition = Annotated[
-    int | None, typer.Option("--partition", metavar="NUMBER", min=0, help="Only this partition.")
+    int | None,
+    typer.Option("--partition", metavar="NUMBER", parser=whole_number(0), help="Only this one."),
 ]
 START_HELP = f"Where to begin: {_START_HELP}."

@@ -23,7 +23,7 @@ from tapemq_broker.storage.stretches import stretches
 DataPath = Annotated[
     Path | None,
     typer.Argument(
-        metavar="[PATH]",
+        metavar="PATH",
         help="A data directory, or a log within it. Default: the data directory of the settings.",
     ),
 ]

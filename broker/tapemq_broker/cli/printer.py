@@ -16,6 +16,8 @@ class Printer:
     def __init__(self) -> None:
         self._lines: list[bytes] = []
         self._size_bytes = 0
+        self.has_printed = False
+        """Whether there was a line."""
         self._error: OSError | None = None
         self._loop = asyncio.get_running_loop()
 
@@ -25,6 +27,7 @@ class Printer:
             raise self._error
         if not self._lines:
             self._loop.call_soon(self._write_later)
+        self.has_printed = True
         self._lines.append(line)
         self._size_bytes += len(line)
         if self._size_bytes >= _PIECE_BYTES:

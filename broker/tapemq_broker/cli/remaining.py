@@ -18,12 +18,21 @@ class Remaining:
         return not self._ends
 
     async def begin(self, start: tapemq.Start, partition: int | None) -> None:
-        """Note the ends of now, of one partition or all. `start` is where a new reader begins."""
-        for part in await self._client.partitions(self._topic):
-            if partition in (None, part.partition):
-                first = await self._first(part, start)
-                if first < part.visible_offset:
-                    self._ends[part.partition] = part.visible_offset
+        """Note the ends of now, of one partition or all. `start` is where a new reader begins.
+
+        Raises PartitionNotFound, and OffsetOutOfRange for a start that the broker would refuse.
+        """
+        found = await self._client.partitions(self._topic)
+        chosen = [part for part in found if partition in (None, part.partition)]
+        if not chosen:
+            raise tapemq.PartitionNotFound(
+                f"topic {self._topic!r} has no partition {partition}: it has {len(found)}, counted "
+                "from 0"
+            )
+        for part in chosen:
+            first = await self._first(part, start)
+            if first < part.visible_offset:
+                self._ends[part.partition] = part.visible_offset
         await self.look()
 
     async def _first(self, part: tapemq.PartitionInfo, start: tapemq.Start) -> int:
@@ -32,6 +41,8 @@ class Remaining:
         if start == "latest":
             return part.visible_offset
         if isinstance(start, int):
+            if start > part.next_offset and not self._group:
+                raise tapemq.OffsetOutOfRange(f"{extent(part)}; {start} is beyond")
             return start
         found = await self._client.partition(self._topic, part.partition, at=start)
         return part.visible_offset if found.time_offset is None else found.time_offset
@@ -48,3 +59,14 @@ class Remaining:
         if self._group and self._group in await self._client.groups(self._topic):
             for place in (await self._client.group(self._topic, self._group)).partitions:
                 self.reached(place.partition, place.cursor)
+
+
+def extent(part: tapemq.PartitionInfo) -> str:
+    """Which offsets there are, in words."""
+    place = f"partition {part.partition}"
+    if part.first_offset == part.visible_offset:
+        return f"{place} has no records, its next offset is {part.next_offset}"
+    return (
+        f"{place} has the offsets {part.first_offset} to {part.visible_offset - 1}, "
+        f"its next one is {part.next_offset}"
+    )

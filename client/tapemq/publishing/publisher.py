@@ -106,8 +106,8 @@ class Publisher:
         if partition is not None:
             if not 0 <= partition < self._route.partitions:
                 raise PartitionNotFound(
-                    f"{self.topic} has the partitions 0 to {self._route.partitions - 1}, "
-                    f"not {partition}"
+                    f"topic {self.topic!r} has no partition {partition}: it has "
+                    f"{self._route.partitions}, counted from 0"
                 )
             return self._lane(partition)
         if key is not None:

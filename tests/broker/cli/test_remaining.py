@@ -22,6 +22,7 @@ class Part(NamedTuple):
     partition: int
     first_offset: int
     visible_offset: int
+    next_offset: int
     time_offset: int | None = None
 
 
@@ -29,7 +30,7 @@ class FakeClient:
     """Answers admin calls from two partitions, with offsets 10 to 20 and 0 to 5."""
 
     def __init__(self) -> None:
-        self.parts = [Part(0, 10, 20), Part(1, 0, 5)]
+        self.parts = [Part(0, 10, 20, 20), Part(1, 0, 5, 6)]
         self.cursors: tuple[Place, ...] | None = None
 
     async def partitions(self, topic: str) -> list[Part]:
@@ -89,7 +90,7 @@ async def test_one_partition_can_be_enough() -> None:
 
 async def test_where_the_topic_ends_later_does_not_matter() -> None:
     remaining, client = await begin("earliest", partition=1)
-    client.parts[1] = Part(1, 0, 500)
+    client.parts[1] = Part(1, 0, 500, 500)
     await remaining.look()
     remaining.reached(1, 5)
     assert remaining.done
@@ -97,7 +98,7 @@ async def test_where_the_topic_ends_later_does_not_matter() -> None:
 
 async def test_what_retention_removed_will_not_come() -> None:
     remaining, client = await begin("earliest", partition=1)
-    client.parts[1] = Part(1, 5, 8)
+    client.parts[1] = Part(1, 5, 8, 8)
     await remaining.look()
     assert remaining.done
 

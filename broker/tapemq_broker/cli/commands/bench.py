@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 
 import tapemq
-from tapemq_broker.cli.arguments import read_size
+from tapemq_broker.cli.arguments import read_size, whole_number
 from tapemq_broker.cli.bench.load import SIZE_BYTES_MIN, Load
 from tapemq_broker.cli.bench.runs import Runs
 from tapemq_broker.cli.command import command
@@ -22,7 +22,9 @@ from tapemq_broker.server.clock import RealClock, RealRandom
 _TOPIC_PREFIX: Final = "bench-"
 _DELETE_TIMEOUT_S: Final = 3.0
 
-Count = Annotated[int, typer.Option("--count", min=1, help="How many records.")]
+Count = Annotated[
+    int, typer.Option("--count", metavar="NUMBER", parser=whole_number(1), help="How many records.")
+]
 Size = Annotated[str, typer.Option("--size", metavar="SIZE", help="Size of a record's value.")]
 Rate = Annotated[
     float | None,

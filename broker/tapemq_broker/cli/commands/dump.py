@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from tapemq_broker.cli.arguments import whole_number
 from tapemq_broker.cli.command import command
 from tapemq_broker.cli.offline import DataPath, Opened, opened
 from tapemq_broker.cli.options import AsJson
@@ -15,8 +16,18 @@ from tapemq_broker.storage.directory import DataDirectory, LogPlace
 from tapemq_broker.storage.dump import dump as rows_of
 from tapemq_broker.storage.paths import base_offset_of, base_offsets
 
-From = Annotated[int, typer.Option("--from", min=0, help="The first offset to show.")]
-Upto = Annotated[int | None, typer.Option("--upto", min=0, help="The offset to stop in front of.")]
+From = Annotated[
+    int,
+    typer.Option(
+        "--from", metavar="NUMBER", parser=whole_number(0), help="The first offset to show."
+    ),
+]
+Upto = Annotated[
+    int | None,
+    typer.Option(
+        "--upto", metavar="NUMBER", parser=whole_number(0), help="The offset to stop in front of."
+    ),
+]
 Records = Annotated[
     bool, typer.Option("--records", help="Show the records too; always as JSON lines.")
 ]

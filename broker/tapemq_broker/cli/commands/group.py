@@ -13,9 +13,7 @@ from tapemq_broker.cli.connection import connected
 from tapemq_broker.cli.options import DEFAULT_URL, AsJson, Url, Yes
 from tapemq_broker.cli.output import Output
 
-OneTopic = Annotated[
-    str | None, typer.Argument(metavar="[TOPIC]", help="Only groups of this topic.")
-]
+OneTopic = Annotated[str | None, typer.Argument(metavar="TOPIC", help="Only groups of this topic.")]
 To = Annotated[str, typer.Option("--to", metavar="WHERE", help=START_HELP)]
 Hold = Annotated[bool, typer.Option(help="Let retention keep what the group has not read, or not.")]
 Watch = Annotated[bool, typer.Option("--watch", help="Print it every second until interrupted.")]

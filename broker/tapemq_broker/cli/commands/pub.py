@@ -19,12 +19,19 @@ from tapemq_broker.cli.options import DEFAULT_URL, AsJson, Url
 from tapemq_broker.cli.output import Output
 from tapemq_broker.cli.progress import ProgressBar
 
-Value = Annotated[str | None, typer.Argument(help="The value; without it, lines are read.")]
+Value = Annotated[
+    str | None, typer.Argument(metavar="VALUE", help="The value; without it, lines are read.")
+]
 Key = Annotated[str | None, typer.Option("--key", help="Key of the records.")]
 Headers = Annotated[
     list[str] | None, typer.Option("--header", metavar="NAME=VALUE", help="A header; repeatable.")
 ]
-Count = Annotated[int, typer.Option("--count", min=1, help="Publish the value so many times.")]
+Count = Annotated[
+    int,
+    typer.Option(
+        "--count", metavar="NUMBER", parser=whole_number(1), help="Publish the value so many times."
+    ),
+]
 File = Annotated[
     Path | None, typer.Option("--file", dir_okay=False, help="The file's content is the value.")
 ]

@@ -5,7 +5,14 @@ from typing import Annotated
 import typer
 
 import tapemq
-from tapemq_broker.cli.arguments import START_HELP, GroupOption, Partition, Topic, read_start
+from tapemq_broker.cli.arguments import (
+    START_HELP,
+    GroupOption,
+    Partition,
+    Topic,
+    read_start,
+    whole_number,
+)
 from tapemq_broker.cli.command import command
 from tapemq_broker.cli.connection import connected
 from tapemq_broker.cli.options import DEFAULT_URL, Url
@@ -23,7 +30,12 @@ Start = Annotated[
         "earliest with --no-follow.",
     ),
 ]
-Count = Annotated[int | None, typer.Option("--count", min=1, help="End after so many records.")]
+Count = Annotated[
+    int | None,
+    typer.Option(
+        "--count", metavar="NUMBER", parser=whole_number(1), help="End after so many records."
+    ),
+]
 Follow = Annotated[
     bool, typer.Option(help="Wait for more records, or end where the topic ends now.")
 ]
@@ -59,18 +71,23 @@ async def sub(
     With a group, what was printed is committed, and the next reader of the group goes on there.
     """
     form = read_form(output)
+    if group is not None and partition is not None:
+        raise typer.BadParameter(
+            "a group shares all partitions: only one of --group and --partition"
+        )
     place = read_start(start or ("latest" if follow else "earliest"))
     async with connected(url) as client:
         await print_records(client, Wish(topic, group, place, partition, count, follow), form)
 
 
-async def print_records(client: tapemq.Client, wish: Wish, form: Form) -> None:
-    """Read what is wished for, and print it."""
+async def print_records(client: tapemq.Client, wish: Wish, form: Form) -> bool:
+    """Read what is wished for, and print it; whether there was anything."""
     printer = Printer()
     try:
         await Reading(client, wish, lambda r: printer.print(record_line(r, form))).run()
     finally:
         printer.flush()
+    return printer.has_printed
 
 
 def read_form(text: str | None) -> Form:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 import typer
 
 import tapemq
-from tapemq_broker.cli.arguments import Topic, read_seconds, read_size
+from tapemq_broker.cli.arguments import Topic, read_seconds, read_size, whole_number
 from tapemq_broker.cli.command import command
 from tapemq_broker.cli.confirmation import confirm
 from tapemq_broker.cli.connection import connected
@@ -16,7 +16,10 @@ from tapemq_broker.cli.output import Output
 _AT_ONCE: Final = 16
 
 Partitions = Annotated[
-    int | None, typer.Option("--partitions", metavar="NUMBER", min=1, help="How many partitions.")
+    int | None,
+    typer.Option(
+        "--partitions", metavar="NUMBER", parser=whole_number(1), help="How many partitions."
+    ),
 ]
 RetentionAge = Annotated[
     str | None,

@@ -81,6 +81,8 @@ def test_a_topic_that_is_not_there_is_named(tapemq: Tapemq, topic: str) -> None:
         (("t", "-o", "xml"), "'xml' is not one of: text, json, raw"),
         (("a b",), "is no topic name"),
         (("t", "--group", ".g"), "is no group name"),
+        (("t", "--group", "g", "--partition", "0"), "a group shares all partitions"),
+        (("t", "--count", "few"), "'few' is not a whole number of at least 1"),
     ],
 )
 def test_what_makes_no_sense_ends_with_2(
@@ -98,11 +100,14 @@ def test_no_broker_ends_with_3(offline: Tapemq, monkeypatch: pytest.MonkeyPatch)
     assert "is a broker running at tapemq://127.0.0.1:1?" in ran.err
 
 
-def follow(url: str, topic: str) -> "subprocess.Popen[str]":
+def follow(url: str, topic: str, *options: str) -> "subprocess.Popen[str]":
     """A process that prints records as they come; the first one has come."""
     command = [sys.executable, "-m", "tapemq", "sub", topic, "--start", "earliest", "-o", "raw"]
     process = subprocess.Popen(
-        [*command, "--url", url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*command, "--url", url, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout
     assert process.stdout.readline() == "first\n"
@@ -120,6 +125,17 @@ def test_following_prints_what_comes_until_it_is_interrupted(
     process.send_signal(signal.SIGINT)
     out, err = process.communicate()
     assert (process.returncode, out, err) == (130, "", "")
+
+
+def test_an_interrupted_group_goes_on_behind_what_was_printed(
+    tapemq: Tapemq, broker_url: str, topic: str
+) -> None:
+    fill(tapemq, topic, "first")
+    process = follow(broker_url, topic, "--group", "g")
+    process.send_signal(signal.SIGINT)
+    process.communicate()
+    assert tapemq("group", "lag", topic, "g").row["cursor"] == 1
+    assert values(tapemq, topic, "--group", "g", "--no-follow") == []
 
 
 def test_following_ends_quietly_when_nobody_reads_any_more(
