@@ -83,6 +83,7 @@ from tapemq.batch.body import (
 )
 from tapemq.batch.checksum import CRC32, checksum
 from tapemq.batch.codec import Codec
+from tapemq.batch.cut import Cutter
 from tapemq.batch.errors import BatchError, ChecksumMismatch, UnknownFormat
 from tapemq.batch.extras import Scalar, decode_extras, encode_extras
 from tapemq.batch.header import HEADER_BYTES, Header, HeaderFlag, Kind, decode_header
@@ -102,6 +103,7 @@ __all__ = [
     "ChecksumMismatch",
     "Codec",
     "Columns",
+    "Cutter",
     "Header",
     "HeaderFlag",
     "Kind",

@@ -124,8 +124,7 @@ def encode_parts(
     _check_sizes(BODY_PREFIX_BYTES + len(rest), data_bytes)
     if data_bytes > RECORD_BYTES_MAX:
         _check_longest(max(map(len, entries)))
-    prefix = _PREFIX.pack(
-        VERSION,
+    prefix = BodyPrefix(
         codec,
         _flags(columns, tombstones=present[0].sparse),
         count,
@@ -136,7 +135,7 @@ def encode_parts(
         numbers.producer_time_us,
         data_bytes,
     )
-    return prefix, rest
+    return encode_prefix(prefix), rest
 
 
 def _check_sizes(body_bytes: int, data_bytes: int) -> None:
@@ -161,6 +160,11 @@ def _flags(columns: Columns, *, tombstones: bool) -> int:
     return flags
 
 
+def encode_prefix(prefix: BodyPrefix) -> bytes:
+    """The first 44 bytes of a body."""
+    return _PREFIX.pack(VERSION, *prefix)
+
+
 def decode_prefix(body: bytes | memoryview) -> BodyPrefix:
     """The fixed part. Raises BatchError or UnknownFormat; looks at nothing behind it."""
     if len(body) < BODY_PREFIX_BYTES:
@@ -175,7 +179,7 @@ def decode_prefix(body: bytes | memoryview) -> BodyPrefix:
     return prefix
 
 
-class _Layout(NamedTuple):
+class Layout(NamedTuple):
     """Where the parts of a body are."""
 
     prefix: BodyPrefix
@@ -185,7 +189,7 @@ class _Layout(NamedTuple):
     data_position: int
 
 
-def _layout(body: bytes | memoryview) -> _Layout:
+def read_layout(body: bytes | memoryview) -> Layout:
     """Read the tables and check that they and the prefix agree with the body's size."""
     prefix = decode_prefix(body)
     table_bytes = LENGTH_BYTES * prefix.record_count
@@ -211,7 +215,7 @@ def _layout(body: bytes | memoryview) -> _Layout:
         raise BatchError("a record has no value, but the body is not flagged for tombstones")
     if extras is not None and extras.missing:
         raise BatchError("extras of a record are missing; empty ones have the length 0")
-    return _Layout(prefix, values, keys, extras, data_position)
+    return Layout(prefix, values, keys, extras, data_position)
 
 
 def check_body(body: bytes | memoryview) -> tuple[BodyPrefix, int]:
@@ -221,7 +225,7 @@ def check_body(body: bytes | memoryview) -> tuple[BodyPrefix, int]:
     a record, except headers, which are decoded, and compressed data, which is inflated (bounded).
     Raises BatchError or UnknownFormat.
     """
-    layout = _layout(body)
+    layout = read_layout(body)
     prefix = layout.prefix
     _check_extras(layout, _data(body, layout))
     longest = max(table.longest for table in (layout.values, layout.keys) if table)
@@ -229,7 +233,7 @@ def check_body(body: bytes | memoryview) -> tuple[BodyPrefix, int]:
     return prefix, longest
 
 
-def _data(body: bytes | memoryview, layout: _Layout) -> bytes | memoryview:
+def _data(body: bytes | memoryview, layout: Layout) -> bytes | memoryview:
     prefix = layout.prefix
     rest = memoryview(body)[layout.data_position :]
     if prefix.codec is not Codec.NONE:
@@ -241,11 +245,11 @@ def _data(body: bytes | memoryview, layout: _Layout) -> bytes | memoryview:
     return rest
 
 
-def _extras_start(layout: _Layout) -> int:
+def _extras_start(layout: Layout) -> int:
     return layout.values.total_bytes + (layout.keys.total_bytes if layout.keys else 0)
 
 
-def _check_extras(layout: _Layout, data: bytes | memoryview) -> None:
+def _check_extras(layout: Layout, data: bytes | memoryview) -> None:
     if layout.extras is not None:
         extras: Any = layout.extras.split(data, _extras_start(layout))
         check_extras(set(extras))  # often the same for every record
@@ -253,7 +257,7 @@ def _check_extras(layout: _Layout, data: bytes | memoryview) -> None:
 
 def decode_columns(body: bytes | memoryview) -> Columns:
     """The records of a body. Raises BatchError or UnknownFormat."""
-    layout = _layout(body)
+    layout = read_layout(body)
     data = _data(body, layout)
     keys: Any = layout.keys and layout.keys.split(data, layout.values.total_bytes)
     extras: Any = layout.extras and layout.extras.split(data, _extras_start(layout))
@@ -262,7 +266,7 @@ def decode_columns(body: bytes | memoryview) -> Columns:
 
 def decode_runs(body: bytes | memoryview) -> Iterator[Columns]:
     """The records of a body, at most 512 at a time. Raises as decode_columns()."""
-    layout = _layout(body)
+    layout = read_layout(body)
     data = _data(body, layout)
     prefix = layout.prefix
     fitting = _RUN_BYTES * prefix.record_count // max(prefix.data_length, 1)

@@ -4,7 +4,7 @@ import sys
 from array import array
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import chain
+from itertools import accumulate, chain
 from struct import Struct
 from typing import Final
 
@@ -23,7 +23,7 @@ class Lengths:
     """A decoded table. Where all entries are of one size, as they often are, nothing is done for
     each of them."""
 
-    __slots__ = ("_all", "_each", "count", "missing", "total_bytes")
+    __slots__ = ("_all", "_each", "_starts", "count", "missing", "total_bytes")
 
     def __init__(self, table: bytes | memoryview) -> None:
         table = bytes(table)
@@ -31,6 +31,7 @@ class Lengths:
         self.count = len(table) // LENGTH_BYTES
         self._each = int.from_bytes(first, "big")
         self._all: array[int] | None = None
+        self._starts: array[int] | None = None
         self.missing = self.count if self._each == NONE_LENGTH else 0
         """How many entries are not there."""
         self.total_bytes = (self.count - self.missing) * self._each
@@ -59,6 +60,15 @@ class Lengths:
         if longest != NONE_LENGTH:
             return longest
         return max((length for length in self._all if length != NONE_LENGTH), default=0)
+
+    def start_of(self, index: int) -> int:
+        """Where an entry begins in its column; for ``count``, where the column ends."""
+        if self._all is None:
+            return 0 if self.missing else index * self._each
+        if self._starts is None:
+            lengths = (0 if length == NONE_LENGTH else length for length in self._all)
+            self._starts = array("I", accumulate(lengths if self.missing else self._all, initial=0))
+        return self._starts[index]
 
     def split(self, data: bytes | memoryview, start: int) -> list[bytes | None]:
         """Cut the column that begins at ``start``."""

@@ -42,6 +42,15 @@ def test_column_is_cut_in_runs(items: Items, count: int) -> None:
 
 
 @given(DIFFERENT | ALIKE)
+def test_entries_begin_where_those_before_them_end(items: Items) -> None:
+    lengths, data = encoded(items)
+    sizes = [len(item or b"") for item in items]
+    starts = [sum(sizes[:index]) for index in range(len(items) + 1)]
+    assert [lengths.start_of(index) for index in range(len(items) + 1)] == starts
+    assert starts[-1] == len(data)
+
+
+@given(DIFFERENT | ALIKE)
 def test_table_is_summed_up(items: Items) -> None:
     lengths, data = encoded(items)
     assert lengths.count == len(items)
