@@ -126,6 +126,9 @@ class Settings:
     publish_window_bytes: Annotated[
         int, _size("What one connection may have published without receipts.", KIB)
     ] = 8 * MIB
+    publish_memory_bytes: Annotated[
+        int, _size("What all connections together may have so; then each has a share.", MIB)
+    ] = 256 * MIB
     sync: Annotated[
         bool, About("Sync before receipts. With false a power cut LOSES receipted records.")
     ] = True
@@ -150,6 +153,7 @@ class Settings:
 
     # Limits
     topics_max: Annotated[int, _count("Most topics.")] = 10_000
+    partitions_max: Annotated[int, _count("Most partitions of all topics together.")] = 20_000
     groups_max: Annotated[int, _count("Most groups.")] = 10_000
     disk_free_min_bytes: Annotated[
         int | None, _size("Free disk that blocks publishing. Default: 5 %, at most 1 GiB.")

@@ -52,6 +52,11 @@ class RawClient:
         self._writer.write(head + payload)
         return correlation
 
+    def send_part(self, message: m.Message, payload: bytes, size_bytes: int) -> None:
+        """Send a message whose payload breaks off after ``size_bytes``."""
+        head = self._session.frame_head(message, 0.0, correlation=1, payload_bytes=len(payload))
+        self._writer.write(head + payload[:size_bytes])
+
     async def ask(self, message: m.Message, expected: type[Answer], payload: bytes = b"") -> Answer:
         """Send a request and wait for its answer. Raises Refused for a Failure."""
         return await self.answer(self.send(message, payload), expected)

@@ -23,6 +23,7 @@ def status(totals: Counters | None = None, /, **changes: Any) -> Status:
         files_synced=0,
         disk_free_bytes=1000,
         disk_mark_bytes=100,
+        publishing_bytes=0,
         loop_lag_s=0.0,
         totals=asdict(totals or Counters()),
     )

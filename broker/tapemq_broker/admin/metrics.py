@@ -49,6 +49,7 @@ GAUGES: Final = (
     ("subscriptions", "subscriptions", "Subscriptions open."),
     ("disk_free_bytes", "disk_free_bytes", "Free disk space."),
     ("disk_mark_bytes", "disk_limit_bytes", "Free disk space below which publishing is blocked."),
+    ("publishing_bytes", "publishing_bytes", "Bytes being published, without receipts yet."),
     ("loop_lag_s", "event_loop_lag_seconds", "How late the event loop ran its last timer."),
     ("boot_epoch", "boot_epoch", "How often a broker was started on this data directory."),
 )

@@ -32,6 +32,7 @@ class Limits(NamedTuple):
     record_bytes: int
     topics: int
     partitions: int
+    partitions_total: int
     groups: int
     revoke_deadline_s: float
 
@@ -42,7 +43,7 @@ class Broker:
     def __init__(self, boot_epoch: int, limits: Limits) -> None:
         self.batch_limits = BatchLimits(limits.batch_bytes, limits.record_bytes)
         self._producer_id = boot_epoch << 32
-        self.topics = Topics(limits.topics, limits.partitions)
+        self.topics = Topics(limits.topics, limits.partitions, limits.partitions_total)
         self._positions = Positions(self.topics, limits.groups)
         subscriptions = Subscriptions()
         generations = Generations(boot_epoch)

@@ -27,9 +27,12 @@ PAGE_NAMES = 64
 class Topics:
     """All topics of a namespace, and those being created."""
 
-    def __init__(self, topics_max: int, partitions_max: int) -> None:
+    def __init__(self, topics_max: int, partitions_max: int, partitions_total_max: int) -> None:
         self._topics_max = topics_max
         self._partitions_max = partitions_max
+        self._partitions_total_max = partitions_total_max
+        self._partitions_total = 0
+        self._preparing_partitions: dict[str, int] = {}
         self.by_id: dict[int, Topic] = {}
         self._by_name: dict[str, Topic] = {}
         self._preparing: dict[str, list[Request]] = {}
@@ -43,6 +46,7 @@ class Topics:
         for key, value in entries.items():
             if key.startswith(_TOPIC_KEY):
                 self._add(decode_topic(key[len(_TOPIC_KEY) :].decode(), value))
+        self._partitions_total = sum(topic.info.partitions for topic in self.by_id.values())
         return list(self.by_id.values())
 
     def get(self, topic_id: int) -> Topic:
@@ -93,11 +97,12 @@ class Topics:
             return []
         if waiting is not None or name in self._by_name:
             raise Refused("topic_exists", f"there is a topic {name!r} already")
-        if len(self.by_id) + len(self._preparing) >= self._topics_max:
+        coming = sum(other not in self._by_name for other in self._preparing)
+        if len(self.by_id) + coming >= self._topics_max:
             raise Refused("bad_request", f"this broker holds at most {self._topics_max} topics")
         self._check_partitions(partitions)
         check_settings(settings)
-        self._preparing[name] = [request]
+        self._prepare(request, name, partitions)
         return [PrepareTopic(TopicInfo(name, topic_id, partitions, 1, dict(settings)), 0)]
 
     def prepared(self, info: TopicInfo) -> None:
@@ -105,6 +110,7 @@ class Topics:
 
         Its answers are answers().
         """
+        self._partitions_total += self._preparing_partitions.pop(info.name, 0)
         if info.topic_id in self.by_id:
             self.by_id[info.topic_id].change(info)
         else:
@@ -117,6 +123,7 @@ class Topics:
 
     def unprepared(self, info: TopicInfo, refused: Refused) -> Effects:
         """The logs of PrepareTopic could not be made."""
+        self._preparing_partitions.pop(info.name, None)
         waiting = self._preparing.pop(info.name, ())
         return [Reply(request, refused.refusal) for request in waiting]
 
@@ -143,7 +150,7 @@ class Topics:
             settings={**before.settings, **settings},
         )
         if wanted > before.partitions:
-            self._preparing[name] = [request]
+            self._prepare(request, name, wanted - before.partitions)
             return [PrepareTopic(after, before.partitions)]
 
         def then() -> Effects:
@@ -164,6 +171,7 @@ class Topics:
             del self._by_name[name]
             del self.by_id[topic.info.topic_id]
             self.group_count -= len(topic.groups)
+            self._partitions_total -= len(topic.partitions)
             done = ReplyWhenDurable(CATALOG, None, request, Done())
             return [*tell(topic), RemoveTopic(topic.info), done]
 
@@ -186,6 +194,19 @@ class Topics:
         topic = Topic(info)
         self.by_id[info.topic_id] = topic
         self._by_name[info.name] = topic
+
+    def _prepare(self, request: Request, name: str, partitions: int) -> None:
+        """Count partitions in before they are made. Raises Refused."""
+        coming = sum(self._preparing_partitions.values())
+        most = self._partitions_total_max
+        if self._partitions_total + coming + partitions > most:
+            raise Refused(
+                "bad_request",
+                f"{partitions} more partitions are too many: this broker has "
+                f"{self._partitions_total + coming} and holds at most {most}",
+            )
+        self._preparing[name] = [request]
+        self._preparing_partitions[name] = partitions
 
     def _check_partitions(self, partitions: int) -> None:
         if not 1 <= partitions <= self._partitions_max:

@@ -10,6 +10,7 @@ from tapemq.wire.session import Role, Session, State
 from tapemq_broker.config import Settings
 from tapemq_broker.core.effects import Deliver, Request
 from tapemq_broker.server.clock import Clock
+from tapemq_broker.server.publish_memory import SMALL_BYTES, PublishMemory
 from tapemq_broker.server.translate import text_of
 
 
@@ -21,6 +22,9 @@ class Host(Protocol):
 
     @property
     def clock(self) -> Clock: ...
+
+    @property
+    def memory(self) -> PublishMemory: ...
 
     def opened(self, connection: "Connection") -> None:
         """A client has connected: give it a number."""
@@ -66,6 +70,8 @@ class Connection(asyncio.BufferedProtocol):
         self.client = ""
         self.peer = ""
         self.in_flight_bytes = 0
+        self._partial_bytes = 0  # of a frame that has not come to its end, and since when
+        self._partial_since = 0.0
         self.publish_sizes: dict[int, int] = {}
         self.held: deque[Held] = deque()
         self.parked: list[Deliver] = []
@@ -93,12 +99,29 @@ class Connection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         session = self.session
-        session.received(nbytes, self._host.clock.monotonic())
+        now = self._host.clock.monotonic()
+        session.received(nbytes, now)
         try:
             for message, correlation, payload in session.events():
+                self._partial_since = now
                 self._host.dispatch(self, message, correlation, payload)
         except ProtocolError as error:
             self.fail(error.kind, str(error))
+        held_bytes = session.reader.buffered_bytes
+        if held_bytes > SMALL_BYTES or self._partial_bytes:
+            self._hold(held_bytes, now)
+
+    def _hold(self, held_bytes: int, now: float) -> None:
+        """Count the part of a large frame that is here."""
+        if held_bytes <= SMALL_BYTES:
+            held_bytes = 0
+        if not self._partial_bytes:
+            self._partial_since = now
+        memory = self._host.memory
+        memory.change(held_bytes - self._partial_bytes)
+        self._partial_bytes = held_bytes
+        if held_bytes and memory.is_exhausted:
+            self.abort(f"{memory.used_bytes} bytes are being published: there is no memory for it")
 
     def eof_received(self) -> bool:
         return False
@@ -106,6 +129,9 @@ class Connection(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.session.close()
         self._transport = None
+        self._host.memory.change(-self._partial_bytes - self.in_flight_bytes)
+        self._partial_bytes = self.in_flight_bytes = 0
+        self.publish_sizes.clear()
         self._host.closed(self)
 
     def pause_writing(self) -> None:
@@ -187,9 +213,17 @@ class Connection(asyncio.BufferedProtocol):
             return
         if self._stalled(now):
             self.abort("no progress in sending: the client does not read")
+        elif self._hoards(now):
+            self.abort("memory is short, and a large frame does not come to its end")
         elif self.session.wants_ping(now):
             self.send(m.Ping())
             self.session.reader.shrink()
+
+    def _hoards(self, now: float) -> bool:
+        """Whether it holds memory that others need, for a frame that is not completed."""
+        lasts_s = now - self._partial_since
+        stall_s = self._host.settings.write_stall_s
+        return bool(self._partial_bytes) and self._host.memory.is_short and lasts_s >= stall_s
 
     def _stalled(self, now: float) -> bool:
         """Whether a paused connection has sent nothing for write_stall_s."""
@@ -210,5 +244,13 @@ class Connection(asyncio.BufferedProtocol):
     def settle_publish(self, correlation: int) -> bool:
         """A request is answered: if it was a publish, its bytes count no more. Whether it was."""
         size_bytes = self.publish_sizes.pop(correlation, None)
-        self.in_flight_bytes -= size_bytes or 0
+        if size_bytes:
+            self.in_flight_bytes -= size_bytes
+            self._host.memory.change(-size_bytes)
         return size_bytes is not None
+
+    def begin_publish(self, correlation: int, size_bytes: int) -> None:
+        """A publish was admitted: it counts until it is answered."""
+        self.publish_sizes[correlation] = size_bytes
+        self.in_flight_bytes += size_bytes
+        self._host.memory.change(size_bytes)

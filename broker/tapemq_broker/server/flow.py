@@ -14,6 +14,7 @@ from tapemq_broker.storage.disk import Disk
 log = logging.getLogger("tapemq.broker")
 
 DISK_LOW: Final = "disk_low"
+MEMORY: Final = "memory"
 STOPPING: Final = "stopping"
 _RETRY_S: Final = 1.0
 _SHARE: Final = 20
@@ -21,13 +22,19 @@ _AT_MOST_BYTES: Final = 1 << 30
 
 
 class Flow:
-    """Publishing is blocked while the disk is low; reading, committing and deleting go on."""
+    """Publishing is blocked while the disk is low; reading, committing and deleting go on.
+
+    While memory is short every connection has a share, and what is beyond it is refused: who takes
+    much is slowed, who takes little is not.
+    """
 
     def __init__(self, settings: Settings, disk: Disk, sessions: Sessions) -> None:
         self._settings = settings
         self._disk = disk
         self._sessions = sessions
+        self._memory = sessions.memory
         self.blocked = ""
+        self._is_disk_low = False
         self._stopping = False
         self.disk_free_bytes = 0
         self.disk_mark_bytes = 0
@@ -35,7 +42,14 @@ class Flow:
     @property
     def window_bytes(self) -> int:
         """What a connection may have in flight now."""
-        return 0 if self.blocked else self._settings.publish_window_bytes
+        window_bytes = self._settings.publish_window_bytes
+        if self.blocked == MEMORY:
+            return min(window_bytes, self._share_bytes)
+        return 0 if self.blocked else window_bytes
+
+    @property
+    def _share_bytes(self) -> int:
+        return max(1, self._memory.share_bytes(len(self._sessions.by_number)))
 
     def check_disk(self) -> None:
         """Look at the disk; tell all clients when publishing is blocked or free again."""
@@ -43,27 +57,40 @@ class Flow:
         own = self._settings.disk_free_min_bytes
         default = min(self._disk.total_bytes() // _SHARE, _AT_MOST_BYTES)
         self.disk_mark_bytes = default if own is None else own
-        if self._stopping:
-            return
-        low = self.disk_free_bytes < self.disk_mark_bytes
-        if low and not self.blocked:
-            self._change(DISK_LOW)
-        elif not low and self.blocked:
-            self._change("")
+        is_low = self.disk_free_bytes < self.disk_mark_bytes
+        if is_low != self._is_disk_low:
+            self._is_disk_low = is_low
+            free, mark = self.disk_free_bytes, self.disk_mark_bytes
+            level = logging.ERROR if is_low else logging.WARNING
+            log.log(
+                level,
+                "the disk is %s: %d bytes free, the mark is %d",
+                "low, nothing is published" if is_low else "low no more",
+                free,
+                mark,
+            )
+        self._update()
 
-    def _change(self, reason: str) -> None:
-        self.blocked = reason
-        free, mark = self.disk_free_bytes, self.disk_mark_bytes
-        if reason:
-            log.error("publishing is blocked: %d bytes free, the mark is %d", free, mark)
-        else:
-            log.warning("publishing goes on: %d bytes free, the mark is %d", free, mark)
-        self._sessions.broadcast(self.message())
+    def check_memory(self) -> None:
+        """Tell all clients when what is being published becomes too much, and when it does not."""
+        if self._memory.is_short != (self.blocked == MEMORY):
+            self._update()
 
     def stop(self) -> None:
         """The broker is stopping: nothing more is published."""
         self._stopping = True
-        self.blocked = STOPPING
+        self._update()
+
+    def _update(self) -> None:
+        reason = MEMORY if self._memory.is_short else ""
+        reason = DISK_LOW if self._is_disk_low else reason
+        reason = STOPPING if self._stopping else reason
+        if reason == self.blocked:
+            return
+        if MEMORY in (reason, self.blocked):
+            used, limit = self._memory.used_bytes, self._memory.limit_bytes
+            log.warning("%d bytes are being published, the limit is %d", used, limit)
+        self.blocked = reason
         self._sessions.broadcast(self.message())
 
     def message(self) -> m.Flow:
@@ -81,15 +108,29 @@ class Flow:
                 f"{self._settings.publish_window_bytes}",
                 LIMIT_EXCEEDED,
             )
+        self.check_memory()
+        refusal = self._refusal(connection, size_bytes) if self.blocked else None
+        if refusal is None:
+            connection.begin_publish(correlation, size_bytes)
+        return refusal
+
+    def _refusal(self, connection: Connection, size_bytes: int) -> Refusal | None:
         if self._stopping:
             return Refusal("overloaded", "the broker is stopping; connect again later", _RETRY_S)
-        if self.blocked:
+        if self._is_disk_low:
             return Refusal(
                 "disk_full",
                 f"{self.disk_free_bytes} bytes are free on the broker's disk, "
                 f"{self.disk_mark_bytes} must stay free",
                 _RETRY_S,
             )
-        connection.publish_sizes[correlation] = size_bytes
-        connection.in_flight_bytes += size_bytes
-        return None
+        in_flight_bytes = connection.in_flight_bytes
+        is_alone = in_flight_bytes == 0 and not self._memory.is_exhausted
+        if is_alone or in_flight_bytes + size_bytes <= self._share_bytes:
+            return None
+        return Refusal(
+            "overloaded",
+            f"{self._memory.used_bytes} bytes are being published; as long as that is too much, "
+            f"{self._share_bytes} of them may be this connection's",
+            _RETRY_S,
+        )

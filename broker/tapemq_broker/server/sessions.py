@@ -13,6 +13,7 @@ from tapemq_broker.core.effects import Deliver, Request
 from tapemq_broker.server.clock import Clock
 from tapemq_broker.server.connection import Connection
 from tapemq_broker.server.counters import Counters
+from tapemq_broker.server.publish_memory import PublishMemory
 
 log = logging.getLogger("tapemq.broker")
 
@@ -47,6 +48,7 @@ class Sessions:
         self.handle: Handle = _not_started
         self.on_closed: Callable[[int], None] = lambda number: None
         self.on_unparked: Callable[[list[Deliver]], None] = lambda deliveries: None
+        self.memory = PublishMemory(settings.publish_memory_bytes)
         self.draining = False
         self._number = 0
         self._none_left: asyncio.Future[None] | None = None

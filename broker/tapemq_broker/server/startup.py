@@ -137,6 +137,7 @@ def limits_of(settings: Settings) -> Limits:
         record_bytes=settings.record_bytes_max,
         topics=settings.topics_max,
         partitions=PARTITIONS_MAX,
+        partitions_total=settings.partitions_max,
         groups=settings.groups_max,
         revoke_deadline_s=settings.revoke_deadline_s,
     )

@@ -26,6 +26,7 @@ class Status(NamedTuple):
     files_synced: int
     disk_free_bytes: int
     disk_mark_bytes: int
+    publishing_bytes: int
     loop_lag_s: float
     totals: dict[str, Any]
 
@@ -55,6 +56,7 @@ class Status(NamedTuple):
             files_synced=engine.logs.flusher.files_synced,
             disk_free_bytes=flow.disk_free_bytes,
             disk_mark_bytes=flow.disk_mark_bytes,
+            publishing_bytes=engine.sessions.memory.used_bytes,
             loop_lag_s=timers.lag_s,
             totals=asdict(counters),
         )

@@ -34,6 +34,7 @@ NAMES = {
     "tapemq_subscriptions",
     "tapemq_disk_free_bytes",
     "tapemq_disk_limit_bytes",
+    "tapemq_publishing_bytes",
     "tapemq_event_loop_lag_seconds",
     "tapemq_boot_epoch",
     "tapemq_publishing_blocked",

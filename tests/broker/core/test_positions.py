@@ -20,7 +20,7 @@ class Rig:
     """A topic with three partitions that end at 5, 6 and 7, and begin at 1."""
 
     def __init__(self) -> None:
-        self.topics = Topics(10, 10)
+        self.topics = Topics(10, 10, 100)
         self.topics.prepared(TopicInfo("orders", 1, 3, 1, {}))
         self.topic: Topic = self.topics.get(1)
         for partition in self.topic.partitions:

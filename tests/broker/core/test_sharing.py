@@ -17,7 +17,7 @@ class Rig:
     """A group on a topic with four partitions of ten records; generations count from 1."""
 
     def __init__(self) -> None:
-        self.topics = Topics(10, 10)
+        self.topics = Topics(10, 10, 100)
         self.topics.prepared(TopicInfo("orders", 1, 4, 1, {}))
         self.topic = self.topics.get(1)
         self.group = self.topic.groups["billing"] = StreamGroup("billing")

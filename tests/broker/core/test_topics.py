@@ -26,7 +26,7 @@ def created(topics: Topics, info: TopicInfo = ORDERS) -> None:
 
 @pytest.fixture
 def topics() -> Topics:
-    return Topics(topics_max=3, partitions_max=4)
+    return Topics(topics_max=3, partitions_max=4, partitions_total_max=99)
 
 
 @pytest.fixture
@@ -80,6 +80,21 @@ def test_limits(topics: Topics) -> None:
         created(topics, TopicInfo(f"topic{topic_id}", topic_id, 1, 1, {}))
     topics.create(ONE, "on-its-way", 1, {}, topic_id=3)
     assert refusal(topics, "create", "orders", 1, {}, topic_id=7) == "bad_request"
+
+
+def test_partitions_of_all_topics_are_limited() -> None:
+    topics = Topics(topics_max=3, partitions_max=4, partitions_total_max=9)
+    created(topics)
+    topics.create(ONE, "on-its-way", 3, {}, topic_id=8)
+    topics.alter(TWO, "orders", 4, {})
+    with pytest.raises(Refused, match="has 7 and holds at most 9"):
+        topics.create(ONE, "cats", 3, {}, topic_id=9)
+    topics.unprepared(TopicInfo("on-its-way", 8, 3, 1, {}), Refused("disk_full", "no room"))
+    topics.unprepared(ORDERS, Refused("disk_full", "no room"))
+    created(topics, TopicInfo("cats", 9, 4, 1, {}))
+    assert refusal(topics, "create", "dogs", 4, {}, topic_id=10) == "bad_request"
+    carried_out(topics.delete(ONE, "orders"))
+    created(topics, TopicInfo("dogs", 10, 4, 1, {}))
 
 
 def test_alter_settings(orders: Topics) -> None:

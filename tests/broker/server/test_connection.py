@@ -65,3 +65,36 @@ async def test_half_a_handshake_ends_at_its_deadline() -> None:
         writer.write(b"\xf1TQ")
         assert b"no handshake" in await reader.read()
         writer.close()
+
+
+async def test_large_frames_that_do_not_come_to_their_end_are_cut_when_memory_is_short() -> None:
+    settings: dict[str, Any] = {"publish_memory_bytes": 1 << 20, "write_stall_s": 0.2}
+    async with running_server(**settings) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        for _ in range(3):
+            hoarder = await RawClient.connect(server.port)
+            hoarder.send_part(m.Publish(topic.topic_id, 0, 0), bytes(1 << 20), 500_000)
+        while server.status().publishing_bytes < 1_400_000:
+            await client.ask(m.Ping(), m.Pong)
+        flow, _ = await client.push_of(m.Flow)
+        assert (flow.reason, flow.publish_window_bytes) == ("memory", (1 << 20) // 8)
+        assert (await client.publish(topic, b"small")).base_offset == 0
+        while server.status().connections > 1:
+            await client.ask(m.Ping(), m.Pong)
+        assert server.status().publishing_bytes == 0
+        flow, _ = await client.push_of(m.Flow)
+        assert flow == m.Flow(client.welcome.publish_window_bytes)
+
+
+async def test_a_frame_that_no_memory_is_left_for_is_cut_at_once() -> None:
+    async with running_server(publish_memory_bytes=1 << 20) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        hoarders = [await RawClient.connect(server.port) for _ in range(5)]
+        for hoarder in hoarders:
+            hoarder.send_part(m.Publish(topic.topic_id, 0, 0), bytes(1 << 20), 600_000)
+        while server.status().connections > 4:
+            await client.ask(m.Ping(), m.Pong)
+        assert server.status().publishing_bytes <= 2 << 20
+        assert (await client.publish(topic, b"small")).base_offset == 0

@@ -4,11 +4,11 @@ import pytest
 
 from tapemq.wire import messages as m
 from tapemq.wire.errors import LIMIT_EXCEEDED, ProtocolError
-from tapemq_broker.config import Settings
+from tapemq_broker.config import MIB, Settings
 from tapemq_broker.server.clock import RealClock
 from tapemq_broker.server.connection import Connection
 from tapemq_broker.server.counters import Counters
-from tapemq_broker.server.flow import DISK_LOW, STOPPING, Flow
+from tapemq_broker.server.flow import DISK_LOW, MEMORY, STOPPING, Flow
 from tapemq_broker.server.sessions import Sessions
 from tapemq_broker.storage.memory_disk import MemoryDisk
 
@@ -76,6 +76,65 @@ def test_one_frame_beyond_the_window_is_allowed_and_no_more(sessions: Told) -> N
     connection.settle_publish(2)
     assert flow.admit(connection, 3, 1) is None
     assert connection.in_flight_bytes == 1001
+
+
+def test_short_memory_leaves_everybody_a_share(sessions: Told) -> None:
+    """The one that has taken much is slowed, others are not."""
+    sessions = Told(Settings(publish_memory_bytes=MIB, publish_window_bytes=2 * MIB))
+    flow = Flow(sessions.settings, SmallDisk(), sessions)
+    greedy, modest, large = (Connection(sessions) for _ in range(3))
+    for number, connection in enumerate((greedy, modest, large)):
+        sessions.by_number[number] = connection
+    assert flow.admit(greedy, 1, MIB + 1) is None
+    refusal = flow.admit(greedy, 2, 1)
+    assert refusal is not None
+    assert refusal.name == "overloaded"
+    assert refusal.retry_after_s > 0
+    assert sessions.messages == [m.Flow(MIB // 6, MEMORY, 1000)]
+    for correlation in (1, 2):
+        assert flow.admit(modest, correlation, MIB // 12) is None
+    assert flow.admit(modest, 3, MIB // 12) is not None
+    assert flow.admit(large, 1, MIB) is None  # one frame may always be in flight
+    assert flow.admit(modest, 4, 1) is not None
+    assert len(sessions.messages) == 1
+
+
+def test_memory_that_is_free_again_opens_the_window(sessions: Told) -> None:
+    sessions = Told(Settings(publish_memory_bytes=MIB, publish_window_bytes=2 * MIB))
+    flow = Flow(sessions.settings, SmallDisk(), sessions)
+    gone, heard = Connection(sessions), Connection(sessions)
+    assert flow.admit(gone, 1, MIB) is None
+    assert flow.admit(heard, 1, 1) is None
+    flow.check_memory()
+    assert flow.blocked == MEMORY
+    gone.connection_lost(None)
+    flow.check_memory()
+    assert flow.blocked == ""
+    assert sessions.messages[-1] == m.Flow(2 * MIB)
+    heard.settle_publish(1)
+    assert sessions.memory.used_bytes == 0
+
+
+def test_beyond_all_measure_not_even_one_frame_is_taken(sessions: Told) -> None:
+    sessions = Told(Settings(publish_memory_bytes=MIB))
+    flow = Flow(sessions.settings, SmallDisk(), sessions)
+    sessions.memory.change(2 * MIB + 1)
+    assert flow.admit(Connection(sessions), 1, MIB) is not None
+    assert flow.admit(Connection(sessions), 1, MIB // 2) is None
+
+
+def test_a_low_disk_counts_for_more_than_short_memory(sessions: Told) -> None:
+    disk = SmallDisk()
+    flow = Flow(sessions.settings, disk, sessions)
+    sessions.memory.change(sessions.memory.limit_bytes + 1)
+    flow.check_memory()
+    disk.left = 1
+    flow.check_disk()
+    assert flow.blocked == DISK_LOW
+    disk.left = 500
+    flow.check_disk()
+    assert flow.blocked == MEMORY
+    assert [message.reason for message in sessions.messages] == [MEMORY, DISK_LOW, MEMORY]
 
 
 def test_a_stopping_broker_takes_nothing_and_stays_that_way(sessions: Told) -> None:

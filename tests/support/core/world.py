@@ -18,6 +18,7 @@ LIMITS = Limits(
     record_bytes=1 << 16,
     topics=100,
     partitions=100,
+    partitions_total=1000,
     groups=100,
     revoke_deadline_s=5.0,
 )

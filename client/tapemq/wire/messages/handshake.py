@@ -71,7 +71,7 @@ class Bye(NamedTuple):
 
 
 class Flow(NamedTuple):
-    """Broker: the publish window is now this large; 0 blocks, and ``reason`` says why."""
+    """Broker: the publish window is now this large; 0 blocks. ``reason`` says why it is small."""
 
     publish_window_bytes: int
     reason: str = ""

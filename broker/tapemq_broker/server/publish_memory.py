@@ -1,0 +1,35 @@
+"""How much of what clients publish is under way, over all connections."""
+
+from typing import Final
+
+SMALL_BYTES: Final = 64 * 1024
+"""A part of a frame up to this size is not counted: it fits into a connection's usual buffer."""
+
+
+class PublishMemory:
+    """Counts batches without receipts, and frames that have not come to their end.
+
+    ``is_short`` from the limit on, until half of it is free again.
+    """
+
+    def __init__(self, limit_bytes: int) -> None:
+        self.limit_bytes: Final = limit_bytes
+        self.used_bytes = 0
+        self.is_short = False
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Nothing that can be refused may be taken any more."""
+        return self.used_bytes > 2 * self.limit_bytes
+
+    def change(self, more_bytes: int) -> None:
+        """So much more is under way, or less."""
+        self.used_bytes += more_bytes
+        if self.used_bytes > self.limit_bytes:
+            self.is_short = True
+        elif self.used_bytes <= self.limit_bytes // 2:
+            self.is_short = False
+
+    def share_bytes(self, connections: int) -> int:
+        """What each connection may have under way when memory is short."""
+        return self.limit_bytes // (2 * max(1, connections))
