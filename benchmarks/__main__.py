@@ -20,6 +20,7 @@ from benchmarks.options import (
 )
 from benchmarks.picture import draw
 from benchmarks.report import report
+from benchmarks.work import command as work
 
 
 def comparison_of(arguments: argparse.Namespace) -> Comparison:
@@ -58,6 +59,8 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="benchmark-", dir=arguments.directory) as name:
             if arguments.command == "backlog":
                 return backlog.main(arguments.records, Path(name))
+            if arguments.command == "work":
+                return work.main(arguments, Path(name))
             return run_comparison(arguments, Path(name))
     except BenchmarkError as error:
         print(f"benchmark: {error}", file=sys.stderr)

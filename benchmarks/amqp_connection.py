@@ -6,6 +6,7 @@ One connection, one channel, the default exchange.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from struct import Struct
 from typing import cast
 
 from pamqp import base, commands, frame, header, heartbeat
@@ -20,6 +21,10 @@ JOINED_BYTES_MAX = 16_384
 FRAME_END = b"\xce"
 PROTOCOL_HEADER = b"AMQP\x00\x00\x09\x01"
 CREDENTIALS = "\0guest\0guest"
+ACK = frame.marshal(commands.Basic.Ack(0), CHANNEL)
+NACK = frame.marshal(commands.Basic.Nack(0, requeue=True), CHANNEL)
+TAG = Struct(">Q")
+TAG_POSITION = FRAME_HEADER.size + 4
 
 
 class AmqpConnection(asyncio.Protocol):
@@ -110,6 +115,19 @@ class AmqpConnection(asyncio.Protocol):
         """Acknowledge every delivery up to this one."""
         self._write(commands.Basic.Ack(tag, multiple=True))
 
+    @property
+    def redelivered(self) -> bool:
+        """Whether the delivery that is called back for came before."""
+        return self._inbox.redelivered
+
+    def ack(self, tag: int) -> None:
+        """Acknowledge one delivery."""
+        self._transport.write(_with_tag(ACK, tag))
+
+    def requeue(self, tag: int) -> None:
+        """Give one delivery back for another try."""
+        self._transport.write(_with_tag(NACK, tag))
+
     async def close(self) -> None:
         """Close after everything written has been taken by the broker."""
         self._write(commands.Connection.Close(200, "", 0, 0), channel=0)
@@ -138,6 +156,10 @@ class AmqpConnection(asyncio.Protocol):
         self._error = self._error or error
         self._confirmed.set()
         self._methods.put_nowait(heartbeat.Heartbeat())
+
+
+def _with_tag(method: bytes, tag: int) -> bytes:
+    return method[:TAG_POSITION] + TAG.pack(tag) + method[TAG_POSITION + TAG.size :]
 
 
 async def connect(

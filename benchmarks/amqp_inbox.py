@@ -6,7 +6,7 @@ from struct import Struct
 FRAME_HEADER = Struct(">BHI")  # type, channel, payload size
 FRAME_OVERHEAD = FRAME_HEADER.size + 1  # and the end byte
 METHOD_ID = Struct(">I")
-DELIVERY_TAG = Struct(">Q")
+DELIVERY_TAG = Struct(">Q?")  # and whether it was delivered before
 CONFIRM = Struct(">Q?")  # delivery tag, "multiple"
 BODY_SIZE = Struct(">Q")
 
@@ -16,7 +16,10 @@ ACK = 60 << 16 | 80
 
 
 class Inbox:
-    """Splits bytes into frames and calls back for each thing that was received."""
+    """Splits bytes into frames and calls back for each thing that was received.
+
+    ``redelivered`` belongs to the delivery that is called back for.
+    """
 
     def __init__(
         self,
@@ -27,6 +30,7 @@ class Inbox:
         self._on_delivery = on_delivery
         self._on_confirm = on_confirm
         self._on_method = on_method
+        self.redelivered = False
         self._rest = b""
         self._tag = 0
         self._missing_bytes = 0
@@ -55,7 +59,8 @@ class Inbox:
         method = METHOD_ID.unpack_from(data, start)[0]
         if method == DELIVER:
             tag_length = data[start + METHOD_ID.size]
-            self._tag = DELIVERY_TAG.unpack_from(data, start + METHOD_ID.size + 1 + tag_length)[0]
+            position = start + METHOD_ID.size + 1 + tag_length
+            self._tag, self.redelivered = DELIVERY_TAG.unpack_from(data, position)
         elif method == ACK:
             self._on_confirm(*CONFIRM.unpack_from(data, start + METHOD_ID.size))
         else:

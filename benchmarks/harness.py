@@ -38,10 +38,10 @@ class Plan:
 class Worker:
     """A producer, consumer or disk process."""
 
-    def __init__(self, role: str, task: Task) -> None:
+    def __init__(self, role: str, task: Task, module: str = "benchmarks.worker") -> None:
         self._role = role
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker", role, task.to_json()],
+            [sys.executable, "-m", module, role, task.to_json()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -90,9 +90,9 @@ def fresh_directory(parent: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def running(role: str, task: Task) -> Iterator[Worker]:
+def running(role: str, task: Task, module: str = "benchmarks.worker") -> Iterator[Worker]:
     """A worker process that is connected and waits for the start."""
-    worker = Worker(role, task)
+    worker = Worker(role, task, module)
     try:
         worker.wait_ready()
         yield worker

@@ -10,6 +10,7 @@ from benchmarks.rabbitmq import ClassicQueue, Stream
 from benchmarks.system import System
 from benchmarks.tapemq_side import Batches, Records
 from benchmarks.task import Scenario, Settings
+from benchmarks.work import command as work
 
 RESULTS = Path(__file__).parent / "results"
 SYSTEMS: dict[str, System] = {
@@ -31,10 +32,12 @@ def parser() -> argparse.ArgumentParser:
     """The options of `python -m benchmarks`."""
     made = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     made.description = "Measure TapeMQ and RabbitMQ side by side."
-    kinds = made.add_subparsers(dest="command", metavar="[backlog]")
+    kinds = made.add_subparsers(dest="command", metavar="[backlog|work]")
     backlog = kinds.add_parser("backlog", help="memory and start time with a large backlog")
     backlog.add_argument("--records", type=int, default=10_000_000, help="default: 10,000,000")
-    for each in (made, backlog):
+    queue = kinds.add_parser("work", help="a work queue: every record acked on its own")
+    work.add_options(queue, RESULTS)
+    for each in (made, backlog, queue):
         each.add_argument(
             "--directory",
             type=Path,

@@ -91,6 +91,11 @@ def warm_up_records(task: Task) -> int:
     return int(task.seconds * task.scenario.rate_per_s * WARM_UP_SHARE)
 
 
+def report(result: Result) -> None:
+    """Hand the result to the process that measures."""
+    print(json.dumps(result), flush=True)
+
+
 def main(role: str, text: str) -> None:
     """Run one role and print its result."""
     task = Task.from_json(text)
@@ -100,7 +105,7 @@ def main(role: str, text: str) -> None:
         import uvloop  # The disk loop must run where uvloop is not installed.
 
         result = uvloop.run(run_producer(task) if role == "producer" else run_consumer(task))
-    print(json.dumps(result), flush=True)
+    report(result)
 
 
 if __name__ == "__main__":

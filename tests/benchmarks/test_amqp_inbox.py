@@ -9,8 +9,8 @@ def frame(kind: int, payload: bytes) -> bytes:
     return pack(">BHI", kind, 1, len(payload)) + payload + b"\xce"
 
 
-def delivery(tag: int, *parts: bytes) -> bytes:
-    method = pack(">HHB3sQ?", 60, 60, 3, b"tag", tag, False) + b"\x00\x01q"
+def delivery(tag: int, *parts: bytes, again: bool = False) -> bytes:
+    method = pack(">HHB3sQ?", 60, 60, 3, b"tag", tag, again) + b"\x00\x01q"
     header = pack(">HHQH", 60, 0, sum(map(len, parts)), 0)
     return frame(1, method) + frame(2, header) + b"".join(frame(3, part) for part in parts)
 
@@ -43,6 +43,15 @@ def test_everything_is_received_however_it_is_cut(piece_bytes: int) -> None:
     for position in range(0, len(SENT), piece_bytes):
         inbox.receive(SENT[position : position + piece_bytes])
     assert received == RECEIVED
+
+
+def test_a_delivery_says_whether_it_came_before() -> None:
+    seen: list[tuple[int, bool]] = []
+    inbox = Inbox(
+        lambda tag, _: seen.append((tag, inbox.redelivered)), lambda *_: None, lambda _: None
+    )
+    inbox.receive(delivery(1, b"a") + delivery(2, b"b", again=True) + delivery(3, b"c"))
+    assert seen == [(1, False), (2, True), (3, False)]
 
 
 @pytest.mark.parametrize(
