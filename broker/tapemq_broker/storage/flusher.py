@@ -1,9 +1,11 @@
 """Group commit: a state machine without threads over ``disk.sync``.
 
 While one round of syncs runs, the next batches gather; no timer delays anything. A round covers
-all logs that were dirty when it began. This is the only place from which durability is told, so
-news about a log never overtakes earlier news. A failed sync is fatal and never retried: the
-system may already have dropped what it could not write, and a second sync would succeed.
+all logs that were dirty when it began, and what ``prepare`` writes right before that: changes of
+state that gather meanwhile are one batch, however many they are. This is the only place from
+which durability is told, so news about a log never overtakes earlier news. A failed sync is fatal
+and never retried: the system may already have dropped what it could not write, and a second sync
+would succeed.
 """
 
 from collections.abc import Callable, Sequence
@@ -42,35 +44,49 @@ class Flusher(Generic[L]):
     """Makes logs durable, one round at a time.
 
     ``on_durable`` is called with a log and its new durable offset, ``fatal`` with the reason why
-    the process must end; after that nothing is told any more.
+    the process must end; after that nothing is told any more. ``prepare`` is called when a round
+    is about to begin: what it writes, and calls dirty(), belongs to that round.
     """
 
     def __init__(
-        self, disk: Disk, on_durable: Callable[[L, int], None], fatal: Callable[[str], object]
+        self,
+        disk: Disk,
+        on_durable: Callable[[L, int], None],
+        fatal: Callable[[str], object],
+        prepare: Callable[[], None] = lambda: None,
     ) -> None:
         self.rounds = 0
         self.files_synced = 0
         self._disk: Final = disk
         self._on_durable: Final = on_durable
         self._fatal: Final = fatal
+        self._prepare: Final = prepare
         # Ordered sets: news is told in the order in which the logs became dirty.
         self._dirty: dict[L, None] = {}
         self._syncing: dict[L, Target] = {}
         self._news: dict[L, int] = {}
         self._is_running = False
+        self._is_woken = False
         self._has_failed = False
         self._waiting: list[Callable[[], None]] = []
 
     @property
     def idle(self) -> bool:
         """Whether everything that was called dirty is durable."""
-        return not (self._is_running or self._dirty)
+        return not (self._is_running or self._dirty or self._is_woken)
 
     def dirty(self, log: L) -> None:
         """Something was appended to a log: sync it, at once or in the next round."""
         self._dirty[log] = None
         if not self._is_running:
             self._begin_round()
+
+    def wake(self) -> None:
+        """There is something to prepare: begin a round, at once or when this one has ended."""
+        self._is_woken = True
+        if not self._is_running:
+            self._begin_round()
+            self._call_idle()
 
     def forget(self, log: L) -> None:
         """A log is being removed: tell nothing about it any more."""
@@ -88,14 +104,19 @@ class Flusher(Generic[L]):
     def _begin_round(self) -> None:
         if self._has_failed:
             return
-        logs, self._dirty = self._dirty, {}
+        self._is_running = True  # while it prepares, too: what becomes dirty is of this round
         try:
+            self._is_woken = False
+            self._prepare()
+            logs, self._dirty = self._dirty, {}
             self._syncing = {log: log.begin_sync() for log in logs}
         except (StorageError, OSError) as error:
             self._fail(error)
             return
+        if not logs:
+            self._is_running = False
+            return
         files = [file for target in self._syncing.values() for file in target.files]
-        self._is_running = True
         self.rounds += 1
         self.files_synced += len(files)
         self._disk.sync(files, self._end_round)
@@ -109,7 +130,7 @@ class Flusher(Generic[L]):
         for log, target in synced.items():
             log.mark_durable(target)
         self._news = {log: log.durable_offset for log in synced}
-        if self._dirty:
+        if self._dirty or self._is_woken:
             # Before the news is told, so that the disk works meanwhile. Its own end comes later.
             self._begin_round()
         while self._news:

@@ -60,8 +60,12 @@ class Setup:
         self.events: list[str] = []
         self.fatal: list[str] = []
         self.on_durable: Callable[[FakeLog, int], None] = self.tell
+        self.prepare: Callable[[], None] = lambda: None
         self.flusher: Flusher[FakeLog] = Flusher(
-            self.disk, lambda log, offset: self.on_durable(log, offset), self.fatal.append
+            self.disk,
+            lambda log, offset: self.on_durable(log, offset),
+            self.fatal.append,
+            lambda: self.prepare(),
         )
         self.logs = [FakeLog(name, self.disk, self.events) for name in "abc"]
 
@@ -214,3 +218,56 @@ def test_who_waits_for_idle_and_appends_makes_the_others_wait(setup: Setup) -> N
     assert idle == []
     setup.disk.end()
     assert idle == ["second"]
+
+
+def test_what_is_prepared_is_of_the_round_that_begins(setup: Setup) -> None:
+    setup.prepare = lambda: setup.append(2)
+    setup.append(0)
+    assert setup.syncing == ["a", "c"]
+    setup.append(1)
+    setup.prepare = lambda: None
+    setup.disk.end()
+    assert setup.syncing == ["b"]
+    assert [event for event in setup.events if "durable" in event] == ["a durable 1", "c durable 1"]
+
+
+def test_a_wake_begins_a_round_for_what_is_prepared(setup: Setup) -> None:
+    setup.prepare = lambda: setup.append(1)
+    setup.flusher.wake()
+    assert setup.syncing == ["b"]
+    assert setup.flusher.rounds == 1
+
+
+def test_wakes_during_a_round_are_one_preparation(setup: Setup) -> None:
+    setup.append(0)
+    setup.prepare = lambda: setup.append(1)
+    setup.flusher.wake()
+    setup.flusher.wake()
+    assert setup.syncing == ["a"]
+    assert not setup.flusher.idle
+    setup.disk.end()
+    assert setup.syncing == ["b"]
+    setup.disk.end()
+    assert setup.events[-1] == "b durable 1"
+    assert setup.flusher.idle
+
+
+def test_a_wake_with_nothing_to_write_ends_at_once(setup: Setup) -> None:
+    idle: list[str] = []
+    setup.prepare = lambda: setup.flusher.when_idle(lambda: idle.append("idle"))
+    setup.flusher.wake()
+    assert setup.disk.rounds == []
+    assert setup.flusher.rounds == 0
+    assert setup.flusher.idle
+    assert idle == ["idle"]
+
+
+def test_a_preparation_that_fails_is_fatal(setup: Setup) -> None:
+    def fail() -> None:
+        raise LogFailed("the end of the log is not known")
+
+    setup.prepare = fail
+    setup.flusher.wake()
+    assert len(setup.fatal) == 1
+    setup.append(0)
+    assert setup.disk.rounds == []
