@@ -59,10 +59,10 @@ $(BENCH_STAMP): $(STAMP)
 	@touch $@
 
 crash: $(STAMP) ## Run the long form of the crash tests
-	@TAPEMQ_TEST_LONG=1 $(PYTHON) -m pytest -s -m crash $(ARGS)
+	@TEST_LONG=1 $(PYTHON) -m pytest -s -m crash $(ARGS)
 
 faults: $(STAMP) ## Run the long form of the fault tests
-	@TAPEMQ_TEST_LONG=1 $(PYTHON) -m pytest -s -m faults $(ARGS)
+	@TEST_LONG=1 $(PYTHON) -m pytest -s -m faults $(ARGS)
 
 clean: ## Remove the virtual environment, caches and build results
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,6 +1,6 @@
 """Plays tests/scenarios/*.txt.
 
-With TAPEMQ_REWRITE=1 what happens now is written into them: read the diff.
+With TEST_REWRITE=1 what happens now is written into them: read the diff.
 """
 
 import os
@@ -29,7 +29,7 @@ def play(text: str) -> str:
 def test_scenario(path: Path) -> None:
     before = path.read_text()
     now = play(before)
-    if os.environ.get("TAPEMQ_REWRITE") == "1":
+    if os.environ.get("TEST_REWRITE") == "1":
         path.write_text(now)
     else:
         assert now == before

@@ -5,7 +5,7 @@ read. Only what was written since the last sync that another batch proves may be
 kept aside then. Or it is harmless: a cache that is made anew. Never is a wrong record read, and
 never does damage in one segment cost a record in another one.
 
-A test run takes every 200th bit or so; TAPEMQ_TEST_LONG=1 (`make faults`) takes them all.
+A test run takes every 200th bit or so; TEST_LONG=1 (`make faults`) takes them all.
 """
 
 import os
@@ -16,7 +16,7 @@ import pytest
 from tests.support.bit_flips import check_flip
 from tests.support.sample_directory import Sample, build_sample
 
-LONG = bool(os.environ.get("TAPEMQ_TEST_LONG"))
+LONG = bool(os.environ.get("TEST_LONG"))
 STEP = 1 if LONG else 211  # A prime, so that the bits of the headers are met in turn.
 PROGRESS_BITS = 2000
 

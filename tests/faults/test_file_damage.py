@@ -3,7 +3,7 @@
 What a start makes of each is decided by the recovery table, and the row is asserted. Whatever it
 opens must be complete up to the cut and go on: open, append, open, append, read everything.
 
-A test run takes samples; TAPEMQ_TEST_LONG=1 (`make faults`) takes every byte and sector.
+A test run takes samples; TEST_LONG=1 (`make faults`) takes every byte and sector.
 """
 
 import os
@@ -30,7 +30,7 @@ from tests.support.file_damage import (
 from tests.support.log_reader import read_log
 from tests.support.sample_directory import Sample, Tally, build_sample, open_data
 
-LONG = bool(os.environ.get("TAPEMQ_TEST_LONG"))
+LONG = bool(os.environ.get("TEST_LONG"))
 
 CLEAN, CRASHED = build_sample(is_clean=True), build_sample(is_clean=False)
 BOTH = pytest.mark.parametrize("sample", [CLEAN, CRASHED], ids=["clean", "crashed"])

@@ -1,6 +1,6 @@
 """SIGKILL under load: what was acked stays, once, where the receipt said.
 
-The short form runs in every test run; TAPEMQ_TEST_LONG=1 (`make crash`) runs 100 kills.
+The short form runs in every test run; TEST_LONG=1 (`make crash`) runs 100 kills.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from tests.support.crash.load import PARTITIONS, TOPIC, Load, read_all
 
 pytestmark = pytest.mark.crash
 
-LONG = bool(os.environ.get("TAPEMQ_TEST_LONG"))
+LONG = bool(os.environ.get("TEST_LONG"))
 KILLS = 100 if LONG else 4
 ACKS_PER_CYCLE = 100
 
@@ -32,7 +32,7 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 
 
 async def test_kills_under_load_lose_and_repeat_nothing(broker: Broker) -> None:
-    seed = int(os.environ.get("TAPEMQ_SEED", "1"))
+    seed = int(os.environ.get("TEST_SEED", "1"))
     pick = random.Random(seed)
     broker.start()
     history = History()

@@ -1,6 +1,6 @@
 """Power cuts under load, on a real file system: acked is on disk.
 
-The short form runs in every test run; TAPEMQ_TEST_LONG=1 (`make crash`) runs 20 cuts, and as many
+The short form runs in every test run; TEST_LONG=1 (`make crash`) runs 20 cuts, and as many
 with syncing off, where the same test must see loss: or it would prove nothing.
 """
 
@@ -22,7 +22,7 @@ from tests.support.crash.powered_disk import PoweredDisk, missing
 
 pytestmark = [pytest.mark.crash, pytest.mark.skipif(bool(missing()), reason=missing())]
 
-LONG = bool(os.environ.get("TAPEMQ_TEST_LONG"))
+LONG = bool(os.environ.get("TEST_LONG"))
 CUTS = 20 if LONG else 2
 ACKS_PER_CYCLE = 100
 

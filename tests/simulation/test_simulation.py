@@ -1,6 +1,6 @@
 """The whole engine from seeds: broker, SDK, disk, network and time, with everything going wrong.
 
-``TAPEMQ_SEEDS=7`` runs one seed, ``TAPEMQ_SEEDS=100:1100`` a thousand others. A seed replays
+``TEST_SEEDS=7`` runs one seed, ``TEST_SEEDS=100:1100`` a thousand others. A seed replays
 exactly, whatever PYTHONHASHSEED is.
 """
 
@@ -14,12 +14,12 @@ import pytest
 from tests.support.simulation.simulation import Run, Simulation
 
 _CHUNK: Final = 10
-_REPLAY: Final = "TAPEMQ_SEEDS={} make test ARGS=tests/simulation/test_simulation.py"
+_REPLAY: Final = "TEST_SEEDS={} make test ARGS=tests/simulation/test_simulation.py"
 
 
 def chunks() -> list[range]:
     """The seeds to run, a few at a time so that progress can be seen."""
-    first, _, last = os.environ.get("TAPEMQ_SEEDS", "0:100").partition(":")
+    first, _, last = os.environ.get("TEST_SEEDS", "0:100").partition(":")
     start, stop = int(first), int(last or int(first) + 1)
     return [range(seed, min(seed + _CHUNK, stop)) for seed in range(start, stop, _CHUNK)]
 
