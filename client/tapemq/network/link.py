@@ -26,6 +26,8 @@ log = logging.getLogger("tapemq.client")
 _ATTEMPT_S = 5.0
 """How long one attempt to connect may take."""
 
+_SILENT = "{} does not answer; is that the broker's own port, and not that of HTTP?"
+
 _OVERLOADED_S = 0.1
 """The least time before a request that was refused for overload is made again."""
 
@@ -59,7 +61,8 @@ class Link:
         self._listeners: dict[LinkListener, None] = {}
         self._up = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
-        self._last_error: Error = ConnectionLost("not connected yet")
+        # What there is to say if the caller's time ends before the first attempt does.
+        self._last_error: Error = ConnectionLost(_SILENT.format(target.addresses[0]))
         self.closed = False
         self.connection: Connection | None = None
         self.welcome: m.Welcome | None = None
@@ -118,7 +121,7 @@ class Link:
                     connection = await self._dial(address, self._target.tls, self._hello)
                     await self._handshake(connection)
             except builtins.TimeoutError:
-                self._last_error = ConnectionLost(f"{address} does not answer")
+                self._last_error = ConnectionLost(_SILENT.format(address))
             except Error as error:  # before OSError: some are both
                 self._last_error = error
             except OSError as error:

@@ -1,4 +1,5 @@
 import asyncio
+import socket
 
 import pytest
 
@@ -53,6 +54,14 @@ async def test_first_connection_fails_with_the_reason() -> None:
     await broker.close()
     with pytest.raises(ConnectionLost, match=rf"127.0.0.1:{broker.port} within 0.05 s: .*onnect"):
         await link_to(broker).open(TOO_LITTLE_S)
+
+
+async def test_a_port_that_says_nothing_is_doubted() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        broker = FakeBroker()
+        broker.port = silent.getsockname()[1]
+        with pytest.raises(ConnectionLost, match=f"127.0.0.1:{broker.port} does not answer; is"):
+            await link_to(broker).open(TOO_LITTLE_S)
 
 
 async def test_what_cannot_get_better_fails_at_once() -> None:
