@@ -1,7 +1,8 @@
 """The command line without `serve`: finds the module of the command and runs it."""
 
 from importlib import import_module
-from typing import Final
+from importlib.metadata import version
+from typing import Annotated, Final
 
 import typer
 
@@ -61,7 +62,7 @@ def build(arguments: list[str]) -> typer.Typer:
     for name in chosen:
         _register(app, name)
     # With a single command typer would drop its name; a callback keeps it.
-    app.callback()(_root)
+    app.callback()(_options)
     return app
 
 
@@ -74,4 +75,21 @@ def _register(app: typer.Typer, name: str) -> None:
 
 
 def _root() -> None:
+    pass
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"tapemq {version('tapemq')}")
+        raise typer.Exit
+
+
+def _options(
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
     pass

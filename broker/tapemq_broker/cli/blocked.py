@@ -16,12 +16,12 @@ tapemq topic alter TOPIC --retention-bytes SIZE; publishing then goes on by itse
 
 
 @asynccontextmanager
-async def explained(client: tapemq.Client) -> AsyncIterator[None]:
+async def explained(client: tapemq.Client, topic: str) -> AsyncIterator[None]:
     """Raise CommandError for what publishing raises; a low disk is named with its figures."""
     try:
         yield
     except tapemq.Error as error:
-        raise await _explanation(client, failure_of(error)) from None
+        raise await _explanation(client, failure_of(error, topic)) from None
 
 
 async def _explanation(client: tapemq.Client, failure: CommandError) -> CommandError:

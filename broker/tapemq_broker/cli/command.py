@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import logging
 import os
 import sys
 from collections.abc import Callable, Coroutine
@@ -39,6 +40,9 @@ def command(function: Callable[P, Coroutine[Any, Any, None] | None]) -> Callable
 def _contained(
     function: Callable[P, Coroutine[Any, Any, None] | None], *args: P.args, **kwargs: P.kwargs
 ) -> Exit:
+    if logging.lastResort:
+        # What the SDK warns of, such as a lost connection, looks like the other complaints.
+        logging.lastResort.setFormatter(logging.Formatter("tapemq: %(message)s"))
     try:
         _run(function, *args, **kwargs)
         sys.stdout.flush()
@@ -47,7 +51,7 @@ def _contained(
     except BrokenPipeError:
         _discard_output()
     except (tapemq.Error, StorageError, OSError) as error:
-        return _fail(failure_of(error))
+        return _fail(failure_of(error, str(kwargs.get("topic") or "TOPIC")))
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     return Exit.OK

@@ -221,11 +221,11 @@ class Subscriber:
             assignment = self.intake.assignments.get(message.partition)
             if assignment is None or assignment.generation != message.generation:
                 return
-        log.warning("%s is not read any more: %s", self.options.topic, error)
         if error.retryable and not message.generation and self._link.connection is not None:
+            log.warning("%s is not read any more: %s", self.options.topic, error)
             self.link_up(self._link.connection)
         else:
-            self.fail(error)
+            self.fail(error)  # who reads gets it raised, and needs no second word in the log
 
     async def change(self) -> None:
         """Wait until something was pushed, or has failed. Look first, then wait."""

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -22,6 +23,11 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     listed = [line.split()[:1] for line in capsys.readouterr().out.splitlines()]
     for name in ("serve", *COMMANDS):
         assert [name] in listed
+
+
+def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out == f"tapemq {version('tapemq')}\n"
 
 
 def test_help_documents_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,7 +24,7 @@ class FakeClient:
 
 async def failure(answer: tapemq.BrokerInfo | tapemq.Error, error: tapemq.Error) -> CommandError:
     with pytest.raises(CommandError) as caught:
-        async with explained(FakeClient(answer)):  # type: ignore[arg-type]
+        async with explained(FakeClient(answer), "t"):  # type: ignore[arg-type]
             raise error
     return caught.value
 

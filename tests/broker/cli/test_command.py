@@ -83,3 +83,13 @@ def test_a_reader_that_went_away_ends_it_quietly() -> None:
     with writer.stderr:
         said = writer.stderr.read()
     assert (writer.wait(), said) == (0, b"")
+
+
+def test_what_the_sdk_warns_of_is_marked_as_ours() -> None:
+    code = """
+import logging
+from tapemq_broker.cli.command import command
+command(lambda: logging.getLogger("tapemq.client").warning("lost it"))()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == "tapemq: lost it\n"

@@ -27,6 +27,11 @@ def test_errors_of_the_sdk(error: tapemq.Error, code: Exit, advice: str) -> None
     assert bool(found.advice) == bool(advice)
 
 
+def test_the_advice_names_the_topic() -> None:
+    found = failure_of(tapemq.GroupNotFound("no group"), "orders")
+    assert found.advice == "list the groups: tapemq group ls orders"
+
+
 @pytest.mark.parametrize(
     ("error", "code", "text"),
     [

@@ -72,7 +72,7 @@ async def pub(
     given = _value(value, file, tombstone, key)
     envelope = Envelope(topic, key, dict(map(read_header, header or ())), partition)
     output = Output(as_json)
-    async with connected(url) as client, explained(client):
+    async with connected(url) as client, explained(client, topic):
         if isinstance(given, Lines):
             output.row(await _publish_all(client, envelope, read_lines(sys.stdin.fileno())))
         elif count == 1:
