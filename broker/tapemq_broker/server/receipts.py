@@ -1,12 +1,12 @@
 """Answers that wait until something is on disk."""
 
-from collections import deque
 from heapq import heapify, heappop, heappush
 from typing import Final, NamedTuple
 
 from tapemq.batch import LogId
 from tapemq_broker.core.effects import Request
 from tapemq_broker.core.results import Result
+from tapemq_broker.server.durable_queue import DurableQueue
 
 _SWEEP_AT_LEAST: Final = 1024
 
@@ -14,10 +14,9 @@ _SWEEP_AT_LEAST: Final = 1024
 class _Waiting:
     """One answer. ``answered`` when its deadline came first."""
 
-    __slots__ = ("answered", "offset", "request", "result")
+    __slots__ = ("answered", "request", "result")
 
-    def __init__(self, offset: int, request: Request, result: Result) -> None:
-        self.offset = offset
+    def __init__(self, request: Request, result: Result) -> None:
         self.request = request
         self.result = result
         self.answered = False
@@ -30,10 +29,10 @@ class _Deadline(NamedTuple):
 
 
 class Receipts:
-    """Per log, in the order of offsets: the single place where durable answers are released."""
+    """The single place where durable answers are released, or given up at their deadlines."""
 
     def __init__(self) -> None:
-        self._by_log: dict[LogId, deque[_Waiting]] = {}
+        self.waiting: Final[DurableQueue[_Waiting]] = DurableQueue()
         self._deadlines: list[_Deadline] = []
         self._order = 0
         self._sweep_at = _SWEEP_AT_LEAST
@@ -41,18 +40,12 @@ class Receipts:
     @property
     def empty(self) -> bool:
         """Nobody waits."""
-        return not self._by_log
+        return self.waiting.empty
 
-    def wait(self, log: LogId, offset: int, request: Request, result: Result) -> None:
-        """Hold an answer back until the log is durable up to ``offset``."""
-        waiting = _Waiting(offset, request, result)
-        queue = self._by_log.setdefault(log, deque())
-        # Appends come in order; only the answer to a retry belongs further to the front.
-        behind: list[_Waiting] = []
-        while queue and queue[-1].offset > offset:
-            behind.append(queue.pop())
-        queue.append(waiting)
-        queue.extend(reversed(behind))
+    def wait(self, log: LogId, offset: int | None, request: Request, result: Result) -> None:
+        """Hold an answer back until the log is durable up to ``offset`` (None: not known yet)."""
+        waiting = _Waiting(request, result)
+        self.waiting.wait(log, offset, waiting)
         if request.deadline is not None:
             self._order += 1
             heappush(self._deadlines, _Deadline(request.deadline, self._order, waiting))
@@ -67,18 +60,8 @@ class Receipts:
 
     def release(self, log: LogId, durable_offset: int) -> list[tuple[Request, Result]]:
         """The answers that may leave now, in order."""
-        queue = self._by_log.get(log)
-        released: list[tuple[Request, Result]] = []
-        if queue is None:
-            return released
-        while queue and queue[0].offset <= durable_offset:
-            waiting = queue.popleft()
-            if not waiting.answered:
-                waiting.answered = True
-                released.append((waiting.request, waiting.result))
-        if not queue:
-            del self._by_log[log]
-        return released
+        released = _unanswered(self.waiting.release(log, durable_offset))
+        return [(waiting.request, waiting.result) for waiting in released]
 
     def expired(self, now: float) -> list[Request]:
         """Requests whose deadline has come first; their answers will not leave."""
@@ -92,7 +75,12 @@ class Receipts:
 
     def drop(self, log: LogId) -> list[Request]:
         """A log is removed: who still waited for it."""
-        dropped = [waiting for waiting in self._by_log.pop(log, ()) if not waiting.answered]
-        for waiting in dropped:
-            waiting.answered = True
-        return [waiting.request for waiting in dropped]
+        return [waiting.request for waiting in _unanswered(self.waiting.drop(log))]
+
+
+def _unanswered(waiting: list[_Waiting]) -> list[_Waiting]:
+    """Those whose deadlines did not come first; from now on they count as answered."""
+    unanswered = [one for one in waiting if not one.answered]
+    for one in unanswered:
+        one.answered = True
+    return unanswered
