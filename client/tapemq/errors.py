@@ -118,6 +118,18 @@ class GroupBusy(RequestRefused):
     code = wire.GROUP_BUSY.name
 
 
+class LeaseLost(RequestRefused):
+    """The message is not this consumer's any more: nothing was settled, and it comes again."""
+
+    code = wire.LEASE_LOST.name
+
+
+class ScheduleNotFound(RequestRefused):
+    """There is no such pending schedule: never was, has fired, or was cancelled."""
+
+    code = wire.UNKNOWN_SCHEDULE.name
+
+
 class OffsetOutOfRange(RequestRefused):
     """The offset is not in the log yet."""
 
@@ -158,7 +170,8 @@ _CLASSES: Final[dict[str, Callable[[str, ErrorKind], Error]]] = {
     kind.code: kind
     for kind in (
         PayloadTooLarge, Fenced, TopicNotFound, TopicExists, PartitionNotFound, GroupNotFound,
-        GroupBusy, OffsetOutOfRange, Unauthenticated, Forbidden, StorageFailed,
+        GroupBusy, LeaseLost, ScheduleNotFound, OffsetOutOfRange, Unauthenticated, Forbidden,
+        StorageFailed,
     )
 }  # fmt: skip
 

@@ -88,6 +88,12 @@ UNKNOWN_SUBSCRIPTION: Final = ErrorKind(
 )
 GROUP_BUSY: Final = ErrorKind(43, "group_busy", _A, False, "The group has members.")
 LEASE_LOST: Final = ErrorKind(44, "lease_lost", _A, False, "The lease is not held any more.")
+UNKNOWN_SCHEDULE: Final = ErrorKind(
+    45, "unknown_schedule", _A, False, "There is no such pending schedule."
+)
+UNKNOWN_SESSION: Final = ErrorKind(
+    46, "unknown_session", _C, False, "The session to keep alive is over."
+)
 
 ERRORS: Final = _table(
     PROTOCOL_ERROR,
@@ -117,6 +123,8 @@ ERRORS: Final = _table(
     UNKNOWN_SUBSCRIPTION,
     GROUP_BUSY,
     LEASE_LOST,
+    UNKNOWN_SCHEDULE,
+    UNKNOWN_SESSION,
 )
 
 

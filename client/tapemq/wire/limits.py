@@ -39,3 +39,12 @@ SUBSCRIPTIONS_MAX = 64
 
 PARTITIONS_MAX = 1024
 """Most partitions of a topic."""
+
+TOKENS_MAX = 4096
+"""Most token entries of a frame."""
+
+RUNS_MAX = 256
+"""Most runs of offsets in a message."""
+
+PAGE_ITEMS_MAX = 256
+"""Most entries of a page in a payload."""

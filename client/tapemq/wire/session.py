@@ -43,11 +43,14 @@ _FROM_CLIENT: Final = _EITHER | {
     m.CreateTopic, m.DescribeTopic, m.ListTopics, m.AlterTopic, m.DeleteTopic,
     m.DescribePartition, m.BrokerStatus, m.OpenProducer, m.Publish, m.Subscribe, m.Release,
     m.Credit, m.Commit, m.Seek, m.Unsubscribe, m.ListGroups, m.DescribeGroup, m.AlterGroup,
-    m.DeleteGroup,
+    m.DeleteGroup, m.Consume, m.Settle, m.Started, m.Extend, m.DescribeQueue, m.AlterQueue,
+    m.Explain, m.ListDead, m.Redrive, m.Discard, m.Schedule, m.GetSchedule, m.CancelSchedule,
+    m.ListSchedules,
 }  # fmt: skip
 _FROM_BROKER: Final = _EITHER | {
     m.Failure, m.Flow, m.Done, m.Topic, m.Names, m.Partition, m.Status, m.Producer, m.Receipt,
-    m.Assigned, m.Revoke, m.Deliver, m.Detached, m.Group,
+    m.Assigned, m.Revoke, m.Deliver, m.Detached, m.Group, m.Leased, m.Settled, m.LeaseLost,
+    m.Queue, m.Explanation, m.DeadPage, m.Affected, m.Scheduled, m.ScheduleInfo, m.SchedulePage,
 }  # fmt: skip
 
 ALLOWED: Final[dict[tuple[Role, State], frozenset[type]]] = {
@@ -58,7 +61,7 @@ ALLOWED: Final[dict[tuple[Role, State], frozenset[type]]] = {
 }
 """What a side may receive in a state; everything else is a protocol error."""
 
-_REQUESTS: Final = _FROM_CLIENT - _EITHER - {m.Credit}
+_REQUESTS: Final = _FROM_CLIENT - _EITHER - {m.Credit, m.Started}
 """These are answered, so they need a correlation: a failure without one ends the session. (In the
 handshake every failure does.)"""
 

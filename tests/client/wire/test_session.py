@@ -19,6 +19,8 @@ HANDSHAKE = {
 EITHER = {"Ping", "Pong", "Bye"}
 FROM_BROKER = {"Failure", "Flow", "Done", "Topic", "Names", "Partition", "Status", "Producer"}
 FROM_BROKER |= {"Receipt", "Assigned", "Revoke", "Deliver", "Detached", "Group"}
+FROM_BROKER |= {"Leased", "Settled", "LeaseLost", "Queue", "Explanation", "DeadPage", "Affected"}
+FROM_BROKER |= {"Scheduled", "ScheduleInfo", "SchedulePage"}
 ONLY_HANDSHAKE = {"Hello", "Authenticate", "Challenge", "Welcome"}
 
 
@@ -128,7 +130,13 @@ def test_payload_is_refused_where_none_is_allowed(opcode: int) -> None:
         else:
             with pytest.raises(ProtocolError, match="with a payload of 1 bytes"):
                 feed(session(role, state), data)
-    assert {kind.__name__ for kind in WITH_PAYLOAD} == {"Publish", "Deliver"}
+
+
+def test_who_may_have_a_payload() -> None:
+    assert {kind.__name__ for kind in WITH_PAYLOAD} == {
+        "Publish", "Deliver", "Leased", "Settle", "Settled", "Started", "Extend", "LeaseLost",
+        "DeadPage", "Redrive", "Discard", "Schedule", "ScheduleInfo", "SchedulePage",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("opcode", OPCODES)
@@ -138,7 +146,7 @@ def test_request_needs_a_correlation(opcode: int) -> None:
     for state in (State.HANDSHAKE, State.OPEN):
         if not expected(example.name, Role.BROKER, state):
             continue
-        if example.name in EITHER | ONLY_HANDSHAKE | {"Credit"}:
+        if example.name in EITHER | ONLY_HANDSHAKE | {"Credit", "Started"}:
             assert len(feed(session(Role.BROKER, state), data)) == 1
         else:
             with pytest.raises(ProtocolError, match="without a correlation"):

@@ -1,8 +1,12 @@
 """From messages to commands of the core: one small table for each part of the protocol."""
 
+from functools import partial
+from typing import Final
+
 from tapemq.wire import messages as m
 from tapemq.wire.session import ALLOWED, Role, State
 from tapemq_broker.core.effects import Request
+from tapemq_broker.core.refusal import Refusal
 from tapemq_broker.server.connection import Connection
 from tapemq_broker.server.engine import Engine
 from tapemq_broker.server.flow import Flow
@@ -14,12 +18,29 @@ from tapemq_broker.server.handlers.table import Handler
 from tapemq_broker.server.handlers.topics import TopicHandlers
 from tapemq_broker.server.identity import Identity
 
+_NOT_SERVED: Final = frozenset(
+    {
+        m.Consume, m.Settle, m.Started, m.Extend, m.DescribeQueue, m.AlterQueue, m.Explain,
+        m.ListDead, m.Redrive, m.Discard, m.Schedule, m.GetSchedule, m.CancelSchedule,
+        m.ListSchedules,
+    }
+)  # fmt: skip
+
+
+def _refuse(
+    engine: Engine, connection: Connection, message: m.Message, request: Request, _: memoryview
+) -> None:
+    if request.correlation:
+        text = f"{type(message).__name__} is not served yet"
+        engine.reply(request, Refusal("bad_request", text))
+
 
 class Handlers:
     """What a broker does with each message that a client may send."""
 
     def __init__(self, engine: Engine, flow: Flow, identity: Identity) -> None:
         self._table: dict[type, Handler] = {
+            **dict.fromkeys(_NOT_SERVED, partial(_refuse, engine)),
             **HandshakeHandlers(engine, flow, identity).table,
             **TopicHandlers(engine, flow, identity).table,
             **PublishingHandlers(engine, flow).table,

@@ -34,6 +34,34 @@ from tapemq.wire.messages.publishing import (
     Publish,
     Receipt,
 )
+from tapemq.wire.messages.queues import (
+    Affected,
+    AlterQueue,
+    Consume,
+    DeadPage,
+    DescribeQueue,
+    Discard,
+    Explain,
+    Explanation,
+    Extend,
+    Leased,
+    LeaseLost,
+    ListDead,
+    Queue,
+    Redrive,
+    Settle,
+    Settled,
+    Started,
+)
+from tapemq.wire.messages.schedules import (
+    CancelSchedule,
+    GetSchedule,
+    ListSchedules,
+    Schedule,
+    Scheduled,
+    ScheduleInfo,
+    SchedulePage,
+)
 from tapemq.wire.messages.streams import (
     Assigned,
     Commit,
@@ -65,29 +93,44 @@ __all__ = [
     "OPCODE_OF",
     "SHAPES",
     "WITH_PAYLOAD",
+    "Affected",
     "AlterGroup",
+    "AlterQueue",
     "AlterTopic",
     "Assigned",
     "Authenticate",
     "BrokerStatus",
     "Bye",
+    "CancelSchedule",
     "Challenge",
     "Commit",
+    "Consume",
     "CreateTopic",
     "Credit",
+    "DeadPage",
     "DeleteGroup",
     "DeleteTopic",
     "Deliver",
     "DescribeGroup",
     "DescribePartition",
+    "DescribeQueue",
     "DescribeTopic",
     "Detached",
+    "Discard",
     "Done",
+    "Explain",
+    "Explanation",
+    "Extend",
     "Failure",
     "Flow",
+    "GetSchedule",
     "Group",
     "Hello",
+    "LeaseLost",
+    "Leased",
+    "ListDead",
     "ListGroups",
+    "ListSchedules",
     "ListTopics",
     "Message",
     "Names",
@@ -97,10 +140,19 @@ __all__ = [
     "Pong",
     "Producer",
     "Publish",
+    "Queue",
     "Receipt",
+    "Redrive",
     "Release",
     "Revoke",
+    "Schedule",
+    "ScheduleInfo",
+    "SchedulePage",
+    "Scheduled",
     "Seek",
+    "Settle",
+    "Settled",
+    "Started",
     "Status",
     "Subscribe",
     "Topic",
@@ -109,7 +161,7 @@ __all__ = [
 ]
 
 Message = Any
-"""Any of the classes above. (A union of forty would say no more.)"""
+"""Any of the classes above. (A union of sixty would say no more.)"""
 
 OPCODES: Final[dict[int, type[Any]]] = {
     0x01: Hello,
@@ -152,11 +204,40 @@ OPCODES: Final[dict[int, type[Any]]] = {
     0x42: Group,
     0x43: AlterGroup,
     0x44: DeleteGroup,
+    0x50: Consume,
+    0x51: Leased,
+    0x52: Settle,
+    0x53: Settled,
+    0x54: Started,
+    0x55: Extend,
+    0x56: LeaseLost,
+    0x57: DescribeQueue,
+    0x58: Queue,
+    0x59: AlterQueue,
+    0x5A: Explain,
+    0x5B: Explanation,
+    0x5C: ListDead,
+    0x5D: DeadPage,
+    0x5E: Redrive,
+    0x5F: Discard,
+    0x60: Affected,
+    0x68: Schedule,
+    0x69: Scheduled,
+    0x6A: GetSchedule,
+    0x6B: ScheduleInfo,
+    0x6C: CancelSchedule,
+    0x6D: ListSchedules,
+    0x6E: SchedulePage,
 }
-"""Opcode to message. 0x50 to 0x7F are reserved for queues (leases, settlements, schedules)."""
+"""Opcode to message."""
 
 SHAPES: Final = {opcode: Shape(message) for opcode, message in OPCODES.items()}
 OPCODE_OF: Final = {message: opcode for opcode, message in OPCODES.items()}
 
-WITH_PAYLOAD: Final = frozenset({Publish, Deliver})
+WITH_PAYLOAD: Final = frozenset(
+    {
+        Publish, Deliver, Leased, Settle, Settled, Started, Extend, LeaseLost, DeadPage, Redrive,
+        Discard, Schedule, ScheduleInfo, SchedulePage,
+    }
+)  # fmt: skip
 """Messages that may have a payload; on any other one it is a protocol error."""
