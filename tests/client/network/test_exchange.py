@@ -1,0 +1,124 @@
+"""What every shell gets from the exchange; sockets are in test_connection.py."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from tapemq.errors import ConnectionLost, ProtocolViolation, TopicNotFound
+from tapemq.network.exchange import Exchange
+from tapemq.wire import errors as wire
+from tapemq.wire import messages as m
+from tapemq.wire.session import Role, Session
+
+WELCOME = m.Welcome(1, b"", 1, b"", 100, 1 << 20, 1 << 20, 1 << 20, heartbeat_ms=15_000)
+
+
+class Talk(Exchange):
+    """A shell whose bytes go to a session of the other role."""
+
+    def __init__(self) -> None:
+        super().__init__(m.Hello([1], "test"), 0.0)
+        self.now = 0.0
+        self.aborts = 0
+        self.broker = Session(Role.BROKER, 0.0)
+        self.greet()
+        self.heard()
+        self.broker.open(frame_bytes_max=1 << 20)
+        self.say(WELCOME)
+
+    def _now(self) -> float:
+        return self.now
+
+    def _transmit(self, parts: Sequence[bytes]) -> None:
+        if self.aborts:
+            raise ConnectionLost("gone")
+        data = b"".join(parts)
+        self.broker.get_buffer()[: len(data)] = data
+        self.broker.received(len(data), self.now)
+
+    def _opened(self, welcome: m.Welcome) -> None:
+        assert welcome == WELCOME
+
+    def abort(self) -> None:
+        self.aborts += 1
+
+    def heard(self) -> list[tuple[Any, int]]:
+        """What the broker has got: messages and correlations."""
+        return [(received.message, received.correlation) for received in self.broker.events()]
+
+    def say(self, message: Any, correlation: int = 0) -> None:
+        data = self.broker.frame_head(message, self.now, correlation=correlation)
+        self._session.get_buffer()[: len(data)] = data
+        self.received(len(data))
+
+    def end(self, error: Exception | None = None) -> Exception:
+        reason = self._over(error)
+        self._tell_the_open_requests(reason)
+        return reason
+
+
+def test_answers_and_failures_go_to_their_requests() -> None:
+    talk, answers = Talk(), list[Any]()
+    talk.send(m.ListTopics(), answers.append)
+    talk.send(m.DescribeTopic("x"), answers.append)
+    (_, first), (_, second) = talk.heard()
+    talk.say(m.Failure(wire.UNKNOWN_TOPIC.code, "no x"), second)
+    talk.say(m.Names(["a"]), first)
+    assert isinstance(answers[0], TopicNotFound)
+    assert answers[1] == m.Names(["a"])
+
+
+def test_open_requests_learn_that_the_connection_is_gone() -> None:
+    talk, answers = Talk(), list[Any]()
+    talk.send(m.ListTopics(), answers.append)
+    talk.say(m.Done(), correlation=77)  # nobody asked
+    assert talk.aborts == 1
+    assert isinstance(talk.end(), ProtocolViolation)
+    assert isinstance(answers[0], ConnectionLost)
+    assert "77" in str(answers[0])
+
+
+def test_break_is_told_with_its_error() -> None:
+    assert "reset" in str(Talk().end(OSError("reset")))
+    assert "the broker closed" in str(Talk().end())
+
+
+def test_quiet_connection_is_asked_and_then_given_up() -> None:
+    talk = Talk()
+    talk.now = 15.0
+    talk.beat(0.0)
+    assert talk.heard() == [(m.Ping(), 0)]
+    talk.now = 31.0
+    talk.beat(15.0)  # late itself: what has arrived meanwhile was not read
+    assert talk.aborts == 0
+    talk.beat(0.0)
+    assert talk.aborts == 1
+    assert "does not answer" in str(talk.end())
+
+
+def test_ping_is_answered_at_once() -> None:
+    talk = Talk()
+    talk.say(m.Ping())
+    assert talk.heard() == [(m.Pong(), 0)]
+
+
+def test_what_is_unsent_holds_publishes_back() -> None:
+    talk, offered = Talk(), list[str]()
+    talk.pause_writing()
+    assert not talk.admits(1)
+    talk.want_room("me", lambda: offered.append("room"))
+    talk.resume_writing()
+    assert offered == ["room"]
+    assert talk.admits(100)
+    talk.publish(m.Publish(1, 0, 0), [], lambda _: None)
+    talk.window.sent(60)
+    assert talk.admits(40)
+    assert not talk.admits(41)
+
+
+def test_message_that_cannot_be_said_is_refused_before_it_is_sent() -> None:
+    talk = Talk()
+    with pytest.raises(ValueError, match="partitions"):
+        talk.send(m.CreateTopic("t", partitions=-1), lambda _: None)
+    assert talk.heard() == []
