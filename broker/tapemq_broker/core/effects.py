@@ -118,6 +118,65 @@ class Detach(NamedTuple):
     reason: Refusal
 
 
+class DeliverLease(NamedTuple):
+    """Read leased records and send them; then report lease_sent(), or lease_failed().
+
+    ``runs`` are (first, next) pairs, ascending and disjoint, at most 256. Send about ``max_bytes``,
+    but at least one record; what was not sent is ready again. Records that were appended more than
+    ``max_age_ms`` ago (0: no limit), or have expired, are not sent but reported. Of each record,
+    ``failures`` and ``crashes`` are counted so far, and so often it was handed out before. One that
+    queues.is_wanted() no more need not be sent nor reported.
+    """
+
+    key: SubscriptionKey
+    log: LogId
+    lease_id: int
+    runs: Sequence[tuple[int, int]]
+    lease_s: float
+    failures: int
+    crashes: int
+    deliveries: int
+    max_bytes: int
+    max_age_ms: int = 0
+
+
+class TakeBack(NamedTuple):
+    """Tell a subscription that it has lost leases, and why.
+
+    ``tokens`` are (lease id, first offset, count).
+    """
+
+    key: SubscriptionKey
+    tokens: Sequence[tuple[int, int, int]]
+    reason: str
+
+
+class ReadKeys(NamedTuple):
+    """Read the keys of the records from ``first`` up to ``upto``; then report keys_read()."""
+
+    log: LogId
+    group: str
+    first: int
+    upto: int
+
+
+class StateChanged(NamedTuple):
+    """What the core keeps in this state log has changed.
+
+    Before the next round of syncs begins, write what take_changes() says: for all logs of which
+    this was said, so that one round makes all of it durable. A full disk lets it wait.
+    """
+
+    log: LogId
+
+
+class WhenDurable(NamedTuple):
+    """Go on with ``then`` once all that was put or changed in this state log is on disk."""
+
+    log: LogId
+    then: Callable[[], "Effects"]
+
+
 class PrepareTopic(NamedTuple):
     """Create the logs of partitions from ``first_partition`` on; then report topic_prepared()."""
 
@@ -148,6 +207,11 @@ Effect = (
     | Assign
     | Revoke
     | Detach
+    | DeliverLease
+    | TakeBack
+    | ReadKeys
+    | StateChanged
+    | WhenDurable
     | PrepareTopic
     | RemoveTopic
     | TruncateFront
