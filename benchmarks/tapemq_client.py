@@ -23,14 +23,18 @@ def options(task: Task, names: tuple[str, ...]) -> dict[str, Any]:
 
 
 class TapemqProducer:
-    """Sends record by record, with durable receipts."""
+    """Sends record by record, or many at once in batch form, with durable receipts."""
 
     def __init__(self, producer: tapemq.Producer, task: Task) -> None:
         self._producer = producer
         self._make = record_maker(task.scenario.size_bytes)
+        self._at_once = task.settings["form"] == "batches"
 
     async def send(self, sequences: range) -> None:
-        """Send these records, each on its own."""
+        """Send these records."""
+        if self._at_once:
+            await self._producer.send_many(list(map(self._make, sequences)))
+            return
         send, make = self._producer.send, self._make
         for sequence in sequences:
             await send(make(sequence))

@@ -37,7 +37,10 @@ class Records:
 
 
 class Batches(Records):
-    """As `Records`, but the consumer takes whole batches: `async for batch in stream.batches()`."""
+    """The forms for speed: `producer.send_many(values)` and `async for batch in stream.batches()`.
+
+    It stands beside the rival's, whose client is given 200 records at a time.
+    """
 
     name = "tapemq-batches"
     title = "TapeMQ, batch form"

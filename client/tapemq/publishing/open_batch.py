@@ -1,9 +1,11 @@
 """Records that gather to leave together."""
 
+from collections.abc import Sequence
+from itertools import takewhile
 from typing import Protocol, TypeVar
 
 from tapemq.batch import BODY_PREFIX_BYTES, Columns
-from tapemq.publishing.item import Item
+from tapemq.publishing.item import RECORD_COST_BYTES, Item, Value
 from tapemq.wire import messages as m
 
 
@@ -59,6 +61,22 @@ class OpenBatch:
         if waiter is not None:
             self.waiters.append(waiter)
             waiter.batch = self
+
+    def extend(self, values: Sequence[Value]) -> int:
+        """Add those of the first values that are bytes and fit, without key; how many.
+
+        0 says that the first one takes the long way.
+        """
+        if set(map(type, values)) != {bytes}:
+            values = list(takewhile(lambda value: type(value) is bytes, values))
+        sizes = list(map(len, values))  # type: ignore[arg-type]  # all of them are bytes
+        count, size_bytes = len(sizes), sum(sizes) + len(sizes) * RECORD_COST_BYTES
+        while count and size_bytes >= self.room:
+            count -= 1
+            size_bytes -= sizes[count] + RECORD_COST_BYTES
+        self.room -= size_bytes
+        self.values.extend(values[:count])  # type: ignore[arg-type]
+        return count
 
     def discard(self, waiter: Waiter) -> None:
         """Take a record out again. The batch is not sealed."""

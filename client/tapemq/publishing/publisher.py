@@ -1,73 +1,38 @@
-"""Publishing to one topic: routes records to lanes and moves the lanes' batches.
-
-The lanes decide, this sends; see ``tapemq.publishing.lane`` for the rules.
-"""
+"""Publishing to one topic with asyncio: the router, opened and waited for."""
 
 import asyncio
 import logging
-from functools import partial
-from typing import Any
 
 from tapemq import errors
 from tapemq._clock import Clock
-from tapemq.errors import (
-    ConnectionLost,
-    Error,
-    IndeterminateError,
-    NotHere,
-    Overloaded,
-    PartitionNotFound,
-)
-from tapemq.network.connection import Connection
+from tapemq.errors import Error
 from tapemq.network.link import Link
-from tapemq.publishing.item import Item
-from tapemq.publishing.lane import Lane, LaneOptions, SentBatch
-from tapemq.publishing.open_batch import OpenBatch, Waiter
-from tapemq.wire import errors as wire
+from tapemq.publishing.lane import LaneOptions
+from tapemq.publishing.router import Router
 from tapemq.wire import messages as m
-from tapemq.wire.partitions import partition_of
 
 log = logging.getLogger("tapemq.client")
 
-_RETRY_S = 0.1
-"""The least time before a batch that was refused for the broker's state is sent again."""
 
-_LOST_PLACE = frozenset({wire.OUT_OF_ORDER.name, wire.UNKNOWN_PRODUCER.name})
-
-
-class Publisher:
-    """One producer identity on one topic.
-
-    After ``failure`` is set nothing more is taken: somebody else goes on with a new identity.
-    """
+class Publisher(Router):
+    """See Router."""
 
     def __init__(
         self, link: Link, clock: Clock, topic: str, options: LaneOptions, timeout_s: float
     ) -> None:
-        self.topic = topic
-        self.failure: Error | None = None
+        super().__init__(link, asyncio.get_running_loop(), clock, topic, options)
         self._link = link
-        self._clock = clock
-        self._loop = asyncio.get_running_loop()
-        self._options = options
         self._timeout_s = timeout_s
-        self._route: m.Topic | None = None
-        self._identity: m.Producer | None = None
-        self._lanes: dict[int, Lane] = {}
-        self._unkeyed: Lane | None = None
-        self._next_partition = 0
-        self._scheduled: dict[Lane, None] = {}
         self._progress = asyncio.Event()
         self._routing: asyncio.Task[None] | None = None
 
-    # Opening and closing
-
     async def open(self) -> None:
         """Learn the topic's partitions, creating it if that is allowed, and become a producer."""
-        self._identity, self._route = await asyncio.gather(
+        identity, route = await asyncio.gather(
             self._link.call(m.OpenProducer(), self._timeout_s),
             self._link.call(m.DescribeTopic(self.topic, create=True), self._timeout_s),
         )
+        self.routed(identity, route)
         self._link.listen(self)
 
     def close(self) -> None:
@@ -76,190 +41,30 @@ class Publisher:
         if self._routing is not None:
             self._routing.cancel()
 
-    def link_up(self, connection: Connection) -> None:
-        """Send again what the old connection did not confirm, and what has gathered."""
-        for lane in self._lanes.values():
-            self._pump(lane)
+    def _route_again(self) -> None:
+        self._routing = asyncio.create_task(self._look_up_again())
 
-    def link_down(self, reason: Error) -> None:
-        """Nothing to do: the connection has answered for all batches in flight."""
-
-    # Taking records
-
-    def add(
-        self, item: Item, partition: int | None, level: int, waiter: Waiter | None = None
-    ) -> Lane:
-        """Put a record into its partition's open batch; it leaves by itself.
-
-        Raises PartitionNotFound.
-        """
-        lane = self._lane_for(item.key, partition)
-        lane.add(item, level, self._loop.time(), waiter)
-        if lane.full:
-            self._pump(lane)
-        if lane.open is not None and len(lane.open.values) == 1:
-            self._pump_later(lane, lane.open)
-        return lane
-
-    def _lane_for(self, key: bytes | None, partition: int | None) -> Lane:
-        assert self._route is not None
-        if partition is not None:
-            if not 0 <= partition < self._route.partitions:
-                raise PartitionNotFound(
-                    f"topic {self.topic!r} has no partition {partition}: it has "
-                    f"{self._route.partitions}, counted from 0"
-                )
-            return self._lane(partition)
-        if key is not None:
-            return self._lane(partition_of(key, self._route.partitions))
-        if self._unkeyed is None or self._unkeyed.open is None:
-            self._unkeyed = self._lane(self._next_partition % self._route.partitions)
-            self._next_partition += 1
-        return self._unkeyed
-
-    def _lane(self, partition: int) -> Lane:
-        lane = self._lanes.get(partition)
-        if lane is None:
-            assert self._identity is not None
-            lane = self._lanes[partition] = Lane(partition, *self._identity, self._options)
-        return lane
-
-    # Sending
-
-    def _pump_later(self, lane: Lane, batch: OpenBatch) -> None:
-        """At the end of this loop iteration, so that what is published together goes together."""
-        if self._options.linger_s:
-            self._loop.call_later(self._options.linger_s, self._end_linger, lane, batch)
-            return
-        if not self._scheduled:
-            self._loop.call_soon(self._pump_scheduled)
-        self._scheduled[lane] = None
-
-    def _end_linger(self, lane: Lane, batch: OpenBatch) -> None:
-        batch.leaves_at = 0.0  # a timer may be early
-        self._pump(lane)
-
-    def _pump_scheduled(self) -> None:
-        lanes, self._scheduled = self._scheduled, {}
-        for lane in lanes:
-            self._pump(lane)
-
-    def _pump(self, lane: Lane) -> None:
-        connection = self._link.connection
-        if connection is None or self._route is None or self._routing or self.failure:
-            return
-        while (size_bytes := lane.next_bytes(self._loop.time())) is not None:
-            if not connection.admits(size_bytes):
-                connection.want_room(lane, partial(self._pump, lane))
-                return
-            sent = lane.take(self._clock.wall_us())
-            message = m.Publish(self._route.topic_id, lane.partition, sent.checksum, sent.level)
-            connection.publish(message, sent.parts, partial(self._answered, lane, sent))
-
-    def _answered(self, lane: Lane, sent: SentBatch, answer: Any) -> None:
-        if self.failure is not None:
-            return
-        if isinstance(answer, m.Receipt):
-            lane.confirmed(sent, self._clock.wall_us())
-            for offset, waiter in enumerate(sent.waiters, answer.base_offset):
-                waiter.settle(lane.partition, offset, answer)
-        else:
-            self._refused(lane, sent, answer)
-        self._pump(lane)
-        self._progress.set()
-        self._progress.clear()
-
-    def _refused(self, lane: Lane, sent: SentBatch, error: Error) -> None:
-        now_us = self._clock.wall_us()
-        first = sent is lane.unconfirmed[0]
-        unknown = error.code == wire.UNKNOWN_PRODUCER.name
-        if unknown and first and sent.uncertain:
-            self.fail(IndeterminateError(f"{self.topic}: {error}"))
-        elif not (error.retryable or unknown):
-            self.fail(error)
-        else:
-            lane.refused(sent, now_us, uncertain=isinstance(error, ConnectionLost))
-            if first and error.code in _LOST_PLACE:
-                lane.lose_place(now_us)
-            self._heed(lane, error)
-
-    def _heed(self, lane: Lane, error: Error) -> None:
-        """Do what a refusal asks for before the next attempt."""
-        if isinstance(error, NotHere):
-            self._link.move(error.address)
-        elif error.code == wire.STALE_METADATA.name and self._routing is None:
-            self._routing = asyncio.create_task(self._route_again())
-        if not isinstance(error, ConnectionLost) and error.code not in _LOST_PLACE:
-            wait_s = error.retry_after if isinstance(error, Overloaded) else 0.0
-            lane.resume_at = self._loop.time() + max(wait_s, _RETRY_S)
-            self._loop.call_at(lane.resume_at, self._resume, lane)
-
-    def _resume(self, lane: Lane) -> None:
-        lane.resume_at = 0.0  # a timer may be early
-        self._pump(lane)
-
-    async def _route_again(self) -> None:
-        """The topic was changed or re-created."""
-        old = self._route
-        try:
-            self._route = await self._describe()
-        except Error as error:
-            self.fail(error)
-            return
-        finally:
-            self._routing = None
-        for lane in self._lanes.values():
-            if old is not None and old.topic_id != self._route.topic_id:
-                lane.lose_place(self._clock.wall_us())
-            self._pump(lane)
-
-    async def _describe(self) -> m.Topic:
+    async def _look_up_again(self) -> None:
         request = m.DescribeTopic(self.topic, create=True)
         while True:
             try:
-                topic: m.Topic = await self._link.call(request, self._timeout_s)
-            except (
-                errors.TimeoutError
-            ) as error:  # who waits for receipts has a deadline of their own
+                route = await self._link.call(request, self._timeout_s)
+            except errors.TimeoutError as error:
+                # Who waits for receipts has a deadline of their own.
                 log.warning("%s: %s", self.topic, error)
+            except Error as error:
+                self._routing = None
+                self.fail(error)
+                return
             else:
-                return topic
+                self._routing = None
+                self.rerouted(route)
+                return
 
-    # Waiting
-
-    @property
-    def idle(self) -> bool:
-        """Everything is confirmed."""
-        return all(lane.idle for lane in self._lanes.values())
+    def _progressed(self) -> None:
+        self._progress.set()
+        self._progress.clear()
 
     async def progress(self) -> None:
         """Wait until a batch is answered, or the publisher fails."""
         await self._progress.wait()
-
-    def hurry(self) -> None:
-        """Let open batches leave now."""
-        for lane in self._lanes.values():
-            lane.close_open()
-            self._pump(lane)
-
-    def oldest_at(self) -> float | None:
-        """When the oldest record that is not confirmed was added."""
-        times = (lane.oldest_at for lane in self._lanes.values())
-        return min((time for time in times if time is not None), default=None)
-
-    def expired(self, reason: str) -> Error:
-        """The error for records that waited too long: it depends on whether any was sent."""
-        reason = f"{self.topic}: {reason}{self._link.hindrance()}"
-        if any(lane.unconfirmed for lane in self._lanes.values()):
-            return IndeterminateError(f"{reason}; records may be in the log or not")
-        return errors.TimeoutError(f"{reason}; none of these records was sent")
-
-    def fail(self, error: Error) -> None:
-        """Give up everything unconfirmed."""
-        if self.failure is None:
-            self.failure = error
-            for lane in self._lanes.values():
-                lane.fail(error)
-            self.close()
-            self._progress.set()
-            self._progress.clear()

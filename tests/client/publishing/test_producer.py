@@ -38,6 +38,32 @@ async def test_batches_have_the_size_asked_for() -> None:
         assert sizes == [10] * 10
 
 
+async def test_many_records_at_once_keep_their_order_and_fill_batches() -> None:
+    values: list[Any] = [b"%d" % number for number in range(1000)]
+    values[300:303] = ["text", None, bytearray(b"array")]
+    async with FakeBroker() as broker, await client_of(broker) as client:
+        async with client.producer("t", batch_bytes=1024, linger=100.0) as producer:
+            await producer.send_many([])
+            await producer.send_many(values[:700])
+            await producer.send(b"one")
+            await producer.send_many(tuple(values[700:]))
+        expected = [b"text", None, b"array"]
+        assert stored(broker)[300:303] == expected
+        values[300:303] = expected
+        assert stored(broker) == [*values[:700], b"one", *values[700:]]
+        counts = [batch.count for batch in broker.topics["t"].partitions[0].batches]
+        assert all(count > 30 for count in counts[:-1])
+
+
+async def test_many_records_are_taken_up_to_the_one_that_is_too_large() -> None:
+    async with FakeBroker() as broker:
+        broker.welcome = broker.welcome._replace(record_bytes_max=1000)
+        async with await client_of(broker) as client, client.producer("t") as producer:
+            with pytest.raises(tapemq.PayloadTooLarge):
+                await producer.send_many([b"1", b"2", bytes(1001), b"3"])
+        assert stored(broker) == [b"1", b"2"]
+
+
 async def test_all_kinds_of_records_keep_their_order() -> None:
     async with FakeBroker() as broker, await client_of(broker) as client:
         async with client.producer("t") as producer:
