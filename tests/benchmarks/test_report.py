@@ -66,7 +66,7 @@ def test_report_has_rates_latencies_syncs_goals_and_settings(document: Document)
         "0.5x",
     ]
     assert "1,503  1,500 fdatasync, 3 fsync    3,000      501" in text
-    assert "100 B: at least 30 times rabbitmq-classic" in text
+    assert "100 B: tapemq at least 30 times rabbitmq-classic" in text
     assert "TapeMQ: tapemq 0.1.0" in text
     assert "3 repetitions of 10 s each" in text
 
@@ -86,7 +86,7 @@ def test_json_holds_runs_summaries_and_goals(document: Document) -> None:
     assert [each.get("tapemq_p99_ratio") for each in fields["summaries"]][2:] == [1, 0.5]
     assert fields["goals"] == [
         {
-            "text": "100 B: at least 30 times rabbitmq-classic",
+            "text": "100 B: tapemq at least 30 times rabbitmq-classic",
             "measured": "30.00 times",
             "met": True,
         }
