@@ -102,7 +102,7 @@ class Router(ABC):
         for lane in self._lanes.values():
             self._pump(lane)
 
-    def link_down(self, reason: Error) -> None:
+    def link_down(self, reason: Error) -> None:  # noqa: B027  (nobody has to override it)
         """Nothing to do: the connection has answered for all batches in flight."""
 
     # Taking records
@@ -127,8 +127,8 @@ class Router(ABC):
         if partition is not None:
             if not 0 <= partition < self._route.partitions:
                 raise PartitionNotFound(
-                    f"topic {self.topic!r} has {self._route.partitions} partitions, counted from 0; "
-                    f"{partition} is none of them"
+                    f"topic {self.topic!r} has no partition {partition}: it has "
+                    f"{self._route.partitions}, counted from 0"
                 )
             return self._lane(partition)
         if key is not None:

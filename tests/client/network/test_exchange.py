@@ -1,61 +1,13 @@
 """What every shell gets from the exchange; sockets are in test_connection.py."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from tapemq.errors import ConnectionLost, ProtocolViolation, TopicNotFound
-from tapemq.network.exchange import Exchange
 from tapemq.wire import errors as wire
 from tapemq.wire import messages as m
-from tapemq.wire.session import Role, Session
-
-WELCOME = m.Welcome(1, b"", 1, b"", 100, 1 << 20, 1 << 20, 1 << 20, heartbeat_ms=15_000)
-
-
-class Talk(Exchange):
-    """A shell whose bytes go to a session of the other role."""
-
-    def __init__(self) -> None:
-        super().__init__(m.Hello([1], "test"), 0.0)
-        self.now = 0.0
-        self.aborts = 0
-        self.broker = Session(Role.BROKER, 0.0)
-        self.greet()
-        self.heard()
-        self.broker.open(frame_bytes_max=1 << 20)
-        self.say(WELCOME)
-
-    def _now(self) -> float:
-        return self.now
-
-    def _transmit(self, parts: Sequence[bytes]) -> None:
-        if self.aborts:
-            raise ConnectionLost("gone")
-        data = b"".join(parts)
-        self.broker.get_buffer()[: len(data)] = data
-        self.broker.received(len(data), self.now)
-
-    def _opened(self, welcome: m.Welcome) -> None:
-        assert welcome == WELCOME
-
-    def abort(self) -> None:
-        self.aborts += 1
-
-    def heard(self) -> list[tuple[Any, int]]:
-        """What the broker has got: messages and correlations."""
-        return [(received.message, received.correlation) for received in self.broker.events()]
-
-    def say(self, message: Any, correlation: int = 0) -> None:
-        data = self.broker.frame_head(message, self.now, correlation=correlation)
-        self._session.get_buffer()[: len(data)] = data
-        self.received(len(data))
-
-    def end(self, error: Exception | None = None) -> Exception:
-        reason = self._over(error)
-        self._tell_the_open_requests(reason)
-        return reason
+from tests.support.talk import Talk
 
 
 def test_answers_and_failures_go_to_their_requests() -> None:
@@ -110,9 +62,9 @@ def test_what_is_unsent_holds_publishes_back() -> None:
     talk.want_room("me", lambda: offered.append("room"))
     talk.resume_writing()
     assert offered == ["room"]
-    assert talk.admits(100)
+    assert talk.admits(1000)
     talk.publish(m.Publish(1, 0, 0), [], lambda _: None)
-    talk.window.sent(60)
+    talk.window.sent(960)
     assert talk.admits(40)
     assert not talk.admits(41)
 
