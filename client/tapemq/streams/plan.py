@@ -6,7 +6,9 @@ from typing import Final, NamedTuple
 from tapemq.streams.credit import Grant
 from tapemq.streams.start import WireStart
 from tapemq.wire import messages as m
+from tapemq.wire.limits import PARTITIONS_MAX
 
+_BEGINNING: Final = WireStart("earliest")
 _SUBSCRIPTIONS_MAX: Final = 32
 """Most subscriptions of one stream: half of what a connection may have."""
 
@@ -26,21 +28,28 @@ class StreamOptions(NamedTuple):
 
 
 def plan_subscriptions(
-    options: StreamOptions, topic: m.Topic, positions: Mapping[int, int]
+    options: StreamOptions,
+    topic: m.Topic,
+    positions: Mapping[int, int],
+    partitions_at_start: int = PARTITIONS_MAX,
 ) -> list[m.Subscribe]:
     """The requests, still with subscription 0.
 
     The broker keeps a group's positions, so that one subscription is enough. Without a group the
     ``positions`` (by partition) are the stream's own, and a subscription has one start: each
     partition gets its own, or, if that were too many, some share the lowest start and the intake
-    skips what it has seen.
+    skips what it has seen. A partition that came after the stream's start is read from its first
+    record on.
     """
     if options.group:
         return [_subscribe(options, topic, options.partitions, options.start, options.prefetch)]
     partitions = options.partitions or range(topic.partitions)
     new = [partition for partition in partitions if partition not in positions]
     seen = sorted((p for p in partitions if p in positions), key=lambda p: positions[p])
-    parts = [(run, options.start) for run in _runs(new)]
+    there = [partition for partition in new if partition < partitions_at_start]
+    grown = [partition for partition in new if partition >= partitions_at_start]
+    parts = [(run, options.start) for run in _runs(there)]
+    parts += [(run, _BEGINNING) for run in _runs(grown)]
     parts += [(run, WireStart("offset", positions[run[0]])) for run in _runs(seen)]
     share = Grant(
         max(1, options.prefetch.records // len(parts)), max(1, options.prefetch.bytes // len(parts))

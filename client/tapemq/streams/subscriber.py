@@ -32,6 +32,8 @@ log = logging.getLogger("tapemq.client")
 
 _RETRY_S = 0.5
 _LEAVE_S = 2.0
+_LOOK_S = 5.0
+"""How long records in a new partition may wait for a reader without a group."""
 
 
 class Subscriber:
@@ -48,6 +50,8 @@ class Subscriber:
         self._topic: m.Topic | None = None
         self._subscriptions: list[int] = []
         self._subscribing: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[None] | None = None
+        self._partitions_at_start = 0
         self._turn = asyncio.Lock()  # between following the link and seeking
 
     @property
@@ -69,6 +73,8 @@ class Subscriber:
                 while not connection.is_open:
                     connection = await self.subscribe()
                 self._link.listen(self)
+            if not self.options.group and not self.options.partitions:
+                self._looking = asyncio.create_task(self._look_for_partitions())
         except builtins.TimeoutError:
             self.close()
             reason = f"no subscription to {self.options.topic} within {self.options.timeout_s:g} s"
@@ -79,6 +85,8 @@ class Subscriber:
 
     async def subscribe(self) -> Connection:
         """Make all subscriptions, as positions and options are now, instead of those there are."""
+        assert self._topic is not None
+        self._partitions_at_start = self._topic.partitions
         while True:
             connection = await self._link.connected()
             try:
@@ -126,6 +134,8 @@ class Subscriber:
         if self._subscribing is not None:
             self._subscribing.cancel()
             self._subscribing = None
+        if self._looking is not None:
+            self._looking.cancel()
         self.changed.set()
 
     # Following the link
@@ -174,11 +184,16 @@ class Subscriber:
             self._drop_subscriptions(connection)
             self.intake.cut_off()
             positions = {p: a.position for p, a in self.intake.assignments.items()}
-            for request in plan_subscriptions(self.options, self._topic, positions):
-                number = connection.open_subscription(self._pushed)
-                self._subscriptions.append(number)
-                self.intake.subscribed(number, Grant(request.credit_records, request.credit_bytes))
-                await connection.request(request._replace(subscription=number))
+            at_start = self._partitions_at_start
+            plan = plan_subscriptions(self.options, self._topic, positions, at_start)
+            await self._make(connection, plan)
+
+    async def _make(self, connection: Connection, plan: list[m.Subscribe]) -> None:
+        for request in plan:
+            number = connection.open_subscription(self._pushed)
+            self._subscriptions.append(number)
+            self.intake.subscribed(number, Grant(request.credit_records, request.credit_bytes))
+            await connection.request(request._replace(subscription=number))
 
     def _drop_subscriptions(self, connection: Connection) -> None:
         """Forget subscriptions that are to be made anew; what they still push is dropped."""
@@ -186,6 +201,32 @@ class Subscriber:
             connection.close_subscription(number)
             connection.send(m.Unsubscribe(number), _ignore)
         self._subscriptions.clear()
+
+    # New partitions, of which only groups are told
+
+    async def _look_for_partitions(self) -> None:
+        options = self.options
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            try:
+                topic = await self._link.call(m.DescribeTopic(options.topic), options.timeout_s)
+                await self._read_more(topic)
+            except Error as error:
+                log.info("cannot look for new partitions of %s: %s", options.topic, error)
+
+    async def _read_more(self, topic: m.Topic) -> None:
+        """Read the partitions that the topic has now, and had not before, too."""
+        async with self._turn:
+            known, connection = self._topic, self._link.connection
+            if known is None or topic.topic_id != known.topic_id or connection is None:
+                return  # a deleted topic is pushed, and link_up looks by itself
+            grown = tuple(range(known.partitions, topic.partitions))
+            if grown:
+                log.info("%s has %d new partitions", topic.topic, len(grown))
+                options = self.options._replace(partitions=grown)
+                at_start = self._partitions_at_start
+                await self._make(connection, plan_subscriptions(options, topic, {}, at_start))
+                self._topic = topic
 
     # Pushes
 

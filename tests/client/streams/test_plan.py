@@ -52,6 +52,16 @@ def test_reader_goes_on_at_each_partition_position() -> None:
     assert {(r.credit_records, r.credit_bytes) for r in requests} == {(333, 2666)}
 
 
+def test_partitions_that_came_later_are_read_from_their_beginning() -> None:
+    wish = options()._replace(start=WireStart("latest"))
+    requests = plan_subscriptions(wish, topic(3), {0: 50}, 2)
+    assert [(r.partitions, r.start) for r in requests] == [
+        ([1], "latest"),
+        ([2], "earliest"),
+        ([0], "offset"),
+    ]
+
+
 def test_reader_of_some_partitions_reads_no_others() -> None:
     requests = plan_subscriptions(options(partitions=(2,)), topic(3), {2: 9})
     assert [(r.partitions, r.start_value) for r in requests] == [([2], 9)]

@@ -181,3 +181,22 @@ async def test_nothing_is_handed_out_while_cut_off() -> None:
         assert subscriber.intake.next_hand() is None  # they may be another member's now
         subscriber.close()
         await link.close()
+
+
+async def test_a_reader_without_a_group_finds_new_partitions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(subscriber_module, "_LOOK_S", 0.001)
+    async with FakeBroker() as broker:
+        link = link_to(broker)
+        await link.open(30.0)
+        latest = options(group="")._replace(start=WireStart("latest"))
+        subscriber = Subscriber(link, latest)
+        await subscriber.open()
+        broker.topics["t"].grow(3)
+        while set(subscriber.intake.assignments) != {0, 1, 2}:
+            await subscriber.change()
+        found = [(wish.partitions, wish.start) for wish in broker.of(m.Subscribe)]
+        assert found == [([0], "latest"), ([1], "earliest"), ([2], "earliest")]
+        subscriber.close()
+        await link.close()
