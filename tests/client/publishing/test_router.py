@@ -1,66 +1,16 @@
 """The router alone, without sockets and loops; test_publisher.py has it with a broker."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tapemq import errors
-from tapemq._clock import Clock
 from tapemq.errors import Error, IndeterminateError, PartitionNotFound
-from tapemq.network.exchange import Exchange
 from tapemq.publishing.item import Item
-from tapemq.publishing.lane import LaneOptions
-from tapemq.publishing.router import Router
 from tapemq.wire import errors as wire
 from tapemq.wire import messages as m
+from tests.support.shell import Hands, routed_shell
 from tests.support.talk import Talk
-
-
-class Hands:
-    """Timers that the test runs, and a road to nowhere but ``connection``."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.soon: list[Callable[[], object]] = []
-        self.due: list[tuple[float, Callable[[], object]]] = []
-        self.connection: Exchange | None = None
-        self.moved_to = ""
-
-    def time(self) -> float:
-        return self.now
-
-    def call_soon(self, callback: Callable[..., object], *args: Any) -> None:
-        self.soon.append(lambda: callback(*args))
-
-    def call_at(self, when: float, callback: Callable[..., object], *args: Any) -> None:
-        self.due.append((when, lambda: callback(*args)))
-
-    def hindrance(self) -> str:
-        return " (a tree)"
-
-    def move(self, address: str) -> None:
-        self.moved_to = address
-
-    def turn(self) -> None:
-        soon, self.soon = self.soon, []
-        for callback in soon:
-            callback()
-
-
-class Shell(Router):
-    def __init__(self, hands: Hands, **options: Any) -> None:
-        super().__init__(hands, hands, Clock(), "t", LaneOptions(100_000, **options))
-        self.lookups = self.steps = 0
-        self.routed(m.Producer(1, 0), m.Topic("t", 7, 2, 1, {}))
-
-    def _route_again(self) -> None:
-        self.lookups += 1
-
-    def _progressed(self) -> None:
-        self.steps += 1
-
-    def close(self) -> None: ...
 
 
 @pytest.fixture
@@ -73,7 +23,7 @@ def published(talk: Talk) -> list[tuple[Any, int]]:
 
 
 def test_records_leave_at_the_end_of_the_turn(hands: Hands) -> None:
-    shell, talk = Shell(hands), Talk()
+    shell, talk = routed_shell(hands), Talk()
     hands.connection = talk
     for number in range(3):
         shell.add(Item(b"%d" % number, None, b""), 0, 0)
@@ -87,7 +37,7 @@ def test_records_leave_at_the_end_of_the_turn(hands: Hands) -> None:
 
 
 def test_records_linger(hands: Hands) -> None:
-    shell, talk = Shell(hands, linger_s=2.0), Talk()
+    shell, talk = routed_shell(hands, linger_s=2.0), Talk()
     hands.connection = talk
     shell.add(Item(b"0", None, b""), 0, 0)
     hands.turn()
@@ -100,11 +50,11 @@ def test_records_linger(hands: Hands) -> None:
 
 def test_partition_that_is_not_there_is_refused(hands: Hands) -> None:
     with pytest.raises(PartitionNotFound, match="no partition 2: it has 2"):
-        Shell(hands).add(Item(b"0", None, b""), 2, 0)
+        routed_shell(hands).add(Item(b"0", None, b""), 2, 0)
 
 
 def test_stale_route_is_looked_up_once_and_followed(hands: Hands) -> None:
-    shell, talk = Shell(hands), Talk()
+    shell, talk = routed_shell(hands), Talk()
     hands.connection = talk
     for partition in (0, 1):
         shell.add(Item(b"0", None, b""), partition, 0)
@@ -122,7 +72,7 @@ def test_stale_route_is_looked_up_once_and_followed(hands: Hands) -> None:
 
 
 def test_broker_elsewhere_is_gone_to(hands: Hands) -> None:
-    shell, talk = Shell(hands), Talk()
+    shell, talk = routed_shell(hands), Talk()
     hands.connection = talk
     shell.add(Item(b"0", None, b""), 0, 0)
     hands.turn()
@@ -135,7 +85,7 @@ def test_broker_elsewhere_is_gone_to(hands: Hands) -> None:
     ("is_sent", "kind"), [(True, IndeterminateError), (False, errors.TimeoutError)]
 )
 def test_late_records_were_sent_or_not(hands: Hands, is_sent: bool, kind: type[Error]) -> None:
-    shell = Shell(hands)
+    shell = routed_shell(hands)
     if is_sent:
         hands.connection = Talk()
     shell.add(Item(b"0", None, b""), 0, 0)
@@ -147,7 +97,7 @@ def test_late_records_were_sent_or_not(hands: Hands, is_sent: bool, kind: type[E
 
 
 def test_failure_is_final(hands: Hands) -> None:
-    shell, talk = Shell(hands), Talk()
+    shell, talk = routed_shell(hands), Talk()
     hands.connection = talk
     shell.add(Item(b"0", None, b""), 0, 0)
     hands.turn()
