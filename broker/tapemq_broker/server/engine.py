@@ -16,6 +16,7 @@ from tapemq_broker.core.topics import entry
 from tapemq_broker.server import translate
 from tapemq_broker.server.counters import Counters
 from tapemq_broker.server.deliveries import Deliveries
+from tapemq_broker.server.durable_queue import DurableQueue
 from tapemq_broker.server.logs import Logs, Opened
 from tapemq_broker.server.observer import ProducersObserver
 from tapemq_broker.server.receipts import Receipts
@@ -38,6 +39,8 @@ class Engine:
         self.logs = logs
         self.sessions = sessions
         self.receipts = Receipts()
+        self._has_changed = False
+        self._calls: DurableQueue[Callable[[], e.Effects]] = DurableQueue()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
         self._deliveries = Deliveries(core.streams, logs, sessions, run=self.run, spawn=self.spawn)
@@ -47,15 +50,19 @@ class Engine:
             e.Change: self._change,
             e.Reply: self._reply,
             e.ReplyWhenDurable: self._reply_when_durable,
+            e.WhenDurable: self._when_durable,
+            e.StateChanged: self._state_changed,
             e.Deliver: self._deliver,
             e.Assign: self._push,
             e.Revoke: self._push,
             e.Detach: self._push,
             e.PrepareTopic: lambda effect: self.spawn(self._prepare_topic(effect)),
+            e.Reconfigure: lambda effect: self.logs.reconfigure(effect.topic),
             e.RemoveTopic: lambda effect: self.spawn(self._remove_topic(effect)),
             e.TruncateFront: self._truncate_front,
         }
         logs.on_durable = self._durable
+        logs.on_written = self._written
         sessions.on_closed = self._session_closed
         sessions.on_unparked = self.run
 
@@ -75,12 +82,15 @@ class Engine:
                 self._carry[type(effect)](effect)
             except LogFull:
                 self._refuse(effects[index:])
-                return
+                break
             except Exception as error:
                 # The log's end is unknown, or an invariant is broken: going on could lie.
                 log.exception("cannot carry out %s", type(effect).__name__)
                 self.world.fatal(f"cannot carry out {type(effect).__name__}: {error!r}")
                 raise
+        if self._has_changed:
+            self._has_changed = False
+            self.logs.write_soon()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something that takes a while; its failure is the broker's."""
@@ -110,6 +120,8 @@ class Engine:
                 self.core.append_refused(effect.log, self.logs.next_offset(effect.log))
             elif isinstance(effect, e.Reply | e.ReplyWhenDurable):
                 self.reply(effect.request, _FULL)
+            elif isinstance(effect, e.StateChanged):
+                self._state_changed(effect)
 
     def _append(self, effect: e.Append) -> None:
         base_offset = self.logs.append(effect, self.world.clock.wall_us())
@@ -140,10 +152,26 @@ class Engine:
         offset = effect.offset
         if offset is None:
             offset = self.logs.state_end(effect.log, self.world.clock.wall_us())
-        if offset <= self.logs.durable_offset(effect.log):
+        if offset is not None and offset <= self.logs.durable_offset(effect.log):
             self.reply(effect.request, effect.result)
         else:
             self.receipts.wait(effect.log, offset, effect.request, effect.result)
+
+    def _when_durable(self, effect: e.WhenDurable) -> None:
+        offset = self.logs.state_end(effect.log, self.world.clock.wall_us())
+        if offset is not None and offset <= self.logs.durable_offset(effect.log):
+            self.run(effect.then())
+        else:
+            self._calls.wait(effect.log, offset, effect.then)
+
+    def _state_changed(self, effect: e.StateChanged) -> None:
+        self.logs.state_changed(effect.log)
+        self._has_changed = True
+
+    def _written(self, topic_id: int) -> None:
+        """What the core had changed in the logs of a topic is in them."""
+        self.receipts.waiting.place(topic_id, self.logs.next_offset)
+        self._calls.place(topic_id, self.logs.next_offset)
 
     def reply(self, request: e.Request, result: Result | Refusal) -> None:
         """Answer a request, if whoever sent it is still there."""
@@ -182,6 +210,8 @@ class Engine:
         """The one place where what waited for the disk is let go."""
         for request, result in self.receipts.release(log_id, offset):
             self.reply(request, result)
+        for call in self._calls.release(log_id, offset):
+            self.run(call())
         self.core.durable_upto(log_id, offset)
         self._deliveries.wake(log_id)
 
@@ -219,6 +249,7 @@ class Engine:
         """Remove a topic's logs; the catalog has forgotten it first."""
         await self.logs.catalog_durable()
         for log_id in self.logs.forget_topic(effect.topic):
+            self._calls.drop(log_id)
             for request in self.receipts.drop(log_id):
                 self.reply(request, Refusal("unknown_topic", "the topic was deleted"))
         await self._remove_files(effect.topic)

@@ -11,6 +11,7 @@ from tapemq_broker.config import Settings
 from tapemq_broker.core.effects import Append, Deliver, PutState
 from tapemq_broker.core.results import TopicInfo
 from tapemq_broker.core.topics import CATALOG
+from tapemq_broker.server.state_changes import Changes, StateChanges
 from tapemq_broker.server.world import World
 from tapemq_broker.storage.clean import CleanEntry
 from tapemq_broker.storage.directory import DataDirectory
@@ -51,7 +52,16 @@ class Logs:
         # Changes that a full disk did not take; they go with the next ones.
         self._unwritten: dict[LogId, dict[bytes, bytes | None]] = {}
         self.on_durable: Callable[[LogId, int], None] = lambda log_id, offset: None
-        self.flusher: Flusher[Log] = Flusher(world.disk, self._durable, world.fatal)
+        # The core's changes of state: how to get them, and who is told of topics without any left.
+        self.take_changes: Callable[[LogId], Changes] = lambda log_id: {}
+        self.on_written: Callable[[int], None] = lambda topic_id: None
+        self._changes = StateChanges(
+            lambda log_id: self.take_changes(log_id),
+            lambda log_id, changes: self._write_state(log_id, world.clock.wall_us(), changes),
+        )
+        self.flusher: Flusher[Log] = Flusher(
+            world.disk, self._durable, world.fatal, self._write_changes
+        )
         self._synced_at: dict[LogId, float] = {}
         self._catalog_waiters: list[tuple[int, asyncio.Event]] = []
 
@@ -166,6 +176,7 @@ class Logs:
     def remove_topic(self, info: TopicInfo) -> None:
         """Remove a topic's files; blocks."""
         self._directory.remove_topic(info.name, info.topic_id)
+            self._changes.forget(log_id)
 
     def close(self) -> list[CleanEntry]:
         """Close everything after the last sync; what the CLEAN file is to say."""
@@ -222,11 +233,26 @@ class Logs:
             self._unwritten.pop(log_id, None)
             self.flusher.dirty(state.log)
 
-    def state_end(self, log_id: LogId, now_us: int) -> int:
+    def state_changed(self, log_id: LogId) -> None:
+        """The core has changed what it keeps in a state log: see write_soon()."""
+        if log_id in self._states:
+            self._changes.note(log_id)
+
+    def write_soon(self) -> None:
+        """Write what has changed right before the next round of syncs, however full the disk."""
+        if self._changes:
+            self.flusher.wake()
+
+    def _write_changes(self) -> None:
+        if self._changes:
+            for topic_id in self._changes.write():
+                self.on_written(topic_id)
+
+    def state_end(self, log_id: LogId, now_us: int) -> int | None:
         """The offset behind all that was put in a state log. Raises LogFull if it is not in.
 
         Nor is it while another log of the same topic misses something: one answer may stand for
-        changes in several.
+        changes in several. None: changes are still to be written, which on_written() will tell.
         """
         for unwritten in [other for other in self._unwritten if other[0] == log_id.topic_id]:
             self._write_state(unwritten, now_us)
@@ -236,6 +262,8 @@ class Logs:
         self._synced_at.pop(log.log_id, None)
         self._synced_at[log.log_id] = self._world.clock.monotonic()  # the latest comes last
         if log.log_id == CATALOG:
+        if self._changes.holds_back(log_id.topic_id):
+            return None
             for end, event in self._catalog_waiters:
                 if end <= offset:
                     event.set()
@@ -265,6 +293,7 @@ class Logs:
         """Note in logs that had a sync and then rest: all of it is durable."""
         for log_id, synced_at in list(islice(self._synced_at.items(), _MARKS_AT_ONCE)):
             if now - synced_at < idle_s:
+        self.write_soon()
                 return
             del self._synced_at[log_id]
             try:

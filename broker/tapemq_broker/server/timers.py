@@ -52,6 +52,7 @@ class Timers:
             _Duty(_TICK_S, self._deadlines),
             _Duty(settings.mark_idle_s / 2, self._marks),
             _Duty(_DISK_S, lambda now: flow.check_disk()),
+            _Duty(_DISK_S, lambda now: engine.logs.write_soon()),
             _Duty(_TICK_S, lambda now: flow.check_memory()),
             _Duty(_TICK_S, self._checks.step),
             _Duty(_TICK_S, self._retention.step),

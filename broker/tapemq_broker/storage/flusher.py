@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from tapemq_broker.storage.disk import Disk, File
-from tapemq_broker.storage.errors import StorageError
 
 
 class Target(Protocol):
@@ -110,7 +109,7 @@ class Flusher(Generic[L]):
             self._prepare()
             logs, self._dirty = self._dirty, {}
             self._syncing = {log: log.begin_sync() for log in logs}
-        except (StorageError, OSError) as error:
+        except Exception as error:  # whatever it is, a round that never ends would be worse
             self._fail(error)
             return
         if not logs:
@@ -145,4 +144,4 @@ class Flusher(Generic[L]):
     def _fail(self, error: Exception) -> None:
         self._has_failed = True
         self._is_running = True
-        self._fatal(f"a sync failed, so what is on the disk is not known: {error}")
+        self._fatal(f"a sync failed, so what is on the disk is not known: {error!r}")

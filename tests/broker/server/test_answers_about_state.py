@@ -1,0 +1,171 @@
+"""What the core changed is on disk before its answer leaves; a full disk makes it wait."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tapemq.batch import LogId, Role
+from tapemq.wire import messages as m
+from tapemq_broker.config import Settings
+from tapemq_broker.core import effects as e
+from tapemq_broker.core.broker import Broker
+from tapemq_broker.core.results import Done, TopicInfo
+from tapemq_broker.server.counters import Counters
+from tapemq_broker.server.engine import Engine
+from tapemq_broker.server.logs import Logs
+from tapemq_broker.server.sessions import Sessions
+from tapemq_broker.server.startup import limits_of
+from tapemq_broker.storage.directory import DataDirectory
+from tests.support.full_disk import FullDisk
+from tests.support.running_server import memory_world
+
+TOPIC = TopicInfo("t", 1, 2, 1, {})
+FIRST = LogId(1, 0, Role.GROUPS)
+SECOND = LogId(1, 1, Role.GROUPS)
+
+
+class Setup:
+    """An engine whose disk syncs when the test says so, and a core that changes what it says."""
+
+    def __init__(self) -> None:
+        self.disk = FullDisk()
+        self.world = memory_world(self.disk)
+        self.logs = self.open_logs()
+        self.logs.add(self.logs.make_topic(TOPIC, 0))
+        sessions = Sessions(Settings(), self.world.clock, Counters())
+        core = Broker(1, limits_of(Settings()))
+        self.engine = Engine(self.world, core, self.logs, sessions)
+        self.logs.take_changes = lambda log_id: self.changed.pop(log_id, {})
+        self.engine.answer = self._answer  # type: ignore[method-assign]
+        self.changed: dict[LogId, dict[bytes, bytes | None]] = {}
+        self.answers: list[int] = []
+        self.numbers = 0
+
+    def _answer(self, request: e.Request, message: m.Message) -> None:
+        assert isinstance(message, m.Done)
+        self.answers.append(request.correlation)
+
+    def open_logs(self) -> Logs:
+        return Logs(self.world, DataDirectory.open(self.disk, bytes(16)), Settings())
+
+    def change(self, *logs: LogId) -> None:
+        """A command that changes logs, and is answered when all of that is on disk."""
+        self.numbers += 1
+        effects: e.Effects = []
+        for log_id in logs:
+            self.changed.setdefault(log_id, {})[b"%d" % self.numbers] = b"x"
+            effects.append(e.StateChanged(log_id))
+        request = e.Request(1, self.numbers)
+        effects.append(e.ReplyWhenDurable(logs[-1], None, request, Done()))
+        self.engine.run(effects)
+
+    def end_round(self) -> None:
+        self.disk.posted.popleft()()
+
+    def found(self, log_id: LogId) -> set[int]:
+        """The changes of a log that the next start would find."""
+        self.disk.power_cut()
+        groups = self.open_logs().open_groups(TOPIC, log_id.partition, clean=None, must_exist=True)
+        return {int(key) for key in groups.entries}
+
+
+@pytest.fixture
+async def setup() -> Setup:
+    return Setup()
+
+
+async def test_answers_wait_for_the_round_that_has_their_changes(setup: Setup) -> None:
+    setup.change(FIRST)
+    setup.change(FIRST)
+    setup.change(FIRST)
+    assert setup.answers == []
+    setup.end_round()
+    assert setup.answers == [1]
+    setup.end_round()
+    assert setup.answers == [1, 2, 3]
+    assert setup.logs.flusher.rounds == 2
+    assert setup.logs.next_offset(FIRST) == 3
+
+
+async def test_one_answer_stands_for_changes_in_several_logs(setup: Setup) -> None:
+    setup.change(FIRST)
+    setup.change(SECOND, FIRST)
+    setup.end_round()
+    assert setup.answers == [1]
+    setup.end_round()
+    assert setup.answers == [1, 2]
+    assert setup.found(SECOND) == {2}
+
+
+@pytest.mark.parametrize("rounds", [0, 1, 2])
+async def test_a_power_cut_takes_nothing_that_was_answered(setup: Setup, rounds: int) -> None:
+    for _ in range(4):
+        setup.change(FIRST)
+    for _ in range(rounds):
+        setup.end_round()
+    answered = set(setup.answers)
+    assert len(answered) == [0, 1, 4][rounds]
+    assert setup.found(FIRST) == answered
+
+
+async def test_a_full_disk_refuses_nobody_and_loses_nothing(setup: Setup) -> None:
+    setup.disk.full = True
+    setup.change(FIRST, SECOND)
+    setup.change(FIRST)
+    setup.logs.write_soon()
+    assert not setup.disk.posted
+    setup.disk.full = False
+    assert setup.answers == []
+    setup.logs.write_soon()
+    setup.end_round()
+    assert sorted(setup.answers) == [1, 2]
+    assert setup.found(FIRST) == {1, 2}
+
+
+async def test_an_answer_waits_for_the_log_that_met_a_full_disk(setup: Setup) -> None:
+    setup.disk.full = True
+    setup.disk.room_for = 1
+    setup.change(FIRST, SECOND)
+    setup.end_round()
+    assert setup.answers == []
+    assert setup.logs.durable_offset(FIRST) == 1
+    setup.disk.full = False
+    setup.logs.write_soon()
+    setup.end_round()
+    setup.engine.run([])
+    assert setup.answers == [1]
+
+
+async def test_a_deadline_comes_before_a_disk_that_stays_full(setup: Setup) -> None:
+    setup.disk.full = True
+    failures: list[m.Message] = []
+    setup.engine.answer = lambda request, message: failures.append(message)  # type: ignore[method-assign]
+    setup.engine.run(
+        [e.StateChanged(FIRST), e.ReplyWhenDurable(FIRST, None, e.Request(1, 1, 5.0), Done())]
+    )
+    setup.engine.expire_requests(5.0)
+    assert [type(failure) for failure in failures] == [m.Failure]
+
+
+async def test_what_goes_on_when_durable_comes_once_and_in_time(setup: Setup) -> None:
+    calls: list[str] = []
+
+    def then(name: str) -> Callable[[], e.Effects]:
+        return lambda: calls.append(name) or []  # type: ignore[func-returns-value]
+
+    setup.engine.run([e.WhenDurable(FIRST, then("nothing to wait for"))])
+    assert calls == ["nothing to wait for"]
+    setup.changed[FIRST] = {b"1": b"x"}
+    setup.engine.run([e.StateChanged(FIRST), e.WhenDurable(FIRST, then("changed"))])
+    assert len(calls) == 1
+    setup.end_round()
+    assert calls[1:] == ["changed"]
+
+
+async def test_changes_of_a_removed_topic_are_void(setup: Setup) -> None:
+    setup.change(FIRST)
+    setup.change(FIRST)
+    setup.logs.forget_topic(TOPIC)
+    setup.end_round()
+    setup.engine.run([e.StateChanged(SECOND)])
+    assert not setup.disk.posted
