@@ -8,6 +8,7 @@ from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 _CONNECTIONS_MAX: Final = 100
 _IDLE_S: Final = 15
@@ -28,7 +29,7 @@ class HttpServer:
         self.application = application
         config = uvicorn.Config(
             application,
-            http="h11",
+            http=H11Protocol,  # by name, it would be imported in the event loop: 10 ms
             ws="none",
             lifespan="off",
             log_config=None,

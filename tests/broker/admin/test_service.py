@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from tapemq_broker.admin.listener import listen
@@ -13,3 +16,10 @@ async def test_health_and_metrics_are_the_servers(draining: bool) -> None:
         app = http.application
         assert (await ask(app, "/readyz")).status == (503 if draining else 200)
         assert b"\ntapemq_topics 3.0\n" in (await ask(app, "/metrics")).body
+
+
+def test_importing_it_imports_what_serving_needs() -> None:
+    code = "import sys, tapemq_broker.admin.service; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    # What is imported later holds the event loop.
+    assert "uvicorn.protocols.http.h11_impl" in done.stdout.split()
