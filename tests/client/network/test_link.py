@@ -236,7 +236,7 @@ async def test_close_says_goodbye() -> None:
 async def test_close_does_not_wait_for_a_broker_that_does_not_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(link_module, "_HANG_UP_S", 0.05)
+    monkeypatch.setattr(link_module, "HANG_UP_S", 0.05)
     async with FakeBroker() as broker:
         link = await opened(broker)
         connection = await link.connected()
