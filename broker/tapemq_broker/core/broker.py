@@ -138,9 +138,12 @@ class Broker:
         return self.topics.delete(request, name, self.streams.topic_deleted)
 
     def truncate(self, log: LogId, offset: int) -> Effects:
-        """Retention has chosen; what a group with ``hold`` needs stays."""
+        """Retention has chosen; what a group with ``hold`` needs stays.
+
+        What groups need that could not be opened is not known: all of it stays.
+        """
         topic = self.topics.by_id.get(log.topic_id)
-        if topic is None or topic.partitions[log.partition].damage:
+        if topic is None or topic.partitions[log.partition].groups_damage:
             return []
         hold = topic.hold_offset(log.partition)
         target = offset if hold is None else min(offset, hold)

@@ -25,7 +25,7 @@ class Groups:
     ) -> tuple[Topic, StreamGroup, Partition]:
         topic = self._topics.get(topic_id)
         found = topic.partition(partition)
-        found.check_usable()
+        found.check_groups_usable()
         return topic, topic.group(name), found
 
     def commit(
@@ -98,7 +98,7 @@ class Groups:
         """Change ``hold`` on all partitions."""
         topic = self._topics.get(topic_id)
         group = topic.group(name)
-        topic.check_usable()
+        topic.check_groups_usable()
         positions = self._positions.to_hold(topic, group, hold)
         return self._positions.move(
             request, topic, name, positions, lambda _: [done_when_put(topic, request)]
@@ -110,7 +110,8 @@ class Groups:
         group = topic.group(name)
         if group.members:
             raise Refused("group_busy", f"group {name!r} has {len(group.members)} members")
-        topic.check_usable()  # Else what a damaged log says of it would come back with a repair.
+        # Else what a damaged log says of it would come back with a repair.
+        topic.check_groups_usable()
 
         def then() -> Effects:
             self._topics.remove_group(topic, name)

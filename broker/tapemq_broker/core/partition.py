@@ -31,7 +31,9 @@ class Partition:
         self.first_offset = 0
         self.next_offset = 0
         self.durable_offset = 0
+        # Why the log could not be opened, or that of its groups alone; "" if it could.
         self.damage = ""
+        self.own_groups_damage = ""
 
     def opened(self, first_offset: int, next_offset: int, durable_offset: int) -> None:
         """The log was opened, and what it knows of producers was restored."""
@@ -48,6 +50,16 @@ class Partition:
         """Raise Refused if the log could not be opened."""
         if self.damage:
             raise Refused("storage_failed", self.damage)
+
+    @property
+    def groups_damage(self) -> str:
+        """Why nothing can be done with groups here; "" if it can. Records may be fine."""
+        return self.damage or self.own_groups_damage
+
+    def check_groups_usable(self) -> None:
+        """Raise Refused if nothing can be done with groups here."""
+        if self.groups_damage:
+            raise Refused("storage_failed", self.groups_damage)
 
     def publish(
         self, body: bytes | memoryview, prefix: BodyPrefix, body_checksum: int, now_us: int

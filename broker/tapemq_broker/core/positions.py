@@ -33,12 +33,12 @@ class Positions:
             raise Refused("bad_request", f"this broker holds at most {self._groups_max} groups")
         return {
             partition.number: Position(start.cursor(partition), hold=hold)
-            for partition in topic.usable_partitions()
+            for partition in topic.group_partitions()
         }
 
     def to_hold(self, topic: Topic, group: StreamGroup, hold: bool) -> dict[int, Position]:
         """What move() must set to switch ``hold``: everywhere, so the last log is written last."""
-        numbers = [partition.number for partition in topic.usable_partitions()]
+        numbers = [partition.number for partition in topic.group_partitions()]
         if all(group.positions[number].hold == hold for number in numbers):
             return {}
         return {number: group.positions[number]._replace(hold=hold) for number in numbers}
@@ -67,7 +67,7 @@ class Positions:
         """A topic got more partitions: its groups want all of them, from the first record on."""
         for group in topic.groups.values():
             for partition in topic.partitions:
-                if partition.number not in group.positions and not partition.damage:
+                if partition.number not in group.positions and not partition.groups_damage:
                     put_position(group, partition, Position(0, hold=group.hold), effects)
 
     def pull_back_groups(self, topic: Topic, effects: Effects) -> None:
@@ -76,7 +76,7 @@ class Positions:
             for number, position in group.positions.items():
                 partition = topic.partitions[number]
                 end = partition.durable_offset
-                if position.cursor > end and not partition.damage:
+                if position.cursor > end and not partition.groups_damage:
                     back = position.sought(end, position.commit_time_us)
                     put_position(group, partition, back, effects)
 
@@ -96,5 +96,5 @@ def _put(partition: Partition, name: str, position: Position) -> PutState:
 def done_when_put(topic: Topic, request: Request) -> ReplyWhenDurable:
     """The answer to a change on all partitions. The last log is written last, and syncs go round
     by round: when it is on disk, all are."""
-    log = topic.usable_partitions()[-1].groups_log
+    log = topic.group_partitions()[-1].groups_log
     return ReplyWhenDurable(log, None, request, Done())

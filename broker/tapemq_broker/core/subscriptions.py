@@ -67,12 +67,13 @@ class Subscriptions:
         effects: Effects,
     ) -> None:
         """Let a subscription read a partition, and tell it so; or that it is damaged."""
-        if partition.damage:
-            reason = Refusal("storage_failed", partition.damage)
+        subscription = self._by_session[key.session][key]
+        damage = partition.groups_damage if subscription.group is not None else partition.damage
+        if damage:
+            reason = Refusal("storage_failed", damage)
             effects.append(Detach(key, partition.number, generation, reason))
             return
         effects.append(Assign(key, partition.number, generation, offset, seek_epoch))
-        subscription = self._by_session[key.session][key]
         self._by_log.setdefault(partition.log, {})[key] = subscription
         subscription.attach(Reader(partition, generation, offset))
         pump(subscription, effects)

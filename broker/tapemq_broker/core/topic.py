@@ -45,10 +45,17 @@ class Topic:
             self.partitions[0].check_usable()
         return usable
 
-    def check_usable(self) -> None:
-        """Raise Refused if a partition could not be opened."""
+    def group_partitions(self) -> list[Partition]:
+        """Those where groups can be kept. Raises Refused if there are none."""
+        usable = [partition for partition in self.partitions if not partition.groups_damage]
+        if not usable:
+            self.partitions[0].check_groups_usable()
+        return usable
+
+    def check_groups_usable(self) -> None:
+        """Raise Refused if groups cannot be kept on a partition."""
         for partition in self.partitions:
-            partition.check_usable()
+            partition.check_groups_usable()
 
     def group(self, name: str) -> StreamGroup:
         """Raises Refused for a group that does not exist."""

@@ -7,6 +7,7 @@ from tapemq.wire.limits import PARTITIONS_MAX
 from tapemq_broker.config import Settings
 from tapemq_broker.core.broker import Broker, Limits
 from tapemq_broker.core.group import Position
+from tapemq_broker.core.partition import Partition
 from tapemq_broker.core.topic import Topic
 from tapemq_broker.core.topics import CATALOG
 from tapemq_broker.server.counters import Counters
@@ -75,33 +76,45 @@ class Startup:
 
     def _load_partition(self, core: Broker, topic: Topic, number: int) -> None:
         partition = topic.partitions[number]
+        durable_floor = self._load_groups(core, topic, partition)
         try:
-            groups = self._logs.open_groups(
-                topic.info, number, clean=self._clean.get(partition.groups_log), must_exist=True
-            )
-            core.load_groups(topic.info.topic_id, number, groups.entries)
-            self._logs.add_state(groups)
             data = self._logs.open_data(
                 topic.info,
                 number,
                 observer=ProducersObserver(partition.producers),
                 clean=self._clean.get(partition.log),
-                durable_floor=_durable_floor(groups),
+                durable_floor=durable_floor,
                 must_exist=True,
             )
         except (LogRefused, CorruptLog) as refused:
-            log.error(
-                "topic %s, partition %d is refused: %s",
-                topic.info.name,
-                number,
-                _told(refused, self._settings),
-            )
+            self._refuse(topic, f"partition {number} is refused", refused)
             partition.damage = str(refused)
             return
         self._logs.add_data(data)
-        self._note_cut(groups.log)
         self._note_cut(data)
         partition.opened(data.first_offset, data.next_offset, data.durable_offset)
+
+    def _load_groups(self, core: Broker, topic: Topic, partition: Partition) -> int:
+        """Open the groups of a partition; up to where their positions prove it was on disk.
+
+        What is wrong with them is theirs alone: publishing, and reading without a group, go on.
+        """
+        number = partition.number
+        try:
+            groups = self._logs.open_groups(
+                topic.info, number, clean=self._clean.get(partition.groups_log), must_exist=True
+            )
+        except (LogRefused, CorruptLog) as refused:
+            self._refuse(topic, f"the groups of partition {number} are refused", refused)
+            partition.own_groups_damage = f"groups cannot be used here: {refused}"
+            return 0
+        core.load_groups(topic.info.topic_id, number, groups.entries)
+        self._logs.add_state(groups)
+        self._note_cut(groups.log)
+        return _durable_floor(groups)
+
+    def _refuse(self, topic: Topic, what: str, refused: LogRefused | CorruptLog) -> None:
+        log.error("topic %s: %s: %s", topic.info.name, what, _told(refused, self._settings))
 
     def _note_cut(self, opened: Log) -> None:
         """Say and count what recovery has set aside: bytes without a durable receipt."""

@@ -49,7 +49,7 @@ class Status(NamedTuple):
             uptime_s=engine.world.clock.monotonic() - identity.started_at,
             boot_epoch=identity.boot_epoch,
             topics=len(topics),
-            damaged_partitions=sum(bool(p.damage) for t in topics for p in t.partitions),
+            damaged_partitions=sum(bool(p.groups_damage) for t in topics for p in t.partitions),
             connections=len(engine.sessions.by_number),
             subscriptions=len(engine.core.streams),
             sync_rounds=engine.logs.flusher.rounds,

@@ -1,6 +1,8 @@
+from collections.abc import Callable
+
 import pytest
 
-from tapemq.batch import checksum
+from tapemq.batch import LogId, checksum
 from tapemq_broker.core.broker import Broker
 from tapemq_broker.core.effects import (
     Append,
@@ -138,7 +140,7 @@ def test_retention_stops_at_hold_and_does_nothing_twice(world: World) -> None:
     core.truncated(data_log(), 2)
     assert core.topics.get(1).partitions[0].first_offset == 2
     assert core.truncate(data_log(), 2) == []
-    core.topics.get(1).partitions[0].damage = "rot"
+    core.topics.get(1).partitions[0].own_groups_damage = "rot"  # who holds what is not known
     assert core.truncate(data_log(), 3) == []
 
 
@@ -219,12 +221,15 @@ def test_loading_pulls_groups_back_to_the_end_of_a_repaired_log(world: World) ->
     assert positions(world, 0) == {b"billing": Position(0, 1)}
 
 
+@pytest.mark.parametrize("log", [data_log, groups_log])
 @pytest.mark.parametrize("damaged", [0, 1])
-def test_loading_writes_nothing_to_what_is_damaged(world: World, damaged: int) -> None:
+def test_loading_writes_nothing_to_what_is_damaged(
+    world: World, damaged: int, log: Callable[[int], LogId]
+) -> None:
     """Its logs are not open; and what its group log holds is good again after a repair."""
     subscribe(world, wish(1, group="billing"))
     world.sync()
-    world.damage[data_log(damaged)] = "rot"
+    world.damage[log(damaged)] = "rot"
     before = list(world.states[groups_log(damaged)].changes)
     world.crash()
     assert world.states[groups_log(damaged)].changes == before

@@ -2,6 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tapemq.batch import LogId
 from tapemq_broker.core import effects as e
 from tapemq_broker.core.group import Position
 from tapemq_broker.core.refusal import Refusal
@@ -198,8 +199,9 @@ def test_delete_forgets_everywhere(world: World) -> None:
     ],
     ids=["commit", "seek", "describe", "alter", "delete"],
 )
-def test_damaged_partition(world: World, command: Callable[..., e.Effects]) -> None:
-    world.damage[data_log()] = "rot at byte 9"
+@pytest.mark.parametrize("damaged", [data_log(), groups_log()], ids=["records", "groups"])
+def test_damaged_partition(world: World, command: Callable[..., e.Effects], damaged: LogId) -> None:
+    world.damage[damaged] = "rot at byte 9"
     world.crash()
     before = dict(world.states)
     request = world.execute(1, lambda request: command(world.core.groups, request))

@@ -73,3 +73,14 @@ def test_damaged_partition_takes_nothing() -> None:
     assert partition.next_offset == 0
     with pytest.raises(Refused, match="at byte 9"):
         partition.check_usable()
+    with pytest.raises(Refused, match="at byte 9"):
+        partition.check_groups_usable()
+
+
+def test_damage_to_groups_is_theirs_alone() -> None:
+    partition = Partition(1, 0)
+    partition.own_groups_damage = "rot"
+    publish(partition, body(b"a"))
+    assert partition.next_offset == 1
+    with pytest.raises(Refused, match="rot"):
+        partition.check_groups_usable()

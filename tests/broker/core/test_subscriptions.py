@@ -75,6 +75,19 @@ def test_damaged_partition_is_told_of(all_of_them: Subscriptions) -> None:
     assert list(all_of_them.reading(damaged.log)) == []
 
 
+def test_damaged_groups_are_no_trouble_for_who_reads_without_one() -> None:
+    damaged = partition(0)
+    damaged.own_groups_damage = "rot at byte 9"
+    kinds = []
+    for group in (None, "billing"):
+        subscriptions = Subscriptions()
+        effects: Effects = []
+        subscriptions.add(Subscription(key(1), 1, group, "", 100, 100))
+        subscriptions.begin(key(1), damaged, 10, 5, 7, effects)
+        kinds.append([type(effect) for effect in effects])
+    assert kinds == [[Assign], [Detach]]
+
+
 def test_stop_makes_room_for_the_next_partition(all_of_them: Subscriptions) -> None:
     effects: Effects = []
     for number in (0, 1):

@@ -32,15 +32,25 @@ def test_partitions_only_grow(topic: Topic) -> None:
 
 
 def test_damage(topic: Topic) -> None:
-    topic.check_usable()
     topic.partitions[0].damage = "rot at byte 9"
     assert topic.usable_partitions() == topic.partitions[1:]
-    with pytest.raises(Refused, match="rot at byte 9"):
-        topic.check_usable()
     for partition in topic.partitions:
         partition.damage = "rot"
     with pytest.raises(Refused, match="rot"):
         topic.usable_partitions()
+
+
+def test_damage_to_groups_alone(topic: Topic) -> None:
+    topic.check_groups_usable()
+    topic.partitions[0].own_groups_damage = "rot at byte 9"
+    assert topic.usable_partitions() == topic.partitions
+    assert topic.group_partitions() == topic.partitions[1:]
+    with pytest.raises(Refused, match="rot at byte 9"):
+        topic.check_groups_usable()
+    for partition in topic.partitions[1:]:
+        partition.damage = "rot"
+    with pytest.raises(Refused, match="rot at byte 9"):
+        topic.group_partitions()
 
 
 def test_groups(topic: Topic) -> None:

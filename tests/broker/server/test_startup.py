@@ -14,12 +14,12 @@ from tests.support.raw_client import RawClient, Refused
 from tests.support.running_server import running_server
 
 
-def damage(disk: MemoryDisk, name: str) -> None:
-    """Flip a bit in the first batch of the topic's records."""
+def damage(disk: MemoryDisk, name: str, log: str = "0") -> None:
+    """Flip a bit in the first batch of the topic's records, or of another of its logs."""
     (topic,) = [
         path for path in disk.list_directory("topics/default") if path.startswith(f"{name}~")
     ]
-    directory = f"topics/default/{topic}0"
+    directory = f"topics/default/{topic}{log}"
     path = f"{directory}/00000000000000000000.log"
     data = disk.read_file(path)
     assert data is not None
@@ -54,6 +54,29 @@ async def test_a_damaged_partition_is_refused_and_the_others_serve(
         detached, _ = await client.push_of(m.Detached)
         assert detached.code == STORAGE_FAILED.code
         assert (await client.publish(well, b"c")).base_offset == 2
+
+
+async def test_damaged_groups_do_not_take_the_partition_with_them() -> None:
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("sick")
+        await client.publish(topic, b"a")
+        for number, group in enumerate(("g", "h")):
+            await client.subscribe(topic, subscription=number, group=group)
+    disk.remove("CLEAN")
+    damage(disk, "sick", "0.groups")
+    async with running_server(disk) as server:
+        assert server.status().damaged_partitions == 1
+        client = await RawClient.connect(server.port)
+        assert (await client.publish(topic, b"b")).base_offset == 1
+        await client.subscribe(topic)
+        deliver, _ = await client.push_of(m.Deliver)
+        assert deliver.next_offset == 2
+        with pytest.raises(Refused, match=r"groups cannot be used.*repair.*0\.groups") as refused:
+            await client.subscribe(topic, subscription=2, group="g")
+        assert refused.value.name == "storage_failed"
+    assert disk.read_file("CLEAN") is not None
 
 
 async def test_generations_and_producers_never_repeat_after_a_restart() -> None:

@@ -77,6 +77,7 @@ class World:
         for topic in self.core.topics.load(self.states[CATALOG].entries()):
             for partition in topic.partitions:
                 partition.damage = self.damage.get(partition.log, "")
+                partition.own_groups_damage = self.damage.get(partition.groups_log, "")
                 if not partition.damage:
                     self._open(topic.info.topic_id, partition.number)
         self.run(self.core.loaded())
@@ -84,7 +85,8 @@ class World:
 
     def _open(self, topic_id: int, number: int) -> None:
         partition = self.core.topics.get(topic_id).partitions[number]
-        self.core.load_groups(topic_id, number, self.states[partition.groups_log].entries())
+        if not partition.groups_damage:
+            self.core.load_groups(topic_id, number, self.states[partition.groups_log].entries())
         log = self.logs[partition.log]
         newest = max(log.snapshots, default=0)
         partition.producers.restore(log.snapshots.get(newest))
