@@ -63,11 +63,11 @@ def take_clean(disk: Disk) -> CleanState:
     A damaged one counts as none: the logs are scanned then, and its complaint says so.
     """
     data = disk.read_file(CLEAN_PATH)
-    if data is None:
-        return CleanState({})
-    disk.remove(CLEAN_PATH)
+    if data is not None:
+        disk.remove(CLEAN_PATH)
+    # Also where there is none: a start that was killed may have removed it, and not synced that.
     disk.sync_directory("")
-    return read_clean(data)
+    return read_clean(data) if data is not None else CleanState({})
 
 
 def read_clean(data: bytes) -> CleanState:

@@ -35,6 +35,16 @@ def test_note_is_durable_and_so_is_its_removal() -> None:
     assert disk.read_file(CLEAN_PATH) is None
 
 
+def test_note_that_a_killed_start_has_removed_never_comes_back() -> None:
+    """It would contradict everything that was written since."""
+    disk = MemoryDisk()
+    write_clean(disk, [FIRST])
+    disk.remove(CLEAN_PATH)
+    assert take_clean(disk) == CleanState({})
+    disk.power_cut()
+    assert disk.read_file(CLEAN_PATH) is None
+
+
 def test_clean_stop_without_logs_is_no_damage() -> None:
     disk = MemoryDisk()
     write_clean(disk, [])
