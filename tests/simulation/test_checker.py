@@ -127,7 +127,7 @@ def without_last(history: History, count: int) -> History:
         del history.final[LOG][number]
         history.publishes[number].durable = False
     history.deliveries = [item for item in history.deliveries if item.place.offset < 5 - count]
-    history.power_cuts = [8.0]
+    history.losses = [8.0]
     return history
 
 
@@ -141,7 +141,7 @@ def test_written_records_may_be_lost_in_a_power_cut(history: History) -> None:
         Delivery("g1", place(3), b"new", 25.0),
     ]
     assert broken(history) == set()
-    history.power_cuts = []
+    history.losses = []
     assert broken(history) == {"lost", "inconsistent_offset"}
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tapemq_broker.server.observer import ProducersObserver
+from tapemq_broker.storage import recovery
 from tests.support.simulation.sim_disk import Trouble
 from tests.support.simulation.simulation import Simulation
 
@@ -48,3 +49,12 @@ def test_producers_forgotten_at_a_restart(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(ProducersObserver, "observe", lambda *_: None)
     monkeypatch.setattr(ProducersObserver, "restore", lambda *_: None)
     assert is_caught("duplicate")
+
+
+def test_failed_syncs_whose_bytes_are_not_written_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def break_it(trouble: Trouble) -> None:
+        trouble.forgets = True
+
+    monkeypatch.setattr(recovery, "rewrite", lambda *_: 0)
+    monkeypatch.setattr(recovery, "check_again", lambda *_: None)
+    assert is_caught(None, break_it)

@@ -1,4 +1,5 @@
 import asyncio
+from contextlib import suppress
 from random import Random
 
 import pytest
@@ -103,3 +104,21 @@ def test_sync_in_flight_covers_what_was_written_before_it(loop: SimLoop) -> None
     live.close()
     assert reports == [None]
     assert file.content.durable == b"covered"
+
+
+def test_any_part_of_a_failed_sync_reaches_the_disk_and_any_part_of_the_rest_vanishes(
+    loop: SimLoop,
+) -> None:
+    data = b"".join(bytes([65 + number]) * SECTOR_BYTES for number in range(3))
+    durable, seen = set(), set()
+    for seed in SEEDS:
+        platter = Platter(loop, Random(seed))
+        written(platter, "a", data)
+        file = platter.open("a")
+        with suppress(OSError):
+            platter.fail_sync_now(file)
+        durable.add(bytes(file.content.durable[::SECTOR_BYTES]))
+        platter.evict()
+        seen.add(file.read(0, len(data))[::SECTOR_BYTES])
+    assert {b"", b"ABC", b"A", b"\0BC"} <= durable
+    assert {b"ABC", b"A\0\0", b"\0BC", b"\0\0\0"} <= seen

@@ -89,6 +89,55 @@ def test_failed_sync_makes_nothing_durable(machine: Machine) -> None:
     machine.run(main)
 
 
+def test_failed_sync_may_leave_bytes_that_later_ones_pass_over(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine.platter, "surviving_writes", lambda path, pending: ())
+
+    async def main() -> None:
+        file = machine.disk.open("a", create=True)
+        machine.disk.sync_now(file)
+        machine.trouble.forgets, machine.trouble.sync_errors = True, 2
+        file.append([b"x" * 600])
+        machine.disk.sync([file], machine.reports.append)
+        await asyncio.sleep(1)
+        assert isinstance(machine.reports[0], OSError)
+        file.append([b"y" * 600])
+        with pytest.raises(OSError, match="Input/output"):
+            machine.disk.sync_now(file)
+        machine.disk.sync_now(file)
+        assert file.inner.content.durable != file.inner.content.now
+        file.rewrite(0, file.read(0, 1200))
+        machine.disk.sync_now(file)
+        assert file.inner.content.durable == file.inner.content.now
+        assert machine.trouble.counts == {"eio": 2, "forgotten": 2}
+
+    machine.run(main)
+
+
+def test_such_bytes_may_vanish_at_a_read(machine: Machine) -> None:
+    machine.trouble.forgets, machine.trouble.sync_errors = True, 1
+    machine.trouble.evict_chance = 1.0
+    file = machine.disk.open("a", create=True)
+    file.append([b"x" * 9000])
+    with pytest.raises(OSError, match="Input/output"):
+        machine.disk.sync_now(file)
+    reads = [file.read(0, 9000).count(b"x") for _ in range(9)]
+    assert reads[-1] == file.inner.content.durable.count(b"x")
+    assert machine.platter.blocks_evicted > 0
+
+
+def test_process_may_die_while_it_writes_bytes_again(machine: Machine) -> None:
+    file = machine.disk.open("a", create=True)
+    file.append([b"x" * 100])
+    machine.trouble.crash_in_steps = 1
+    with pytest.raises(ProcessExit):
+        file.rewrite(0, b"x" * 100)
+    with pytest.raises(ProcessExit):
+        file.rewrite(0, b"y" * 100)
+    assert file.inner.content.now == b"x" * 100
+
+
 def test_lying_disk_reports_success_and_syncs_nothing(machine: Machine) -> None:
     async def main() -> None:
         file = machine.disk.open("a", create=True)

@@ -75,9 +75,11 @@ def test_everything_went_wrong(totals: Totals) -> None:
         *("kill", "cut_power", "die_in_a_call", "die_while_starting", "fail_a_sync", "eio"),
         *("stop", "cut_connection", "silence_connection", "fill_disk", "enospc"),
         *("delay_connection", "pause_process", "crowd_disk", "slow_disk", "stall", "jump_clock"),
+        *("forgotten", "evicted"),
     }
     assert totals.rows.keys() >= {"NEW_LOG", "CLEAN", "KEPT", "COVERED", "TORN_SHORT", "TORN_LAST"}
     assert totals.counts["recovered"] > 0
+    assert totals.counts["rewritten_bytes"] > 0
     assert totals.counts["acked"] > 0.9 * totals.counts["attempted"]
 
 

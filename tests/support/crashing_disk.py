@@ -30,6 +30,12 @@ class CrashingFile(MemoryFile):
             raise Crash
         super().append(buffers)
 
+    def rewrite(self, position: int, data: Buffer) -> None:
+        if self._tick():
+            super().rewrite(position, data[: len(data) // 2 if self._tears else 0])
+            raise Crash
+        super().rewrite(position, data)
+
     def truncate(self, size_bytes: int) -> None:
         if self._tick():
             raise Crash

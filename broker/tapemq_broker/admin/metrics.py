@@ -34,6 +34,7 @@ TOTALS: Final = (
     ("commits", "commits", "Positions committed by groups."),
     ("corrupt_reads", "corrupt_reads", "Reads that found damage on disk."),
     ("bytes_cut_at_start", "torn_bytes_cut", "Bytes without receipt set aside by recovery."),
+    ("bytes_rewritten_at_start", "rewritten_bytes", "Bytes that recovery brought to disk anew."),
 )
 
 # Field of Status, name without prefix and _total, help.

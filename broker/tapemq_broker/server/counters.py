@@ -22,4 +22,5 @@ class Counters:
     commits: int = 0
     corrupt_reads: int = 0
     bytes_cut_at_start: int = 0
+    bytes_rewritten_at_start: int = 0
     refusals: dict[str, int] = field(default_factory=dict)

@@ -117,8 +117,12 @@ class Startup:
         log.error("topic %s: %s: %s", topic.info.name, what, _told(refused, self._settings))
 
     def _note_cut(self, opened: Log) -> None:
-        """Say and count what recovery has set aside: bytes without a durable receipt."""
+        """Say and count what recovery has set aside: bytes without a durable receipt.
+
+        Count what it had to write again, too.
+        """
         recovered = opened.recovered
+        self._counters.bytes_rewritten_at_start += recovered.rewritten_bytes
         for path, size_bytes in recovered.cut:
             self._counters.bytes_cut_at_start += size_bytes
             log.warning(

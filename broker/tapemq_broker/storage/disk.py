@@ -32,6 +32,19 @@ class File(Protocol):
         When it raises, any part of them may have been written; truncate() to the size before.
         """
 
+    def rewrite(self, position: int, data: Buffer) -> None:
+        """Write bytes that are there already once more, so that the next sync covers them.
+
+        Not from the pages that hold them now: after a failed sync those may never reach the disk.
+        What else is in the same pages of 4 KiB must be on disk, or dirty.
+        """
+
+    def drop_cache(self) -> None:
+        """Let reads show what is on the disk, where it differs from what was written.
+
+        That is a wish, which the system grants as far as it can. Nothing that is dirty is lost.
+        """
+
     def read(self, position: int, size_bytes: int) -> Buffer:
         """Up to ``size_bytes`` from ``position``; shorter only at the end of the file."""
 

@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import mmap
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,8 +23,10 @@ _FILE_MODE: Final = 0o600
 _DIRECTORY_MODE: Final = 0o700
 _LOCK_NAME: Final = "LOCK"
 
-# Only Linux has these two; elsewhere reads always go to a thread and syncs are full ones.
+# Not every system has these; elsewhere reads always go to a thread, syncs are full ones, and what
+# the page cache holds stays there.
 _NOWAIT: Final[int | None] = getattr(os, "RWF_NOWAIT", None)
+_drop_pages: Final[Callable[[int, int, int, int], None] | None] = getattr(os, "posix_fadvise", None)
 _sync_data: Final[Callable[[int], None]] = getattr(os, "fdatasync", os.fsync)
 
 
@@ -74,6 +77,15 @@ class OsFile:
                 raise OSError(errno.EIO, "the system writes nothing and does not say why")
             written += more
 
+    def rewrite(self, position: int, data: Buffer) -> None:
+        first = position - position % mmap.PAGESIZE
+        last = position + len(data)
+        self._drop(first, last + -last % mmap.PAGESIZE - first)
+        view = memoryview(data)
+        while view:
+            written = os.pwrite(self._descriptor, view, position)
+            view, position = view[written:], position + written
+
     def read(self, position: int, size_bytes: int) -> bytes:
         data = os.pread(self._descriptor, size_bytes, position)
         while len(data) < size_bytes:
@@ -99,6 +111,13 @@ class OsFile:
                 return None
             del data[count:]
         return data
+
+    def drop_cache(self) -> None:
+        self._drop(0, 0)
+
+    def _drop(self, position: int, size_bytes: int) -> None:
+        if _drop_pages is not None:
+            _drop_pages(self._descriptor, position, size_bytes, os.POSIX_FADV_DONTNEED)
 
     def truncate(self, size_bytes: int) -> None:
         os.ftruncate(self._descriptor, size_bytes)

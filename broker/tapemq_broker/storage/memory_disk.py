@@ -1,17 +1,29 @@
-"""A disk in memory, which can lose power.
+"""A disk in memory, which can lose power, and fail to sync as Linux does.
 
 It keeps what a power cut may take away apart from what it may not: for each file the synced bytes
 and the writes since, for each directory the synced names and the changes since. power_cut() takes
 all of it away; a simulation overrides ``surviving_writes`` and ``surviving_names`` to keep a part.
+
+A sync that fails leaves bytes behind that read as they were written, that no later sync brings to
+the disk, and that are gone after a power cut, or, after evict(), at once. Writing into the same
+blocks does not help (on ext4, such a block may be one that reads as zeros after all); rewrite()
+does, because it drops them from the page cache first.
 """
 
 import errno
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Final
 
 from tapemq_broker.storage.disk import Buffer, File
-from tapemq_broker.storage.memory_tree import Directory, FileBytes, NameChange, Write
+from tapemq_broker.storage.memory_tree import (
+    Directory,
+    FileBytes,
+    NameChange,
+    Write,
+    blocks_of,
+)
 
 Post = Callable[[Callable[[], None]], object]
 
@@ -33,6 +45,15 @@ class MemoryFile:
 
     def append(self, buffers: Sequence[Buffer]) -> None:
         self.content.write(self.size_bytes, b"".join(buffers))
+
+    def rewrite(self, position: int, data: Buffer) -> None:
+        if position + len(data) > self.size_bytes:
+            raise ValueError(f"{self.path} has {self.size_bytes} bytes: nothing to write again")
+        self.content.evict(blocks_of(position, len(data)))
+        self.content.write(position, bytes(data))
+
+    def drop_cache(self) -> None:
+        self.content.evict(set(self.content.forgotten))
 
     def read(self, position: int, size_bytes: int) -> bytes:
         return bytes(self.content.now[position : position + size_bytes])
@@ -68,6 +89,15 @@ class MemoryDisk:
         """What a power cut leaves of the unsynced changes of names in a directory."""
         return ()
 
+    def evicted_blocks(self, path: str, forgotten: set[int]) -> Iterable[int]:
+        """Which of a file's forgotten blocks the page cache drops."""
+        return forgotten
+
+    def evict(self) -> None:
+        """Drop from the page cache what failed syncs have left there."""
+        for path, content in self._root.files(""):
+            content.evict(self.evicted_blocks(path, set(content.forgotten)))
+
     def power_cut(self) -> None:
         """Lose what was not synced. Open files are dead; what was posted must not run any more."""
         self._power_cuts += 1
@@ -98,6 +128,28 @@ class MemoryDisk:
                 done(None)
 
         self._post(finish)
+
+    def fail_sync(self, files: Sequence[File], done: Callable[[Exception | None], None]) -> None:
+        """Like sync(), but it fails: ``surviving_writes`` says what reaches the disk all the same.
+
+        Names of new files stay as they are, to be synced with their directory.
+        """
+        covered = [(_own(file), list(_own(file).content.pending)) for file in files]
+        power_cuts = self._power_cuts
+
+        def finish() -> None:
+            if self._power_cuts == power_cuts:
+                for file, writes in covered:
+                    file.content.fail_sync(writes, partial(self.surviving_writes, file.path))
+                done(OSError(errno.EIO, "Input/output error"))
+
+        self._post(finish)
+
+    def fail_sync_now(self, file: File) -> None:
+        """Like fail_sync(), and raise what it says."""
+        content = _own(file).content
+        content.fail_sync(list(content.pending), partial(self.surviving_writes, file.path))
+        raise OSError(errno.EIO, "Input/output error", file.path)
 
     def sync_now(self, file: File) -> None:
         self._sync(_own(file), len(_own(file).content.pending))

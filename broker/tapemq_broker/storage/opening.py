@@ -6,12 +6,14 @@ from typing import NamedTuple
 from tapemq.batch import Kind, LogId
 from tapemq_broker.storage.chain import LogEnd
 from tapemq_broker.storage.clean import CleanEntry
-from tapemq_broker.storage.disk import File
+from tapemq_broker.storage.decision import Row
+from tapemq_broker.storage.disk import Disk, File
 from tapemq_broker.storage.index import Index
 from tapemq_broker.storage.observer import Observer
 from tapemq_broker.storage.paths import base_offsets, state_path
 from tapemq_broker.storage.recovery import Recovered, recover
 from tapemq_broker.storage.replay import Replay
+from tapemq_broker.storage.rewriting import rewrite
 from tapemq_broker.storage.sealing import Ending, write_index, write_state
 from tapemq_broker.storage.segment import Segment
 from tapemq_broker.storage.segment_cache import SegmentCache
@@ -66,6 +68,8 @@ def open_log(
         if segment.base_offset in replay.indexes
         for file in _seal(cache, log_id, segment, known, replay.indexes[segment.base_offset])
     ]
+    if recovered.row is not Row.CLEAN:
+        caches += _rewritten_states(disk, directory)
     last = segments[-1]
     if replay.last_state and replay.last_state[0].next_offset == last.base_offset:
         caches += write_state(disk, directory, log_id, *replay.last_state)
@@ -105,6 +109,17 @@ def _index_of_last(cache: SegmentCache, log_id: LogId, segment: Segment) -> Inde
     if segment.size_bytes == 0:
         return Index()
     return SegmentReader(cache, log_id, segment).load_index(wait=True)
+
+
+def _rewritten_states(disk: Disk, directory: str) -> list[File]:
+    """The states that are left may be in the page cache only, as the end of the log may be."""
+    files: list[File] = []
+    for offset in base_offsets(disk.list_directory(directory), ".state"):
+        with suppress(OSError):
+            file = disk.open(state_path(directory, offset))
+            rewrite(file, 0, file.size_bytes)
+            files.append(file)
+    return files
 
 
 def _remove_stray_states(cache: SegmentCache, directory: str, recovered: Recovered) -> None:

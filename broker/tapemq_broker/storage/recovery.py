@@ -4,6 +4,10 @@ A crash at any point in here is harmless: what is done is done in an order in wh
 recovery finds the same case again, or the rest of it. What is cut off is first copied aside and
 synced; then whole segments behind the cut are renamed; then the file is cut; then a mark in a new
 log epoch says that it happened. Where the row refuses, nothing at all is written.
+
+What is accepted is on disk afterwards. A sync alone does not see to that: after an earlier one that
+failed, Linux calls the pages clean, and shows them all the same. So everything that is not proven
+to be on disk is written again, where it is, before the sync (docs/adr/0005-failed-syncs.md).
 """
 
 from typing import NamedTuple
@@ -20,6 +24,7 @@ from tapemq_broker.storage.observer import Visitor
 from tapemq_broker.storage.paths import base_offset_of
 from tapemq_broker.storage.refusal import FULL_ERRORS, no_room, refusal
 from tapemq_broker.storage.repair_note import REPAIR_NOTE
+from tapemq_broker.storage.rewriting import check_again, rewrite
 from tapemq_broker.storage.survey import KnownSegment
 from tapemq_broker.storage.torn import SetAside, TornName, copy_aside, move_aside
 
@@ -31,6 +36,7 @@ class Recovered(NamedTuple):
     seen every batch from segment ``tail_base`` on (None: there was nothing to scan), except the
     ``mark`` that recovery itself may have appended at the end. ``cut`` names the files that hold
     what was cut off, with offsets from ``cut_from`` up to ``cut_upto`` as far as they are known.
+    ``rewritten_bytes`` were accepted, but not provably on disk before.
     """
 
     row: Row
@@ -41,6 +47,7 @@ class Recovered(NamedTuple):
     cut: tuple[SetAside, ...] = ()
     cut_from: int = 0
     cut_upto: int = 0
+    rewritten_bytes: int = 0
 
 
 def recover(
@@ -90,7 +97,7 @@ class _Recovery:
             recovered = recovered._replace(cut=cut, cut_from=end, cut_upto=upto)
         elif survey.is_empty:
             self._make_log()
-        self._sync()
+        recovered = recovered._replace(rewritten_bytes=self._bring_to_disk())
         mark = self._mark()
         return self._with_mark(recovered, mark) if mark else recovered
 
@@ -138,8 +145,7 @@ class _Recovery:
         try:
             copy = copy_aside(self._files, file, wanted)
         except OSError as error:
-            if error.errno in FULL_ERRORS:
-                raise no_room(self._files, self._diagnosis, error) from error
+            self._refuse_if_full(error)
             raise
         file.truncate(last.size_bytes)
         return copy
@@ -147,15 +153,34 @@ class _Recovery:
     def _torn_name(self, base: int, position: int) -> TornName:
         return TornName(base, position, self._diagnosis.next_epoch, self._now_us)
 
-    def _sync(self) -> None:
-        """What was accepted may be in the page cache only: bring it to the disk, names too."""
-        first = self._survey.tail_base
+    def _bring_to_disk(self) -> int:
+        """What was accepted may be in the page cache only: bring it to the disk, names too.
+
+        Returns how many bytes had to be written again.
+        """
+        first, size_bytes = self._survey.tail_base, 0
+        starts = self._survey.unproven.starts()
         for segment in self._survey.segments:
             is_last = segment is self._survey.segments[-1]
             if is_last or (first is not None and segment.base_offset >= first):
                 with self._files.open(segment.base_offset) as file:
+                    start = starts.get(segment.base_offset, segment.size_bytes)
+                    size_bytes += self._rewrite(file, start, segment.size_bytes)
                     self._disk.sync_now(file)
+                    check_again(file, start, segment, self._files.log_id)
         self._disk.sync_directory(self._files.directory)
+        return size_bytes
+
+    def _rewrite(self, file: File, start: int, stop: int) -> int:
+        try:
+            return rewrite(file, start, stop)
+        except OSError as error:
+            self._refuse_if_full(error)
+            raise
+
+    def _refuse_if_full(self, error: OSError) -> None:
+        if error.errno in FULL_ERRORS:
+            raise no_room(self._files, self._diagnosis, error) from error
 
     def _mark(self) -> Follower | None:
         """Append a batch that says that everything before it is on disk, in which log epoch.
@@ -178,7 +203,7 @@ class _Recovery:
                     raise
                 file.truncate(size_bytes)
                 if raises_epoch:
-                    raise no_room(self._files, self._diagnosis, error) from error
+                    self._refuse_if_full(error)
                 return None
             self._disk.sync_now(file)
         return mark

@@ -32,8 +32,8 @@ def refusal(files: LogFiles, diagnosis: Diagnosis) -> LogRefused:
 
 
 def no_room(files: LogFiles, diagnosis: Diagnosis, error: OSError) -> LogRefused:
-    """The error for a cut that cannot be made because the disk is full."""
-    reason = f"the end of the log cannot be set aside: {error}"
+    """The error for an end that cannot be set aside or written again because the disk is full."""
+    reason = f"there is no room to recover the end of the log: {error}"
     return _error(files, diagnosis, reason, "Nothing is lost. Free some space, then start again")
 
 

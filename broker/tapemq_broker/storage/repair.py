@@ -24,6 +24,7 @@ from tapemq_broker.storage.paths import base_offset_of
 from tapemq_broker.storage.refusal import refusal
 from tapemq_broker.storage.repair_note import remove_repair_note, write_repair_note
 from tapemq_broker.storage.repair_plan import Hole, Mode, Output, Plan, Planner, needs_repair
+from tapemq_broker.storage.rewriting import rewrite
 from tapemq_broker.storage.scan import WINDOW_BYTES
 from tapemq_broker.storage.stretches import Stretch, stretches
 from tapemq_broker.storage.torn import SetAside, TornName, copy_aside, move_aside
@@ -137,16 +138,22 @@ class _Repair:
         with self._files.open(output.base_offset) as source:
             first = output.items[0]
             if isinstance(first, Stretch) and first.stop - first.start == source.size_bytes:
-                self._append(source, output)
+                # Only the last two segments may be in the page cache alone: see log.py.
+                in_doubt = output.base_offset in bases[-2:]
+                self._append(source, output, in_doubt=in_doubt)
                 return []
             aside = copy_aside(self._files, source, self._torn_name(output.base_offset))
             self._write_anew(output, source)
         return [aside]
 
-    def _append(self, source: File, output: Output) -> None:
+    def _append(self, source: File, output: Output, *, in_doubt: bool) -> None:
+        """Add gaps and marks. They say that all before them is on disk: so it must be."""
         marks = [item.data for item in output.items if not isinstance(item, Stretch)]
+        if in_doubt:
+            rewrite(source, 0, source.size_bytes)
         if marks:
             source.append(marks)
+        if marks or in_doubt:
             self._disk.sync_now(source)
 
     def _write_anew(self, output: Output, source: File | None) -> None:

@@ -13,6 +13,7 @@ from tapemq_broker.storage.decision import Place
 from tapemq_broker.storage.log_files import LogFiles
 from tapemq_broker.storage.observer import Visitor
 from tapemq_broker.storage.scan import BadPlace, Batch, Window, last_batch, read_batch
+from tapemq_broker.storage.unproven import Unproven
 
 
 class KnownSegment(NamedTuple):
@@ -53,7 +54,7 @@ class Survey:
     ``segments`` are those up to there, the last one only as far as it is sound, and ``end`` is
     where they leave the log. ``tail_base`` is the first segment that was walked through because
     it is behind the proof: from there on the visitor has seen every batch. ``covered`` says that
-    all records up to ``end`` are provably on disk.
+    all records up to ``end`` are provably on disk, ``unproven`` which batches are not.
     """
 
     def __init__(self, files: LogFiles, bases: list[int]) -> None:
@@ -62,6 +63,7 @@ class Survey:
         self.trouble: Trouble | None = None
         self.covered = False
         self.tail_base: int | None = None
+        self.unproven: Final = Unproven()
         self.bases: Final = bases
         self._files: Final = files
 
@@ -157,6 +159,7 @@ class Survey:
                 break
             last = found.header
             self.covered = last.record_count == 0 and last.durable_batch == last.batch_number
+            self.unproven.add(base, position, last)
             if visit is not None:
                 visit(base, position, last, found.body)
             position += last.batch_bytes

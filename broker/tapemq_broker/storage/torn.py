@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from tapemq_broker.storage.disk import File
 from tapemq_broker.storage.log_files import LogFiles
+from tapemq_broker.storage.rewriting import rewrite
 from tapemq_broker.storage.scan import WINDOW_BYTES
 
 _NAME: Final = re.compile(r"(\d{20})-(\d+)-(\d+)\.torn-(\d+)")
@@ -65,6 +66,7 @@ def copy_aside(files: LogFiles, file: File, wanted: TornName) -> SetAside:
 def move_aside(files: LogFiles, wanted: TornName) -> SetAside:
     """Set a whole segment aside. Not durable until the directory is synced."""
     with files.open(wanted.segment_base) as file:
+        rewrite(file, 0, file.size_bytes)
         files.disk.sync_now(file)
         size_bytes = file.size_bytes
     target = _free_path(files, wanted)

@@ -25,6 +25,7 @@ NAMES = {
     "tapemq_commits_total",
     "tapemq_corrupt_reads_total",
     "tapemq_torn_bytes_cut_total",
+    "tapemq_rewritten_bytes_total",
     "tapemq_syncs_total",
     "tapemq_synced_files_total",
     "tapemq_ready",

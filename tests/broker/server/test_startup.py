@@ -122,5 +122,6 @@ async def test_a_torn_tail_is_cut_counted_and_set_aside() -> None:
     disk.replace_file(path, (disk.read_file(path) or b"") + b"half a batch")
     async with running_server(disk) as server:
         assert server.status().totals["bytes_cut_at_start"] == len(b"half a batch")
+        assert server.status().totals["bytes_rewritten_at_start"] > 0
         client = await RawClient.connect(server.port)
         assert (await client.publish(topic, b"next")).base_offset == 1

@@ -1,5 +1,6 @@
 import errno
 import gc
+import mmap
 import os
 import stat
 from collections.abc import Sequence
@@ -189,3 +190,62 @@ def test_a_file_of_another_disk_is_refused(disk: OsDisk) -> None:
     other = MemoryDisk()
     with pytest.raises(TypeError, match="another disk"):
         disk.sync([other.open("f", create=True)], lambda _: None)
+
+
+def test_rewritten_bytes_stay_where_they_are(disk: OsDisk, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = disk.open("a/f", create=True)
+    file.append([b"0123456789"])
+    written: list[tuple[int, bytes]] = []
+    pwrite = os.pwrite
+
+    def write_a_little(descriptor: int, data: memoryview, position: int) -> int:
+        written.append((position, bytes(data[:3])))
+        return pwrite(descriptor, data[:3], position)
+
+    monkeypatch.setattr("os.pwrite", write_a_little)
+    file.rewrite(2, b"23456789")
+    assert written == [(2, b"234"), (5, b"567"), (8, b"89")]
+    assert file.size_bytes == 10
+    assert disk.read_file("a/f") == b"0123456789"
+
+
+def test_pages_are_dropped_before_they_are_written_again(
+    disk: OsDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = mmap.PAGESIZE
+    file = disk.open("a/f", create=True)
+    file.append([b"x" * (2 * page + 5)])
+    calls: list[tuple[object, ...]] = []
+
+    def note(_descriptor: int, position: int, size_bytes: int, _advice: int) -> None:
+        calls.append((position, size_bytes, "dropped"))
+
+    def write(_descriptor: int, data: memoryview, position: int) -> int:
+        calls.append((position, len(data), "written"))
+        return len(data)
+
+    monkeypatch.setattr("tapemq_broker.storage.files._drop_pages", note)
+    monkeypatch.setattr("os.pwrite", write)
+    file.rewrite(page + 1, b"x" * (page + 4))
+    assert calls == [(page, 2 * page, "dropped"), (page + 1, page + 4, "written")]
+    calls.clear()
+    file.drop_cache()
+    assert calls == [(0, 0, "dropped")]
+
+
+def test_dropping_pages_loses_nothing(disk: OsDisk) -> None:
+    file = disk.open("a/f", create=True)
+    file.append([b"0123456789"])
+    file.drop_cache()
+    assert file.read(0, 10) == b"0123456789"
+
+
+def test_systems_that_cannot_drop_pages_write_them_all_the_same(
+    disk: OsDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tapemq_broker.storage.files._drop_pages", None)
+    file = disk.open("a/f", create=True)
+    file.append([b"0123456789"])
+    file.rewrite(0, b"0123456789")
+    file.drop_cache()
+    assert file.read(0, 10) == b"0123456789"

@@ -126,6 +126,76 @@ def test_power_cut_releases_the_lock(disk: MemoryDisk) -> None:
     disk.lock()
 
 
+def test_failed_sync_is_told_and_forgets(disk: MemoryDisk) -> None:
+    file = disk.open("a/f", create=True)
+    file.append([b"before"])
+    results: list[Exception | None] = []
+    disk.fail_sync([file], results.append)
+    assert results == []
+    disk.posted.popleft()()
+    (error,) = results
+    assert isinstance(error, OSError)
+    file.append([b" and after"])
+    with pytest.raises(OSError, match="Input/output"):
+        disk.fail_sync_now(file)
+    # The next sync succeeds, the bytes can be read, and are not on disk. The name is.
+    disk.sync_now(file)
+    assert disk.read_file("a/f") == b"before and after"
+    disk.power_cut()
+    assert disk.read_file("a/f") == b""
+
+
+def test_rewritten_bytes_reach_the_disk_after_a_failed_sync(disk: MemoryDisk) -> None:
+    file = disk.open("a/f", create=True)
+    file.append([b"before"])
+    with pytest.raises(OSError, match="Input/output"):
+        disk.fail_sync_now(file)
+    file.rewrite(0, b"before")
+    disk.sync_now(file)
+    disk.power_cut()
+    assert disk.read_file("a/f") == b"before"
+
+
+def test_dropped_cache_shows_what_is_on_the_disk(disk: MemoryDisk) -> None:
+    file = disk.open("a/f", create=True)
+    file.append([b"dirty"])
+    file.drop_cache()
+    assert disk.read_file("a/f") == b"dirty"
+    with pytest.raises(OSError, match="Input/output"):
+        disk.fail_sync_now(file)
+    file.drop_cache()
+    assert disk.read_file("a/f") == bytes(5)
+
+
+def test_only_what_is_there_can_be_rewritten(disk: MemoryDisk) -> None:
+    file = disk.open("a/f", create=True)
+    file.append([b"abc"])
+    with pytest.raises(ValueError, match="nothing to write again"):
+        file.rewrite(1, b"abc")
+
+
+def test_evicted_bytes_are_gone_without_a_power_cut(disk: MemoryDisk) -> None:
+    file = disk.open("a/f", create=True)
+    file.append([b"synced"])
+    disk.sync_now(file)
+    disk.open("a/g", create=True).append([b"not synced, and not forgotten"])
+    file.append([b" and not"])
+    with pytest.raises(OSError, match="Input/output"):
+        disk.fail_sync_now(file)
+    disk.evict()
+    assert disk.read_file("a/f") == b"synced" + bytes(8)
+    assert disk.read_file("a/g") == b"not synced, and not forgotten"
+
+
+def test_failed_sync_that_a_power_cut_overtakes_is_never_reported(disk: MemoryDisk) -> None:
+    results: list[Exception | None] = []
+    disk.fail_sync([disk.open("a/f", create=True)], results.append)
+    (finish,) = disk.posted
+    disk.power_cut()
+    finish()
+    assert results == []
+
+
 class _Survivor(MemoryDisk):
     """Keeps the first sector of a write and all new names, as a real disk may."""
 
@@ -146,3 +216,12 @@ def test_a_simulation_decides_what_survives() -> None:
     disk.power_cut()
     assert disk.list_directory("a") == ["f", "h"]
     assert disk.read_file("a/f") == b"x" * 512
+
+
+def test_a_simulation_decides_what_of_a_failed_sync_reaches_the_disk() -> None:
+    disk = _Survivor()
+    file = disk.open("f", create=True)
+    file.append([b"x" * 600])
+    with pytest.raises(OSError, match="Input/output"):
+        disk.fail_sync_now(file)
+    assert file.content.durable == b"x" * 512

@@ -10,12 +10,12 @@ from tapemq_broker.storage.errors import LogRefused
 from tapemq_broker.storage.log import Log
 from tapemq_broker.storage.memory_disk import MemoryDisk
 from tapemq_broker.storage.repair import RepairReport, repair
-from tapemq_broker.storage.repair_plan import Mode
+from tapemq_broker.storage.repair_plan import Hole, Mode
 from tapemq_broker.storage.verify import verify
 from tests.support.crashing_disk import Crash, CrashingDisk
 from tests.support.disk_image import fill, take_image
 from tests.support.log_reader import Read, read_batches, read_log
-from tests.support.raw_log import DIRECTORY, LOG_ID
+from tests.support.raw_log import DIRECTORY, LOG_ID, RawLog
 from tests.support.recovery_cases import CASES, Case, Damage, prepare
 
 NOW_US = 9_000_000
@@ -203,3 +203,29 @@ def test_repair_may_die_at_any_call_and_be_run_again(case: Case) -> None:
         assert log.next_offset >= max([claims.durable_floor, *(at + 1 for at in expected)])
         call += 1
     assert call > 3
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_repair_builds_on_nothing_that_a_failed_sync_left_in_the_page_cache(mode: Mode) -> None:
+    """Its gaps and marks say that everything before them is on disk."""
+    disk = MemoryDisk()
+    log = RawLog(disk)
+    for number in range(4):
+        if number == 1:
+            log.roll()
+        log.data(b"%d" % number)
+        if number < 2:
+            log.synced()
+    with pytest.raises(OSError, match="Input/output"):
+        disk.fail_sync_now(disk.open(log.path))
+    # Something is known to have followed, so there is a hole to be written down.
+    report = run(disk, mode, Claims(durable_floor=9))
+    before = sound_batches(disk)
+    disk.power_cut()
+    assert report.holes == [Hole(4, 9, "a segment is missing")]
+    assert sound_batches(disk) == before
+    assert sorted(read_log(open_log(disk))) == [0, 1, 2, 3]
+
+
+def sound_batches(disk: MemoryDisk) -> dict[str, bytes]:
+    return {path: data for path, data in take_image(disk).items() if path.endswith(".log")}

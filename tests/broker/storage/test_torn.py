@@ -1,3 +1,5 @@
+import pytest
+
 from tapemq_broker.storage.log_files import LogFiles
 from tapemq_broker.storage.memory_disk import MemoryDisk
 from tapemq_broker.storage.scan import WINDOW_BYTES
@@ -81,3 +83,17 @@ def test_whole_segment_is_moved() -> None:
     aside = move_aside(files, NAME._replace(position=0))
     assert files.disk.read_file(aside.path) == DATA
     assert files.bases() == []
+
+
+def test_moved_segment_is_on_disk_even_if_an_earlier_sync_of_it_has_failed() -> None:
+    files = make_files()
+    disk = files.disk
+    assert isinstance(disk, MemoryDisk)
+    file = disk.open(files.segment_path(12))
+    file.append([b"never synced"])
+    with pytest.raises(OSError, match="Input/output"):
+        disk.fail_sync_now(file)
+    aside = move_aside(files, NAME._replace(position=0))
+    disk.sync_directory(DIRECTORY)
+    disk.power_cut()
+    assert disk.read_file(aside.path) == DATA + b"never synced"

@@ -133,7 +133,8 @@ class History:
     topics: dict[str, bool | None] = field(default_factory=dict)
     """Topics that came and went: whether each must be there at the end; None: it may be."""
     final_topics: list[str] = field(default_factory=list)
-    power_cuts: list[float] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    """When what was not synced may have got lost: power cuts, and syncs that failed."""
     up: list[tuple[float, float]] = field(default_factory=list)
 
     def final_places(self) -> Iterator[tuple[Place, bytes]]:
@@ -155,9 +156,9 @@ class History:
         """Retention has removed what was at the place."""
         return place.offset < self.first_offsets.get(place.log, 0)
 
-    def power_was_cut_after(self, time_s: float) -> bool:
-        """A power cut may have taken away what was only written at this time."""
-        return any(cut_s >= time_s for cut_s in self.power_cuts)
+    def may_be_lost_after(self, time_s: float) -> bool:
+        """What was only written at this time may have got lost since."""
+        return any(cut_s >= time_s for cut_s in self.losses)
 
     def was_sought(self, group: str, log: LogName, start_s: float, end_s: float) -> bool:
         """Someone may have set the group's position between the two times."""

@@ -1,6 +1,7 @@
 """The computer that the broker runs on: it boots, dies in many ways, and boots again."""
 
 import asyncio
+import errno
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from enum import Enum
@@ -51,6 +52,7 @@ class Machine:
         self.platter = Platter(loop, random)
         self.deaths: Counter[Death] = Counter()
         self.rows: Counter[str] = Counter()
+        self.rewritten_bytes = 0
         self.fatal_reasons: list[str] = []
         self.crash_kind = Death.KILL
         self.server: Server | None = None
@@ -114,7 +116,12 @@ class Machine:
         disk = SimDisk(self.loop, self.platter, process, self.trouble, self._crash)
         world = World(disk, self.clock, BrokerRandom(self.random), self._fatal)
         server = self.server = Server(self.settings, world)
-        await server.start(HOST, PORT)
+        try:
+            await server.start(HOST, PORT)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            self._fatal(f"storage failed: {error}")
         self._check_whole(server)
         self._count_rows(server)
         self._up_since_s = self.loop.time()
@@ -127,10 +134,11 @@ class Machine:
             raise AssertionError(f"a partition was refused at the start: {damage}")
 
     def _count_rows(self, server: Server) -> None:
-        """Note by which row of the recovery table each log was opened."""
+        """Note by which row of the recovery table each log was opened, and what that wrote."""
         logs = [log for _, log in server._logs.data_logs()]
         logs += [state.log for state in server._logs._states.values()]
         self.rows.update(log.recovered.row.name for log in logs)
+        self.rewritten_bytes += sum(log.recovered.rewritten_bytes for log in logs)
 
     def _gone(self, gone: asyncio.Event) -> None:
         if self._ready.is_set():
@@ -154,10 +162,11 @@ class Machine:
         if process is None or not process.alive:
             return
         self.deaths[death] += 1
+        if death is Death.POWER_CUT or (death is Death.FATAL and self.trouble.forgets):
+            self._history.losses.append(self.loop.time())
         self.trouble.crash_in_steps = 0
         self.trouble.flips = 0
         if death is Death.POWER_CUT:
-            self._history.power_cuts.append(self.loop.time())
             self._lose_power(process)
         else:
             network.process_died(process)

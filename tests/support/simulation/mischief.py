@@ -46,6 +46,8 @@ class Mischief:
         plan += random.choices(self._nuisances, k=random.randrange(1, 6))
         if self.flip_bits in self._nuisances:
             plan += [self.flip_bits] * 3
+        if self._machine.trouble.forgets:
+            plan += [self.fail_a_sync] * 2
         random.shuffle(plan)
         for fault in plan:
             await asyncio.sleep(random.choice((0.02, 0.2, 1.0)) * random.random())
@@ -78,15 +80,24 @@ class Mischief:
         await self._die_in(self._random.randrange(1, 80))
 
     async def fail_a_sync(self) -> None:
-        """A sync fails, and the broker must end itself."""
-        machine = self._machine
-        machine.trouble.sync_errors = 1
+        """A sync fails, and the broker must end itself. Starts after that may fail likewise."""
+        machine, trouble = self._machine, self._machine.trouble
+        errors = self._random.choice((1, 1, 2, 3)) if trouble.forgets else 1
+        trouble.sync_errors = errors
         if await machine.dies_within(_CRASH_WAIT_S):
+            await self._lose_what_was_forgotten()
             return
-        if not machine.trouble.sync_errors:
+        if trouble.sync_errors < errors:
             self._loop.failures.append("a sync failed, and the broker goes on")
-        machine.trouble.sync_errors = 0
+        trouble.sync_errors = 0
         machine.die(Death.KILL)
+
+    async def _lose_what_was_forgotten(self) -> None:
+        """The broker builds on what it finds in the page cache, and then the power fails."""
+        if self._machine.trouble.forgets:
+            await self._machine.ready()
+            await asyncio.sleep(self._random.choice((0.0, 0.02, 1.0)) * self._random.random())
+            await self._random.choice((self.cut_power, self.cut_power, self.kill))()
 
     async def stop(self) -> None:
         """The broker is stopped cleanly."""

@@ -1,6 +1,6 @@
 """What is on the disk of a simulated machine, and what a power cut leaves of it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import copy_context
 from random import Random
 from typing import Final
@@ -31,6 +31,7 @@ class Platter(MemoryDisk):
         self._random = random
         self.writes_lost = 0
         self.names_lost = 0
+        self.blocks_evicted = 0
 
     def sync_after(
         self,
@@ -41,6 +42,22 @@ class Platter(MemoryDisk):
         """Like sync(), taking so many virtual seconds; the end of a process does not stop it."""
         self._delay_s = delay_s
         self.sync(files, done)
+
+    def fail_sync_after(
+        self,
+        delay_s: float,
+        files: Sequence[MemoryFile],
+        done: Callable[[Exception | None], None],
+    ) -> None:
+        """Like fail_sync(), taking so many virtual seconds."""
+        self._delay_s = delay_s
+        self.fail_sync(files, done)
+
+    def evicted_blocks(self, path: str, forgotten: set[int]) -> Iterable[int]:
+        chance = self._random.choice((0.0, 0.5, 1.0))
+        gone = [block for block in sorted(forgotten) if self._random.random() < chance]
+        self.blocks_evicted += len(gone)
+        return gone
 
     def _post_later(self, finish: Callable[[], None]) -> None:
         self._loop.call_io(self._delay_s, finish, finish, context=self._context)

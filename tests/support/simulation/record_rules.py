@@ -38,7 +38,7 @@ def _sightings(history: History) -> Iterator[tuple[Place, bytes, str]]:
 
 def _may_be_lost(history: History, publish: Publish) -> bool:
     """A receipt said only `written`, and then the power was cut."""
-    return not publish.durable and history.power_was_cut_after(publish.invoked_s)
+    return not publish.durable and history.may_be_lost_after(publish.invoked_s)
 
 
 def lost(history: History) -> Iterator[str]:
@@ -84,7 +84,7 @@ def _is_there(history: History, publish: Publish) -> bool:
 
 
 def _behind(history: History, gone: Publish, there: list[Publish]) -> Iterator[str]:
-    cut_s = min(cut_s for cut_s in history.power_cuts if cut_s >= gone.invoked_s)
+    cut_s = min(cut_s for cut_s in history.losses if cut_s >= gone.invoked_s)
     for item in there:
         assert item.place
         assert gone.place

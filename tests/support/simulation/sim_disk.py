@@ -2,6 +2,7 @@
 
 import errno
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final
@@ -37,6 +38,10 @@ class Trouble:
     """Syncs in the background report success and do nothing."""
     hurries: bool = False
     """Syncs report success long before they are done."""
+    forgets: bool = False
+    """A sync that fails leaves bytes that later syncs pass over, as on Linux."""
+    evict_chance: float = 0.0
+    """Such bytes vanish from the page cache at a read."""
     forgets_names: bool = False
     """Syncs make bytes durable, but not the names of new files."""
     crash_in_steps: int = 0
@@ -70,8 +75,20 @@ class SimFile:
         self._disk.refuse_if_full(self.path, write_some)
         self.inner.append([data])
 
+    def rewrite(self, position: int, data: Buffer) -> None:
+        def write_some() -> None:
+            self.inner.rewrite(position, data[: self._disk.random.randrange(len(data) + 1)])
+
+        self._disk.step(write_some)
+        self.inner.rewrite(position, data)
+
+    def drop_cache(self) -> None:
+        self._disk.step()
+        self.inner.drop_cache()
+
     def read(self, position: int, size_bytes: int) -> bytes:
         self._disk.step()
+        self._disk.evict_some()
         return self._disk.flipped(self.inner.read(position, size_bytes))
 
     def read_nowait(self, position: int, size_bytes: int) -> bytes | None:
@@ -137,6 +154,11 @@ class SimDisk:
         wrong[bit // 8] ^= 1 << bit % 8
         return bytes(wrong)
 
+    def evict_some(self) -> None:
+        """Let the page cache drop what failed syncs have left there, at times."""
+        if self.trouble.evict_chance and self.random.random() < self.trouble.evict_chance:
+            self._platter.evict()
+
     def open(self, path: str, *, create: bool = False) -> SimFile:
         self.step()
         if create:
@@ -157,8 +179,12 @@ class SimDisk:
         if trouble.sync_errors:
             trouble.sync_errors -= 1
             trouble.count("eio")
-            report_error = OSError(errno.EIO, "Input/output error")
-            self._loop.call_io(delay_s, self, report, report_error)
+            if trouble.forgets:
+                trouble.count("forgotten")
+                self._platter.fail_sync_after(delay_s, self._inner(files), report)
+            else:
+                error = OSError(errno.EIO, "Input/output error")
+                self._loop.call_io(delay_s, self, report, error)
         elif trouble.lies:
             self._loop.call_io(delay_s, self, report, None)
         elif trouble.hurries:
@@ -177,6 +203,10 @@ class SimDisk:
 
     def sync_now(self, file: File) -> None:
         self.step()
+        if self.trouble.sync_errors and self.trouble.forgets:
+            self.trouble.count("forgotten")
+            with suppress(OSError):
+                self._platter.fail_sync_now(_inner(file))
         self._fail_sync(file.path)
         self._platter.sync_now(*self._inner([file]))
 

@@ -81,6 +81,9 @@ class Simulation:
         )
         break_it(self.machine.trouble)
         self.machine.trouble.read_wait_chance = self._part("reads").choice((0.0, 0.1, 0.9))
+        cache = self._part("page cache")
+        self.machine.trouble.forgets = cache.random() < 0.6
+        self.machine.trouble.evict_chance = cache.choice((0.0, 0.0, 0.02, 0.2))
         self._scene = Scene(self.loop, self._part("apps"), self.machine, self.run.history, rot)
         mischief = self._part("mischief")
         self._mischief = Mischief(self.loop, mischief, self.machine, crashes=2, rot=rot)
@@ -158,9 +161,11 @@ class Simulation:
         run, machine = self.run, self.machine
         run.crashes = machine.deaths.total() - machine.deaths[Death.STOP]
         run.faults = self._mischief.counts + Counter(machine.trouble.counts)
+        run.faults["evicted"] = machine.platter.blocks_evicted
         run.rows = machine.rows
         run.errors = self._scene.errors
         run.counts = report(run.history)
+        run.counts["rewritten_bytes"] = machine.rewritten_bytes
         run.virtual_s = self.loop.time() - START_S
         run.steps = self.loop.steps
         if not run.failure:
