@@ -44,8 +44,11 @@ class Talk(Exchange):
         """What the broker has got: messages and correlations."""
         return [(received.message, received.correlation) for received in self.broker.events()]
 
-    def say(self, message: Any, correlation: int = 0) -> None:
-        data = self.broker.frame_head(message, self.now, correlation=correlation)
+    def say(self, message: Any, correlation: int = 0, payload: bytes = b"") -> None:
+        data = self.broker.frame_head(
+            message, self.now, correlation=correlation, payload_bytes=len(payload)
+        )
+        data += payload
         self._session.get_buffer()[: len(data)] = data
         self.received(len(data))
 

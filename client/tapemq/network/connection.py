@@ -29,7 +29,7 @@ class Connection(Exchange, asyncio.BufferedProtocol):
 
     # Sending
 
-    async def request(self, message: m.Message) -> Any:
+    async def request(self, message: m.Message, payload: bytes = b"") -> Any:
         """Send a request and wait for the answer. Raises Error, as send()."""
         future: asyncio.Future[Any] = self._loop.create_future()
 
@@ -41,7 +41,7 @@ class Connection(Exchange, asyncio.BufferedProtocol):
             else:
                 future.set_result(result)
 
-        self.send(message, answer)
+        self.send(message, answer, payload)
         return await future
 
     def _transmit(self, parts: Sequence[bytes]) -> None:

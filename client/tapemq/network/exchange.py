@@ -7,19 +7,23 @@ thread at a time.
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from tapemq.errors import ConnectionLost, Error, ProtocolViolation, from_failure
 from tapemq.network.publish_window import PublishWindow
 from tapemq.wire import messages as m
 from tapemq.wire.errors import ProtocolError
 from tapemq.wire.limits import FRAME_BYTES_MAX
+from tapemq.wire.messages import WITH_PAYLOAD
 from tapemq.wire.session import Received, Role, Session, State
 
 log = logging.getLogger("tapemq.client")
 
 Answer = Callable[[Any], None]
-"""Called once with the message that answers a request, or with the Error instead of one."""
+"""Called once with the message that answers a request, or with the Error instead of one.
+
+A message of a kind that may have a payload comes as a Reply.
+"""
 
 PushHandler = Callable[[Any, memoryview], None]
 """Called with each message pushed to a subscription, and its payload: copy what is kept."""
@@ -29,6 +33,17 @@ BEATS_PER_HEARTBEAT: Final = 4
 
 WRITE_BUFFER_BYTES: Final = 1024 * 1024
 """While more than this is unsent, nothing more is published."""
+
+_TO_SUBSCRIPTIONS: Final = (
+    m.Deliver, m.Assigned, m.Revoke, m.Detached, m.Leased, m.LeaseLost,
+)  # fmt: skip
+
+
+class Reply(NamedTuple):
+    """An answer and its payload."""
+
+    message: Any
+    payload: bytes
 
 
 class Exchange(ABC):
@@ -77,13 +92,13 @@ class Exchange(ABC):
         """Whether requests can be sent."""
         return self._session.state is State.OPEN
 
-    def send(self, message: m.Message, answer: Answer) -> None:
+    def send(self, message: m.Message, answer: Answer, payload: bytes = b"") -> None:
         """Send a request. ``answer`` is called once, whatever happens.
 
         Raises ConnectionLost if there is no connection, ValueError for what cannot be said.
         """
         correlation = self._session.next_correlation()
-        self._write(message, correlation)
+        self._write(message, correlation, (payload,) if payload else (), len(payload))
         self._answers[correlation] = (answer, 0)
 
     def publish(self, message: m.Publish, body: Sequence[bytes], answer: Answer) -> None:
@@ -94,9 +109,9 @@ class Exchange(ABC):
         self._answers[correlation] = (answer, size_bytes)
         self.window.sent(size_bytes)
 
-    def push(self, message: m.Message) -> None:
+    def push(self, message: m.Message, payload: bytes = b"") -> None:
         """Send a message that is not answered."""
-        self._write(message, 0)
+        self._write(message, 0, (payload,) if payload else (), len(payload))
 
     def greet(self) -> None:
         """Send the first message."""
@@ -166,8 +181,10 @@ class Exchange(ABC):
     def _dispatch(self, received: Received) -> None:
         message, correlation, payload = received
         if correlation:
+            if type(message) in WITH_PAYLOAD:
+                message = Reply(message, bytes(payload))
             self._answered(correlation, message)
-        elif isinstance(message, (m.Deliver, m.Assigned, m.Revoke, m.Detached)):
+        elif isinstance(message, _TO_SUBSCRIPTIONS):
             handler = self._handlers.get(message.subscription)
             if handler is not None:
                 handler(message, payload)

@@ -124,7 +124,7 @@ class Link(LinkState[Connection]):
             async with asyncio.timeout(timeout_s):
                 while True:
                     connection = await self.connected()
-                    answer = await self._try(attempt, connection)
+                    answer = await self._try(attempt, connection, payload)
                     if answer is not None:
                         return answer
         except errors.TimeoutError:
@@ -132,11 +132,11 @@ class Link(LinkState[Connection]):
         except builtins.TimeoutError:
             raise attempt.failure(self._no_answer(timeout_s)) from None
 
-    async def _try(self, attempt: Attempt, connection: Connection) -> Any:
+    async def _try(self, attempt: Attempt, connection: Connection, payload: bytes) -> Any:
         """The answer, or None: try again."""
         attempt.sent = True
         try:
-            return await connection.request(attempt.request)
+            return await connection.request(attempt.request, payload)
         except NotHere as error:
             attempt.sent = False
             self.move(error.address)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tapemq.errors import ConnectionLost, ProtocolViolation, TopicNotFound
+from tapemq.network.exchange import Reply
 from tapemq.wire import errors as wire
 from tapemq.wire import messages as m
 from tests.support.talk import Talk
@@ -74,3 +75,21 @@ def test_message_that_cannot_be_said_is_refused_before_it_is_sent() -> None:
     with pytest.raises(ValueError, match="partitions"):
         talk.send(m.CreateTopic("t", partitions=-1), lambda _: None)
     assert talk.heard() == []
+
+
+def test_requests_and_answers_may_have_payloads() -> None:
+    talk, answers = Talk(), list[Any]()
+    talk.send(m.Settle(1, "ack"), answers.append, b"tokens")
+    talk.push(m.Started(1), b"more")
+    settle, started = talk.broker.events()
+    assert (bytes(settle.payload), bytes(started.payload)) == (b"tokens", b"more")
+    talk.say(m.Settled(1), settle.correlation, b"lost")
+    assert answers == [Reply(m.Settled(1), b"lost")]
+
+
+def test_leases_go_to_their_subscription() -> None:
+    talk, pushed = Talk(), list[Any]()
+    number = talk.open_subscription(lambda message, payload: pushed.append((message, *payload)))
+    for message in (m.Leased(number, 0, 7, b"", 1), m.LeaseLost(number, "expired")):
+        talk.say(message, payload=b"x")
+        assert pushed.pop() == (message, *b"x")

@@ -1,0 +1,131 @@
+"""Keeping subscriptions alive, as a stream does it; a queue does the same."""
+
+import asyncio
+
+import pytest
+
+import tapemq
+from tapemq.network import subscriptions
+from tapemq.streams.subscriber import Subscriber
+from tapemq.wire import errors as wire
+from tapemq.wire import messages as m
+from tests.support.fake_broker import FakeBroker, Reaction
+from tests.support.sdk import link_to
+from tests.support.subscribing import options, subscriber_to
+
+pytestmark = pytest.mark.both_loops
+
+
+async def test_topic_is_created_and_subscribed_to() -> None:
+    async with FakeBroker() as broker:
+        link, subscriber = await subscriber_to(broker)
+        assert subscriber.topic_id == broker.topics["t"].topic_id
+        assert broker.of(m.Subscribe)[0].member == "me"
+        while 0 not in subscriber.intake.assignments:
+            await subscriber.change()
+        await subscriber.leave()
+        assert broker.of(m.Unsubscribe) == [m.Unsubscribe(1)]
+        subscriber.close()
+        await link.close()
+
+
+async def test_broker_that_does_not_answer_is_asked_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with FakeBroker() as broker:
+        link, subscriber = await subscriber_to(broker, timeout_s=0.05)
+        broker.react(m.Subscribe, Reaction.IGNORE)
+        await broker.cut()
+        await broker.received(m.Subscribe, 3)
+        assert "no answer: cannot read t; asking again" in caplog.text
+        subscriber.close()
+        await link.close()
+
+
+async def test_subscription_that_was_not_answered_in_time_is_given_up() -> None:
+    async with FakeBroker() as broker:
+        link = link_to(broker)
+        await link.open(30.0)
+        broker.react(m.Subscribe, Reaction.IGNORE)
+        with pytest.raises(tapemq.ConnectionLost):
+            await Subscriber(link, options(timeout_s=0.05)).open()
+        assert await broker.received(m.Unsubscribe) == [m.Unsubscribe(1)]
+        await link.close()
+
+
+async def test_deadline_that_passed_at_the_broker_is_no_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with FakeBroker() as broker:
+        link, subscriber = await subscriber_to(broker)
+        broker.react(m.Subscribe, m.Failure(wire.DEADLINE_EXCEEDED.code, "too late"))
+        await broker.cut()
+        await broker.received(m.Subscribe, 3)
+        assert subscriber.failure is None
+        assert "no answer" in caplog.text
+        subscriber.close()
+        await link.close()
+
+
+async def test_refusal_that_may_pass_is_logged_and_asked_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with FakeBroker() as broker:
+        link, subscriber = await subscriber_to(broker)
+        broker.react(m.Subscribe, m.Failure(wire.OVERLOADED.code, "busy"))
+        await broker.cut()
+        await broker.received(m.Subscribe, 3)
+        assert "cannot read t yet: busy" in caplog.text
+        subscriber.close()
+        await link.close()
+
+
+async def test_refusal_that_will_not_pass_ends_the_stream(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with FakeBroker() as broker:
+        link, subscriber = await subscriber_to(broker)
+        broker.react(m.Subscribe, m.Failure(wire.FORBIDDEN.code, "not you"))
+        await broker.cut()
+        while subscriber.failure is None:
+            await subscriber.change()
+        assert isinstance(subscriber.failure, tapemq.Forbidden)
+        assert "cannot read t any more: not you" in caplog.text
+        await link.close()
+
+
+async def test_subscriber_goes_where_it_is_sent() -> None:
+    async with FakeBroker() as broker, FakeBroker() as other:
+        other.topics = broker.topics
+        there = f"127.0.0.1:{other.port}"
+        broker.react(m.Subscribe, m.Failure(wire.NOT_HERE.code, "moved", address=there))
+        link, subscriber = await subscriber_to(broker)
+        assert len(other.of(m.Subscribe)) == 1
+        subscriber.close()
+        await link.close()
+
+
+async def test_leaving_does_not_wait_for_a_silent_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subscriptions, "_LEAVE_S", 0.05)
+    async with FakeBroker() as broker:
+        link, subscriber = await subscriber_to(broker)
+        broker.react(m.Unsubscribe, Reaction.IGNORE)
+        await subscriber.leave()
+        subscriber.close()
+        await link.close()
+
+
+async def test_closing_wakes_who_waits() -> None:
+    async with FakeBroker() as broker:
+        link, subscriber = await subscriber_to(broker)
+        while 0 not in subscriber.intake.assignments:
+            await subscriber.change()
+        waiting = asyncio.ensure_future(subscriber.change())
+        await asyncio.sleep(0)
+        subscriber.close()
+        await waiting
+        assert isinstance(subscriber.failure, tapemq.Closed)
+        await broker.cut()
+        await broker.received(m.Hello, 2)
+        assert len(broker.of(m.Subscribe)) == 1
+        await link.close()
