@@ -9,7 +9,14 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from tapemq.batch import BodyPrefix, LogId, Role
-from tapemq_broker.core.effects import Effects, Reply, ReplyWhenDurable, Request, TruncateFront
+from tapemq_broker.core.effects import (
+    Effects,
+    Reconfigure,
+    Reply,
+    ReplyWhenDurable,
+    Request,
+    TruncateFront,
+)
 from tapemq_broker.core.generations import Generations
 from tapemq_broker.core.group import Position
 from tapemq_broker.core.groups import Groups
@@ -127,9 +134,9 @@ class Broker:
         """The logs that PrepareTopic asked for are there, and the catalog's entry is written."""
         known = self.topics.by_id.get(info.topic_id)
         first_partition = len(known.partitions) if known else 0
+        effects: Effects = [Reconfigure(info)] if known else []
         self.topics.prepared(info)
         topic = self.topics.by_id[info.topic_id]
-        effects: Effects = []
         self._positions.extend_groups(topic, effects)
         return effects + self.streams.grown(topic, first_partition, now) + self.topics.answers(info)
 

@@ -184,6 +184,12 @@ class PrepareTopic(NamedTuple):
     first_partition: int
 
 
+class Reconfigure(NamedTuple):
+    """A topic has other settings: those of its logs hold from now on."""
+
+    topic: TopicInfo
+
+
 class RemoveTopic(NamedTuple):
     """Remove the logs of a topic, once the catalog has forgotten it durably."""
 
@@ -213,6 +219,7 @@ Effect = (
     | StateChanged
     | WhenDurable
     | PrepareTopic
+    | Reconfigure
     | RemoveTopic
     | TruncateFront
 )

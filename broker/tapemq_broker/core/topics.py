@@ -9,6 +9,7 @@ from tapemq_broker.core.effects import (
     Effects,
     PrepareTopic,
     PutState,
+    Reconfigure,
     RemoveTopic,
     Reply,
     ReplyWhenDurable,
@@ -155,7 +156,7 @@ class Topics:
 
         def then() -> Effects:
             topic.change(after)
-            return [ReplyWhenDurable(CATALOG, None, request, after)]
+            return [Reconfigure(after), ReplyWhenDurable(CATALOG, None, request, after)]
 
         return [Change(request, [entry(after)], then)]
 

@@ -156,6 +156,14 @@ class Logs:
         """Take the records of a partition into use."""
         self._data[log.log_id] = log
 
+    def reconfigure(self, info: TopicInfo) -> None:
+        """Apply a topic's settings to its logs."""
+        segment_bytes = self._log_settings(info).segment_bytes
+        for partition in range(info.partitions):
+            log = self._data.get(LogId(info.topic_id, partition, Role.DATA))
+            if log is not None:
+                log.resize_segments(segment_bytes)
+
     def forget_topic(self, info: TopicInfo) -> list[LogId]:
         """Stop using a topic's logs; which they were."""
         of_topic = [
@@ -169,6 +177,7 @@ class Logs:
             log = log or self._states.pop(log_id)
             self._unwritten.pop(log_id, None)
             self._synced_at.pop(log_id, None)
+            self._changes.forget(log_id)
             self.flusher.forget(log.log if isinstance(log, StateLog) else log)
             log.close(clean=False, now_us=self._world.clock.wall_us())
         return gone
@@ -176,7 +185,6 @@ class Logs:
     def remove_topic(self, info: TopicInfo) -> None:
         """Remove a topic's files; blocks."""
         self._directory.remove_topic(info.name, info.topic_id)
-            self._changes.forget(log_id)
 
     def close(self) -> list[CleanEntry]:
         """Close everything after the last sync; what the CLEAN file is to say."""
@@ -254,6 +262,8 @@ class Logs:
         Nor is it while another log of the same topic misses something: one answer may stand for
         changes in several. None: changes are still to be written, which on_written() will tell.
         """
+        if self._changes.holds_back(log_id.topic_id):
+            return None
         for unwritten in [other for other in self._unwritten if other[0] == log_id.topic_id]:
             self._write_state(unwritten, now_us)
         return self._log(log_id).next_offset
@@ -262,8 +272,6 @@ class Logs:
         self._synced_at.pop(log.log_id, None)
         self._synced_at[log.log_id] = self._world.clock.monotonic()  # the latest comes last
         if log.log_id == CATALOG:
-        if self._changes.holds_back(log_id.topic_id):
-            return None
             for end, event in self._catalog_waiters:
                 if end <= offset:
                     event.set()
@@ -285,6 +293,7 @@ class Logs:
 
     async def all_durable(self) -> None:
         """Wait until everything is on disk; there must be an end to what is written."""
+        self.write_soon()
         idle = asyncio.Event()
         self.flusher.when_idle(idle.set)
         await idle.wait()
@@ -293,7 +302,6 @@ class Logs:
         """Note in logs that had a sync and then rest: all of it is durable."""
         for log_id, synced_at in list(islice(self._synced_at.items(), _MARKS_AT_ONCE)):
             if now - synced_at < idle_s:
-        self.write_soon()
                 return
             del self._synced_at[log_id]
             try:

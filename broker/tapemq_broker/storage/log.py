@@ -56,7 +56,7 @@ class Log:
         self.directory: Final = directory
         self.recovered: Final = opened.recovered
         self._cache: Final = cache
-        self._settings: Final = settings
+        self._settings = settings
         # Who derives state from the batches. May be given later to a log that is still empty.
         self.observer = observer
         self._segments: Final[list[Segment]] = opened.segments
@@ -134,6 +134,10 @@ class Log:
     def is_dirty(self) -> bool:
         """Whether anything is not known to be on disk."""
         return self._durable.next_batch != self._end.next_batch or self._rolled is not None
+
+    def resize_segments(self, segment_bytes: int) -> None:
+        """Roll at another size from now on. What is written stays as it is."""
+        self._settings = self._settings._replace(segment_bytes=segment_bytes)
 
     def append(self, batch: NewBatch, now_us: int) -> int:
         """Append a batch; see the log seam."""

@@ -10,6 +10,7 @@ from tapemq_broker.core.effects import (
     Detach,
     PrepareTopic,
     PutState,
+    Reconfigure,
     RemoveTopic,
     Reply,
     ReplyWhenDurable,
@@ -150,7 +151,7 @@ def test_topic_grows_durably_and_is_shared(world: World) -> None:
     world.trace.clear()
     request = world.execute(1, lambda r: world.core.topics.alter(r, "orders", 3, {}))
     kinds = [type(item) for item in world.trace]
-    assert kinds == [PrepareTopic, PutState, PutState, Assign, ReplyWhenDurable]
+    assert kinds == [PrepareTopic, PutState, Reconfigure, PutState, Assign, ReplyWhenDurable]
     assert world.answer(request) is None
     world.sync()
     answer = world.answer(request)

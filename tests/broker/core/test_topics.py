@@ -3,6 +3,7 @@ import pytest
 from tapemq_broker.core.effects import (
     PrepareTopic,
     PutState,
+    Reconfigure,
     RemoveTopic,
     Reply,
     ReplyWhenDurable,
@@ -103,6 +104,7 @@ def test_alter_settings(orders: Topics) -> None:
     assert orders.named("orders").info == ORDERS  # a full disk may still refuse it
     assert carried_out(altered) == [
         PutState(CATALOG, {b"topic/orders": encode_topic(after)}),
+        Reconfigure(after),
         ReplyWhenDurable(CATALOG, None, ONE, after),
     ]
     last = after._replace(version=3, settings={"retention_bytes": 5, "segment_bytes": 4096})

@@ -13,6 +13,7 @@ from tapemq_broker.core.topics import CATALOG
 from tapemq_broker.server.logs import Logs
 from tapemq_broker.storage.directory import DataDirectory
 from tapemq_broker.storage.errors import LogFull
+from tapemq_broker.storage.memory_disk import MemoryDisk
 from tests.support.full_disk import FullDisk
 from tests.support.raw_client import RawClient, Refused
 from tests.support.running_server import memory_world, running_server
@@ -66,6 +67,24 @@ async def test_marks_of_many_logs_are_written_some_at_a_time() -> None:
     assert 0 < marked[0] < 200
     assert marked[-1] == 200
     disk.close()
+
+
+@pytest.mark.parametrize("partitions", [0, 2])
+async def test_another_segment_size_holds_from_the_next_segment_on(partitions: int) -> None:
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        segments = []
+        for segment_bytes in (0, 4096, 0):  # 0: the broker's
+            settings = {"segment_bytes": segment_bytes}
+            await client.ask(m.AlterTopic("t", partitions, settings), m.Topic)
+            for _ in range(3):
+                await client.publish(topic, bytes(3000))
+            (folder,) = disk.list_directory("topics/default")
+            names = disk.list_directory(f"topics/default/{folder}0")
+            segments.append(sum(name.endswith(".log") for name in names))
+        assert segments == [1, 4, 4]
 
 
 async def test_what_a_full_disk_refuses_has_not_happened() -> None:
