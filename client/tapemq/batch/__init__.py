@@ -86,7 +86,15 @@ from tapemq.batch.codec import Codec
 from tapemq.batch.cut import Cutter
 from tapemq.batch.errors import BatchError, ChecksumMismatch, UnknownFormat
 from tapemq.batch.extras import Scalar, decode_extras, encode_extras
-from tapemq.batch.header import HEADER_BYTES, Header, HeaderFlag, Kind, decode_header
+from tapemq.batch.header import (
+    HEADER_BYTES,
+    Header,
+    HeaderFlag,
+    Kind,
+    Outline,
+    decode_header,
+    read_outline,
+)
 from tapemq.batch.limits import BODY_BYTES_MAX, COUNT_MAX, RECORD_BYTES_MAX
 from tapemq.batch.log_id import LogId, Role
 from tapemq.batch.sequence import iter_batches
@@ -109,6 +117,7 @@ __all__ = [
     "Kind",
     "LogId",
     "Numbers",
+    "Outline",
     "Role",
     "Scalar",
     "UnknownFormat",
@@ -123,4 +132,5 @@ __all__ = [
     "encode_extras",
     "encode_parts",
     "iter_batches",
+    "read_outline",
 ]

