@@ -12,7 +12,7 @@ async with await tapemq.connect("tapemq://localhost:7077") as client:
 """
 
 from tapemq.batch.extras import Scalar
-from tapemq.client import Client, Compression, connect
+from tapemq.client import Client, connect
 from tapemq.errors import (
     Closed,
     ConnectionLost,
@@ -39,6 +39,7 @@ from tapemq.errors import (
     Unauthenticated,
 )
 from tapemq.infos import BrokerInfo, GroupInfo, GroupPartition, PartitionInfo, TopicInfo
+from tapemq.publishing.choices import Compression
 from tapemq.publishing.producer import Producer
 from tapemq.publishing.receipt import Durability, Receipt
 from tapemq.streams.record import Record

@@ -7,27 +7,30 @@ import os
 import socket
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Final, Literal, NamedTuple, Self
+from typing import Final, NamedTuple, Self
 from weakref import WeakSet
 
 from tapemq._clock import Clock
 from tapemq.admin import Admin
-from tapemq.batch import Codec
-from tapemq.batch.codec import compress
 from tapemq.batch.extras import Scalar
 from tapemq.errors import Closed
 from tapemq.network.dial import Dial, dial
 from tapemq.network.link import Link
 from tapemq.network.url import parse_url
+from tapemq.publishing.choices import (
+    BATCH_BYTES,
+    IN_FLIGHT,
+    Compression,
+    producer_lanes,
+    publish_lanes,
+)
 from tapemq.publishing.confirmed import ConfirmedPublisher
-from tapemq.publishing.item import Value, batch_bytes_max, make_item
-from tapemq.publishing.lane import IN_FLIGHT_MAX, LaneOptions
+from tapemq.publishing.item import Value, make_item
 from tapemq.publishing.producer import Producer
 from tapemq.publishing.publisher import Publisher
 from tapemq.publishing.receipt import LEVELS, Durability, Receipt, check_durability
-from tapemq.streams.credit import Grant
-from tapemq.streams.plan import StreamOptions
-from tapemq.streams.start import Start, wire_start
+from tapemq.streams.choices import stream_options
+from tapemq.streams.start import Start
 from tapemq.streams.stream import Stream
 from tapemq.streams.subscriber import Subscriber
 from tapemq.wire import messages as m
@@ -35,16 +38,7 @@ from tapemq.wire.names import check_name
 
 log = logging.getLogger("tapemq.client")
 
-Compression = Literal["zlib", "zstd"]
-
-_CODECS: Final = {None: Codec.NONE, "zlib": Codec.ZLIB, "zstd": Codec.ZSTD}
 _DRAIN_S: Final = 10.0
-_PUBLISH_BATCH_BYTES: Final = 128 * 1024
-_IN_FLIGHT: Final = 16
-# Full batches only form under load, and then large ones cost least: against 128 KiB, batches of
-# 1 MiB carry 1.35 times the records of 100 B and 1.8 times those of 64 KiB on two cores, on an
-# otherwise idle machine. See "Settings" in benchmarks/README.md.
-_BATCH_BYTES: Final = 1024 * 1024
 
 
 class Defaults(NamedTuple):
@@ -113,8 +107,7 @@ class Client(Admin):
 
     def _make_publisher(self, topic: str) -> ConfirmedPublisher:
         check_name("topic", topic)
-        limit = min(_PUBLISH_BATCH_BYTES, batch_bytes_max(self._link.limits))
-        options = LaneOptions(limit, max_in_flight=_IN_FLIGHT)
+        options = publish_lanes(self._link.limits)
         return ConfirmedPublisher(self._link, self._clock, topic, options, self._timeout_s)
 
     def producer(
@@ -122,10 +115,10 @@ class Client(Admin):
         topic: str,
         *,
         linger: float = 0.0,
-        batch_bytes: int = _BATCH_BYTES,
+        batch_bytes: int = BATCH_BYTES,
         compression: Compression | None = None,
         durability: Durability = "durable",
-        max_in_flight: int = _IN_FLIGHT,
+        max_in_flight: int = IN_FLIGHT,
         timeout: float = 60.0,
     ) -> Producer:
         """A producer for many records: ``async with client.producer("orders") as producer``.
@@ -143,18 +136,14 @@ class Client(Admin):
         Raises:
             ValueError: an argument is out of its range, or the compression is not installed.
         """
-        if not 1024 <= batch_bytes <= 1024 * 1024:
-            raise ValueError(f"batch_bytes is 1024 to {1024 * 1024}, not {batch_bytes}")
-        if not 1 <= max_in_flight <= IN_FLIGHT_MAX:
-            raise ValueError(f"max_in_flight is 1 to {IN_FLIGHT_MAX}, not {max_in_flight}")
-        if linger < 0 or timeout <= 0:
-            raise ValueError("linger is not negative, and timeout is more than 0 seconds")
-        if compression not in _CODECS:
-            raise ValueError(f'compression is None, "zlib" or "zstd", not {compression!r}')
-        codec = _CODECS[compression]
-        compress(codec, b"")  # raises now if its library is missing
-        limit = min(batch_bytes, batch_bytes_max(self._link.limits))
-        options = LaneOptions(limit, linger, max_in_flight, codec)
+        options = producer_lanes(
+            self._link.limits,
+            linger=linger,
+            batch_bytes=batch_bytes,
+            compression=compression,
+            max_in_flight=max_in_flight,
+            timeout=timeout,
+        )
         check_name("topic", topic)
         publisher = Publisher(self._link, self._clock, topic, options, self._timeout_s)
         level = LEVELS[check_durability(durability)]
@@ -193,21 +182,16 @@ class Client(Admin):
         Raises:
             ValueError: an argument is out of its range.
         """
-        if prefetch_records < 1 or prefetch_bytes < 1:
-            raise ValueError("prefetch_records and prefetch_bytes are at least 1")
-        if commit_interval is not None and commit_interval <= 0:
-            raise ValueError("commit_interval is more than 0 seconds, or None")
-        if partitions is not None and not 1 <= len(partitions) <= 64:
-            raise ValueError(f"1 to 64 partitions can be named, not {len(partitions)}")
-        options = StreamOptions(
-            topic=check_name("topic", topic),
-            group="" if group is None else check_name("group", group),
+        options = stream_options(
+            topic,
+            group=group,
             member=f"{self.name[:100]}-{self._clock.token()}",
-            start=wire_start(start),
-            partitions=tuple(partitions or ()),
-            prefetch=Grant(prefetch_records, prefetch_bytes),
+            start=start,
+            partitions=partitions,
+            prefetch_records=prefetch_records,
+            prefetch_bytes=prefetch_bytes,
             hold=hold,
-            commit_interval_s=commit_interval,
+            commit_interval=commit_interval,
             timeout_s=self._timeout_s,
         )
         stream = Stream(self._link, Subscriber(self._link, options))

@@ -1,0 +1,41 @@
+"""What an application may choose about a stream, checked."""
+
+from collections.abc import Sequence
+
+from tapemq.streams.credit import Grant
+from tapemq.streams.plan import StreamOptions
+from tapemq.streams.start import Start, wire_start
+from tapemq.wire.names import check_name
+
+
+def stream_options(
+    topic: str,
+    *,
+    group: str | None,
+    member: str,
+    start: Start,
+    partitions: Sequence[int] | None,
+    prefetch_records: int,
+    prefetch_bytes: int,
+    hold: bool,
+    commit_interval: float | None,
+    timeout_s: float,
+) -> StreamOptions:
+    """See ``Client.stream``. Raises ValueError."""
+    if prefetch_records < 1 or prefetch_bytes < 1:
+        raise ValueError("prefetch_records and prefetch_bytes are at least 1")
+    if commit_interval is not None and commit_interval <= 0:
+        raise ValueError("commit_interval is more than 0 seconds, or None")
+    if partitions is not None and not 1 <= len(partitions) <= 64:
+        raise ValueError(f"1 to 64 partitions can be named, not {len(partitions)}")
+    return StreamOptions(
+        topic=check_name("topic", topic),
+        group="" if group is None else check_name("group", group),
+        member=member,
+        start=wire_start(start),
+        partitions=tuple(partitions or ()),
+        prefetch=Grant(prefetch_records, prefetch_bytes),
+        hold=hold,
+        commit_interval_s=commit_interval,
+        timeout_s=timeout_s,
+    )

@@ -1,0 +1,33 @@
+from typing import Any
+
+import pytest
+
+from tapemq.streams.choices import stream_options
+
+CHOICES: dict[str, Any] = {
+    "group": "g", "member": "me", "start": 7, "partitions": [1, 2], "prefetch_records": 10,
+    "prefetch_bytes": 20, "hold": True, "commit_interval": 2.0, "timeout_s": 3.0,
+}  # fmt: skip
+
+
+def test_choices_become_options() -> None:
+    options = stream_options("t", **CHOICES)
+    assert options == ("t", "g", "me", ("offset", 7), (1, 2), (10, 20), True, 2.0, 3.0)
+    assert stream_options("t", **CHOICES | {"group": None}).group == ""
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"prefetch_records": 0}, "prefetch_records"),
+        ({"prefetch_bytes": 0}, "prefetch_bytes"),
+        ({"commit_interval": 0.0}, "commit_interval"),
+        ({"partitions": []}, "partitions"),
+        ({"start": "first"}, "start"),
+        ({"group": "no such name"}, "group"),
+    ],
+    ids=str,
+)
+def test_wrong_choice_is_named(wrong: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        stream_options("t", **CHOICES | wrong)
