@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -294,9 +295,23 @@ class Logs:
     async def all_durable(self) -> None:
         """Wait until everything is on disk; there must be an end to what is written."""
         self.write_soon()
+        await self._idle()
+        for log in [*self._data.values(), *(state.log for state in self._states.values())]:
+            if log.is_dirty:  # a mark: nobody waits for it, so no round was asked for
+                self.flusher.dirty(log)
+        await self._idle()
+
+    async def _idle(self) -> None:
         idle = asyncio.Event()
         self.flusher.when_idle(idle.set)
         await idle.wait()
+
+    def mark_all(self) -> None:
+        """Note in every log that all of it is durable; the marks go with the next round."""
+        now_us = self._world.clock.wall_us()
+        for log in [*self._data.values(), *(state.log for state in self._states.values())]:
+            with suppress(LogFull):
+                log.mark(now_us)
 
     def mark_idle(self, now: float, idle_s: float, now_us: int) -> None:
         """Note in logs that had a sync and then rest: all of it is durable."""

@@ -7,6 +7,7 @@ from typing import Final
 from tapemq.wire import messages as m
 from tapemq.wire.errors import SHUTTING_DOWN
 from tapemq_broker.config import Settings
+from tapemq_broker.core.broker import Broker
 from tapemq_broker.server.connection import Connection
 from tapemq_broker.server.counters import Counters
 from tapemq_broker.server.engine import Engine
@@ -62,6 +63,7 @@ class Server:
         self._logs = Logs(world, directory, self._settings)
         startup = Startup(world, self._settings, self._logs, clean.entries, self._counters)
         core, boot_epoch = startup.load()
+        _complain(directory, core)
         self._identity = Identity(
             directory.broker_id, boot_epoch, SOFTWARE, world.clock.monotonic()
         )
@@ -114,6 +116,9 @@ class Server:
         for connection in list(self._sessions.by_number.values()):
             connection.abort("the broker stops")
         self._engine.cancel_tasks()
+        # Marks in one round for all logs: closing would sync those of each alone.
+        await self._logs.all_durable()
+        self._logs.mark_all()
         await self._logs.all_durable()
         write_clean(self._world.disk, self._logs.close())
         self._world.disk.close()
@@ -130,3 +135,18 @@ class Server:
     async def _connections_gone(self) -> None:
         gone = self._sessions.when_none()
         await gone
+
+
+def _complain(directory: DataDirectory, core: Broker) -> None:
+    """Say what lies in the data directory and should not."""
+    for complaint in directory.complaints:
+        log.warning("%s", complaint)
+    topics = (topic.info for topic in core.topics.by_id.values())
+    known = {directory.topic_path(info.name, info.topic_id) for info in topics}
+    for path in directory.unknown_topics(known):
+        log.warning(
+            "%s: the catalog knows no such topic, so nobody can read it. It is left as it is: if "
+            "the catalog is right, a topic was being created when the broker ended, and it can be "
+            "removed by hand",
+            path,
+        )

@@ -16,6 +16,7 @@ not know is never removed: the catalog may be what is wrong.
 """
 
 import re
+from collections.abc import Collection
 from typing import Final, NamedTuple
 
 from tapemq.batch import LogId, Role, checksum
@@ -56,6 +57,8 @@ class DataDirectory:
         self.disk: Final = disk
         self.broker_id: Final = broker_id
         self.catalog_path: Final = CATALOG_PATH
+        self.complaints: Final[list[str]] = []
+        """What could not be tidied up at the start; no reason not to go on."""
 
     @classmethod
     def open(cls, disk: Disk, new_broker_id: bytes) -> "DataDirectory":
@@ -149,7 +152,26 @@ class DataDirectory:
         for namespace in _folders(self.disk, _TOPICS):
             for folder in _folders(self.disk, f"{_TOPICS}/{namespace}"):
                 if folder.endswith(_DELETED):
-                    _remove_tree(self.disk, f"{_TOPICS}/{namespace}/{folder}")
+                    self._finish_removal(f"{_TOPICS}/{namespace}/{folder}")
+
+    def _finish_removal(self, path: str) -> None:
+        try:
+            _remove_tree(self.disk, path)
+        except OSError as error:
+            self.complaints.append(
+                f"{path} is left of a deleted topic and cannot be removed: {error}; "
+                "it is tried again at the next start, or remove it by hand"
+            )
+
+    def unknown_topics(self, known: Collection[str]) -> list[str]:
+        """The directories of topics that are none of the ``known`` ones; see topic_path()."""
+        return [
+            path
+            for namespace in _folders(self.disk, _TOPICS)
+            for folder in _folders(self.disk, f"{_TOPICS}/{namespace}")
+            if (path := f"{_TOPICS}/{namespace}/{folder}") not in known
+            and not folder.endswith(_DELETED)
+        ]
 
 
 def _lock(disk: Disk) -> None:

@@ -1,6 +1,7 @@
 """The broker as a whole: what a stop and a start keep, and who may have a directory."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -54,3 +55,39 @@ async def test_a_stop_lets_receipts_leave_and_refuses_the_rest() -> None:
         await stop
         assert await client.at_end()
         assert not server.ready
+
+
+async def test_a_topic_that_the_catalog_does_not_know_is_told_of_and_left(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    stranger = "topics/default/lost~0000000000000001"
+    async with running_server(disk) as server:
+        await (await RawClient.connect(server.port)).topic("t")
+    disk.make_directory(f"{stranger}/0")
+    async with running_server(disk):
+        assert caplog.text.count("the catalog knows no such topic") == 1
+        assert stranger in caplog.text
+    assert disk.list_directory(stranger) == ["0/"]
+
+
+async def test_a_stop_syncs_all_logs_together() -> None:
+    """Each alone, one behind the other, would take long, and the event loop with it."""
+    disk = CountingDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk, mark_idle_s=60.0) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t", partitions=5)
+        for partition in range(5):
+            await client.publish(topic, b"x", partition=partition)
+        disk.alone = 0
+    assert disk.alone == 0
+
+
+class CountingDisk(MemoryDisk):
+    """A disk that counts the syncs of one file that somebody waited for."""
+
+    alone = 0
+
+    def sync_now(self, file: Any) -> None:
+        self.alone += 1
+        super().sync_now(file)

@@ -8,6 +8,7 @@ from tapemq_broker.storage.errors import DataDirectoryError
 from tapemq_broker.storage.memory_disk import MemoryDisk
 from tests.support.crashing_disk import Crash, CrashingDisk
 from tests.support.disk_image import fill, flipped, make_disk, take_image
+from tests.support.faulty_disk import FaultyDisk, failing
 
 ID = bytes(range(16))
 OTHER_ID = bytes(16)
@@ -173,3 +174,27 @@ def test_copy_that_cannot_be_locked_can_be_read() -> None:
     assert DataDirectory.open_offline(disk, for_writing=False).broker_id == ID
     with pytest.raises(OSError, match="read-only"):
         DataDirectory.open_offline(disk, for_writing=True)
+
+
+def test_removal_that_cannot_be_finished_does_not_keep_a_broker_from_starting() -> None:
+    disk = FaultyDisk()
+    fill(disk, {"topics/default/old~00.deleted/0/x.log": b"x", "topics/default/b.deleted/y": b"y"})
+    disk.replace_file("FORMAT", format_line())
+    disk.fail = failing("remove", errno.EPERM, path="old~00")
+    directory = DataDirectory.open(disk, ID)
+    (complaint,) = directory.complaints
+    assert "topics/default/old~00.deleted is left of a deleted topic" in complaint
+    assert disk.list_directory("topics/default") == ["old~00.deleted/"]
+
+
+def format_line() -> bytes:
+    disk = MemoryDisk()
+    DataDirectory.open(disk, ID)
+    return disk.read_file("FORMAT") or b""
+
+
+def test_topics_that_nobody_knows() -> None:
+    names = ("a~1/0", "b~2/0", "c~3.deleted/0")
+    disk = make_disk({f"topics/default/{name}/0.log": b"" for name in names})
+    directory = DataDirectory(disk, ID)
+    assert directory.unknown_topics({"topics/default/a~1"}) == ["topics/default/b~2"]
