@@ -52,6 +52,14 @@ def whole_number(least: int) -> Callable[[str], int]:
     return read
 
 
+def positive_number(text: str) -> float:
+    """A number above 0, for the parser of an option. Raises typer.BadParameter."""
+    number = read_number(text)
+    if not number or number < 0:
+        raise typer.BadParameter(f"{text!r} is not a number above 0")
+    return number
+
+
 def _number(text: str, unit: str, allowed: str) -> int:
     number = read_number(text.strip(), unit)
     if number is None or number < 0 or number != int(number):

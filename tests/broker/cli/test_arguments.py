@@ -4,7 +4,14 @@ import pytest
 import typer
 
 import tapemq
-from tapemq_broker.cli.arguments import read_header, read_seconds, read_size, read_start
+from tapemq_broker.cli.arguments import (
+    positive_number,
+    read_header,
+    read_seconds,
+    read_size,
+    read_start,
+    whole_number,
+)
 
 
 @pytest.mark.parametrize(
@@ -64,3 +71,13 @@ def test_header_is_a_name_and_a_value(text: str, header: tuple[str, str]) -> Non
 def test_other_headers_are_refused(text: str) -> None:
     with pytest.raises(typer.BadParameter, match="is not NAME=VALUE"):
         read_header(text)
+
+
+def test_numbers_are_read_and_refused_in_our_words() -> None:
+    assert (whole_number(1)("7"), positive_number("0.5")) == (7, 0.5)
+    for text in ("x", "0", "1.5"):
+        with pytest.raises(typer.BadParameter, match=f"'{text}' is not a whole number of at least"):
+            whole_number(1)(text)
+    for text in ("x", "0", "-1"):
+        with pytest.raises(typer.BadParameter, match=f"'{text}' is not a number above 0"):
+            positive_number(text)

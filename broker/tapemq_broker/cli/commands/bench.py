@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 
 import tapemq
-from tapemq_broker.cli.arguments import read_size, whole_number
+from tapemq_broker.cli.arguments import positive_number, read_size, whole_number
 from tapemq_broker.cli.bench.load import SIZE_BYTES_MIN, Load
 from tapemq_broker.cli.bench.runs import Runs
 from tapemq_broker.cli.command import command
@@ -28,7 +28,12 @@ Count = Annotated[
 Size = Annotated[str, typer.Option("--size", metavar="SIZE", help="Size of a record's value.")]
 Rate = Annotated[
     float | None,
-    typer.Option("--rate", min=0.001, help="Records a second, to measure latencies at."),
+    typer.Option(
+        "--rate",
+        metavar="NUMBER",
+        parser=positive_number,
+        help="Records a second, to measure latencies at.",
+    ),
 ]
 
 
