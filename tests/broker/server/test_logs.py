@@ -77,7 +77,7 @@ async def test_another_segment_size_holds_from_the_next_segment_on(partitions: i
         topic = await client.topic("t")
         segments = []
         for segment_bytes in (0, 4096, 0):  # 0: the broker's
-            settings = {"segment_bytes": segment_bytes}
+            settings: dict[str, int | str | bool] = {"segment_bytes": segment_bytes}
             await client.ask(m.AlterTopic("t", partitions, settings), m.Topic)
             for _ in range(3):
                 await client.publish(topic, bytes(3000))

@@ -4,9 +4,12 @@ import asyncio
 from typing import Any
 
 from tapemq.wire import messages as m
+from tapemq_broker.config import Settings
+from tapemq_broker.server.clock import RealClock
+from tapemq_broker.server.server import Server
 from tapemq_broker.storage.memory_disk import MemoryDisk
 from tests.support.raw_client import RawClient
-from tests.support.running_server import running_server
+from tests.support.running_server import memory_world, running_server
 
 SEGMENT_BYTES = 4096
 PARTITIONS = 150
@@ -81,3 +84,33 @@ async def test_many_partitions_are_all_cut() -> None:
         for partition in (0, PARTITIONS - 1):
             while (await first_offset(client, topic, partition)) == 0:
                 pass
+
+
+class JumpingClock(RealClock):
+    """A wall clock that can be set ahead."""
+
+    ahead_s = 0
+
+    def wall_us(self) -> int:
+        return super().wall_us() + self.ahead_s * 1_000_000
+
+
+async def test_a_jump_of_the_clock_makes_nothing_old() -> None:
+    """Not even when something is written behind it. The other topic shows that time has come."""
+    clock = JumpingClock()
+    settings = Settings(retention_check_s=0.001, segment_bytes=SEGMENT_BYTES)
+    server = Server(settings, memory_world()._replace(clock=clock))
+    await server.start("127.0.0.1", 0)
+    client = await RawClient.connect(server.port)
+    aged = await client.topic("aged", settings={"retention_age_s": 3600})
+    cut = await client.topic("cut", settings={"retention_bytes": SEGMENT_BYTES})
+    for ahead_s in (0, 365 * 86_400):
+        clock.ahead_s = ahead_s
+        for topic in (aged, cut):
+            for _ in range(9):
+                await client.publish(topic, b"x" * 1000)
+    while (await first_offset(client, cut)) == 0:
+        pass
+    assert await first_offset(client, aged) == 0
+    RawClient.close_all()
+    await server.stop()
