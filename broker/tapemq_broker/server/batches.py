@@ -76,11 +76,12 @@ class Batches:
     """
 
     def __init__(self, first: int, chunk: Chunk) -> None:
-        self.first: Final = first
         self.next_offset: Final = chunk.next_offset
         self.hint: Final = chunk.hint
         self.data: Final = chunk.data
         self._batches: Final = _batches_of(chunk.data)
+        # The read may have begun inside a batch.
+        self.first: Final = min([first, *(batch.base_offset for batch in self._batches[:1])])
         self._ends: Final = [batch.next_offset for batch in self._batches]
         self.size_bytes: Final = (
             len(chunk.data)

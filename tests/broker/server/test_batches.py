@@ -20,6 +20,11 @@ def test_nothing_is_found_where_there_is_nothing() -> None:
     assert batches.size_bytes > 0
 
 
+def test_a_read_from_inside_a_batch_brings_all_of_it() -> None:
+    assert Batches(12, chunk(numbered(10, 5), next_offset=15)).first == 10
+    assert Batches(12, chunk(numbered(14, 5), next_offset=19)).first == 12
+
+
 def test_records_are_cut_by_their_offsets() -> None:
     batches = Batches(10, chunk(numbered(10, 5), numbered(15, 5, time_us=9), next_offset=20))
     found = batches.find(17)
