@@ -264,6 +264,14 @@ def decode_columns(body: bytes | memoryview) -> Columns:
     return Columns(layout.values.split(data, 0), keys, extras)
 
 
+def decode_keys(body: bytes | memoryview) -> Sequence[bytes | None]:
+    """The keys of a body's records. Raises as decode_columns()."""
+    layout = read_layout(body)
+    if layout.keys is None:
+        return [None] * layout.values.count
+    return layout.keys.split(_data(body, layout), layout.values.total_bytes)
+
+
 def decode_runs(body: bytes | memoryview) -> Iterator[Columns]:
     """The records of a body, at most 512 at a time. Raises as decode_columns()."""
     layout = read_layout(body)

@@ -14,6 +14,7 @@ from tapemq.batch import (
     check_body,
     checksum,
     decode_columns,
+    decode_keys,
     decode_prefix,
     decode_runs,
     encode_body,
@@ -65,6 +66,12 @@ def test_golden_body_with_compression_and_extension() -> None:
     body = GOLDEN["zlib body"]
     assert listed(decode_columns(body)) == [[b"a" * 400, b"a" * 600], None, None]
     assert check_body(body) == (BodyPrefix(Codec.ZLIB, 0, 2, 5, 1, 5, 8, 0, 1000), 600)
+
+
+@given(columns(), codecs)
+def test_keys_alone(records: Columns, codec: Codec) -> None:
+    keys = decode_keys(encode_body(records, codec=codec))
+    assert list(keys) == (records.keys or [None] * len(records.values))
 
 
 @given(columns(), codecs, st.binary(max_size=9))
