@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any, Final
 
@@ -21,6 +22,8 @@ from tapemq_broker.storage.record_log import Chunk
 
 log = logging.getLogger("tapemq.broker")
 
+_READS_AT_ONCE: Final = 8
+"""Threads that wait for the disk; more would only stand in line there."""
 _READERS_AT_ONCE: Final = 256
 """Readers of a log that are told of more in one turn of the loop: 2 µs each."""
 _TURN_BYTES: Final = 2 * 1024 * 1024
@@ -47,6 +50,8 @@ class Deliveries:
         self._run: Final = run
         self._spawn: Final = spawn
         self._loop: Final = asyncio.get_running_loop()
+        # Their own, so that making topics and looking into batches never waits for slow reads.
+        self._threads: Final = ThreadPoolExecutor(_READS_AT_ONCE, thread_name_prefix="read")
         # Logs whose readers are being told, and whether to begin again after that.
         self._waking: Final[dict[LogId, bool]] = {}
         # What this turn of the loop can still afford, and who waits for the next ones.
@@ -113,7 +118,7 @@ class Deliveries:
     async def _read_in_thread(self, wish: Deliver, plan: ReadPlan) -> None:
         self._sessions.counters.reads_from_disk += 1
         try:
-            chunk = await self._loop.run_in_executor(None, plan.run, True)
+            chunk = await self._loop.run_in_executor(self._threads, plan.run, True)
         except (OffsetOutOfRange, CorruptLog, OSError) as error:
             self._failed(wish, error)
             return

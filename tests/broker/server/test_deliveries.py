@@ -1,6 +1,8 @@
 """Deliveries that are overtaken while they are read; the rest is tested through a real server."""
 
 import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
@@ -132,6 +134,22 @@ async def test_damage_ends_the_reader_and_says_so(rig: Rig) -> None:
     assert isinstance(detach, e.Detach)
     assert detach.reason.name == "storage_failed"
     assert rig.counters.corrupt_reads == 1
+
+
+async def test_slow_reads_keep_nothing_else_from_a_thread() -> None:
+    """Topics are made in threads, too."""
+    slow = threading.Event()
+    rigs = [Rig() for _ in range(4)]
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(1))
+    for rig in rigs:
+        rig.logs = SimpleNamespace(plan=lambda wanted, hint: Plan(slow.wait, CHUNK))
+        rig.start()
+    await loop.run_in_executor(None, slow.set)  # as long as they wait, this is the only way out
+    for rig in rigs:
+        assert rig.task is not None
+        await rig.task
+        assert len(rig.sent) == 1
 
 
 class Crowd:
