@@ -32,6 +32,7 @@ _NO_DIRECTORY_ERRORS: Final = frozenset((errno.ENOTDIR, errno.EEXIST))
 _DIRECTORY_ERRORS: Final = _NO_DIRECTORY_ERRORS | frozenset(
     (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT)
 )
+_FULL_ERRORS: Final = frozenset((errno.ENOSPC, errno.EDQUOT))
 _SECOND_SIGNAL: Final = {signal.SIGTERM: Exit.TERMINATED, signal.SIGINT: Exit.INTERRUPTED}
 
 
@@ -151,6 +152,10 @@ async def _start(settings: Settings) -> Server:
             is_file = error.errno in _NO_DIRECTORY_ERRORS
             reason = "this is a file; name a directory" if is_file else error.strerror
             raise DataDirectoryError(f"{error.filename}: {reason}") from error
+        if error.errno in _FULL_ERRORS:
+            # What is written to a file that is open has no name.
+            place = settings.data_dir.absolute()
+            raise DataDirectoryError(f"{place}: {error.strerror}; free some of it") from error
         raise
 
 

@@ -83,9 +83,10 @@ def _title(key: str) -> str:
 
 
 def _print_table(rows: list[Row]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from tapemq_broker.cli.rich_console import console
 
     table = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
     for key, value in rows[0].items():
@@ -94,4 +95,4 @@ def _print_table(rows: list[Row]) -> None:
     for row in rows:
         # Text, because a name could be read as markup.
         table.add_row(*(Text(shown(value)) for value in row.values()))
-    Console(highlight=False).print(table)
+    console().print(table)

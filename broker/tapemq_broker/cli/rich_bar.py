@@ -1,6 +1,5 @@
 """The looks of a progress bar. Importing this imports rich."""
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
@@ -11,6 +10,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.text import Text
+
+from tapemq_broker.cli.rich_console import console
 
 
 class CountColumn(ProgressColumn):
@@ -29,8 +30,8 @@ class CountColumn(ProgressColumn):
 
 def make_bar(unit: str, counted: bool) -> Progress:
     """A progress display on standard error; with a bar only if the total is known."""
-    console = Console(stderr=True)
-    title = TextColumn("{task.description}")
+    title, count = TextColumn("{task.description}"), CountColumn(unit)
+    target = console(stderr=True)
     if not counted:
-        return Progress(title, CountColumn(unit), TimeElapsedColumn(), console=console)
-    return Progress(title, BarColumn(), CountColumn(unit), TimeRemainingColumn(), console=console)
+        return Progress(title, count, TimeElapsedColumn(), console=target)
+    return Progress(title, BarColumn(), count, TimeRemainingColumn(), console=target)

@@ -140,7 +140,8 @@ DAMAGE = ("00.log", 5, 7, 9, "the header's checksum is wrong")
         ),
         (FileExistsError(errno.EEXIST, "no", "d"), Exit.DATA_REFUSED, "refused: d: this is a file"),
         (OSError(errno.EIO, "input/output"), Exit.STORAGE_FAILED, "storage failed: "),
-        (OSError(errno.ENOSPC, "full", "d"), Exit.STORAGE_FAILED, "storage failed: "),
+        (OSError(errno.ENOSPC, "full"), Exit.DATA_REFUSED, "/tapemq-data: full; free some"),
+        (OSError(errno.EDQUOT, "full", "d"), Exit.DATA_REFUSED, "/tapemq-data: full; free some"),
         (LogFailed("gone"), Exit.STORAGE_FAILED, "storage failed: gone"),
         (
             OSError(errno.EADDRINUSE, "loop's own text"),

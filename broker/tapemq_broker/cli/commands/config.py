@@ -30,10 +30,11 @@ def register(app: typer.Typer) -> None:
 def show(file: File = None, as_json: AsJson = False) -> None:
     """Print every setting with its value, unit and origin."""
     configuration = _load(file)
-    Output(as_json).rows(
+    output = Output(as_json)
+    output.rows(
         {
             "setting": setting.name,
-            "value": _plain(getattr(configuration.settings, setting.name)),
+            "value": _shown(getattr(configuration.settings, setting.name), output.as_json),
             "unit": setting.about.unit,
             "origin": configuration.origins[setting.name],
             "meaning": setting.about.text,
@@ -62,6 +63,7 @@ def _load(file: str | None) -> Configuration:
         raise CommandError(str(error), code=Exit.BAD_CONFIGURATION) from None
 
 
-def _plain(value: object) -> object:
-    plain = value is None or isinstance(value, bool | int | float)
+def _shown(value: object, as_json: bool) -> object:
+    """On a terminal a number has no separators: a port is no quantity, and all can be pasted."""
+    plain = (isinstance(value, bool | int | float) and as_json) or isinstance(value, bool | None)
     return value if plain else str(value)

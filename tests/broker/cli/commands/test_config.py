@@ -31,6 +31,18 @@ def test_show_prints_every_setting_with_its_origin(
     }
 
 
+def test_show_prints_numbers_as_they_are_set(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(output, "on_terminal", lambda: True)
+    monkeypatch.setenv("COLUMNS", "200")
+    assert run(["config", "show"]) == 0
+    shown = {line.split()[0]: line.split()[1] for line in capsys.readouterr().out.splitlines()}
+    assert shown["port"] == "7077"
+    assert shown["segment_bytes"] == "67108864"
+    assert (shown["sync"], shown["disk_free_min_bytes"]) == ("yes", "-")
+
+
 def test_check_says_that_all_is_fine(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
