@@ -18,10 +18,12 @@ from tapemq_broker.core.effects import (
     TruncateFront,
 )
 from tapemq_broker.core.generations import Generations
-from tapemq_broker.core.group import Position
 from tapemq_broker.core.groups import Groups
 from tapemq_broker.core.inspection import BatchLimits, inspect
 from tapemq_broker.core.positions import Positions
+from tapemq_broker.core.queue.consumers import Consumers
+from tapemq_broker.core.queue.entries import stream_positions
+from tapemq_broker.core.queue.queues import Queues
 from tapemq_broker.core.refusal import Refused
 from tapemq_broker.core.results import ProducerIdentity, TopicInfo
 from tapemq_broker.core.sharing import Sharing
@@ -53,19 +55,21 @@ class Broker:
         self.topics = Topics(limits.topics, limits.partitions, limits.partitions_total)
         self._positions = Positions(self.topics, limits.groups)
         subscriptions = Subscriptions()
+        consumers = Consumers()
         generations = Generations(boot_epoch)
         self._sharing = Sharing(self.topics, subscriptions, generations, limits.revoke_deadline_s)
         self.streams = Streams(
-            self.topics, subscriptions, generations, self._positions, self._sharing
+            self.topics, subscriptions, generations, self._positions, self._sharing, consumers
         )
-        self.groups = Groups(self.topics, self._positions, self._sharing)
+        self.queues = Queues(self.topics, subscriptions, consumers, limits.groups, boot_epoch)
+        self.groups = Groups(self.topics, self._positions, self._sharing, self.queues.groups)
 
     def load_groups(self, topic_id: int, partition: int, entries: Mapping[bytes, bytes]) -> None:
         """What the group log of a partition holds, at start."""
         topic = self.topics.get(topic_id)
-        for key, value in entries.items():
-            group = self.topics.add_group(topic, key.decode())
-            group.positions[partition] = Position.decode(value)
+        for name, position in stream_positions(entries):
+            self.topics.add_group(topic, name).positions[partition] = position
+        self.queues.groups.load(topic, topic.partitions[partition], entries)
 
     def loaded(self) -> Effects:
         """All group logs are read: complete what a crash left half written."""
@@ -73,6 +77,7 @@ class Broker:
         for topic in self.topics.by_id.values():
             self._positions.extend_groups(topic, effects)
             self._positions.pull_back_groups(topic, effects)
+            effects += self.queues.groups.loaded(topic)
         return effects
 
     def refusing(self, request: Request, command: Callable[[], Effects]) -> Effects:
@@ -138,11 +143,16 @@ class Broker:
         self.topics.prepared(info)
         topic = self.topics.by_id[info.topic_id]
         self._positions.extend_groups(topic, effects)
+        effects += self.queues.groups.extend(topic)
         return effects + self.streams.grown(topic, first_partition, now) + self.topics.answers(info)
 
     def delete_topic(self, request: Request, name: str) -> Effects:
         """Delete a topic; whoever reads it is told."""
-        return self.topics.delete(request, name, self.streams.topic_deleted)
+        return self.topics.delete(
+            request,
+            name,
+            lambda topic: self.streams.topic_deleted(topic) + self.queues.topic_deleted(topic),
+        )
 
     def truncate(self, log: LogId, offset: int) -> Effects:
         """Retention has chosen; what a group with ``hold`` needs stays.
@@ -158,12 +168,18 @@ class Broker:
             return []
         return [TruncateFront(log, target)]
 
-    def truncated(self, log: LogId, first_offset: int) -> None:
+    def truncated(self, log: LogId, first_offset: int) -> Effects:
         """A TruncateFront was carried out: what is left starts at ``first_offset``."""
         topic = self.topics.by_id.get(log.topic_id)
-        if topic is not None:
-            topic.partitions[log.partition].first_offset = first_offset
+        if topic is None:
+            return []
+        topic.partitions[log.partition].first_offset = first_offset
+        return self.queues.groups.truncated(topic, log.partition, first_offset)
 
-    def tick(self, now: float) -> Effects:
-        """Time passed: members that did not let go in time lose their claims."""
-        return self._sharing.overdue(now)
+    def take_changes(self, log: LogId) -> dict[bytes, bytes | None]:
+        """What has to be written to a state log of which StateChanged was said."""
+        return self.queues.take_changes(log)
+
+    def tick(self, now: float, now_us: int) -> Effects:
+        """Time passed: members that did not let go lose their claims, consumers their leases."""
+        return self._sharing.overdue(now) + self.queues.tick(now, now_us)

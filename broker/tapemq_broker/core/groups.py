@@ -4,6 +4,7 @@ from tapemq_broker.core.effects import Change, Effects, PutState, Reply, ReplyWh
 from tapemq_broker.core.group import StreamGroup
 from tapemq_broker.core.partition import Partition
 from tapemq_broker.core.positions import Positions, done_when_put, put_position
+from tapemq_broker.core.queue.groups import QueueGroups
 from tapemq_broker.core.refusal import Refused
 from tapemq_broker.core.results import Done, GroupInfo
 from tapemq_broker.core.sharing import Sharing
@@ -15,10 +16,13 @@ from tapemq_broker.core.topics import Topics, page_of
 class Groups:
     """Positions are changed here; each change is in the partition's group log before its answer."""
 
-    def __init__(self, topics: Topics, positions: Positions, sharing: Sharing) -> None:
+    def __init__(
+        self, topics: Topics, positions: Positions, sharing: Sharing, queues: QueueGroups
+    ) -> None:
         self._topics = topics
         self._positions = positions
         self._sharing = sharing
+        self._queues = queues
 
     def _find(
         self, topic_id: int, name: str, partition: int
@@ -65,6 +69,11 @@ class Groups:
         now_us: int,
     ) -> Effects:
         """Set the position anywhere; who reads there is assigned anew."""
+        topic = self._topics.get(topic_id)
+        if name in topic.queue_groups:
+            place = topic.partition(partition)
+            place.check_groups_usable()
+            return self._queues.seek(request, topic.queue_groups[name], place, start)
         topic, group, found = self._find(topic_id, name, partition)
         effects: Effects = []
         position = group.positions[partition].sought(start.cursor(found), now_us)
@@ -75,10 +84,16 @@ class Groups:
 
     def names(self, request: Request, topic_id: int, after: str) -> Effects:
         """A page of a topic's groups."""
-        return [Reply(request, page_of(self._topics.get(topic_id).groups, after))]
+        topic = self._topics.get(topic_id)
+        return [Reply(request, page_of([*topic.groups, *topic.queue_groups], after))]
 
     def describe(self, request: Request, topic_id: int, name: str, partition: int) -> Effects:
         """State of a group on a partition."""
+        topic = self._topics.get(topic_id)
+        if name in topic.queue_groups:
+            place = topic.partition(partition)
+            place.check_groups_usable()
+            return [Reply(request, self._queues.info(topic.queue_groups[name], place))]
         _, group, found = self._find(topic_id, name, partition)
         at = group.positions[partition]
         claim = group.claims.get(partition)
@@ -97,6 +112,8 @@ class Groups:
     def alter(self, request: Request, topic_id: int, name: str, *, hold: bool) -> Effects:
         """Change ``hold`` on all partitions."""
         topic = self._topics.get(topic_id)
+        if name in topic.queue_groups:
+            return self._queues.alter(request, topic_id, name, {"hold": hold})
         group = topic.group(name)
         topic.check_groups_usable()
         positions = self._positions.to_hold(topic, group, hold)
@@ -107,6 +124,8 @@ class Groups:
     def delete(self, request: Request, topic_id: int, name: str) -> Effects:
         """Forget a group that nobody reads with."""
         topic = self._topics.get(topic_id)
+        if name in topic.queue_groups:
+            return self._queues.delete(request, topic, topic.queue_groups[name])
         group = topic.group(name)
         if group.members:
             raise Refused("group_busy", f"group {name!r} has {len(group.members)} members")

@@ -29,6 +29,7 @@ class Positions:
         group = topic.groups.get(name)
         if group is not None:
             return self.to_hold(topic, group, True) if hold else {}
+        topic.check_name_free(name)
         if self._topics.group_count >= self._groups_max:
             raise Refused("bad_request", f"this broker holds at most {self._groups_max} groups")
         return {

@@ -1,6 +1,6 @@
 """Answers to commands."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 TopicSettings = Mapping[str, int | str | bool]
@@ -56,4 +56,70 @@ class GroupInfo(NamedTuple):
     commit_time_us: int
 
 
-Result = Done | TopicInfo | NamesPage | PublishResult | ProducerIdentity | GroupInfo
+class Settled(NamedTuple):
+    """What was asked for is done, but for the ``lost``: (lease id, first offset, count)."""
+
+    lost: Sequence[tuple[int, int, int]]
+
+
+class QueueInfo(NamedTuple):
+    """A queue group on one partition. Counts of records as of now, and totals since the start.
+
+    Everything below ``ack_floor`` is settled, but for dead records that live again. ``retrying``:
+    they wait for their time, or for the disk.
+    """
+
+    partition: int
+    ack_floor: int
+    cursor: int
+    visible: int
+    ready: int
+    leased: int
+    retrying: int
+    dead: int
+    settled_above_floor: int
+    consumers: int
+    credit_records: int
+    settings: TopicSettings
+    redelivered: int
+    acked: int
+    failed: int
+    crashed: int
+    expired: int
+    gone: int
+
+
+class Explanation(NamedTuple):
+    """What a queue group is doing: a word for programs, sentences for people."""
+
+    state: str
+    sentences: list[str]
+
+
+class DeadPage(NamedTuple):
+    """Dead records in order, each as a map of their fields; ``more`` from ``next_offset`` on."""
+
+    records: list[dict[str, int | str]]
+    next_offset: int
+    more: bool
+
+
+class Affected(NamedTuple):
+    """So many records were meant."""
+
+    records: int
+
+
+Result = (
+    Done
+    | TopicInfo
+    | NamesPage
+    | PublishResult
+    | ProducerIdentity
+    | GroupInfo
+    | Settled
+    | QueueInfo
+    | Explanation
+    | DeadPage
+    | Affected
+)

@@ -15,6 +15,7 @@ from tapemq_broker.core.effects import (
 from tapemq_broker.core.generations import Generations
 from tapemq_broker.core.group import StreamGroup
 from tapemq_broker.core.positions import Positions, done_when_put
+from tapemq_broker.core.queue.consumers import Consumers
 from tapemq_broker.core.refusal import Refusal, Refused
 from tapemq_broker.core.results import Done
 from tapemq_broker.core.sharing import Sharing
@@ -66,12 +67,14 @@ class Streams:
         generations: Generations,
         positions: Positions,
         sharing: Sharing,
+        consumers: Consumers,
     ) -> None:
         self._topics = topics
         self._subscriptions = subscriptions
         self._generations = generations
         self._positions = positions
         self._sharing = sharing
+        self._consumers = consumers
 
     def __len__(self) -> int:
         return len(self._subscriptions)
@@ -88,7 +91,8 @@ class Streams:
         """
         topic = self._topics.get(wish.topic_id)
         known = self._subscriptions.get(wish.key)
-        if known is not None and not wish.repeats(known):
+        is_queue = self._consumers.get(wish.key) is not None
+        if is_queue or (known is not None and not wish.repeats(known)):
             raise Refused("bad_request", f"subscription {wish.key.subscription} exists already")
         if wish.group:
             return self._join(request, topic, wish, now)

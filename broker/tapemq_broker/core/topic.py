@@ -6,6 +6,7 @@ import msgpack
 
 from tapemq_broker.core.group import StreamGroup
 from tapemq_broker.core.partition import Partition
+from tapemq_broker.core.queue.group import QueueGroup
 from tapemq_broker.core.refusal import Refused
 from tapemq_broker.core.results import TopicInfo, TopicSettings
 
@@ -27,6 +28,7 @@ class Topic:
         self.info = info
         self.partitions = [Partition(info.topic_id, p) for p in range(info.partitions)]
         self.groups: dict[str, StreamGroup] = {}
+        self.queue_groups: dict[str, QueueGroup] = {}
 
     def partition(self, number: int) -> Partition:
         """Raises Refused for a number that the topic does not have."""
@@ -58,18 +60,43 @@ class Topic:
             partition.check_groups_usable()
 
     def group(self, name: str) -> StreamGroup:
-        """Raises Refused for a group that does not exist."""
-        try:
-            return self.groups[name]
-        except KeyError:
+        """A stream group. Raises Refused for one that does not exist, or is a queue."""
+        found = self.groups.get(name)
+        if found is None:
+            self.check_name_free(name)
+            raise self._unknown_group(name)
+        return found
+
+    def queue_group(self, name: str) -> QueueGroup:
+        """A queue group. Raises Refused for one that does not exist, or is a stream's."""
+        found = self.queue_groups.get(name)
+        if found is None:
+            self.check_name_free(name)
+            raise self._unknown_group(name)
+        return found
+
+    def _unknown_group(self, name: str) -> Refused:
+        return Refused("unknown_group", f"topic {self.info.name!r} has no group {name!r}")
+
+    def check_name_free(self, name: str) -> None:
+        """Raise Refused if a group has that name: it is of one kind for ever."""
+        kind = "queue" if name in self.queue_groups else "stream" if name in self.groups else ""
+        if kind:
             raise Refused(
-                "unknown_group", f"topic {self.info.name!r} has no group {name!r}"
-            ) from None
+                "bad_request",
+                f"group {name!r} of topic {self.info.name!r} is a {kind} group; groups stay of "
+                "the kind that they were made as",
+            )
 
     def hold_offset(self, partition: int) -> int | None:
         """What the groups with ``hold`` still need of a partition; None if there are none."""
         positions = (group.positions.get(partition) for group in self.groups.values())
-        return min((p.cursor for p in positions if p is not None and p.hold), default=None)
+        needed = [p.cursor for p in positions if p is not None and p.hold]
+        for group in self.queue_groups.values():
+            backlog = group.backlogs.get(partition)
+            if backlog is not None and group.terms.policy.hold:
+                needed.append(backlog.ledger.hold_offset)
+        return min(needed, default=None)
 
     def change(self, info: TopicInfo) -> None:
         """New settings, or more partitions."""

@@ -16,6 +16,7 @@ from tapemq_broker.core.effects import (
     Request,
 )
 from tapemq_broker.core.group import StreamGroup
+from tapemq_broker.core.queue.group import QueueGroup
 from tapemq_broker.core.refusal import Refused
 from tapemq_broker.core.results import Done, NamesPage, TopicInfo, TopicSettings
 from tapemq_broker.core.topic import Topic, check_settings, decode_topic, encode_topic
@@ -171,7 +172,7 @@ class Topics:
         def then() -> Effects:
             del self._by_name[name]
             del self.by_id[topic.info.topic_id]
-            self.group_count -= len(topic.groups)
+            self.group_count -= len(topic.groups) + len(topic.queue_groups)
             self._partitions_total -= len(topic.partitions)
             done = ReplyWhenDurable(CATALOG, None, request, Done())
             return [*tell(topic), RemoveTopic(topic.info), done]
@@ -189,6 +190,16 @@ class Topics:
     def remove_group(self, topic: Topic, name: str) -> None:
         """Forget a group."""
         del topic.groups[name]
+        self.group_count -= 1
+
+    def add_queue_group(self, topic: Topic, group: QueueGroup) -> None:
+        """A new group."""
+        topic.queue_groups[group.name] = group
+        self.group_count += 1
+
+    def remove_queue_group(self, topic: Topic, name: str) -> None:
+        """Forget a group."""
+        del topic.queue_groups[name]
         self.group_count -= 1
 
     def _add(self, info: TopicInfo) -> None:

@@ -27,6 +27,14 @@ def _receipt(result: r.PublishResult) -> m.Receipt:
     return m.Receipt(result.base_offset, level, result.duplicate, result.append_time_us)
 
 
+def _settled(result: r.Settled) -> m.Settled:
+    return m.Settled(sum(count for _, _, count in result.lost))
+
+
+def _queue(info: r.QueueInfo) -> m.Queue:
+    return m.Queue(**info._asdict())
+
+
 _RESULTS: Final[dict[type, Callable[[Any], m.Message]]] = {
     r.Done: lambda result: m.Done(),
     r.TopicInfo: _topic,
@@ -34,6 +42,11 @@ _RESULTS: Final[dict[type, Callable[[Any], m.Message]]] = {
     r.PublishResult: _receipt,
     r.ProducerIdentity: lambda who: m.Producer(who.producer_id, who.epoch),
     r.GroupInfo: lambda info: m.Group(*info),
+    r.Settled: _settled,
+    r.QueueInfo: _queue,
+    r.Explanation: lambda explanation: m.Explanation(*explanation),
+    r.DeadPage: lambda page: m.DeadPage(page.next_offset, page.more),
+    r.Affected: lambda affected: m.Affected(affected.records),
 }
 
 

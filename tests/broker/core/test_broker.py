@@ -175,8 +175,8 @@ def test_tick_takes_what_is_overdue(world: World) -> None:
     subscribe(world, wish(1, group="billing"))
     subscribe(world, wish(2, group="billing"))
     assert isinstance(world.trace[-1], Revoke)
-    assert world.core.tick(LIMITS.revoke_deadline_s - 0.1) == []
-    (assign,) = world.core.tick(LIMITS.revoke_deadline_s)
+    assert world.core.tick(LIMITS.revoke_deadline_s - 0.1, 0) == []
+    (assign,) = world.core.tick(LIMITS.revoke_deadline_s, 0)
     assert isinstance(assign, Assign)
     assert (assign.key, assign.partition) == (key(2), 1)
 

@@ -26,6 +26,14 @@ ANSWERS = [
         r.GroupInfo("stream", 1, 2, True, 3, 4, "who", 5),
         m.Group("stream", 1, 2, True, 3, 4, "who", 5),
     ),
+    (r.Settled([(1, 5, 2), (2, 9, 1)]), m.Settled(3)),
+    (
+        r.QueueInfo(*range(11), {"hold": True}, *range(12, 18)),
+        m.Queue(*range(11), 0, {"hold": True}, *range(12, 18)),
+    ),
+    (r.Explanation("paused", ["It is."]), m.Explanation("paused", ["It is."])),
+    (r.DeadPage([{"offset": 4}], 5, True), m.DeadPage(5, True)),
+    (r.Affected(7), m.Affected(7)),
     (Refusal("disk_full", "full", 1.5), m.Failure(35, "full", 1500)),
 ]
 

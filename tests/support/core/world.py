@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from tapemq.batch import LogId, Role, checksum, decode_prefix
@@ -42,10 +43,14 @@ class Sent(NamedTuple):
     chunk: Chunk
 
 
-class _Waiting(NamedTuple):
+@dataclass
+class _Waiting:
+    """What is to be said, or done, when a log is on disk. ``offset`` None: it is changed still."""
+
     log: LogId
-    offset: int
-    answer: Answered
+    offset: int | None
+    answer: Answered | None = None
+    then: Callable[[], e.Effects] | None = None
 
 
 class World:
@@ -61,7 +66,11 @@ class World:
         self.now = 0.0
         self.trace: list[object] = []
         self.reading: deque[e.Deliver] = deque()
-        self.journal: deque[tuple[LogId, int]] = deque()
+        self.leasing: deque[e.DeliverLease] = deque()
+        self.asking: deque[e.ReadKeys] = deque()
+        self.changed: dict[LogId, None] = {}
+        # Where logs ended after each write; what was written at once is on disk at once.
+        self.journal: deque[dict[LogId, int]] = deque()
         self._correlation = 0
         self._topic_id = 0
         self._waiting: list[_Waiting] = []
@@ -102,8 +111,9 @@ class World:
         logs: list[ListLog | ListState] = [*self.states.values(), *self.logs.values()]
         for number, log in enumerate(logs):
             log.crash(keeps_all=bool(survivors >> number & 1))
-        self.reading.clear()
-        self.journal.clear()
+        for queue in (self.reading, self.leasing, self.asking, self.journal):
+            queue.clear()
+        self.changed.clear()
         self._waiting.clear()
         self.start()
 
@@ -159,10 +169,10 @@ class World:
             case e.Append():
                 self._roll(effect)
                 self.logs[effect.log].append(effect)
-                self.journal.append((effect.log, self.logs[effect.log].next_offset))
+                self.journal.append({effect.log: self.logs[effect.log].next_offset})
             case e.PutState():
                 self.states[effect.log].changes.append(effect.changes)
-                self.journal.append((effect.log, len(self.states[effect.log].changes)))
+                self.journal.append({effect.log: len(self.states[effect.log].changes)})
             case e.Change():
                 self.run([*effect.puts, *effect.then()])
             case e.Reply():
@@ -171,6 +181,14 @@ class World:
                 self._answer_when_durable(effect)
             case e.Deliver():
                 self.reading.append(effect)
+            case e.DeliverLease():
+                self.leasing.append(effect)
+            case e.ReadKeys():
+                self.asking.append(effect)
+            case e.StateChanged():
+                self.changed[effect.log] = None
+            case e.WhenDurable():
+                self._wait(_Waiting(effect.log, None, then=effect.then))
             case e.PrepareTopic():
                 self._prepare(effect)
             case e.RemoveTopic():
@@ -178,22 +196,30 @@ class World:
             case e.TruncateFront():
                 log = self.logs[effect.log]
                 log.truncate_front(effect.offset)
-                self.core.truncated(effect.log, log.first_offset)
+                self.run(self.core.truncated(effect.log, log.first_offset))
 
     def _answer(self, answer: Answered) -> None:
         self.trace.append(answer)
 
     def _answer_when_durable(self, effect: e.ReplyWhenDurable) -> None:
-        state = self.states.get(effect.log)
-        offset = effect.offset
-        if offset is None:
-            offset = len(self.states[effect.log].changes)
         answer = Answered(effect.request, effect.result)
-        durable = (state or self.logs[effect.log]).durable_offset
-        if offset <= durable:
-            self._answer(answer)
+        self._wait(_Waiting(effect.log, effect.offset, answer))
+
+    def _wait(self, waiting: _Waiting) -> None:
+        log = self.states.get(waiting.log) or self.logs[waiting.log]
+        # One answer may stand for changes of several logs, which are written together.
+        if waiting.offset is None and not self.changed:
+            waiting.offset = len(self.states[waiting.log].changes)
+        if waiting.offset is not None and waiting.offset <= log.durable_offset:
+            self._release(waiting)
         else:
-            self._waiting.append(_Waiting(effect.log, offset, answer))
+            self._waiting.append(waiting)
+
+    def _release(self, waiting: _Waiting) -> None:
+        if waiting.answer is not None:
+            self._answer(waiting.answer)
+        if waiting.then is not None:
+            self.run(waiting.then())
 
     def _prepare(self, effect: e.PrepareTopic) -> None:
         for number in range(effect.first_partition, effect.topic.partitions):
@@ -209,22 +235,45 @@ class World:
         gone = [waiting for waiting in self._waiting if waiting.log.topic_id == topic_id != 0]
         self._waiting = [waiting for waiting in self._waiting if waiting not in gone]
         for waiting in gone:
-            self._answer(Answered(waiting.answer.request, GONE))
+            if waiting.answer is not None:
+                self._answer(Answered(waiting.answer.request, GONE))
+        for log in [log for log in self.changed if log.topic_id == topic_id]:
+            del self.changed[log]
 
     # The disk
+
+    def prepare(self) -> None:
+        """Write what the core has changed, as is done before a round of syncs begins."""
+        ends: dict[LogId, int] = {}
+        while self.changed:
+            log, _ = self.changed.popitem()
+            changes = self.core.take_changes(log)
+            self.states[log].changes.append(changes)
+            ends[log] = len(self.states[log].changes)
+        if ends:
+            self.journal.append(ends)
+        for waiting in self._waiting:
+            if waiting.offset is None:
+                waiting.offset = len(self.states[waiting.log].changes)
 
     def durable(self, log: LogId, offset: int) -> None:
         """A log is on disk up to ``offset``."""
         (self.logs.get(log) or self.states[log]).durable_offset = offset
-        ready = [w for w in self._waiting if w.log == log and w.offset <= offset]
+        ready = [
+            waiting
+            for waiting in self._waiting
+            if waiting.log == log and waiting.offset is not None and waiting.offset <= offset
+        ]
         self._waiting = [waiting for waiting in self._waiting if waiting not in ready]
         for waiting in ready:
-            self._answer(waiting.answer)
+            self._release(waiting)
         self.core.durable_upto(log, offset)
         self.run(self.core.streams.visible(log, self.core.streams.readers(log)))
+        self.run(self.core.queues.visible(log))
 
     def sync(self, *, records: bool = True) -> None:
         """Everything is on disk; or state alone."""
+        self.prepare()
         for log, state in list(self.states.items()):
             if state.durable_offset < len(state.changes):
                 self.durable(log, len(state.changes))
@@ -236,8 +285,7 @@ class World:
         """A round of syncs, which began when the oldest so many writes were done."""
         ends: dict[LogId, int] = {}
         for _ in range(min(writes, len(self.journal))):
-            log, end = self.journal.popleft()
-            ends[log] = end
+            ends.update(self.journal.popleft())
         for name, end in ends.items():
             written = self.logs.get(name) or self.states.get(name)
             if written is not None and end > written.durable_offset:

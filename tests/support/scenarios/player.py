@@ -107,7 +107,7 @@ class Player:
 
     def do_tick(self, seconds: str) -> None:
         self._world.now += float(seconds.removesuffix("s"))
-        self._world.run(self._world.core.tick(self._world.now))
+        self._world.run(self._world.core.tick(self._world.now, self._world.now_us))
 
     # Reading
 

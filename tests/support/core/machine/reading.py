@@ -180,5 +180,5 @@ class ReadingRules(SeeingMachine):
         """Time passes."""
         self.world.now += seconds
         self.watcher.overdue(self.world.now)
-        self.world.run(self.world.core.tick(self.world.now))
+        self.world.run(self.world.core.tick(self.world.now, self.world.now_us))
         self.see()

@@ -1,0 +1,26 @@
+"""A consumer of a queue group: its credit, and what it holds."""
+
+from dataclasses import dataclass, field
+
+from tapemq_broker.core.effects import SubscriptionKey
+
+
+@dataclass(slots=True, eq=False)
+class Consumer:
+    """``name`` is for people. ``sending``: a lease is on its way to it, so its credit is not known.
+
+    ``leases`` are the ids of what it holds. ``stalled``: its connection takes no more now.
+    """
+
+    key: SubscriptionKey
+    name: str
+    credit_records: int
+    credit_bytes: int
+    sending: int | None = None
+    leases: set[int] = field(default_factory=set)
+    stalled: bool = False
+
+    @property
+    def has_credit(self) -> bool:
+        """Whether it may get more."""
+        return self.credit_records > 0 and self.credit_bytes > 0 and not self.stalled

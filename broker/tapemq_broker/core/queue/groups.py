@@ -1,0 +1,211 @@
+"""Queue groups of all topics: opened, changed, sought, deleted; and as the logs have them."""
+
+from collections.abc import Callable, Mapping
+
+from tapemq_broker.core.effects import (
+    Change,
+    Detach,
+    Effects,
+    PutState,
+    ReplyWhenDurable,
+    Request,
+    TakeBack,
+)
+from tapemq_broker.core.partition import Partition
+from tapemq_broker.core.positions import done_when_put
+from tapemq_broker.core.queue.backlog import Backlog
+from tapemq_broker.core.queue.dispatch import Dispatch
+from tapemq_broker.core.queue.entries import head_key, queue_groups
+from tapemq_broker.core.queue.group import QueueGroup
+from tapemq_broker.core.queue.ledger import Ledger
+from tapemq_broker.core.queue.outcome import Outcome
+from tapemq_broker.core.queue.terms import Terms
+from tapemq_broker.core.queue.wish import Consume
+from tapemq_broker.core.refusal import Refusal, Refused
+from tapemq_broker.core.results import Done, GroupInfo, TopicSettings
+from tapemq_broker.core.start import Start
+from tapemq_broker.core.topic import Topic
+from tapemq_broker.core.topics import Topics
+
+
+class QueueGroups:
+    """What changes settings is refused where the disk is full; what changes records waits."""
+
+    def __init__(self, topics: Topics, groups_max: int, dispatch: Dispatch) -> None:
+        self._topics = topics
+        self._groups_max = groups_max
+        self._dispatch = dispatch
+
+    def open(
+        self, request: Request, topic: Topic, wish: Consume, join: Callable[[QueueGroup], Effects]
+    ) -> Effects:
+        """Go on with the group of that name, which may have to be made first. Raises Refused."""
+        group = topic.queue_groups.get(wish.group)
+        if group is not None:
+            return join(group)
+        topic.check_name_free(wish.group)
+        if self._topics.group_count >= self._groups_max:
+            raise Refused("bad_request", f"this broker holds at most {self._groups_max} groups")
+        terms = Terms.of(wish.settings, 1)
+        made = QueueGroup(topic.info.topic_id, wish.group, terms)
+        for partition in topic.group_partitions():
+            ledger = Ledger(wish.group, partition, terms, wish.start.cursor(partition))
+            made.backlogs[partition.number] = Backlog(ledger)
+
+        def then() -> Effects:
+            self._topics.add_queue_group(topic, made)
+            for backlog in made.backlogs.values():
+                backlog.ledger.take_changes()
+                made.wake_backlog(backlog)
+            return join(made)
+
+        puts = [
+            PutState(backlog.partition.groups_log, backlog.ledger.changes())
+            for backlog in made.backlogs.values()
+        ]
+        return [Change(request, puts, then)]
+
+    def alter(self, request: Request, topic_id: int, name: str, settings: TopicSettings) -> Effects:
+        """Change settings on all partitions."""
+        topic = self._topics.get(topic_id)
+        group = topic.queue_group(name)
+        topic.check_groups_usable()
+        terms = group.terms.changed(settings)
+        if terms.policy.key_lanes != group.terms.policy.key_lanes:
+            raise Refused("bad_request", "key_lanes is chosen when a group is made, and stays")
+
+        def then() -> Effects:
+            group.set_terms(terms)
+            effects: Effects = []
+            self._dispatch.pump(group, effects)
+            return [*effects, done_when_put(topic, request)]
+
+        puts = []
+        for backlog in group.backlogs.values():
+            ledger = backlog.ledger
+            head = ledger.head._replace(version=terms.version, settings=terms.settings)
+            # With all that has changed: the floor may have passed what is still to be written.
+            changes = {**ledger.changes(), head_key(name): head.encode()}
+            puts.append(PutState(backlog.partition.groups_log, changes))
+        return [Change(request, puts, then)]
+
+    def delete(self, request: Request, topic: Topic, group: QueueGroup) -> Effects:
+        """Forget a group that nobody takes records with."""
+        if group.consumers:
+            raise Refused(
+                "group_busy", f"group {group.name!r} has {len(group.consumers)} consumers"
+            )
+        topic.check_groups_usable()
+
+        def then() -> Effects:
+            self._topics.remove_queue_group(topic, group.name)
+            for backlog in group.backlogs.values():
+                self._dispatch.changed.forget(backlog.ledger)
+                backlog.ledger.close()
+            return [done_when_put(topic, request)]
+
+        puts = [
+            PutState(backlog.partition.groups_log, backlog.ledger.removal())
+            for backlog in group.backlogs.values()
+        ]
+        return [Change(request, puts, then)]
+
+    def seek(
+        self, request: Request, group: QueueGroup, partition: Partition, start: Start
+    ) -> Effects:
+        """Begin anew anywhere; all leases there are lost."""
+        backlog = group.backlogs[partition.number]
+        floor = start.cursor(partition)
+        effects: Effects = []
+        self._dispatch.void(group, backlog, "sought", effects)
+        backlog.seek(floor)
+        outcome = Outcome()
+        outcome.change(group, backlog)
+        effects += self._dispatch.finish(outcome)
+        return [*effects, ReplyWhenDurable(partition.groups_log, None, request, Done())]
+
+    def info(self, group: QueueGroup, partition: Partition) -> GroupInfo:
+        """A queue group as groups of either kind are described."""
+        ledger = group.backlogs[partition.number].ledger
+        return GroupInfo(
+            kind="queue",
+            cursor=ledger.settled.floor,
+            lag=ledger.unsettled(),
+            hold=group.terms.policy.hold,
+            generation=0,
+            members=len(group.consumers),
+            member="",
+            commit_time_us=0,
+        )
+
+    def load(self, topic: Topic, partition: Partition, entries: Mapping[bytes, bytes]) -> None:
+        """What a group log holds of queue groups."""
+        for name, kept in queue_groups(entries).items():
+            ledger = Ledger.load(name, partition, kept)
+            group = topic.queue_groups.get(name)
+            if group is None:
+                group = QueueGroup(topic.info.topic_id, name, ledger.terms)
+                self._topics.add_queue_group(topic, group)
+            group.backlogs[partition.number] = Backlog(ledger)
+            if ledger.terms.version > group.terms.version:
+                group.terms = ledger.terms
+
+    def loaded(self, topic: Topic) -> Effects:
+        """All is read, of the topic's logs too: bring both together."""
+        outcome = Outcome()
+        for group in topic.queue_groups.values():
+            group.set_terms(group.terms)
+            for backlog in group.backlogs.values():
+                backlog.ledger.forget_from(backlog.partition.durable_offset)
+                backlog.waiting = len(backlog.ledger.troubles)
+                backlog.forget_below(backlog.partition.first_offset)
+                backlog.supply.restart()
+                for offset, trouble in backlog.ledger.troubles.items():
+                    self._dispatch.retries.wait(group, backlog, offset, trouble)
+                outcome.change(group, backlog)
+        return [*self._dispatch.finish(outcome), *self.extend(topic)]
+
+    def extend(self, topic: Topic) -> Effects:
+        """Groups want all partitions that there are, from the first record on."""
+        outcome = Outcome()
+        for group in topic.queue_groups.values():
+            for partition in topic.partitions:
+                if partition.number not in group.backlogs and not partition.groups_damage:
+                    ledger = Ledger(group.name, partition, group.terms, 0)
+                    backlog = group.backlogs[partition.number] = Backlog(ledger)
+                    outcome.change(group, backlog)
+        return self._dispatch.finish(outcome)
+
+    def truncated(self, topic: Topic, number: int, first_offset: int) -> Effects:
+        """Retention has removed records, of which groups without ``hold`` may have needed some."""
+        outcome = Outcome()
+        effects: Effects = []
+        for group in topic.queue_groups.values():
+            backlog = group.backlogs.get(number)
+            if backlog is not None and backlog.ledger.hold_offset < first_offset:
+                self._take_gone(backlog, first_offset, effects)
+                backlog.forget_below(first_offset)
+                outcome.change(group, backlog)
+        return effects + self._dispatch.finish(outcome)
+
+    def _take_gone(self, backlog: Backlog, first_offset: int, effects: Effects) -> None:
+        for lease in list(backlog.leases.values()):
+            runs = lease.take(0, first_offset)
+            held = self._dispatch.leases.get(lease.lease_id) if runs else None
+            if held is not None:
+                tokens = [(lease.lease_id, first, end - first) for first, end in runs]
+                backlog.leased -= sum(count for _, _, count in tokens)
+                effects.append(TakeBack(held.consumer.key, tokens, "gone"))
+                self._dispatch.leases.drop_if_done(held)
+
+    def topic_deleted(self, topic: Topic) -> tuple[list[QueueGroup], Effects]:
+        """End all groups of a topic that is not among the topics any more."""
+        gone = Refusal("unknown_topic", f"topic {topic.info.name!r} was deleted")
+        effects: Effects = []
+        for group in topic.queue_groups.values():
+            for backlog in group.backlogs.values():
+                self._dispatch.void(group, backlog, "deleted", effects)
+                self._dispatch.changed.forget(backlog.ledger)
+                backlog.ledger.close()
+            effects += [Detach(key, 0, 0, gone) for key in group.consumers]
+        return list(topic.queue_groups.values()), effects

@@ -1,0 +1,105 @@
+"""A lease: offsets handed out together to one consumer, until a deadline."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
+
+Run = tuple[int, int]
+"""Offsets from the first up to, without, the second."""
+
+
+class Lease:
+    """The offsets of ``runs`` whose bits are still set in ``open``; bits count through the runs.
+
+    ``started``: those whose handlers have begun. ``troubled``: the records have failed before, or
+    were dead; else there is no trouble with any of them. ``deliveries``: of each, before this.
+    """
+
+    __slots__ = (
+        "_starts",
+        "count",
+        "deadline",
+        "deliveries",
+        "lease_id",
+        "open",
+        "runs",
+        "started",
+        "troubled",
+    )
+
+    def __init__(
+        self, lease_id: int, runs: Sequence[Run], *, troubled: bool, deliveries: int
+    ) -> None:
+        self.lease_id = lease_id
+        self.runs = tuple(runs)
+        *starts, self.count = accumulate((end - first for first, end in runs), initial=0)
+        self._starts = tuple(starts) if len(starts) > 1 else (0,)
+        self.open = (1 << self.count) - 1
+        self.started = 0
+        self.troubled = troubled
+        self.deliveries = deliveries
+        self.deadline = 0.0
+
+    def open_runs(self) -> list[Run]:
+        """What is still held."""
+        return self._runs_of(self.open)
+
+    def take(self, first: int, end: int) -> list[Run]:
+        """Let go of what is still held of a run; what that was."""
+        bits = self._bits(first, end)
+        held = bits & self.open
+        self.open ^= held
+        if held.bit_count() == end - first:
+            return [(first, end)]
+        return self._runs_of(held) if held else []
+
+    def take_started(self) -> list[Run]:
+        """Let go of all whose handlers have begun."""
+        bits = self.open & self.started
+        self.open ^= bits
+        return self._runs_of(bits)
+
+    def start(self, first: int, end: int) -> None:
+        """Handlers of what is held of a run have begun."""
+        self.started |= self._bits(first, end) & self.open
+
+    def held(self, first: int, end: int) -> list[Run]:
+        """What is still held of a run."""
+        return self._runs_of(self._bits(first, end) & self.open)
+
+    def _bits(self, first: int, end: int) -> int:
+        """The bits of those of a run's offsets that the lease began with."""
+        bits = 0
+        index = max(0, bisect_right(self.runs, (first, end)) - 1)
+        for number in range(index, len(self.runs)):
+            base, upto = self.runs[number]
+            if base >= end:
+                break
+            low, high = max(first, base), min(end, upto)
+            if low < high:
+                bits |= ((1 << high - low) - 1) << self._starts[number] + low - base
+        return bits
+
+    def _runs_of(self, bits: int) -> list[Run]:
+        found: list[Run] = []
+        for (base, end), start in zip(self.runs, self._starts, strict=True):
+            part = bits >> start & (1 << end - base) - 1
+            while part:
+                low = (part & -part).bit_length() - 1
+                part >>= low
+                length = (~part & part + 1).bit_length() - 1
+                found.append((base + low, base + low + length))
+                base += low + length
+                part >>= length
+        return found
+
+
+def without(wanted: Run, taken: Sequence[Run]) -> list[Run]:
+    """What is left of a run without others inside of it, which are in order."""
+    left: list[Run] = []
+    first, end = wanted
+    for low, high in taken:
+        if first < low:
+            left.append((first, low))
+        first = high
+    return [*left, (first, end)] if first < end else left

@@ -1,0 +1,216 @@
+"""What is kept of a queue group on a partition: in memory, and in its entries of the group log."""
+
+from pyroaring import BitMap64
+
+from tapemq_broker.core.partition import Partition
+from tapemq_broker.core.queue.dead import Dead
+from tapemq_broker.core.queue.entries import Head, Kept, chunk_key, dead_key, head_key, trouble_key
+from tapemq_broker.core.queue.settled import Settled
+from tapemq_broker.core.queue.terms import Terms
+from tapemq_broker.core.queue.trouble import Trouble
+
+Changes = dict[bytes, bytes | None]
+
+
+class Ledger:
+    """Settled offsets, troubled records, dead records.
+
+    A record is settled unless it is above the floor and not in the set; or it has trouble: a dead
+    one that lives again may be below the floor (``revived``), and what says so is its trouble.
+    """
+
+    def __init__(self, group: str, partition: Partition, terms: Terms, floor: int) -> None:
+        self.group = group
+        self.partition = partition
+        self.terms = terms
+        self.seek_epoch = 0
+        self.settled = Settled(floor)
+        self.troubles: dict[int, Trouble] = {}
+        self.revived = BitMap64()
+        self.dead: dict[int, bytes] = {}
+        self.dead_offsets = BitMap64()
+        self.dead_reasons: dict[str, BitMap64] = {}
+        self._changed_troubles: set[int] = set()
+        self._changed_dead: set[int] = set()
+        self._head_written = b""
+
+    @classmethod
+    def load(cls, group: str, partition: Partition, kept: Kept) -> "Ledger":
+        """What was written."""
+        head = kept.head
+        ledger = cls(group, partition, Terms.load(head.settings, head.version), head.ack_floor)
+        ledger.seek_epoch = head.seek_epoch
+        ledger._head_written = head.encode()
+        for number, data in kept.chunks.items():
+            ledger.settled.load(number, data)
+        ledger.settled.raise_floor(head.ack_floor)
+        for offset, data in kept.dead.items():
+            ledger._add_dead(offset, Dead.decode(data).reason, data)
+        for offset, data in sorted(kept.troubles.items()):
+            if offset in kept.dead:  # A crash in between: nothing of it was confirmed.
+                ledger._changed_troubles.add(offset)
+                continue
+            ledger.troubles[offset] = Trouble.decode(data)
+            if offset in ledger.settled:
+                ledger.revived.add(offset)
+        return ledger
+
+    @property
+    def head(self) -> Head:
+        """What is written under the group's name."""
+        terms = self.terms
+        return Head(self.settled.floor, self.seek_epoch, terms.version, terms.settings)
+
+    @property
+    def hold_offset(self) -> int:
+        """Everything from here on may still be needed."""
+        needed = [self.settled.floor]
+        needed += [offsets.min() for offsets in (self.revived, self.dead_offsets) if offsets]
+        return min(needed)
+
+    def unsettled(self) -> int:
+        """How many visible records are not settled."""
+        above = self.partition.durable_offset - self.settled.floor
+        return above - self.settled.count + len(self.revived)
+
+    def is_unsettled(self, offset: int) -> bool:
+        """Whether a record is still to be handled."""
+        return offset in self.troubles or offset not in self.settled
+
+    def settle(self, first: int, end: int, *, troubled: bool) -> None:
+        """Settle a run; ``troubled``: all of its records have trouble, else none."""
+        if not troubled:
+            self.settled.add(first, end)
+            return
+        for offset in range(first, end):
+            self.untrouble(offset)
+            self.settled.add(offset, offset + 1)
+
+    def untrouble(self, offset: int) -> None:
+        """Forget what failed with a record."""
+        if self.troubles.pop(offset, None) is not None:
+            self.revived.discard(offset)
+            self._changed_troubles.add(offset)
+
+    def trouble(self, offset: int) -> Trouble:
+        """The trouble with a record, to be changed; a new one if there was none."""
+        self._changed_troubles.add(offset)
+        found = self.troubles.get(offset)
+        if found is None:
+            found = self.troubles[offset] = Trouble()
+        return found
+
+    def bury(self, offset: int, dead: Dead) -> None:
+        """A record has died: it is settled, and remembered."""
+        self.settle(offset, offset + 1, troubled=offset in self.troubles)
+        self._add_dead(offset, dead.reason, dead.encode())
+        self._changed_dead.add(offset)
+
+    def _add_dead(self, offset: int, reason: str, data: bytes) -> None:
+        self.dead[offset] = data
+        self.dead_offsets.add(offset)
+        of_reason = self.dead_reasons.get(reason)
+        if of_reason is None:
+            of_reason = self.dead_reasons[reason] = BitMap64()
+        of_reason.add(offset)
+
+    def revive(self, offset: int, not_before_us: int) -> Trouble:
+        """A dead record is to be handed out again."""
+        replays = self.forget_dead(offset).replays
+        trouble = self.trouble(offset)
+        trouble.replays = replays + 1
+        trouble.not_before_us = not_before_us
+        self.revived.add(offset)
+        return trouble
+
+    def forget_dead(self, offset: int) -> Dead:
+        """A dead record is dead no more, or nobody's concern; what was known of it."""
+        dead = Dead.decode(self.dead.pop(offset))
+        self.dead_offsets.discard(offset)
+        of_reason = self.dead_reasons[dead.reason]
+        of_reason.discard(offset)
+        if not of_reason:
+            del self.dead_reasons[dead.reason]
+        self._changed_dead.add(offset)
+        return dead
+
+    def dead_of(self, reason: str) -> BitMap64:
+        """Dead records of a reason; "" is any."""
+        return self.dead_reasons.get(reason, BitMap64()) if reason else self.dead_offsets
+
+    def seek(self, floor: int) -> None:
+        """Everything below is settled, and nothing else; dead ones below stay dead."""
+        self.seek_epoch += 1
+        self.settled.reset(floor)
+        for offset in list(self.troubles):
+            self.untrouble(offset)
+        for offset in list(self.dead_offsets.iter_equal_or_larger(floor)):
+            self.forget_dead(offset)
+
+    def forget_from(self, end: int) -> None:
+        """The log ends at ``end``, because it was repaired: what comes there is new."""
+        if self.settled.floor > end:
+            self.seek(end)
+            return
+        self.settled.forget_from(end)
+        for offset in [offset for offset in self.troubles if offset >= end]:
+            self.untrouble(offset)
+        for offset in list(self.dead_offsets.iter_equal_or_larger(end)):
+            self.forget_dead(offset)
+
+    def gone_below(self, offset: int) -> int:
+        """Records below an offset are not in the log any more: how many of them were needed."""
+        floor = max(offset, self.settled.floor)
+        gone = floor - self.settled.floor - self.settled.count_below(floor)
+        gone += self.revived.range_cardinality(0, offset)
+        self.settled.raise_floor(floor)
+        for troubled in [known for known in self.troubles if known < offset]:
+            self.untrouble(troubled)
+        for dead in [known for known in self.dead if known < offset]:
+            self.forget_dead(dead)
+        return gone
+
+    def changes(self) -> Changes:
+        """What has to be written so that all is; absolute values, so twice does no harm.
+
+        What says that a record is dead, or has failed, comes before what says that it is settled:
+        of very many changes, a crash may leave the first ones alone.
+        """
+        group = self.group
+        changes: Changes = {}
+        for offset in self._changed_dead:
+            changes[dead_key(group, offset)] = self.dead.get(offset)
+        for offset in self._changed_troubles:
+            trouble = self.troubles.get(offset)
+            changes[trouble_key(group, offset)] = trouble.encode() if trouble else None
+        for number in self.settled.changed:
+            changes[chunk_key(group, number)] = self.settled.encode(number)
+        head = self.head.encode()
+        if head != self._head_written:
+            changes[head_key(group)] = head
+        return changes
+
+    def take_changes(self) -> Changes:
+        """The same; whoever takes them writes them."""
+        changes = self.changes()
+        self._head_written = changes.get(head_key(self.group)) or self._head_written
+        self.settled.changed.clear()
+        self._changed_troubles.clear()
+        self._changed_dead.clear()
+        return changes
+
+    def removal(self) -> Changes:
+        """What has to be written so that nothing is left."""
+        group = self.group
+        keys = [head_key(group)]
+        keys += [chunk_key(group, n) for n in {*self.settled.numbers(), *self.settled.changed}]
+        keys += [trouble_key(group, o) for o in {*self.troubles, *self._changed_troubles}]
+        keys += [dead_key(group, o) for o in {*self.dead, *self._changed_dead}]
+        return dict.fromkeys(keys)
+
+    def close(self) -> None:
+        """The group is no more: nothing is to come of what waits."""
+        self.troubles.clear()
+        self.dead.clear()
+        self.dead_offsets.clear()
+        self.dead_reasons.clear()

@@ -1,0 +1,332 @@
+"""Commands on queues: taking records, settling them, and looking after the groups."""
+
+from collections.abc import Iterable, Sequence
+
+from tapemq.batch import LogId
+from tapemq_broker.core.effects import (
+    DeliverLease,
+    Effects,
+    Reply,
+    ReplyWhenDurable,
+    Request,
+    SubscriptionKey,
+)
+from tapemq_broker.core.positions import done_when_put
+from tapemq_broker.core.queue.administration import Administration
+from tapemq_broker.core.queue.consumer import Consumer
+from tapemq_broker.core.queue.consumers import Consumers, Consuming
+from tapemq_broker.core.queue.dispatch import Dispatch
+from tapemq_broker.core.queue.group import QueueGroup
+from tapemq_broker.core.queue.groups import QueueGroups
+from tapemq_broker.core.queue.lease import Run, without
+from tapemq_broker.core.queue.leases import Held, Leases
+from tapemq_broker.core.queue.outcome import Outcome
+from tapemq_broker.core.queue.settling import Failure, Settling
+from tapemq_broker.core.queue.verb import Verb
+from tapemq_broker.core.queue.wish import Consume
+from tapemq_broker.core.refusal import Refusal, Refused
+from tapemq_broker.core.results import Done, Settled
+from tapemq_broker.core.subscriptions import Subscriptions
+from tapemq_broker.core.topic import Topic
+from tapemq_broker.core.topics import Topics
+
+Token = tuple[int, int, int]
+"""Lease id, first offset, count."""
+
+
+class Queues(Administration):
+    """All taking of records, one by one."""
+
+    def __init__(
+        self,
+        topics: Topics,
+        subscriptions: Subscriptions,
+        consumers: Consumers,
+        groups_max: int,
+        boot_epoch: int,
+    ) -> None:
+        self._leases = Leases(boot_epoch)
+        self._dispatch = Dispatch(self._leases)
+        super().__init__(topics, QueueGroups(topics, groups_max, self._dispatch), self._dispatch)
+        self._settling = Settling(self._dispatch)
+        self._subscriptions = subscriptions
+        self._consumers = consumers
+
+    def __len__(self) -> int:
+        return len(self._consumers)
+
+    def __contains__(self, key: SubscriptionKey) -> bool:
+        return self._consumers.get(key) is not None
+
+    def count(self, session: int) -> int:
+        """How many queues a session takes records from."""
+        return len(self._consumers.of_session(session))
+
+    # Consumers
+
+    def consume(self, request: Request, wish: Consume) -> Effects:
+        """Begin to take records; the group is made if there is none."""
+        topic = self._topics.get(wish.topic_id)
+        if not wish.group:
+            raise Refused("bad_request", "a queue needs a group")
+        if wish.key in self or self._subscriptions.get(wish.key) is not None:
+            raise Refused("bad_request", f"subscription {wish.key.subscription} exists already")
+        is_new = wish.group not in topic.queue_groups
+
+        def join(group: QueueGroup) -> Effects:
+            consumer = Consumer(wish.key, wish.consumer, wish.credit_records, wish.credit_bytes)
+            self._consumers.add(Consuming(group, consumer))
+            done = done_when_put(topic, request) if is_new else Reply(request, Done())
+            effects: Effects = [done]
+            self._dispatch.pump(group, effects)
+            return effects
+
+        return self.groups.open(request, topic, wish, join)
+
+    def credit(self, key: SubscriptionKey, records: int, size_bytes: int) -> Effects:
+        """The client can take more. Credit for a queue that has just ended is void."""
+        effects: Effects = []
+        found = self._consumers.get(key)
+        if found is not None:
+            found.consumer.credit_records += records
+            found.consumer.credit_bytes += size_bytes
+            found.group.wake_consumer(found.consumer)
+            self._dispatch.pump(found.group, effects)
+        return effects
+
+    def cancel(self, request: Request, key: SubscriptionKey) -> Effects:
+        """Take no more; what is still held is given back, and counts as nothing."""
+        found = self._consumers.existing(key)
+        outcome = Outcome()
+        for held in self._held_by(found):
+            self._settling.release_all(held, outcome)
+            self._leases.drop(held)
+        return [*self._left([found], outcome), Reply(request, Done())]
+
+    def session_closed(self, session: int, now_us: int) -> Effects:
+        """A connection is gone: what its handlers had begun with counts as crashed."""
+        gone = self._consumers.of_session(session)
+        outcome = Outcome()
+        for found in gone:
+            for held in self._held_by(found):
+                self._settling.lost(held, now_us, outcome)
+                self._leases.drop(held)
+        self._leases.forget_session(session)
+        return self._left(gone, outcome)
+
+    def _held_by(self, consuming: Consuming) -> list[Held]:
+        found = map(self._leases.get, sorted(consuming.consumer.leases))
+        return [held for held in found if held is not None]
+
+    def _left(self, gone: Iterable[Consuming], outcome: Outcome) -> Effects:
+        """Consumers are gone, all of them before anything of theirs is given to others."""
+        groups: dict[QueueGroup, None] = {}
+        for consuming in gone:
+            self._consumers.remove(consuming)
+            groups[consuming.group] = None
+        effects = self._dispatch.finish(outcome)
+        for group in groups:  # With single_active, it is the next one's turn now.
+            self._dispatch.pump(group, effects)
+        return effects
+
+    def stalled(self, session: int) -> None:
+        """A connection takes no more now: its consumers are passed over."""
+        for found in self._consumers.of_session(session):
+            found.consumer.stalled = True
+            found.group.wake_consumer(found.consumer)
+
+    def resumed(self, session: int) -> Effects:
+        """A connection takes more again."""
+        effects: Effects = []
+        for found in self._consumers.of_session(session):
+            found.consumer.stalled = False
+            found.group.wake_consumer(found.consumer)
+            self._dispatch.pump(found.group, effects)
+        return effects
+
+    # Deliveries
+
+    def is_wanted(self, delivery: DeliverLease) -> bool:
+        """Whether a DeliverLease that was put off is still to be carried out."""
+        return self._leases.get(delivery.lease_id) is not None
+
+    def lease_sent(
+        self,
+        delivery: DeliverLease,
+        *,
+        upto: int,
+        size_bytes: int,
+        now: float,
+        now_us: int,
+        absent: Iterable[Run] = (),
+        expired: Iterable[Run] = (),
+        too_old: Iterable[Run] = (),
+    ) -> Effects:
+        """A DeliverLease was carried out, for records below ``upto``.
+
+        ``absent`` ones are not in the log, ``expired`` and ``too_old`` ones were not sent. It
+        costs credit though the lease may be void by now: the client gives it back.
+        """
+        outcome = Outcome()
+        reached = [(first, min(end, upto)) for first, end in delivery.runs if first < upto]
+        records = sum(end - first for first, end in reached)
+        held = self._leases.get(delivery.lease_id)
+        if held is not None:
+            self._dispatch.sent(held, upto, now, outcome)
+            unsent = self._settling.unsendable(held, absent, expired, too_old, now_us, outcome)
+            records -= unsent
+            if delivery.failures + delivery.crashes + delivery.deliveries:
+                held.backlog.totals.redelivered += records
+            self._leases.drop_if_done(held)
+        found = self._consumers.get(delivery.key)
+        if found is not None:
+            found.consumer.credit_records -= records
+            found.consumer.credit_bytes -= size_bytes
+            found.group.wake_consumer(found.consumer)
+        return self._dispatch.finish(outcome)
+
+    def lease_failed(self, delivery: DeliverLease, reason: Refusal) -> Effects:
+        """A DeliverLease met damage: nothing more comes from that partition; others go on."""
+        held = self._leases.get(delivery.lease_id)
+        if held is None:
+            return []
+        held.backlog.damage = reason.text
+        outcome = Outcome()
+        outcome.touch(held.group, held.backlog)
+        self._dispatch.unsent(held, 0)
+        self._leases.drop(held)
+        held.group.wake_consumer(held.consumer)
+        return self._dispatch.finish(outcome)
+
+    def visible(self, log: LogId) -> Effects:
+        """More of a log may be handed out."""
+        topic = self._topics.by_id.get(log.topic_id)
+        outcome = Outcome()
+        for group in topic.queue_groups.values() if topic is not None else ():
+            backlog = group.backlogs.get(log.partition)
+            if backlog is not None:
+                outcome.touch(group, backlog)
+        return self._dispatch.finish(outcome)
+
+    def keys_read(
+        self, log: LogId, group: str, first: int, keys: Sequence[bytes | None]
+    ) -> Effects:
+        """ReadKeys was carried out: ``keys`` are those of the records from ``first`` on."""
+        topic = self._topics.by_id.get(log.topic_id)
+        found = topic.queue_groups.get(group) if topic is not None else None
+        outcome = Outcome()
+        if found is not None:
+            backlog = found.backlogs[log.partition]
+            backlog.supply.keys_read(first, keys)
+            outcome.touch(found, backlog)
+        return self._dispatch.finish(outcome)
+
+    # Settlements
+
+    def settle(
+        self,
+        request: Request,
+        key: SubscriptionKey,
+        verb: Verb,
+        tokens: Sequence[Token],
+        *,
+        now_us: int,
+        delay_ms: int | None = None,
+        reason: str = "",
+        error: str = "",
+    ) -> Effects:
+        """Say what became of leased records. Answered by what is not leased, once the rest is
+        on disk. ``delay_ms``, of a nack: None is as the group's policy has it."""
+        consumer = self._consumers.existing(key).consumer
+        outcome = Outcome()
+        why = Failure(now_us, delay_ms, reason, error)
+        lost: list[Token] = []
+        for token in tokens:
+            held = self._leases.get(token[0])
+            if held is None or held.consumer is not consumer:
+                lost.append(token)
+                continue
+            run = token[1], token[1] + token[2]
+            taken = held.lease.take(*run)
+            if taken != [run]:
+                lost += _lost(token, taken)
+            for part in taken:
+                self._settling.apply(verb, held, part, why, outcome)
+            self._leases.drop_if_done(held)
+        effects = self._dispatch.finish(outcome)
+        if not outcome.changed:
+            return [Reply(request, Settled(lost)), *effects]
+        # What has changed is written before one round of syncs, which makes all of it durable.
+        log = next(reversed(outcome.changed)).partition.groups_log
+        return [*effects, ReplyWhenDurable(log, None, request, Settled(lost))]
+
+    def started(self, key: SubscriptionKey, tokens: Sequence[Token]) -> None:
+        """Handlers of leased records have begun: if the client is lost now, that is a crash."""
+        for lease_id, first, count in tokens:
+            held = self._leases.get(lease_id)
+            if held is not None and held.consumer.key == key:
+                held.lease.start(first, first + count)
+
+    def extend(
+        self,
+        request: Request,
+        key: SubscriptionKey,
+        tokens: Sequence[Token],
+        *,
+        lease_ms: int,
+        now: float,
+    ) -> Effects:
+        """Hold records for ``lease_ms`` from now on (0: the group's time), or longer.
+
+        All records of a lease have one deadline.
+        """
+        lost: list[Token] = []
+        group = self._consumers.existing(key).group
+        deadline = now + (lease_ms or group.terms.policy.lease_ms) / 1000
+        for token in tokens:
+            lease_id, first, count = token
+            held = self._leases.get(lease_id)
+            if held is None or held.consumer.key != key:
+                lost.append(token)
+                continue
+            still = held.lease.held(first, first + count)
+            lost += _lost(token, still)
+            if still:
+                self._leases.set_deadline(held, deadline)
+        return [Reply(request, Settled(lost))]
+
+    def extend_session(self, session: int, now: float) -> None:
+        """A session has given a sign of life: its leases last for their time from now on."""
+        self._leases.session_seen(session, now)
+
+    # Time, and what is written
+
+    def tick(self, now: float, now_us: int) -> Effects:
+        """Time passed: leases run out, and records that waited are ready."""
+        effects: Effects = []
+        outcome = Outcome()
+        for held in self._leases.expired(now):
+            self._dispatch.take_back(held, "expired", effects)
+            self._settling.lost(held, now_us, outcome)
+            self._leases.drop(held)
+        for backlog, group in self._dispatch.retries.due(now_us).items():
+            outcome.touch(group, backlog)
+        return effects + self._dispatch.finish(outcome)
+
+    def take_changes(self, log: LogId) -> dict[bytes, bytes | None]:
+        """What has to be written to a group log."""
+        return self._dispatch.changed.take(log)
+
+    def topic_deleted(self, topic: Topic) -> Effects:
+        """End all queues of a topic that is not among the topics any more."""
+        groups, effects = self.groups.topic_deleted(topic)
+        for group in groups:
+            for consumer in list(group.consumers.values()):
+                self._consumers.remove(Consuming(group, consumer))
+        return effects
+
+
+def _lost(token: Token, held: Sequence[Run]) -> list[Token]:
+    """What of a token is not among what is held."""
+    lease_id, first, count = token
+    return [(lease_id, low, high - low) for low, high in without((first, first + count), held)]

@@ -1,0 +1,41 @@
+"""Deadlines of many leases: in slots of time, so that most are forgotten before they come."""
+
+from heapq import heappop, heappush
+from typing import Final
+
+SLOT_S: Final = 0.1
+"""A deadline is met at most so much later."""
+
+
+class Wheel:
+    """Ids by the slot of their deadline. Adding and removing cost the same for any number."""
+
+    def __init__(self) -> None:
+        self._slots: dict[int, set[int]] = {}
+        self._order: list[int] = []
+
+    def add(self, item: int, deadline: float) -> None:
+        """``deadline`` is in seconds."""
+        number = int(deadline / SLOT_S) + 1
+        slot = self._slots.get(number)
+        if slot is None:
+            slot = self._slots[number] = set()
+            heappush(self._order, number)
+        slot.add(item)
+
+    def remove(self, item: int, deadline: float) -> None:
+        """Of an item that was added with this deadline; nothing, if it has come."""
+        slot = self._slots.get(int(deadline / SLOT_S) + 1)
+        if slot is not None:
+            slot.discard(item)
+
+    def due(self, now: float, limit: int) -> list[int]:
+        """At most ``limit`` items whose deadline has come; they are removed."""
+        found: list[int] = []
+        while self._order and self._order[0] * SLOT_S <= now and len(found) < limit:
+            slot = self._slots[self._order[0]]
+            while slot and len(found) < limit:
+                found.append(slot.pop())
+            if not slot:
+                del self._slots[heappop(self._order)]
+        return found
