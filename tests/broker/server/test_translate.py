@@ -28,8 +28,8 @@ ANSWERS = [
     ),
     (r.Settled([(1, 5, 2), (2, 9, 1)]), m.Settled(3)),
     (
-        r.QueueInfo(*range(11), {"hold": True}, *range(12, 18)),
-        m.Queue(*range(11), 0, {"hold": True}, *range(12, 18)),
+        r.QueueInfo(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, {"hold": True}, 13, 14, 15, 16, 17, 18),
+        m.Queue(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 0, {"hold": True}, 13, 14, 15, 16, 17, 18),
     ),
     (r.Explanation("paused", ["It is."]), m.Explanation("paused", ["It is."])),
     (r.DeadPage([{"offset": 4}], 5, True), m.DeadPage(5, True)),
