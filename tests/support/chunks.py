@@ -20,10 +20,15 @@ LOG = LogId(7, 0, Role.DATA)
 
 
 def batch(
-    base: int, values: Sequence[bytes], *, codec: Codec = Codec.NONE, time_us: int = 0
+    base: int,
+    values: Sequence[bytes],
+    keys: Sequence[bytes | None] | None = None,
+    *,
+    codec: Codec = Codec.NONE,
+    time_us: int = 0,
 ) -> bytes:
     """A batch of these values, from offset ``base`` on; no values: a mark."""
-    body = encode_body(Columns(values), codec=codec) if values else b""
+    body = encode_body(Columns(values, keys), codec=codec) if values else b""
     header = Header(
         kind=Kind.DATA if values else Kind.MARK,
         flags=0,
@@ -42,10 +47,15 @@ def batch(
     return header.encode()[0] + body
 
 
-def numbered(base: int, count: int, size_bytes: int = 100, **fields: int) -> bytes:
+def numbered(base: int, count: int, size_bytes: int = 100, *, time_us: int = 0) -> bytes:
     """A batch of records whose values are their offsets, padded."""
     values = [b"%d" % offset for offset in range(base, base + count)]
-    return batch(base, [value.ljust(size_bytes) for value in values], **fields)  # type: ignore[arg-type]
+    return batch(base, [value.ljust(size_bytes) for value in values], time_us=time_us)
+
+
+def keyed(base: int, *keys: bytes | None) -> bytes:
+    """A batch of records with these keys."""
+    return batch(base, [b"value"] * len(keys), keys)
 
 
 def chunk(*batches: bytes, next_offset: int, hint: object = None) -> Chunk:

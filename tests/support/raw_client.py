@@ -34,6 +34,9 @@ class RawClient:
         self._session = Session(Role.CLIENT, 0.0)
         self._answers: dict[int, m.Message] = {}
         self._pushes: list[tuple[m.Message, bytes]] = []
+        self._payloads: dict[int, bytes] = {}
+        self.payload = b""
+        """Of the last answer that was asked for."""
         self.welcome: m.Welcome
 
     @classmethod
@@ -66,6 +69,7 @@ class RawClient:
         while correlation not in self._answers:
             await self._receive()
         answer = self._answers.pop(correlation)
+        self.payload = self._payloads.pop(correlation, b"")
         if isinstance(answer, m.Failure):
             raise Refused(answer)
         assert isinstance(answer, expected), answer
@@ -98,6 +102,8 @@ class RawClient:
                 self._session.open(frame_bytes_max=1 << 26)
             if correlation:
                 self._answers[correlation] = message
+                if payload:
+                    self._payloads[correlation] = bytes(payload)
             else:
                 self._pushes.append((message, bytes(payload)))
 

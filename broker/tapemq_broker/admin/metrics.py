@@ -32,6 +32,9 @@ TOTALS: Final = (
     ("connections_closed", "connections_closed", "Connections closed."),
     ("protocol_errors", "protocol_errors", "Connections ended because of what they sent."),
     ("commits", "commits", "Positions committed by groups."),
+    ("leases", "leases", "Leases sent to consumers of queue groups."),
+    ("records_leased", "leased_records", "Records leased to consumers of queue groups."),
+    ("bytes_leased", "leased_bytes", "Bytes of batches sent to consumers of queue groups."),
     ("corrupt_reads", "corrupt_reads", "Reads that found damage on disk."),
     ("bytes_cut_at_start", "torn_bytes_cut", "Bytes without receipt set aside by recovery."),
     ("bytes_rewritten_at_start", "rewritten_bytes", "Bytes that recovery brought to disk anew."),
@@ -48,6 +51,7 @@ GAUGES: Final = (
     ("damaged_partitions", "damaged_partitions", "Partitions refused because of damage."),
     ("connections", "connections", "Connections open."),
     ("subscriptions", "subscriptions", "Subscriptions open."),
+    ("queue_cache_bytes", "queue_cache_bytes", "Batches kept in memory for queue groups."),
     ("disk_free_bytes", "disk_free_bytes", "Free disk space."),
     ("disk_mark_bytes", "disk_limit_bytes", "Free disk space below which publishing is blocked."),
     ("publishing_bytes", "publishing_bytes", "Bytes being published, without receipts yet."),
@@ -74,6 +78,7 @@ class StatusCollector(Collector):
         for field, name, text in GAUGES:
             yield GaugeMetricFamily(_PREFIX + name, text, value=float(getattr(status, field)))
         yield _refusals(status)
+        yield _settled(status)
         yield GaugeMetricFamily(
             f"{_PREFIX}publishing_blocked",
             "1 if publishing is blocked.",
@@ -88,6 +93,15 @@ def _refusals(status: Status) -> Family:
     )
     for error, count in status.totals["refusals"].items():
         family.add_metric([error], count)
+    return family
+
+
+def _settled(status: Status) -> Family:
+    family = CounterMetricFamily(
+        f"{_PREFIX}settled_records", "Records settled by consumers, by how.", labels=["verb"]
+    )
+    for verb, count in status.totals["settled"].items():
+        family.add_metric([verb], count)
     return family
 
 

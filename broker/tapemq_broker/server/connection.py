@@ -38,7 +38,7 @@ class Host(Protocol):
     def aborted(self, connection: "Connection", why: str) -> None:
         """The broker cuts it."""
 
-    def unparked(self, deliveries: list[Deliver]) -> None:
+    def unparked(self, connection: "Connection", deliveries: list[Deliver]) -> None:
         """It takes data again."""
 
     def dispatch(
@@ -68,6 +68,9 @@ class Connection(asyncio.BufferedProtocol):
         )
         self.number = 0
         self.client = ""
+        self.token = b""
+        # The session that this connection does nothing but keep alive, if it is such a one.
+        self.keeps_alive: int | None = None
         self.peer = ""
         self.in_flight_bytes = 0
         self._partial_bytes = 0  # of a frame that has not come to its end, and since when
@@ -143,7 +146,7 @@ class Connection(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         self._paused_at = None
         parked, self.parked = self.parked, []
-        self._host.unparked(parked)
+        self._host.unparked(self, parked)
 
     # What the engine calls
 
@@ -198,6 +201,12 @@ class Connection(asyncio.BufferedProtocol):
         self.session.close()
         if self._transport is not None:
             self._transport.abort()
+
+    def kept_alive(self, now: float) -> None:
+        """A second connection of the client says that it is there, however busy."""
+        self.session.received(0, now)
+        if self._paused_at is not None:
+            self._paused_at = now
 
     def check(self, now: float) -> None:
         """Time passed: heartbeats, deadlines, memory."""

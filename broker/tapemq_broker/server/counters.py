@@ -20,7 +20,11 @@ class Counters:
     connections_closed: int = 0
     protocol_errors: int = 0
     commits: int = 0
+    leases: int = 0
+    records_leased: int = 0
+    bytes_leased: int = 0
     corrupt_reads: int = 0
     bytes_cut_at_start: int = 0
     bytes_rewritten_at_start: int = 0
     refusals: dict[str, int] = field(default_factory=dict)
+    settled: dict[str, int] = field(default_factory=dict)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Final
 
-from tapemq.batch import LogId
+from tapemq.batch import LogId, Role
 from tapemq.wire import messages as m
 from tapemq_broker.core import effects as e
 from tapemq_broker.core.broker import Broker
@@ -17,6 +17,8 @@ from tapemq_broker.server import translate
 from tapemq_broker.server.counters import Counters
 from tapemq_broker.server.deliveries import Deliveries
 from tapemq_broker.server.durable_queue import DurableQueue
+from tapemq_broker.server.key_reads import KeyReads
+from tapemq_broker.server.leases import Leases
 from tapemq_broker.server.logs import Logs, Opened
 from tapemq_broker.server.observer import ProducersObserver
 from tapemq_broker.server.receipts import Receipts
@@ -44,6 +46,8 @@ class Engine:
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
         self._deliveries = Deliveries(core.streams, logs, sessions, run=self.run, spawn=self.spawn)
+        self.leases = Leases(core, logs, sessions, world.clock, run=self.run, spawn=self.spawn)
+        self._key_reads = KeyReads(core.queues, logs, run=self.run, spawn=self.spawn)
         self._carry: Final[dict[type, Callable[[Any], None]]] = {
             e.Append: self._append,
             e.PutState: self._put_state,
@@ -56,6 +60,9 @@ class Engine:
             e.Assign: self._push,
             e.Revoke: self._push,
             e.Detach: self._push,
+            e.DeliverLease: self.leases.start,
+            e.TakeBack: self._take_back,
+            e.ReadKeys: self._key_reads.start,
             e.PrepareTopic: lambda effect: self.spawn(self._prepare_topic(effect)),
             e.Reconfigure: lambda effect: self.logs.reconfigure(effect.topic),
             e.RemoveTopic: lambda effect: self.spawn(self._remove_topic(effect)),
@@ -63,8 +70,9 @@ class Engine:
         }
         logs.on_durable = self._durable
         logs.on_written = self._written
+        logs.take_changes = core.take_changes
         sessions.on_closed = self._session_closed
-        sessions.on_unparked = self.run
+        sessions.on_unparked = self._unparked
 
     @property
     def counters(self) -> Counters:
@@ -180,22 +188,30 @@ class Engine:
             refusals[result.name] = refusals.get(result.name, 0) + 1
         elif isinstance(result, PublishResult) and result.duplicate:
             self.counters.duplicates += 1
-        self.answer(request, translate.answer(result))
+        self.answer(request, translate.answer(result), translate.payload(result))
 
-    def answer(self, request: e.Request, message: m.Message) -> None:
+    def answer(
+        self, request: e.Request, message: m.Message, payload: memoryview | None = None
+    ) -> None:
         """Send a message as the answer to a request."""
         connection = self.sessions.get(request.session)
         if connection is not None:
             was_publish = connection.settle_publish(request.correlation)
             if was_publish and isinstance(message, m.Failure):
                 self.counters.publishes_refused += 1
-            connection.send(message, correlation=request.correlation)
+            connection.send(message, correlation=request.correlation, payload=payload)
 
     def _push(self, effect: e.Assign | e.Revoke | e.Detach) -> None:
         connection = self.sessions.get(effect.key.session)
         if connection is not None:
             connection.hints.pop((effect.key.subscription, effect.partition), None)
             connection.send(translate.push(effect))
+
+    def _take_back(self, effect: e.TakeBack) -> None:
+        connection = self.sessions.get(effect.key.session)
+        if connection is not None:
+            for message, payload in translate.leases_lost(effect):
+                connection.send(message, payload=payload)
 
     def _deliver(self, effect: e.Deliver) -> None:
         connection = self.sessions.get(effect.key.session)
@@ -214,9 +230,16 @@ class Engine:
             self.run(call())
         self.core.durable_upto(log_id, offset)
         self._deliveries.wake(log_id)
+        if log_id.role is Role.DATA:
+            self.run(self.core.queues.visible(log_id))
 
     def _session_closed(self, number: int) -> None:
         self.run(self.core.streams.session_closed(number, self.world.clock.monotonic()))
+        self.run(self.core.queues.session_closed(number, self.world.clock.wall_us()))
+
+    def _unparked(self, number: int, deliveries: list[e.Deliver]) -> None:
+        self.run(deliveries)
+        self.run(self.core.queues.resumed(number))
 
     async def _prepare_topic(self, effect: e.PrepareTopic) -> None:
         """Make the logs of a topic in a thread: directories and their syncs take a while."""
@@ -249,6 +272,7 @@ class Engine:
         """Remove a topic's logs; the catalog has forgotten it first."""
         await self.logs.catalog_durable()
         for log_id in self.logs.forget_topic(effect.topic):
+            self.leases.cache.forget(log_id)
             self._calls.drop(log_id)
             for request in self.receipts.drop(log_id):
                 self.reply(request, Refusal("unknown_topic", "the topic was deleted"))
@@ -263,7 +287,7 @@ class Engine:
 
     def _truncate_front(self, effect: e.TruncateFront) -> None:
         first_offset = self.logs.truncate_front(effect.log, effect.offset)
-        self.core.truncated(effect.log, first_offset)
+        self.run(self.core.truncated(effect.log, first_offset))
 
     def expire_requests(self, now: float) -> None:
         """Answer requests whose deadline has come before their answer."""

@@ -14,6 +14,7 @@ from tapemq_broker.server.clock import Clock
 from tapemq_broker.server.connection import Connection
 from tapemq_broker.server.counters import Counters
 from tapemq_broker.server.publish_memory import PublishMemory
+from tapemq_broker.server.session_tokens import SessionTokens
 
 log = logging.getLogger("tapemq.broker")
 
@@ -25,6 +26,7 @@ Handle = Callable[[Connection, m.Message, Request, memoryview], None]
 _SENT_AT_ONCE: Final = 200
 """Connections that are told something in one turn of the loop: 5 to 20 µs each."""
 
+_KEEPING_ALIVE: Final = frozenset({m.Ping, m.Pong, m.Bye})
 _WHILE_DRAINING: Final = frozenset({m.Ping, m.Pong, m.Bye, m.Credit})
 _STOPPING: Final = m.Failure(
     OVERLOADED.code, "the broker is stopping; connect again later", retry_after_ms=1000
@@ -47,7 +49,8 @@ class Sessions:
         self.by_number: dict[int, Connection] = {}
         self.handle: Handle = _not_started
         self.on_closed: Callable[[int], None] = lambda number: None
-        self.on_unparked: Callable[[list[Deliver]], None] = lambda deliveries: None
+        self.on_unparked: Callable[[int, list[Deliver]], None] = lambda number, deliveries: None
+        self.tokens = SessionTokens()
         self.memory = PublishMemory(settings.publish_memory_bytes)
         self.draining = False
         self._number = 0
@@ -70,6 +73,7 @@ class Sessions:
         """A connection is gone."""
         if self.by_number.pop(connection.number, None) is not None:
             self.counters.connections_closed += 1
+            self.tokens.forget(connection.token)
             self.on_closed(connection.number)
         if not self.by_number and self._none_left is not None and not self._none_left.done():
             self._none_left.set_result(None)
@@ -90,14 +94,17 @@ class Sessions:
         """The broker cuts a connection."""
         log.warning("connection from %s cut: %s", connection.peer, why)
 
-    def unparked(self, deliveries: list[Deliver]) -> None:
+    def unparked(self, connection: Connection, deliveries: list[Deliver]) -> None:
         """A client reads again."""
-        self.on_unparked(deliveries)
+        self.on_unparked(connection.number, deliveries)
 
     def dispatch(
         self, connection: Connection, message: m.Message, correlation: int, payload: memoryview
     ) -> None:
-        """Hand a message to its handler."""
+        """Hand a message to its handler. Raises ProtocolError."""
+        if connection.keeps_alive is not None and type(message) not in _KEEPING_ALIVE:
+            name = type(message).__name__
+            raise ProtocolError(f"{name} on a connection that keeps another session alive")
         if self.draining and type(message) not in _WHILE_DRAINING:
             # Else what is written would never come to rest, and nobody could be told goodbye.
             connection.send(_STOPPING, correlation=correlation)

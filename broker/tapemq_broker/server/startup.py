@@ -6,8 +6,8 @@ from tapemq.batch import LogId
 from tapemq.wire.limits import PARTITIONS_MAX
 from tapemq_broker.config import Settings
 from tapemq_broker.core.broker import Broker, Limits
-from tapemq_broker.core.group import Position
 from tapemq_broker.core.partition import Partition
+from tapemq_broker.core.queue.entries import durable_floor
 from tapemq_broker.core.topic import Topic
 from tapemq_broker.core.topics import CATALOG
 from tapemq_broker.server.counters import Counters
@@ -111,7 +111,7 @@ class Startup:
         core.load_groups(topic.info.topic_id, number, groups.entries)
         self._logs.add_state(groups)
         self._note_cut(groups.log)
-        return _durable_floor(groups)
+        return durable_floor(groups.entries)
 
     def _refuse(self, topic: Topic, what: str, refused: LogRefused | CorruptLog) -> None:
         log.error("topic %s: %s: %s", topic.info.name, what, _told(refused, self._settings))
@@ -140,11 +140,6 @@ def _told(refused: LogRefused | CorruptLog, settings: Settings) -> str:
     if isinstance(refused, CorruptLog):
         return str(refused)
     return refused.told(str(settings.data_dir.absolute()))
-
-
-def _durable_floor(groups: StateLog) -> int:
-    """What groups have committed was on disk: a log that ends before it has lost something."""
-    return max((Position.decode(value).cursor for value in groups.entries.values()), default=0)
 
 
 def limits_of(settings: Settings) -> Limits:

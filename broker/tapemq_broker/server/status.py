@@ -22,6 +22,7 @@ class Status(NamedTuple):
     damaged_partitions: int
     connections: int
     subscriptions: int
+    queue_cache_bytes: int
     sync_rounds: int
     files_synced: int
     disk_free_bytes: int
@@ -51,7 +52,8 @@ class Status(NamedTuple):
             topics=len(topics),
             damaged_partitions=sum(bool(p.groups_damage) for t in topics for p in t.partitions),
             connections=len(engine.sessions.by_number),
-            subscriptions=len(engine.core.streams),
+            subscriptions=len(engine.core.streams) + len(engine.core.queues),
+            queue_cache_bytes=engine.leases.cache.size_bytes,
             sync_rounds=engine.logs.flusher.rounds,
             files_synced=engine.logs.flusher.files_synced,
             disk_free_bytes=flow.disk_free_bytes,

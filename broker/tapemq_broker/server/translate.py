@@ -1,10 +1,13 @@
 """Results and effects of the core, as messages of the protocol."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from tapemq.wire import errors
 from tapemq.wire import messages as m
+from tapemq.wire.entries import pack_tokens
+from tapemq.wire.limits import TOKENS_MAX
+from tapemq.wire.pages import pack_page
 from tapemq_broker.core import effects as e
 from tapemq_broker.core import results as r
 from tapemq_broker.core.refusal import Refusal
@@ -66,6 +69,22 @@ def answer(result: r.Result | Refusal) -> m.Message:
     if isinstance(result, Refusal):
         return failure(result)
     return _RESULTS[type(result)](result)
+
+
+def payload(result: r.Result | Refusal) -> memoryview | None:
+    """What goes with the message that answers a command."""
+    if isinstance(result, r.Settled) and result.lost:
+        return memoryview(pack_tokens(result.lost[:TOKENS_MAX]))
+    if isinstance(result, r.DeadPage):
+        return memoryview(pack_page(result.records))
+    return None
+
+
+def leases_lost(effect: e.TakeBack) -> Iterator[tuple[m.LeaseLost, memoryview]]:
+    """The messages, and their payloads, that tell a consumer what it has lost."""
+    message = m.LeaseLost(effect.key.subscription, effect.reason)
+    for start in range(0, len(effect.tokens), TOKENS_MAX):
+        yield message, memoryview(pack_tokens(effect.tokens[start : start + TOKENS_MAX]))
 
 
 def push(effect: e.Assign | e.Revoke | e.Detach) -> m.Message:

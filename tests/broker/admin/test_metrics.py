@@ -23,6 +23,9 @@ NAMES = {
     "tapemq_connections_closed_total",
     "tapemq_protocol_errors_total",
     "tapemq_commits_total",
+    "tapemq_leases_total",
+    "tapemq_leased_records_total",
+    "tapemq_leased_bytes_total",
     "tapemq_corrupt_reads_total",
     "tapemq_torn_bytes_cut_total",
     "tapemq_rewritten_bytes_total",
@@ -33,6 +36,7 @@ NAMES = {
     "tapemq_damaged_partitions",
     "tapemq_connections",
     "tapemq_subscriptions",
+    "tapemq_queue_cache_bytes",
     "tapemq_disk_free_bytes",
     "tapemq_disk_limit_bytes",
     "tapemq_publishing_bytes",
@@ -41,7 +45,7 @@ NAMES = {
     "tapemq_publishing_blocked",
     "tapemq_build_info",
 }
-LABELLED = {"refusals"}
+LABELLED = {"refusals", "settled"}
 SHOWN_OTHERWISE = {"software", "blocked", "uptime_s", "totals"}
 
 

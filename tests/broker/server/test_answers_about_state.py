@@ -1,7 +1,5 @@
 """What the core changed is on disk before its answer leaves; a full disk makes it wait."""
 
-from collections.abc import Callable
-
 import pytest
 
 from tapemq.batch import LogId, Role
@@ -37,12 +35,15 @@ class Setup:
         self.engine = Engine(self.world, core, self.logs, sessions)
         self.logs.take_changes = lambda log_id: self.changed.pop(log_id, {})
         self.engine.answer = self._answer  # type: ignore[method-assign]
+        self.messages: list[m.Message] = []
         self.changed: dict[LogId, dict[bytes, bytes | None]] = {}
         self.answers: list[int] = []
         self.numbers = 0
 
-    def _answer(self, request: e.Request, message: m.Message) -> None:
-        assert isinstance(message, m.Done)
+    def _answer(
+        self, request: e.Request, message: m.Message, payload: memoryview | None = None
+    ) -> None:
+        self.messages.append(message)
         self.answers.append(request.correlation)
 
     def open_logs(self) -> Logs:
@@ -138,28 +139,34 @@ async def test_an_answer_waits_for_the_log_that_met_a_full_disk(setup: Setup) ->
 
 async def test_a_deadline_comes_before_a_disk_that_stays_full(setup: Setup) -> None:
     setup.disk.full = True
-    failures: list[m.Message] = []
-    setup.engine.answer = lambda request, message: failures.append(message)  # type: ignore[method-assign]
-    setup.engine.run(
-        [e.StateChanged(FIRST), e.ReplyWhenDurable(FIRST, None, e.Request(1, 1, 5.0), Done())]
-    )
+    answer = e.ReplyWhenDurable(FIRST, None, e.Request(1, 1, 5.0), Done())
+    effects: e.Effects = [e.StateChanged(FIRST), answer]
+    setup.engine.run(effects)
     setup.engine.expire_requests(5.0)
-    assert [type(failure) for failure in failures] == [m.Failure]
+    assert [type(message) for message in setup.messages] == [m.Failure]
 
 
 async def test_what_goes_on_when_durable_comes_once_and_in_time(setup: Setup) -> None:
     calls: list[str] = []
 
-    def then(name: str) -> Callable[[], e.Effects]:
-        return lambda: calls.append(name) or []  # type: ignore[func-returns-value]
+    def then(name: str) -> e.WhenDurable:
+        def call() -> e.Effects:
+            calls.append(name)
+            return []
 
-    setup.engine.run([e.WhenDurable(FIRST, then("nothing to wait for"))])
+        return e.WhenDurable(FIRST, call)
+
+    setup.engine.run(effects_of(then("nothing to wait for")))
     assert calls == ["nothing to wait for"]
     setup.changed[FIRST] = {b"1": b"x"}
-    setup.engine.run([e.StateChanged(FIRST), e.WhenDurable(FIRST, then("changed"))])
+    setup.engine.run(effects_of(e.StateChanged(FIRST), then("changed")))
     assert len(calls) == 1
     setup.end_round()
     assert calls[1:] == ["changed"]
+
+
+def effects_of(*effects: e.Effect) -> e.Effects:
+    return list(effects)
 
 
 async def test_changes_of_a_removed_topic_are_void(setup: Setup) -> None:
@@ -167,5 +174,5 @@ async def test_changes_of_a_removed_topic_are_void(setup: Setup) -> None:
     setup.change(FIRST)
     setup.logs.forget_topic(TOPIC)
     setup.end_round()
-    setup.engine.run([e.StateChanged(SECOND)])
+    setup.engine.run(effects_of(e.StateChanged(SECOND)))
     assert not setup.disk.posted

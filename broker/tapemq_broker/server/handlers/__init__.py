@@ -13,6 +13,8 @@ from tapemq_broker.server.flow import Flow
 from tapemq_broker.server.handlers.groups import GroupHandlers
 from tapemq_broker.server.handlers.handshake import HandshakeHandlers
 from tapemq_broker.server.handlers.publishing import PublishingHandlers
+from tapemq_broker.server.handlers.queue_admin import QueueAdminHandlers
+from tapemq_broker.server.handlers.queues import QueueHandlers
 from tapemq_broker.server.handlers.streams import StreamHandlers
 from tapemq_broker.server.handlers.table import Handler
 from tapemq_broker.server.handlers.topics import TopicHandlers
@@ -20,9 +22,7 @@ from tapemq_broker.server.identity import Identity
 
 _NOT_SERVED: Final = frozenset(
     {
-        m.Consume, m.Settle, m.Started, m.Extend, m.DescribeQueue, m.AlterQueue, m.Explain,
-        m.ListDead, m.Redrive, m.Discard, m.Schedule, m.GetSchedule, m.CancelSchedule,
-        m.ListSchedules,
+        m.Schedule, m.GetSchedule, m.CancelSchedule, m.ListSchedules,
     }
 )  # fmt: skip
 
@@ -46,6 +46,8 @@ class Handlers:
             **PublishingHandlers(engine, flow).table,
             **StreamHandlers(engine).table,
             **GroupHandlers(engine).table,
+            **QueueHandlers(engine).table,
+            **QueueAdminHandlers(engine).table,
         }
         allowed = ALLOWED[Role.BROKER, State.HANDSHAKE] | ALLOWED[Role.BROKER, State.OPEN]
         if differing := allowed ^ self._table.keys():

@@ -3,7 +3,13 @@
 from typing import Final
 
 from tapemq.wire import messages as m
-from tapemq.wire.errors import BAD_REQUEST, UNAUTHENTICATED, UNSUPPORTED_VERSION, ProtocolError
+from tapemq.wire.errors import (
+    BAD_REQUEST,
+    UNAUTHENTICATED,
+    UNKNOWN_SESSION,
+    UNSUPPORTED_VERSION,
+    ProtocolError,
+)
 from tapemq.wire.limits import HEADER_BYTES_MAX
 from tapemq_broker.core.effects import Request
 from tapemq_broker.server.connection import Connection
@@ -47,10 +53,13 @@ class HandshakeHandlers:
             )
         if hello.namespace != NAMESPACE:
             raise ProtocolError(f"there is no namespace {hello.namespace!r}", BAD_REQUEST)
+        sessions, settings = self._engine.sessions, self._engine.sessions.settings
         if hello.resume:
-            raise ProtocolError("no session can be resumed here", BAD_REQUEST)
+            connection.keeps_alive = self._kept_alive(sessions.tokens.find(hello.resume)).number
         connection.client = hello.client[:200]
-        settings = self._engine.sessions.settings
+        connection.token = self._engine.world.random.bytes(_SESSION_TOKEN_BYTES)
+        if connection.keeps_alive is None:
+            sessions.tokens.issue(connection.token, connection.number)
         frame_bytes_max = settings.batch_bytes_max + HEADER_BYTES_MAX
         connection.session.open(frame_bytes_max=frame_bytes_max, heartbeat_s=settings.heartbeat_s)
         connection.send(
@@ -58,7 +67,7 @@ class HandshakeHandlers:
                 version=PROTOCOL_VERSION,
                 broker_id=self._identity.broker_id,
                 boot_epoch=self._identity.boot_epoch,
-                session=self._engine.world.random.bytes(_SESSION_TOKEN_BYTES),
+                session=connection.token,
                 publish_window_bytes=settings.publish_window_bytes,
                 frame_bytes_max=frame_bytes_max,
                 batch_bytes_max=settings.batch_bytes_max,
@@ -78,4 +87,14 @@ class HandshakeHandlers:
     def _ping(
         self, connection: Connection, message: m.Ping, request: Request, payload: memoryview
     ) -> None:
+        if connection.keeps_alive is not None:
+            now = self._engine.world.clock.monotonic()
+            self._kept_alive(connection.keeps_alive).kept_alive(now)
+            self._engine.core.queues.extend_session(connection.keeps_alive, now)
         connection.send(m.Pong(), correlation=request.correlation)
+
+    def _kept_alive(self, number: int | None) -> Connection:
+        connection = None if number is None else self._engine.sessions.get(number)
+        if connection is None:
+            raise ProtocolError("the session to keep alive is over", UNKNOWN_SESSION)
+        return connection

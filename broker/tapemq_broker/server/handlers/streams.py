@@ -4,9 +4,10 @@ from tapemq.wire import messages as m
 from tapemq.wire.limits import SUBSCRIPTIONS_MAX
 from tapemq.wire.names import check_name
 from tapemq_broker.core.effects import Effects, Request, SubscriptionKey
+from tapemq_broker.core.queue.queues import Queues
 from tapemq_broker.core.refusal import Refused
 from tapemq_broker.core.start import Start
-from tapemq_broker.core.streams import Subscribe
+from tapemq_broker.core.streams import Streams, Subscribe
 from tapemq_broker.server.connection import Connection
 from tapemq_broker.server.engine import Engine
 from tapemq_broker.server.handlers.lookups import TimeLookups
@@ -19,6 +20,7 @@ class StreamHandlers:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._streams = engine.core.streams
+        self._queues = engine.core.queues
         self._clock = engine.world.clock
         self._lookups = TimeLookups(engine)
         self.table: dict[type, Handler] = {
@@ -63,7 +65,7 @@ class StreamHandlers:
             self._engine.execute(request, subscribe)
 
     def _check(self, message: m.Subscribe, session: int) -> None:
-        if self._streams.count(session) >= SUBSCRIPTIONS_MAX:
+        if self._streams.count(session) + self._queues.count(session) >= SUBSCRIPTIONS_MAX:
             raise Refused(
                 "bad_request", f"a connection has at most {SUBSCRIPTIONS_MAX} subscriptions"
             )
@@ -77,6 +79,9 @@ class StreamHandlers:
         self, connection: Connection, message: m.Unsubscribe, request: Request, payload: memoryview
     ) -> None:
         key = SubscriptionKey(request.session, message.subscription)
+        if key in self._queues:
+            self._engine.execute(request, lambda: self._queues.cancel(request, key))
+            return
         for place in [place for place in connection.hints if place[0] == message.subscription]:
             del connection.hints[place]
         self._engine.execute(
@@ -87,7 +92,8 @@ class StreamHandlers:
         self, connection: Connection, message: m.Credit, request: Request, payload: memoryview
     ) -> None:
         key = SubscriptionKey(request.session, message.subscription)
-        self._engine.run(self._streams.credit(key, message.records, message.bytes))
+        of: Queues | Streams = self._queues if key in self._queues else self._streams
+        self._engine.run(of.credit(key, message.records, message.bytes))
 
     def _release(
         self, connection: Connection, message: m.Release, request: Request, payload: memoryview

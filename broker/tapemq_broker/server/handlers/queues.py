@@ -1,0 +1,133 @@
+"""Reading a topic as a queue: consumers, and what they say of their leases."""
+
+from tapemq.wire import messages as m
+from tapemq.wire.entries import unpack_tokens
+from tapemq.wire.limits import SUBSCRIPTIONS_MAX
+from tapemq.wire.names import check_name
+from tapemq_broker.core.effects import Effects, Reply, ReplyWhenDurable, Request, SubscriptionKey
+from tapemq_broker.core.queue.verb import Verb
+from tapemq_broker.core.queue.wish import Consume
+from tapemq_broker.core.refusal import Refused
+from tapemq_broker.core.results import Settled
+from tapemq_broker.core.start import Start
+from tapemq_broker.server.connection import Connection
+from tapemq_broker.server.engine import Engine
+from tapemq_broker.server.handlers.lookups import TimeLookups
+from tapemq_broker.server.handlers.table import Handler
+
+
+class QueueHandlers:
+    """Consume, and the verbs. Credit and Unsubscribe are the streams' messages, too."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._queues = engine.core.queues
+        self._clock = engine.world.clock
+        self._lookups = TimeLookups(engine)
+        self.table: dict[type, Handler] = {
+            m.Consume: self._consume,
+            m.Settle: self._settle,
+            m.Started: self._started,
+            m.Extend: self._extend,
+        }
+
+    def _consume(
+        self, connection: Connection, message: m.Consume, request: Request, payload: memoryview
+    ) -> None:
+        if message.start != "time":
+            self._begin(message, request, Start(message.start, message.start_value))
+            return
+        self._lookups.begin(
+            connection,
+            request,
+            message.topic_id,
+            [],
+            message.start_value,
+            lambda offsets: self._begin(message, request, Start("time", by_time=offsets)),
+        )
+
+    def _begin(self, message: m.Consume, request: Request, start: Start) -> None:
+        def consume() -> Effects:
+            self._check(message, request.session)
+            wish = Consume(
+                key=SubscriptionKey(request.session, message.subscription),
+                topic_id=message.topic_id,
+                group=message.group,
+                consumer=message.consumer,
+                start=start,
+                credit_records=message.credit_records,
+                credit_bytes=message.credit_bytes,
+                settings=message.settings,
+            )
+            return self._queues.consume(request, wish)
+
+        if self._engine.sessions.get(request.session) is not None:
+            self._engine.execute(request, consume)
+
+    def _check(self, message: m.Consume, session: int) -> None:
+        streams = self._engine.core.streams
+        if streams.count(session) + self._queues.count(session) >= SUBSCRIPTIONS_MAX:
+            raise Refused(
+                "bad_request", f"a connection has at most {SUBSCRIPTIONS_MAX} subscriptions"
+            )
+        try:
+            check_name("group", message.group)
+        except ValueError as error:
+            raise Refused("bad_request", str(error)) from None
+
+    def _settle(
+        self, connection: Connection, message: m.Settle, request: Request, payload: memoryview
+    ) -> None:
+        tokens = unpack_tokens(payload)
+
+        def settle() -> Effects:
+            effects = self._queues.settle(
+                request,
+                SubscriptionKey(request.session, message.subscription),
+                _verb(message.verb),
+                tokens,
+                now_us=self._clock.wall_us(),
+                delay_ms=None if message.by_policy else message.delay_ms,
+                reason=message.reason,
+                error=message.error,
+            )
+            settled = sum(entry.records for entry in tokens) - _lost(effects)
+            counts = self._engine.counters.settled
+            counts[message.verb] = counts.get(message.verb, 0) + settled
+            return effects
+
+        self._engine.execute(request, settle)
+
+    def _started(
+        self, connection: Connection, message: m.Started, request: Request, payload: memoryview
+    ) -> None:
+        key = SubscriptionKey(request.session, message.subscription)
+        self._queues.started(key, unpack_tokens(payload))
+
+    def _extend(
+        self, connection: Connection, message: m.Extend, request: Request, payload: memoryview
+    ) -> None:
+        tokens = unpack_tokens(payload)
+        key = SubscriptionKey(request.session, message.subscription)
+        self._engine.execute(
+            request,
+            lambda: self._queues.extend(
+                request, key, tokens, lease_ms=message.lease_ms, now=self._clock.monotonic()
+            ),
+        )
+
+
+def _verb(name: str) -> Verb:
+    try:
+        return Verb(name)
+    except ValueError:
+        known = ", ".join(verb.value for verb in Verb)
+        raise Refused("bad_request", f"{name!r} is no verb; there are: {known}") from None
+
+
+def _lost(effects: Effects) -> int:
+    """Of how many records nothing could be settled."""
+    for effect in effects:
+        if isinstance(effect, ReplyWhenDurable | Reply) and isinstance(effect.result, Settled):
+            return sum(count for _, _, count in effect.result.lost)
+    return 0

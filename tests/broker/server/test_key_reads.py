@@ -1,0 +1,104 @@
+"""Keys are read for the groups that keep their order."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tapemq.batch import Codec, Columns, checksum, encode_body
+from tapemq.wire import messages as m
+from tapemq_broker.core.effects import Effects, ReadKeys
+from tapemq_broker.server.key_reads import KeyReads, Keys
+from tapemq_broker.storage.errors import CorruptLog, OffsetOutOfRange
+from tapemq_broker.storage.record_log import Chunk
+from tests.support.chunks import LOG, chunk, keyed
+from tests.support.queue_client import QueueClient
+from tests.support.running_server import running_server
+
+
+class Rig:
+    """A log that brings what the test says, and a core that notes what is reported."""
+
+    def __init__(self, outcome: Chunk | Exception) -> None:
+        self.outcome = outcome
+        self.reported: list[Keys] = []
+        self.task: asyncio.Task[None] | None = None
+        self.durable_offset = 100
+        logs: Any = SimpleNamespace(data=lambda log_id: self)
+        queues: Any = self
+        self.reads = KeyReads(queues, logs, run=self.ran, spawn=self.spawn)
+
+    def plan(self, offset: int, *, upto: int, max_bytes: int) -> "Rig":
+        return self
+
+    def run(self, wait: bool) -> Chunk:
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+    def ran(self, effects: Effects) -> None:
+        assert effects == []
+
+    def spawn(self, work: Any) -> None:
+        self.task = asyncio.get_running_loop().create_task(work)
+
+    def keys_read(self, log: Any, group: str, first: int, keys: Keys) -> Effects:
+        assert (log, group, first) == (LOG, "g", 3)
+        self.reported.append(keys)
+        return []
+
+    async def keys(self, upto: int) -> Keys:
+        self.reads.start(ReadKeys(LOG, "g", 3, upto))
+        assert self.task is not None
+        await self.task
+        [keys] = self.reported
+        return keys
+
+
+async def test_there_is_a_key_for_each_offset() -> None:
+    batches = (keyed(0, b"a", b"b", None, b"d"), keyed(6, b"g", b"h"))
+    rig = Rig(chunk(*batches, next_offset=10))
+    assert await rig.keys(20) == [b"d", None, None, b"g", b"h", None, None]
+
+
+async def test_no_more_keys_are_reported_than_were_asked_for() -> None:
+    rig = Rig(chunk(keyed(0, *(b"%d" % number for number in range(9))), next_offset=9))
+    assert await rig.keys(5) == [b"3", b"4"]
+
+
+@pytest.mark.parametrize(
+    ("error", "keys"),
+    [
+        (OffsetOutOfRange(3, 5, 100), [None, None]),
+        (OffsetOutOfRange(3, 50, 100), [None] * 4),
+        (CorruptLog("a segment", 7, 3, 9, "it is damaged"), [None]),
+        (OSError(5, "the disk is broken"), [None]),
+    ],
+)
+async def test_what_cannot_be_read_has_no_key(error: Exception, keys: Keys) -> None:
+    assert await Rig(error).keys(7) == keys
+
+
+async def test_a_topic_that_is_gone_needs_no_keys() -> None:
+    rig = Rig(KeyError(LOG))
+    rig.reads.start(ReadKeys(LOG, "g", 3, 9))
+    assert rig.task is not None
+    await rig.task
+    assert rig.reported == []
+
+
+@pytest.mark.parametrize("codec", [Codec.NONE, Codec.ZLIB])
+async def test_one_record_of_a_key_is_in_flight(codec: Codec) -> None:
+    async with running_server() as server:
+        client = await QueueClient.connect(server.port)
+        topic = await client.topic("t")
+        keys = [b"x", b"x", b"y", None, None]
+        body = encode_body(Columns([b"%d" % n for n in range(5)], keys), codec=codec)
+        await client.consume(topic, settings={"key_lanes": True})
+        await client.ask(m.Publish(topic.topic_id, 0, checksum(body)), m.Receipt, body)
+        leases = await client.leases(4)
+        assert sorted(offset for lease in leases for offset in lease.offsets) == [0, 2, 3, 4]
+        tokens = [token for lease in leases for token in lease.tokens(*lease.offsets)]
+        await client.settle("ack", [token for token in tokens if token[1] == 0])
+        assert (await client.leased()).offsets == [1]
