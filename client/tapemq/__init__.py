@@ -9,6 +9,11 @@ async with await tapemq.connect("tapemq://localhost:7077") as client:
     async with client.stream("orders", group="analytics", start="earliest") as stream:
         async for record in stream:
             print(record.offset, record.value)
+
+    async with client.queue("orders", group="billing") as queue:
+        async for message in queue:
+            async with message.process():
+                print(message.attempt, message.value)
 """
 
 from tapemq.batch.extras import Scalar
@@ -42,12 +47,17 @@ from tapemq.infos import BrokerInfo, GroupInfo, GroupPartition, PartitionInfo, T
 from tapemq.publishing.choices import Compression
 from tapemq.publishing.producer import Producer
 from tapemq.publishing.receipt import Durability, Receipt
+from tapemq.queues.message import Message
+from tapemq.queues.message_batch import MessageBatch
+from tapemq.queues.queue import Queue
+from tapemq.queues.settings import Backoff, QueueSettings
 from tapemq.streams.record import Record
 from tapemq.streams.record_batch import RecordBatch
 from tapemq.streams.start import Start
 from tapemq.streams.stream import Stream
 
 __all__ = [
+    "Backoff",
     "BrokerInfo",
     "Client",
     "Closed",
@@ -65,6 +75,8 @@ __all__ = [
     "GroupPartition",
     "IndeterminateError",
     "LeaseLost",
+    "Message",
+    "MessageBatch",
     "OffsetOutOfRange",
     "Overloaded",
     "PartitionInfo",
@@ -72,6 +84,8 @@ __all__ = [
     "PayloadTooLarge",
     "Producer",
     "ProtocolViolation",
+    "Queue",
+    "QueueSettings",
     "Receipt",
     "Record",
     "RecordBatch",

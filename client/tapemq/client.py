@@ -7,7 +7,7 @@ import os
 import socket
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple, Self, Unpack
 from weakref import WeakSet
 
 from tapemq._clock import Clock
@@ -29,6 +29,10 @@ from tapemq.publishing.item import Value, make_item
 from tapemq.publishing.producer import Producer
 from tapemq.publishing.publisher import Publisher
 from tapemq.publishing.receipt import LEVELS, Durability, Receipt, check_durability
+from tapemq.queues.lease_watch import LeaseWatch
+from tapemq.queues.options import queue_options
+from tapemq.queues.queue import Queue
+from tapemq.queues.settings import QueueSettings
 from tapemq.streams.choices import stream_options
 from tapemq.streams.start import Start
 from tapemq.streams.stream import Stream
@@ -42,10 +46,14 @@ _DRAIN_S: Final = 10.0
 
 
 class Defaults(NamedTuple):
-    """What a client passes on to what it makes."""
+    """What a client passes on to what it makes.
+
+    ``watched``: a thread may keep the leases of an event loop that is blocked.
+    """
 
     name: str
     timeout_s: float
+    watched: bool = False
 
 
 class Client(Admin):
@@ -55,9 +63,11 @@ class Client(Admin):
         super().__init__(link, defaults.timeout_s)
         self.name = defaults.name
         self._clock = clock
+        self._watched = defaults.watched
+        self._watch: LeaseWatch | None = None
         self._publishers: dict[str, ConfirmedPublisher] = {}
         self._producers: WeakSet[Producer] = WeakSet()
-        self._streams: WeakSet[Stream] = WeakSet()
+        self._readers: WeakSet[Stream | Queue] = WeakSet()
 
     # Publishing
 
@@ -195,8 +205,54 @@ class Client(Admin):
             timeout_s=self._timeout_s,
         )
         stream = Stream(self._link, Subscriber(self._link, options))
-        self._streams.add(stream)
+        self._readers.add(stream)
         return stream
+
+    def queue(
+        self,
+        topic: str,
+        *,
+        group: str,
+        prefetch: int = 100,
+        prefetch_bytes: int = 4 * 1024 * 1024,
+        start: Start = "earliest",
+        consumer: str | None = None,
+        **settings: Unpack[QueueSettings],
+    ) -> Queue:
+        """Work on a topic: ``async with client.queue("orders", group="billing") as queue``.
+
+        Each record goes to one consumer of the group and is settled on its own.
+
+        Args:
+            topic: created on first use, if the broker is set so.
+            group: consumers of a group share its records; created on first use.
+            prefetch, prefetch_bytes: how much this consumer may hold at a time.
+            start: where a new group begins: "earliest", "latest", an offset, or a datetime.
+            consumer: a name of this one, for people.
+            settings: of a new group: see QueueSettings; alter_queue() changes them later.
+
+        Raises:
+            ValueError: an argument is out of its range.
+        """
+        options = queue_options(
+            topic,
+            group=group,
+            consumer=consumer or f"{self.name[:100]}-{self._clock.token()}",
+            start=start,
+            prefetch=prefetch,
+            prefetch_bytes=prefetch_bytes,
+            timeout_s=self._timeout_s,
+            **settings,
+        )
+        queue = Queue(self._link, options, self._hold_leases)
+        self._readers.add(queue)
+        return queue
+
+    def _hold_leases(self, lease_s: float) -> None:
+        if self._watched:
+            if self._watch is None:
+                self._watch = LeaseWatch(self._link)
+            self._watch.hold(lease_s)
 
     # Entering and leaving
 
@@ -229,8 +285,10 @@ class Client(Admin):
                 publisher.close(closed)
             for producer in self._producers:
                 producer.close(closed)
-            for stream in self._streams:
-                stream.fail(closed)
+            for reader in self._readers:
+                reader.fail(closed)
+            if self._watch is not None:
+                self._watch.close()
             await self._link.close()
 
 
@@ -269,6 +327,7 @@ async def connect(
         connect_timeout=connect_timeout,
         clock=Clock(),
         dial=dial,
+        watched=True,
     )
 
 
@@ -281,10 +340,11 @@ async def connect_with(
     connect_timeout: float = 10.0,
     clock: Clock,
     dial: Dial,
+    watched: bool = False,
 ) -> Client:
-    """connect() in another world: a simulation's clock and network."""
+    """connect() in another world: a simulation's clock and network, without threads."""
     own_name = name or f"{socket.gethostname()}-{os.getpid()}"
     hello = m.Hello(versions=[1], client=own_name, namespace=check_name("namespace", namespace))
     link = Link(parse_url(url), hello, clock, dial)
     await link.open(connect_timeout)
-    return Client(link, clock, Defaults(own_name, timeout))
+    return Client(link, clock, Defaults(own_name, timeout, watched))

@@ -130,7 +130,7 @@ class Link(LinkState[Connection]):
         except errors.TimeoutError:
             raise  # the broker's word: it has the deadline too
         except builtins.TimeoutError:
-            raise attempt.failure(self._no_answer(timeout_s)) from None
+            raise attempt.failure(self.no_answer(timeout_s)) from None
 
     async def _try(self, attempt: Attempt, connection: Connection, payload: bytes) -> Any:
         """The answer, or None: try again."""

@@ -52,6 +52,18 @@ class LinkState(Generic[C]):
         self.closed = False
         self.connection: C | None = None
         self.welcome: m.Welcome | None = None
+        self.address: Address | None = None
+        """Where the latest connection was made to."""
+
+    @property
+    def hello(self) -> m.Hello:
+        """What connections begin with."""
+        return self._hello
+
+    @property
+    def tls(self) -> bool:
+        """Whether connections speak TLS."""
+        return self._target.tls
 
     @property
     def limits(self) -> m.Welcome:
@@ -86,6 +98,7 @@ class LinkState(Generic[C]):
 
     def _came_up(self, address: Address, connection: C) -> None:
         log.info("connected to %s", address)
+        self.address = address
         self.connection = connection
         self.welcome = connection.welcome
         for listener in tuple(self._listeners):
@@ -115,7 +128,7 @@ class LinkState(Generic[C]):
             f"no connection to {self._names()} within {timeout_s:g} s: {self._last_error}"
         )
 
-    def _no_answer(self, timeout_s: float) -> str:
+    def no_answer(self, timeout_s: float) -> str:
         """Why a request was not answered in time."""
         if self.connection is None:
             return f"no connection within {timeout_s:g} s: {self._last_error}"

@@ -10,18 +10,15 @@ from tapemq.streams.record import Source
 from tapemq.streams.record_batch import RecordBatch, records_of
 
 
-class HandOut:
+class Handing:
     """A run of records and how far it was handed out.
 
     The position is asked of the iterator over the values, so that nothing is counted per record.
     """
 
-    def __init__(self, assignment: Assignment, batch: RecordBatch) -> None:
-        self.assignment = assignment
+    def __init__(self, batch: RecordBatch) -> None:
         self.batch = batch
         self._values = iter(batch.values)
-        self.records = records_of(batch, self._values)
-        """The records that were not handed out yet."""
         self._end = batch.next_offset
 
     @property
@@ -46,17 +43,33 @@ class HandOut:
         deque(self._values, maxlen=0)
 
 
+class HandOut(Handing):
+    """A run of records of a partition that a stream reads."""
+
+    def __init__(self, assignment: Assignment, batch: RecordBatch) -> None:
+        super().__init__(batch)
+        self.assignment = assignment
+        self.records = records_of(batch, self._values)
+        """The records that were not handed out yet."""
+
+
 def tail(batch: RecordBatch, offset: int) -> RecordBatch:
     """What of a batch lies at ``offset`` or behind."""
-    skip = offset - batch.first_offset
-    if skip <= 0:
+    return part(batch, offset, batch.next_offset)
+
+
+def part(batch: RecordBatch, first_offset: int, next_offset: int) -> RecordBatch:
+    """What of a batch lies from ``first_offset`` on and below ``next_offset``."""
+    first = max(first_offset - batch.first_offset, 0)
+    rest = slice(first, max(next_offset - batch.first_offset, first))
+    if not first and rest.stop >= len(batch):
         return batch
     return RecordBatch(
         batch.source,
-        offset,
-        batch.values[skip:],
-        None if batch.keys is None else batch.keys[skip:],
-        None if batch.extras is None else batch.extras[skip:],
+        batch.first_offset + first,
+        batch.values[rest],
+        None if batch.keys is None else batch.keys[rest],
+        None if batch.extras is None else batch.extras[rest],
     )
 
 

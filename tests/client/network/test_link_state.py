@@ -35,6 +35,7 @@ def test_listeners_follow_the_connection() -> None:
     link.listen(listener)
     link._came_up(HERE, talk)
     assert link.limits == talk.limits
+    assert (link.address, link.tls, link.hello.client) == (HERE, False, "test")
     link._went_down(reason, 1.0)
     assert link.hindrance() == " (no connection: gone)"
     link.unlisten(listener)
@@ -60,7 +61,7 @@ def test_reason_is_that_of_the_last_attempt() -> None:
     )
     link._missed(THERE, ProtocolViolation("no broker"))
     assert link.hindrance() == " (no connection: no broker)"
-    assert link._no_answer(2.0) == "no connection within 2 s: no broker"
+    assert link.no_answer(2.0) == "no connection within 2 s: no broker"
     link._missed(THERE, None)
     assert "there:2 does not answer" in link.hindrance()
 
@@ -69,7 +70,7 @@ def test_hindrance_of_a_connection_is_that_it_is_blocked() -> None:
     link, talk = state(), Talk()
     link._came_up(HERE, talk)
     assert link.hindrance() == ""
-    assert link._no_answer(2.0) == "no answer within 2 s"
+    assert link.no_answer(2.0) == "no answer within 2 s"
     talk.say(m.Flow(0, "disk low"))
     assert link.hindrance() == " (the broker takes none: disk low)"
 

@@ -1,6 +1,6 @@
 from tapemq.batch import Columns, decode_header, encode_body
 from tapemq.streams.assignment import Assignment
-from tapemq.streams.hand_out import HandOut, decode_batch, tail
+from tapemq.streams.hand_out import HandOut, decode_batch, part, tail
 from tapemq.streams.record import Source
 from tapemq.streams.record_batch import RecordBatch
 from tests.support.fake_broker import FakePartition
@@ -73,3 +73,13 @@ def test_large_batch_is_decoded_in_runs() -> None:
     runs = list(decode_batch("t", decode_header(data), memoryview(data)[88:]))
     assert [(run.first_offset, len(run)) for run in runs] == [(0, 512), (512, 512), (1024, 176)]
     assert [value for run in runs for value in run.values] == values
+
+
+def test_part_of_a_batch() -> None:
+    assert part(BATCH, 0, 99) is BATCH
+    assert part(BATCH, 10, 14) is BATCH
+    for first, upto, expected in [(11, 13, b"bc"), (0, 11, b"a"), (13, 99, b"d"), (3, 9, b"")]:
+        found = part(BATCH, first, upto)
+        assert b"".join(value for value in found.values if value) == expected
+        assert len(found.keys or ()) == len(found.extras or ()) == len(found)
+        assert not expected or found.first_offset == 10 + b"abcd".index(expected)

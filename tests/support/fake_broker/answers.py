@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from tapemq.network.exchange import Reply
 from tapemq.wire import errors
 from tapemq.wire import messages as m
+from tapemq.wire.entries import unpack_tokens
+from tests.support.fake_broker.queues import FakeQueues
 from tests.support.fake_broker.session import FakeSession, FakeSubscription
 from tests.support.fake_broker.topic import FakePartition, FakeTopic, GroupState, Refused
 
@@ -13,6 +16,7 @@ class Answers:
 
     def __init__(self) -> None:
         self.topics: dict[str, FakeTopic] = {}
+        self.queues = FakeQueues()
         self.may_create = True
         self.page = 64
         self.welcome = m.Welcome(
@@ -104,11 +108,16 @@ class Answers:
         return m.Done()
 
     def _on_unsubscribe(self, session: FakeSession, message: m.Unsubscribe, _: bytes) -> m.Done:
+        consumer = self.queues.find(session, message.subscription)
+        if consumer is not None:
+            self.queues.leave(consumer, crashed=False)
         session.subscriptions.pop(message.subscription, None)
         return m.Done()
 
     def _on_credit(self, session: FakeSession, message: m.Credit, _: bytes) -> None:
-        subscription = session.subscriptions.get(message.subscription)
+        subscription = session.subscriptions.get(message.subscription) or self.queues.find(
+            session, message.subscription
+        )
         if subscription is not None:
             subscription.records += message.records
             subscription.size_bytes += message.bytes
@@ -135,6 +144,21 @@ class Answers:
                 subscription.generation[message.partition] = group.generation
                 self.assign(session, number, message.partition, group.cursor)
         return m.Done()
+
+    # Queues
+
+    def _on_consume(self, session: FakeSession, message: m.Consume, _: bytes) -> m.Done:
+        self.queues.consume(session, self._topic(message.topic_id), message)
+        return m.Done()
+
+    def _on_settle(self, session: FakeSession, message: m.Settle, payload: bytes) -> Reply:
+        return self.queues.settle(session, message, payload)
+
+    def _on_started(self, _: Any, __: m.Started, payload: bytes) -> None:
+        self.queues.started += unpack_tokens(payload)
+
+    def _on_extend(self, _: Any, message: m.Extend, payload: bytes) -> Reply:
+        return self.queues.extend(message, payload)
 
     def _on_describepartition(self, _: Any, message: m.DescribePartition, __: bytes) -> m.Partition:
         end = self.partition(message.topic_id, message.partition).next_offset

@@ -72,7 +72,7 @@ class FakeBroker(Answers):
                 reactions.remove(Reaction.HOLD)
         held, self._held = self._held, []
         for session, answer, correlation in held:
-            session.send(answer, correlation)
+            session.answer(answer, correlation)
 
     async def cut(self) -> None:
         """Break all connections."""
@@ -117,7 +117,7 @@ class FakeBroker(Answers):
             elif reaction is Reaction.HOLD:
                 self._held.append((session, answer, correlation))
             elif answer is not None:
-                session.send(answer, correlation)
+                session.answer(answer, correlation)
             self._after(session, message)
 
     def _after(self, session: FakeSession, message: Any) -> None:
@@ -127,3 +127,4 @@ class FakeBroker(Answers):
         for other in self.sessions:
             if other.is_open:
                 other.deliver()
+        self.queues.deliver()

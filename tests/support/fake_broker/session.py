@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
+from tapemq.network.exchange import Reply
 from tapemq.wire import messages as m
 from tapemq.wire.session import Role, Session
 from tests.support.fake_broker.topic import FakePartition, FakeTopic
@@ -62,6 +63,10 @@ class FakeSession(asyncio.BufferedProtocol):
                 message, self._now(), correlation=correlation, payload_bytes=len(payload)
             )
             self._transport.write(head + payload)
+
+    def answer(self, answer: Any, correlation: int) -> None:
+        message, payload = answer if isinstance(answer, Reply) else (answer, b"")
+        self.send(message, correlation, payload)
 
     def send_raw(self, data: bytes) -> None:
         assert self._transport is not None

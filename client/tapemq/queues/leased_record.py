@@ -1,0 +1,63 @@
+"""A record of a queue, and what is known of its delivery."""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tapemq.queues.lease import Lease
+from tapemq.streams.record import Record
+
+
+class _Fields(NamedTuple):
+    value: bytes | None
+    key: bytes | None
+    offset: int
+    extras: bytes
+    source: Any
+    lease: Lease
+
+
+class LeasedRecord(Record):
+    """A record that is this consumer's for a while; the tuple of Record with its lease."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        _lease: Lease
+    else:
+        _lease = _Fields.lease
+
+    @property
+    def attempt(self) -> int:
+        """1 for the first try; failures and crashes count, what was given back does not."""
+        return 1 + self._lease.failures + self._lease.crashes
+
+    @property
+    def failures(self) -> int:
+        """How often it was nacked."""
+        return self._lease.failures
+
+    @property
+    def crashes(self) -> int:
+        """How often a consumer that worked on it went away, or let its lease run out."""
+        return self._lease.crashes
+
+    @property
+    def deliveries(self) -> int:
+        """How often it was handed out before, since the broker's start."""
+        return self._lease.deliveries
+
+    @property
+    def lease_lost(self) -> bool:
+        """Whether it is not this consumer's any more, and comes again here or elsewhere."""
+        return self.offset in self._lease.lost
+
+    @property
+    def settled(self) -> bool:
+        """Whether it was settled here."""
+        lease = self._lease
+        return self.offset not in lease.held and self.offset not in lease.lost
+
+    def __repr__(self) -> str:
+        return (
+            f"<{type(self).__name__} {self.topic}/{self.partition} offset={self.offset} "
+            f"attempt={self.attempt} key={self.key!r} value={self.value!r:.60}>"
+        )

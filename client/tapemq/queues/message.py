@@ -1,0 +1,64 @@
+"""One message of a queue."""
+
+from tapemq.queues.leased_record import LeasedRecord
+from tapemq.queues.outcome import Exceptions
+from tapemq.queues.process import Process
+from tapemq.queues.verdict import ACK, RELEASE, Duration, Verdict, milliseconds, nack, reject
+
+
+class Message(LeasedRecord):
+    """A record that this consumer holds until it is settled: a Record with verbs.
+
+    Without ``confirm`` a verb returns at once, and what it says goes to the broker together with
+    all that is said in this turn of the event loop; one that comes too late is logged and counted
+    (``Queue.lost``). With ``confirm`` it returns when it is on disk, and raises LeaseLost if the
+    message is not this consumer's any more, IndeterminateError if no answer came.
+    """
+
+    __slots__ = ()
+
+    def process(
+        self, *, reraise: bool = False, reject_on: Exceptions = (), ignore: Exceptions = ()
+    ) -> Process:
+        """``async with message.process()``: settle it by how the block ends.
+
+        Without an exception it is acked. An Exception is logged and the message nacked, to be
+        retried by the group's policy; nothing is raised. A cancellation gives the message back and
+        propagates, and so does whatever else ends the task. What was settled in the block stays so.
+
+        Args:
+            reraise: raise Exceptions, too, after the nack.
+            reject_on: exceptions for which trying again is no use: the message is dead.
+            ignore: exceptions that count as success.
+        """
+        return Process((self, reraise, reject_on, ignore))
+
+    async def ack(self, *, confirm: bool = False) -> None:
+        """It is done."""
+        await self._settle(ACK, confirm)
+
+    async def nack(
+        self, *, delay: Duration | None = None, reason: str = "", confirm: bool = False
+    ) -> None:
+        """It failed: let it come again after ``delay`` (None: by the group's policy)."""
+        await self._settle(nack(delay, reason), confirm)
+
+    async def reject(self, *, reason: str = "", confirm: bool = False) -> None:
+        """It is dead now: kept, but not delivered until it is redriven."""
+        await self._settle(reject(reason), confirm)
+
+    async def release(self, *, confirm: bool = False) -> None:
+        """Give it back: it is delivered again at once, and nothing is counted."""
+        await self._settle(RELEASE, confirm)
+
+    async def extend(self, seconds: Duration) -> None:
+        """Hold it for this long from now on, at least. (Leases are renewed anyway while the
+        process lives.) Raises LeaseLost."""
+        await self._lease.desk.extend(self._lease, self.offset, milliseconds(seconds))
+
+    async def _settle(self, verdict: Verdict, confirm: bool) -> None:
+        lease, offset = self._lease, self.offset
+        if confirm:
+            await lease.desk.confirm(verdict, lease, range(offset, offset + 1))
+        else:
+            lease.desk.settle(verdict, lease, offset)

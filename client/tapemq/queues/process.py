@@ -1,0 +1,48 @@
+"""``async with message.process()``."""
+
+import logging
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from tapemq.queues.outcome import Exceptions, outcome_of
+from tapemq.queues.verdict import ACK
+
+if TYPE_CHECKING:
+    from tapemq.queues.message import Message
+
+log = logging.getLogger("tapemq.client")
+
+
+class Process(tuple["Message", bool, Exceptions, Exceptions]):
+    """Settles a message by how the block ends: see ``Message.process``.
+
+    A tuple, because every message has one: message, reraise, reject_on, ignore.
+    """
+
+    __slots__ = ()
+
+    async def __aenter__(self) -> "Message":
+        message = self[0]
+        message._lease.desk.processing += 1
+        return message
+
+    # No await in here: a cancellation could come between the end of the work and its settlement.
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        message, reraise, reject_on, ignore = self
+        lease = message._lease
+        if error is None:
+            lease.desk.finish(ACK, lease, message.offset)
+            return True
+        verdict = outcome_of(error, reject_on, ignore)
+        lease.desk.finish(verdict, lease, message.offset)
+        if verdict is ACK:
+            return True
+        if not isinstance(error, Exception):
+            return False
+        log.error("%r failed: %s", message, verdict.verb, exc_info=error)
+        return not reraise

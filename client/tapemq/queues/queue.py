@@ -1,0 +1,191 @@
+"""Reading a topic as a queue, message by message or batch by batch."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from types import TracebackType
+from typing import Any, Final, Self
+
+from tapemq.batch import BatchError
+from tapemq.errors import Closed, CorruptBatch, Error
+from tapemq.network.link import Link
+from tapemq.queues.desk import Desk, release
+from tapemq.queues.hand import Hand
+from tapemq.queues.message import Message
+from tapemq.queues.message_batch import MessageBatch
+from tapemq.queues.options import QueueOptions
+from tapemq.queues.outcome import Exceptions
+from tapemq.queues.subscriber import QueueSubscriber
+
+_TURN_S: Final = 0.005
+"""The event loop gets its turn this often, even if messages are always there."""
+
+
+class Queue:
+    """Takes messages as a worker of a queue group; made by ``Client.queue()``.
+
+    ``async with client.queue(...) as queue``, then ``async for message in queue``. Each message is
+    this consumer's until it is settled: best with ``async with message.process()``. Its lease is
+    renewed for as long as the process lives. Several tasks may iterate at the same time.
+
+    Leaving the block stops taking, waits for ``process()`` blocks to end (at most 10 s), gives
+    back what is not settled, and waits until all settlements are on disk. After a loss of the
+    connection the messages of the old one are lost (``message.lease_lost``) and come again, here
+    or elsewhere.
+
+    Iterating raises TopicNotFound when the topic is deleted, CorruptBatch for data damaged on the
+    way, Closed outside of the ``async with`` block.
+    """
+
+    def __init__(
+        self, link: Link, options: QueueOptions, on_lease: Callable[[float], None]
+    ) -> None:
+        subscriber = QueueSubscriber(link, options)
+        name = f"{options.topic}, group {options.group}"
+        self._subscriber = subscriber
+        self._intake = subscriber.intake
+        self._desk = subscriber.desk = Desk(
+            link, subscriber.intake, name, options.timeout_s, on_lease
+        )
+        self._loop = asyncio.get_running_loop()
+        self._turn_at = 0.0
+
+    @property
+    def lost(self) -> int:
+        """How many messages were settled too late, and come (or came) again."""
+        return self._desk.lost
+
+    # Taking messages
+
+    def __aiter__(self) -> AsyncIterator[Message]:
+        return self._messages()
+
+    async def _messages(self) -> AsyncIterator[Message]:
+        desk, now = self._desk, self._loop.time
+        while (hand := await self._next_hand()) is not None:
+            redelivered = hand.lease.redelivered
+            for message in hand.messages:
+                if redelivered:
+                    if not await self._announce(message):
+                        continue
+                elif not desk.scheduled:
+                    desk.schedule()  # to say that this one has started
+                yield message
+                if now() >= self._turn_at:
+                    await self._give_turn()
+
+    async def batches(self) -> AsyncIterator[MessageBatch]:
+        """The same messages, up to 512 that were leased together at a time."""
+        while (hand := await self._next_hand()) is not None:
+            batch = MessageBatch(hand.lease, hand.take_batch())
+            if hand.lease.redelivered:
+                await self._announce_batch(batch)
+            self._desk.schedule()
+            yield batch
+            if self._loop.time() >= self._turn_at:
+                await self._give_turn()
+
+    async def _announce(self, message: Message) -> bool:
+        """Have it on the wire that work on a message begins: it may kill this process.
+
+        Returns whether it is still this consumer's.
+        """
+        try:
+            await self._give_turn()
+        except BaseException:
+            release(message._lease, message.offset)
+            raise
+        return message.offset in message._lease.held
+
+    async def _announce_batch(self, batch: MessageBatch) -> None:
+        try:
+            await self._give_turn()
+        except BaseException:
+            await batch.release()
+            raise
+
+    async def _give_turn(self) -> None:
+        """Let the event loop send what is to be said, and do whatever else there is."""
+        self._desk.flush()
+        await asyncio.sleep(0)
+        self._turn_at = self._loop.time() + _TURN_S
+
+    async def _next_hand(self) -> Hand | None:
+        """What to hand out next; None if nothing more is to be."""
+        subscriber = self._subscriber
+        while True:
+            if subscriber.failure is not None:
+                raise subscriber.failure
+            if self._desk.stopping:
+                return None
+            try:
+                hand = self._intake.next_hand()
+            except BatchError as error:
+                raise CorruptBatch(f"{subscriber.options.topic}: {error}") from error
+            if hand is not None:
+                return hand
+            await subscriber.change()
+            self._turn_at = self._loop.time() + _TURN_S
+
+    async def run(
+        self,
+        handler: Callable[[Message], Awaitable[Any]],
+        *,
+        concurrency: int = 10,
+        reject_on: Exceptions = (),
+        ignore: Exceptions = (),
+    ) -> None:
+        """Handle messages, so many at a time, until stop() is called or this is cancelled.
+
+        Each is settled by how its handler ends: see ``Message.process``. Raises what iterating
+        raises. ``prefetch`` should be larger than ``concurrency``.
+        """
+        if concurrency < 1:
+            raise ValueError(f"concurrency is at least 1, not {concurrency}")
+
+        async def work() -> None:
+            async for message in self:
+                async with message.process(reject_on=reject_on, ignore=ignore):
+                    await handler(message)
+
+        workers = [asyncio.create_task(work()) for _ in range(concurrency)]
+        try:
+            await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.wait(workers)
+        for worker in workers:
+            if not worker.cancelled():
+                worker.result()
+
+    def stop(self) -> None:
+        """Take nothing more: iterating ends, and run() returns when its handlers are done."""
+        self._desk.stop()
+        self._subscriber.changed.set()
+
+    # Entering and leaving
+
+    async def __aenter__(self) -> Self:
+        await self._subscriber.open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            self.stop()
+            await self._desk.drain()
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """Leave at once: what is not settled comes again elsewhere."""
+        await self._subscriber.leave()
+        self.fail(Closed("the queue is closed"))
+
+    def fail(self, error: Error) -> None:
+        """Let whoever iterates, now or later, get ``error``."""
+        self._subscriber.fail(error)

@@ -1,0 +1,32 @@
+import asyncio
+
+import pytest
+
+from tapemq.queues.outcome import outcome_of
+from tapemq.queues.verdict import ACK, RELEASE
+
+
+def test_no_exception_is_success() -> None:
+    assert outcome_of(None) is ACK
+
+
+def test_an_exception_is_a_failure_with_its_name_and_text() -> None:
+    verdict = outcome_of(KeyError("total"))
+    assert (verdict.verb, verdict.by_policy, verdict.reason) == ("nack", True, "KeyError")
+    assert verdict.error == "KeyError: 'total'"
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError(), KeyboardInterrupt(), SystemExit(0)])
+def test_never_an_ack_for_what_ends_a_task(error: BaseException) -> None:
+    assert outcome_of(error, reject_on=Exception, ignore=Exception) is RELEASE
+
+
+def test_some_exceptions_are_final_and_some_are_none() -> None:
+    assert outcome_of(KeyError(), reject_on=LookupError).verb == "reject"
+    assert outcome_of(KeyError(), reject_on=(OSError, LookupError)).verb == "reject"
+    assert outcome_of(KeyError(), ignore=(OSError, LookupError)) is ACK
+    assert outcome_of(ValueError(), reject_on=LookupError, ignore=OSError).verb == "nack"
+
+
+def test_timeout_is_an_exception_like_others() -> None:
+    assert outcome_of(TimeoutError()).verb == "nack"

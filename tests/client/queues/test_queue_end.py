@@ -1,0 +1,125 @@
+"""How a queue is left, and what becomes of the messages that it holds."""
+
+import asyncio
+
+import pytest
+
+import tapemq
+from tapemq.queues.queue import Queue
+from tapemq.wire import messages as m
+from tests.support.fake_broker import Reaction
+from tests.support.queueing import World, take
+
+pytestmark = pytest.mark.both_loops
+
+ALL = list(range(10))
+
+
+async def work(queue: Queue, count: int) -> list[int]:
+    """Handle so many messages."""
+    offsets = []
+    async for message in queue:
+        async with message.process():
+            assert message.value == b"%d" % message.offset
+            offsets.append(message.offset)
+        if len(offsets) == count:
+            break
+    return offsets
+
+
+async def test_what_was_not_handed_out_is_given_back(world: World) -> None:
+    async with world.queue() as queue:
+        assert await work(queue, 4) == [0, 1, 2, 3]
+    assert world.acked() == [0, 1, 2, 3]
+    assert sorted(world.group.offsets("left")) == ALL[4:]
+
+
+async def test_what_was_handed_out_and_not_settled_is_given_back(world: World) -> None:
+    async with world.queue() as queue:
+        await take(queue, 2)
+    assert sorted(world.group.offsets("left")) == ALL
+
+
+async def test_leaving_waits_for_process_blocks_of_other_tasks(world: World) -> None:
+    working, gate = asyncio.Event(), asyncio.Event()
+
+    async def handle(message: tapemq.Message) -> None:
+        async with message.process():
+            working.set()
+            await gate.wait()
+
+    async with world.queue() as queue:
+        (message,) = await take(queue, 1)
+        handling = asyncio.ensure_future(handle(message))
+        await working.wait()
+        asyncio.get_running_loop().call_soon(gate.set)
+    assert handling.done()
+    assert world.acked() == [0]
+
+
+async def test_leaving_waits_until_all_is_on_disk(world: World) -> None:
+    world.broker.react(m.Settle, *[Reaction.HOLD] * 100)
+
+    async def run() -> None:
+        async with world.queue() as queue:
+            await work(queue, 10)
+
+    running = asyncio.ensure_future(run())
+    await world.broker.received(m.Settle)
+    await world.client.topics()
+    assert not running.done()
+    world.broker.release()
+    await running
+    assert world.acked() == ALL
+
+
+async def test_iterating_in_another_task_ends_when_the_block_is_left(world: World) -> None:
+    async with world.queue() as queue:
+        await work(queue, 10)
+        waiting = asyncio.ensure_future(work(queue, 1))
+        await asyncio.sleep(0)
+    assert await waiting == []
+
+
+async def test_exception_gives_the_message_in_hand_back(world: World) -> None:
+    async def run() -> None:
+        async with world.queue() as queue:
+            async for message in queue:
+                if message.offset == 2:
+                    raise ZeroDivisionError
+                await message.ack()
+
+    with pytest.raises(ZeroDivisionError):
+        await run()
+    assert world.acked() == [0, 1]
+    assert sorted(world.group.offsets("left")) == ALL[2:]
+
+
+async def test_queue_is_closed_before_and_after_its_block(world: World) -> None:
+    queue = world.queue()
+    with pytest.raises(tapemq.Closed, match="async with"):
+        await work(queue, 1)
+    async with queue:
+        pass
+    with pytest.raises(tapemq.Closed):
+        await work(queue, 1)
+
+
+async def test_closing_the_client_ends_the_queue(world: World) -> None:
+    async with world.queue() as queue:
+        await work(queue, 10)
+        waiting = asyncio.ensure_future(work(queue, 1))
+        await asyncio.sleep(0)
+        await world.client.close()
+        with pytest.raises(tapemq.Closed):
+            await waiting
+
+
+async def test_damaged_data_ends_the_queue(world: World) -> None:
+    stored = world.topic.partitions[0].batches[1]
+    stored.data = stored.data[:-1] + b"!"
+    async with world.queue() as queue:
+        with pytest.raises(tapemq.CorruptBatch, match="t: "):
+            await work(queue, 10)
+    assert world.acked() == [0, 1, 2]
+    assert sorted(world.group.offsets("left")) == ALL[3:]
