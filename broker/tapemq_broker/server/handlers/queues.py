@@ -1,10 +1,13 @@
 """Reading a topic as a queue: consumers, and what they say of their leases."""
 
+from collections.abc import Iterable
+
 from tapemq.wire import messages as m
 from tapemq.wire.entries import unpack_tokens
 from tapemq.wire.limits import SUBSCRIPTIONS_MAX
 from tapemq.wire.names import check_name
 from tapemq_broker.core.effects import Effects, Reply, ReplyWhenDurable, Request, SubscriptionKey
+from tapemq_broker.core.queue.queues import Token
 from tapemq_broker.core.queue.verb import Verb
 from tapemq_broker.core.queue.wish import Consume
 from tapemq_broker.core.refusal import Refused
@@ -78,7 +81,7 @@ class QueueHandlers:
     def _settle(
         self, connection: Connection, message: m.Settle, request: Request, payload: memoryview
     ) -> None:
-        tokens = unpack_tokens(payload)
+        tokens = _joined(unpack_tokens(payload))
 
         def settle() -> Effects:
             effects = self._queues.settle(
@@ -91,7 +94,7 @@ class QueueHandlers:
                 reason=message.reason,
                 error=message.error,
             )
-            settled = sum(entry.records for entry in tokens) - _lost(effects)
+            settled = sum(count for _, _, count in tokens) - _lost(effects)
             counts = self._engine.counters.settled
             counts[message.verb] = counts.get(message.verb, 0) + settled
             return effects
@@ -115,6 +118,20 @@ class QueueHandlers:
                 request, key, tokens, lease_ms=message.lease_ms, now=self._clock.monotonic()
             ),
         )
+
+
+def _joined(tokens: Iterable[Token]) -> list[Token]:
+    """The same records in order, and in as few entries as possible: each costs the core 5 µs."""
+    joined: list[Token] = []
+    last_lease = last_first = end = -1
+    for lease_id, first, count in sorted(tokens):
+        if first == end and lease_id == last_lease:
+            joined[-1] = (lease_id, last_first, first + count - last_first)
+        else:
+            joined.append((lease_id, first, count))
+            last_lease, last_first = lease_id, first
+        end = first + count
+    return joined
 
 
 def _verb(name: str) -> Verb:

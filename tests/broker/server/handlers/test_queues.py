@@ -31,6 +31,21 @@ async def test_records_are_leased_settled_and_not_seen_again() -> None:
         assert (lease.records, lease.message.deliveries) == ({1: b"b"}, 0)
 
 
+async def test_tokens_may_come_in_any_order_and_twice() -> None:
+    async with running_server() as server:
+        client = await QueueClient.connect(server.port)
+        topic = await client.topic("t")
+        await client.publish(topic, *(b"%d" % number for number in range(6)))
+        await client.consume(topic)
+        [lease] = await client.leases(6)
+        assert await client.settle("ack", lease.tokens(3, 1, 0, 2)) == []
+        lease_id = lease.message.lease_id
+        lost = await client.settle("ack", [(lease_id, 4, 1), (lease_id, 2, 3), (lease_id, 5, 1)])
+        assert [(token.first_offset, token.records) for token in lost] == [(2, 2), (4, 1)]
+        queue = await client.ask(m.DescribeQueue(topic.topic_id, "g", 0), m.Queue)
+        assert (queue.ack_floor, queue.acked) == (6, 6)
+
+
 async def test_consumers_share_what_there_is() -> None:
     async with running_server() as server:
         clients = [await QueueClient.connect(server.port) for _ in range(3)]
