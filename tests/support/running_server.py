@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from tapemq_broker.config import Settings
-from tapemq_broker.server.clock import RealClock, RealRandom
+from tapemq_broker.server.clock import Clock, RealClock, RealRandom
 from tapemq_broker.server.server import Server
 from tapemq_broker.server.world import World
 from tapemq_broker.storage.disk import Disk
@@ -29,9 +29,12 @@ def memory_world(disk: Disk | None = None) -> World:
 
 
 @asynccontextmanager
-async def running_server(disk: Disk | None = None, **settings: Any) -> AsyncIterator[Server]:
+async def running_server(
+    disk: Disk | None = None, *, clock: Clock | None = None, **settings: Any
+) -> AsyncIterator[Server]:
     """A server that listens on a free port, and is stopped cleanly at the end."""
-    server = Server(Settings(**settings), memory_world(disk))
+    world = memory_world(disk)
+    server = Server(Settings(**settings), world._replace(clock=clock or world.clock))
     await server.start("127.0.0.1", 0)
     try:
         yield server
