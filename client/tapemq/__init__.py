@@ -47,16 +47,20 @@ from tapemq.infos import BrokerInfo, GroupInfo, GroupPartition, PartitionInfo, T
 from tapemq.publishing.choices import Compression
 from tapemq.publishing.producer import Producer
 from tapemq.publishing.receipt import Durability, Receipt
+from tapemq.queues.infos import DeadRecord, Explanation, QueueInfo, QueuePartition
 from tapemq.queues.message import Message
 from tapemq.queues.message_batch import MessageBatch
+from tapemq.queues.outcome import Reject, Retry
 from tapemq.queues.queue import Queue
 from tapemq.queues.settings import Backoff, QueueSettings
 from tapemq.streams.record import Record
 from tapemq.streams.record_batch import RecordBatch
 from tapemq.streams.start import Start
 from tapemq.streams.stream import Stream
+from tapemq.worker.app import App
 
 __all__ = [
+    "App",
     "Backoff",
     "BrokerInfo",
     "Client",
@@ -64,9 +68,11 @@ __all__ = [
     "Compression",
     "ConnectionLost",
     "CorruptBatch",
+    "DeadRecord",
     "DiskFull",
     "Durability",
     "Error",
+    "Explanation",
     "Fenced",
     "Forbidden",
     "GroupBusy",
@@ -85,11 +91,15 @@ __all__ = [
     "Producer",
     "ProtocolViolation",
     "Queue",
+    "QueueInfo",
+    "QueuePartition",
     "QueueSettings",
     "Receipt",
     "Record",
     "RecordBatch",
+    "Reject",
     "RequestRefused",
+    "Retry",
     "Scalar",
     "ScheduleNotFound",
     "Start",

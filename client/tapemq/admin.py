@@ -24,7 +24,12 @@ class Admin:
             step = next(inquiry)
             while True:
                 calls = (
-                    self._link.call(request, self._timeout_s, repeatable=step.repeatable)
+                    self._link.call(
+                        request,
+                        self._timeout_s,
+                        repeatable=step.repeatable,
+                        payload=step.payload,
+                    )
                     for request in step.requests
                 )
                 step = inquiry.send(await asyncio.gather(*calls))

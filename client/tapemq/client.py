@@ -11,7 +11,6 @@ from typing import Final, NamedTuple, Self, Unpack
 from weakref import WeakSet
 
 from tapemq._clock import Clock
-from tapemq.admin import Admin
 from tapemq.batch.extras import Scalar
 from tapemq.errors import Closed
 from tapemq.network.dial import Dial, dial
@@ -29,6 +28,7 @@ from tapemq.publishing.item import Value, make_item
 from tapemq.publishing.producer import Producer
 from tapemq.publishing.publisher import Publisher
 from tapemq.publishing.receipt import LEVELS, Durability, Receipt, check_durability
+from tapemq.queues.admin import QueueAdmin
 from tapemq.queues.lease_watch import LeaseWatch
 from tapemq.queues.options import queue_options
 from tapemq.queues.queue import Queue
@@ -56,7 +56,7 @@ class Defaults(NamedTuple):
     watched: bool = False
 
 
-class Client(Admin):
+class Client(QueueAdmin):
     """A connection to a broker that is made again when it is lost; see ``tapemq.connect()``."""
 
     def __init__(self, link: Link, clock: Clock, defaults: Defaults) -> None:

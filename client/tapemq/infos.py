@@ -64,7 +64,7 @@ class GroupInfo(NamedTuple):
     topic: str
     name: str
     kind: str
-    """"stream"."""
+    """"stream" or "queue"."""
     hold: bool
     """Whether retention keeps what the group has not read."""
     members: int

@@ -32,18 +32,20 @@ class Step(NamedTuple):
     """Requests that can be made at the same time.
 
     ``repeatable``: having one done twice is as good as once. What is not is never sent again once
-    it may have arrived.
+    it may have arrived. ``payload`` is that of each request.
     """
 
     requests: Sequence[Message]
     repeatable: bool = True
+    payload: bytes = b""
 
 
 Inquiry = Generator[Step, list[Any], T]
 """See the module's text."""
 
 
-def _ask(request: Message, *, repeatable: bool = True) -> Inquiry[Any]:
+def ask(request: Message, *, repeatable: bool = True) -> Inquiry[Any]:
+    """One request. Its answer comes as a Reply if it is of a kind that may have a payload."""
     (answer,) = yield Step([request], repeatable)
     return answer
 
@@ -53,15 +55,16 @@ def _ask(request: Message, *, repeatable: bool = True) -> Inquiry[Any]:
 
 def create_topic(name: str, partitions: int, settings: Mapping[str, Setting]) -> Inquiry[TopicInfo]:
     request = m.CreateTopic(check_name("topic", name), partitions, dict(settings))
-    return _topic_info((yield from _ask(request, repeatable=False)))
+    return _topic_info((yield from ask(request, repeatable=False)))
 
 
 def topic(name: str) -> Inquiry[TopicInfo]:
-    return _topic_info((yield from _describe(name)))
+    return _topic_info((yield from describe_topic(name)))
 
 
-def _describe(name: str) -> Inquiry[m.Topic]:
-    answer: m.Topic = yield from _ask(m.DescribeTopic(check_name("topic", name)))
+def describe_topic(name: str) -> Inquiry[m.Topic]:
+    """Id and partitions of a topic."""
+    answer: m.Topic = yield from ask(m.DescribeTopic(check_name("topic", name)))
     return answer
 
 
@@ -72,7 +75,7 @@ def topics() -> Inquiry[list[str]]:
 def _names(page: Callable[[str], Message]) -> Inquiry[list[str]]:
     names: list[str] = []
     while True:
-        answer = yield from _ask(page(names[-1] if names else ""))
+        answer = yield from ask(page(names[-1] if names else ""))
         names += answer.names
         if not (answer.more and answer.names):
             return names
@@ -82,29 +85,30 @@ def alter_topic(
     name: str, partitions: int | None, settings: Mapping[str, Setting]
 ) -> Inquiry[TopicInfo]:
     request = m.AlterTopic(check_name("topic", name), partitions or 0, dict(settings))
-    return _topic_info((yield from _ask(request)))
+    return _topic_info((yield from ask(request)))
 
 
 def delete_topic(name: str) -> Inquiry[None]:
-    yield from _ask(m.DeleteTopic(check_name("topic", name)), repeatable=False)
+    yield from ask(m.DeleteTopic(check_name("topic", name)), repeatable=False)
 
 
 def partition(topic: str, number: int, at: Start | None) -> Inquiry[PartitionInfo]:
     time_us = 0 if at is None else wire_start(at).value
-    known = yield from _describe(topic)
-    answer = yield from _ask(m.DescribePartition(known.topic_id, number, time_us))
+    known = yield from describe_topic(topic)
+    answer = yield from ask(m.DescribePartition(known.topic_id, number, time_us))
     return _partition_info(known, number, answer, time_us)
 
 
 def partitions(topic: str) -> Inquiry[list[PartitionInfo]]:
-    known = yield from _describe(topic)
-    answers = yield from _of_all_partitions(
+    known = yield from describe_topic(topic)
+    answers = yield from of_all_partitions(
         known, lambda number: m.DescribePartition(known.topic_id, number, 0)
     )
     return [_partition_info(known, number, answer, 0) for number, answer in enumerate(answers)]
 
 
-def _of_all_partitions(topic: m.Topic, request: Callable[[int], Message]) -> Inquiry[list[Any]]:
+def of_all_partitions(topic: m.Topic, request: Callable[[int], Message]) -> Inquiry[list[Any]]:
+    """The answers for each partition, some at a time."""
     answers: list[Any] = []
     for first in range(0, topic.partitions, _AT_ONCE):
         some = range(first, min(topic.partitions, first + _AT_ONCE))
@@ -116,14 +120,14 @@ def _of_all_partitions(topic: m.Topic, request: Callable[[int], Message]) -> Inq
 
 
 def groups(topic: str) -> Inquiry[list[str]]:
-    topic_id = (yield from _describe(topic)).topic_id
+    topic_id = (yield from describe_topic(topic)).topic_id
     return (yield from _names(lambda after: m.ListGroups(topic_id, after)))
 
 
 def group(topic: str, name: str) -> Inquiry[GroupInfo]:
-    known = yield from _describe(topic)
+    known = yield from describe_topic(topic)
     check_name("group", name)
-    answers = yield from _of_all_partitions(
+    answers = yield from of_all_partitions(
         known, lambda number: m.DescribeGroup(known.topic_id, name, number)
     )
     head: m.Group = answers[0]
@@ -132,29 +136,29 @@ def group(topic: str, name: str) -> Inquiry[GroupInfo]:
 
 
 def seek_group(topic: str, group: str, to: Start, partition: int | None) -> Inquiry[None]:
-    known = yield from _describe(topic)
+    known = yield from describe_topic(topic)
     start = wire_start(to)
     check_name("group", group)
     for target in range(known.partitions) if partition is None else [partition]:
-        yield from _ask(m.Seek(known.topic_id, group, target, start.start, start.value))
+        yield from ask(m.Seek(known.topic_id, group, target, start.start, start.value))
 
 
 def alter_group(topic: str, group: str, hold: bool) -> Inquiry[None]:
-    topic_id = (yield from _describe(topic)).topic_id
-    yield from _ask(m.AlterGroup(topic_id, check_name("group", group), hold))
+    topic_id = (yield from describe_topic(topic)).topic_id
+    yield from ask(m.AlterGroup(topic_id, check_name("group", group), hold))
 
 
 def delete_group(topic: str, group: str) -> Inquiry[None]:
-    topic_id = (yield from _describe(topic)).topic_id
+    topic_id = (yield from describe_topic(topic)).topic_id
     request = m.DeleteGroup(topic_id, check_name("group", group))
-    yield from _ask(request, repeatable=False)
+    yield from ask(request, repeatable=False)
 
 
 # The broker
 
 
 def status() -> Inquiry[BrokerInfo]:
-    answer: m.Status = yield from _ask(m.BrokerStatus())
+    answer: m.Status = yield from ask(m.BrokerStatus())
     return BrokerInfo(answer.software, timedelta(milliseconds=answer.uptime_ms), *answer[2:9])
 
 

@@ -82,10 +82,12 @@ class Desk:
     def finish(self, verdict: Verdict, lease: Lease, offset: int) -> None:
         """A process() block ends: settle the message, unless that was done in the block."""
         self.processing -= 1
-        if not self.processing:
+        if self.stopping:
             self._changed.set()
-        if offset in lease.held or offset in lease.lost:
+        if offset in lease.held:
             self.settle(verdict, lease, offset)
+        elif offset in lease.lost:
+            self._too_late(1)
 
     def settle_all(self, verdict: Verdict, lease: Lease, offsets: range) -> None:
         """Settle those of a batch that were not settled one by one."""

@@ -2,21 +2,19 @@
 
 from typing import Any
 
-from tapemq.network.exchange import Reply
 from tapemq.wire import errors
 from tapemq.wire import messages as m
-from tapemq.wire.entries import unpack_tokens
-from tests.support.fake_broker.queues import FakeQueues
+from tests.support.fake_broker.queue_answers import QueueAnswers
 from tests.support.fake_broker.session import FakeSession, FakeSubscription
 from tests.support.fake_broker.topic import FakePartition, FakeTopic, GroupState, Refused
 
 
-class Answers:
+class Answers(QueueAnswers):
     """One method for each message, called ``_on_`` and its name in lower case."""
 
     def __init__(self) -> None:
         self.topics: dict[str, FakeTopic] = {}
-        self.queues = FakeQueues()
+        super().__init__()
         self.may_create = True
         self.page = 64
         self.welcome = m.Welcome(
@@ -144,21 +142,6 @@ class Answers:
                 subscription.generation[message.partition] = group.generation
                 self.assign(session, number, message.partition, group.cursor)
         return m.Done()
-
-    # Queues
-
-    def _on_consume(self, session: FakeSession, message: m.Consume, _: bytes) -> m.Done:
-        self.queues.consume(session, self._topic(message.topic_id), message)
-        return m.Done()
-
-    def _on_settle(self, session: FakeSession, message: m.Settle, payload: bytes) -> Reply:
-        return self.queues.settle(session, message, payload)
-
-    def _on_started(self, _: Any, __: m.Started, payload: bytes) -> None:
-        self.queues.started += unpack_tokens(payload)
-
-    def _on_extend(self, _: Any, message: m.Extend, payload: bytes) -> Reply:
-        return self.queues.extend(message, payload)
 
     def _on_describepartition(self, _: Any, message: m.DescribePartition, __: bytes) -> m.Partition:
         end = self.partition(message.topic_id, message.partition).next_offset

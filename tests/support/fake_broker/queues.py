@@ -37,6 +37,7 @@ class FakeQueue:
     failures: dict[tuple[int, int], int] = field(default_factory=dict)
     crashes: dict[tuple[int, int], int] = field(default_factory=dict)
     deliveries: dict[tuple[int, int], int] = field(default_factory=dict)
+    dead: dict[tuple[int, int], dict[str, Any]] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     history: list[tuple[str, int, int]] = field(default_factory=list)
 
