@@ -43,7 +43,7 @@ class Sent(NamedTuple):
     chunk: Chunk
 
 
-@dataclass
+@dataclass(eq=False)
 class _Waiting:
     """What is to be said, or done, when a log is on disk. ``offset`` None: it is changed still."""
 
@@ -252,9 +252,12 @@ class World:
             ends[log] = len(self.states[log].changes)
         if ends:
             self.journal.append(ends)
-        for waiting in self._waiting:
-            if waiting.offset is None:
-                waiting.offset = len(self.states[waiting.log].changes)
+        for waiting in [waiting for waiting in self._waiting if waiting.offset is None]:
+            state = self.states[waiting.log]
+            waiting.offset = len(state.changes)
+            if waiting.offset <= state.durable_offset:  # nothing of this log was changed
+                self._waiting.remove(waiting)
+                self._release(waiting)
 
     def durable(self, log: LogId, offset: int) -> None:
         """A log is on disk up to ``offset``."""

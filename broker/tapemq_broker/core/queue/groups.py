@@ -57,7 +57,10 @@ class QueueGroups:
             for backlog in made.backlogs.values():
                 backlog.ledger.take_changes()
                 made.wake_backlog(backlog)
-            return join(made)
+            effects = join(made)
+            for backlog in made.backlogs.values():
+                effects += backlog.supply.wanted()
+            return effects
 
         puts = [
             PutState(backlog.partition.groups_log, backlog.ledger.changes())

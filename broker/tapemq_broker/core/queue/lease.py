@@ -103,3 +103,8 @@ def without(wanted: Run, taken: Sequence[Run]) -> list[Run]:
             left.append((first, low))
         first = high
     return [*left, (first, end)] if first < end else left
+
+
+def size(runs: Sequence[Run]) -> int:
+    """How many offsets that is."""
+    return sum(end - first for first, end in runs)

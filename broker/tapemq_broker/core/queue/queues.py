@@ -18,7 +18,7 @@ from tapemq_broker.core.queue.consumers import Consumers, Consuming
 from tapemq_broker.core.queue.dispatch import Dispatch
 from tapemq_broker.core.queue.group import QueueGroup
 from tapemq_broker.core.queue.groups import QueueGroups
-from tapemq_broker.core.queue.lease import Run, without
+from tapemq_broker.core.queue.lease import Run, size, without
 from tapemq_broker.core.queue.leases import Held, Leases
 from tapemq_broker.core.queue.outcome import Outcome
 from tapemq_broker.core.queue.settling import Failure, Settling
@@ -158,9 +158,9 @@ class Queues(Administration):
         size_bytes: int,
         now: float,
         now_us: int,
-        absent: Iterable[Run] = (),
-        expired: Iterable[Run] = (),
-        too_old: Iterable[Run] = (),
+        absent: Sequence[Run] = (),
+        expired: Sequence[Run] = (),
+        too_old: Sequence[Run] = (),
     ) -> Effects:
         """A DeliverLease was carried out, for records below ``upto``.
 
@@ -169,12 +169,11 @@ class Queues(Administration):
         """
         outcome = Outcome()
         reached = [(first, min(end, upto)) for first, end in delivery.runs if first < upto]
-        records = sum(end - first for first, end in reached)
+        records = size(reached) - size(absent) - size(expired) - size(too_old)
         held = self._leases.get(delivery.lease_id)
         if held is not None:
             self._dispatch.sent(held, upto, now, outcome)
-            unsent = self._settling.unsendable(held, absent, expired, too_old, now_us, outcome)
-            records -= unsent
+            self._settling.unsendable(held, absent, expired, too_old, now_us, outcome)
             if delivery.failures + delivery.crashes + delivery.deliveries:
                 held.backlog.totals.redelivered += records
             self._leases.drop_if_done(held)

@@ -1,11 +1,11 @@
 """What becomes of leased records: done, failed, dead, gone, or ready again."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from tapemq_broker.core.queue.dead import Dead
 from tapemq_broker.core.queue.dispatch import Dispatch
-from tapemq_broker.core.queue.lease import Run
+from tapemq_broker.core.queue.lease import Run, size
 from tapemq_broker.core.queue.leases import Held
 from tapemq_broker.core.queue.outcome import Outcome
 from tapemq_broker.core.queue.trouble import (
@@ -74,19 +74,18 @@ class Settling:
         too_old: Iterable[Run],
         now_us: int,
         outcome: Outcome,
-    ) -> int:
-        """Records were not sent, because they are not in the log or too old; how many."""
+    ) -> None:
+        """Records were not sent, because they are not in the log, or too old."""
         totals, policy = held.backlog.totals, held.group.terms.policy
         gone, late = _taken(held, absent), _taken(held, expired)
-        totals.gone += _size(gone)
-        totals.expired += _size(late)
+        totals.gone += size(gone)
+        totals.expired += size(late)
         for run in [*gone, *([] if policy.expire_dead else late)]:
             self.done(held, run, outcome)
         old = _taken(held, too_old)
         for reason, runs in ((_EXPIRED, late if policy.expire_dead else []), (_TOO_OLD, old)):
             for offset in (offset for run in runs for offset in range(*run)):
                 self._die(held, offset, Failure(now_us, reason=reason), outcome)
-        return _size(gone) + _size(late) + _size(old)
 
     def lost(self, held: Held, now_us: int, outcome: Outcome) -> None:
         """A consumer has lost a lease: what it had begun with has crashed, the rest is ready."""
@@ -157,7 +156,3 @@ def _note(trouble: Trouble, why: Failure) -> None:
 
 def _taken(held: Held, runs: Iterable[Run]) -> list[Run]:
     return [taken for run in runs for taken in held.lease.take(*run)]
-
-
-def _size(runs: Sequence[Run]) -> int:
-    return sum(end - first for first, end in runs)

@@ -1,0 +1,1 @@
+"""Anything that may happen to queue groups, against a model of dictionaries and lists."""

@@ -1,0 +1,347 @@
+"""Rules for consumers: they come, get records, say what became of them, and go."""
+
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import precondition, rule
+
+from tapemq_broker.core import effects as e
+from tapemq_broker.core.queue.verb import Verb
+from tapemq_broker.core.queue.wish import Consume
+from tapemq_broker.core.results import Done, Settled
+from tapemq_broker.core.start import Start
+from tests.support.core.queue_machine.model import (
+    LEASE_MS,
+    ModelConsumer,
+    ModelGroup,
+    ModelPart,
+    Rec,
+)
+from tests.support.core.queue_machine.seeing import (
+    SeeingMachine,
+    names,
+    numbers,
+    partitions,
+    sessions,
+)
+from tests.support.core.reading import data_log
+
+settings = st.fixed_dictionaries(
+    {"lease_ms": st.just(LEASE_MS)},
+    optional={
+        "max_attempts": st.sampled_from([0, 1, 2, 3]),
+        "retry_delays_ms": st.sampled_from(["0", "1000", "0,2000"]),
+        "key_lanes": st.just(True),
+        "key_failure": st.sampled_from(["block", "park"]),
+        "key_concurrency": st.sampled_from([1, 2]),
+        "look_ahead": st.sampled_from([3, 1000]),
+        "single_active": st.just(True),
+        "hold": st.just(False),
+        "expire_dead": st.just(True),
+        "dead_max": st.sampled_from([2, 1000]),
+        "retry_max": st.sampled_from([1, 1000]),
+    },
+)
+
+
+class TakingRules(SeeingMachine):
+    """Sessions are numbers; each may take records of each group once."""
+
+    @rule(
+        number=partitions,
+        values=st.lists(st.sampled_from([b"0", b"1", b"2", b"-"]), min_size=1, max_size=6),
+    )
+    def publish(self, number: int, values: list[bytes]) -> None:
+        """Of the same few keys."""
+        self.world.publish(data_log(number), *values)
+        self.see()
+
+    @rule(
+        name=names,
+        session=sessions,
+        records=st.sampled_from([0, 1, 3, 10]),
+        start=st.sampled_from(["earliest", "latest"]),
+        wanted=settings,
+    )
+    def consume(
+        self,
+        name: str,
+        session: int,
+        records: int,
+        start: str,
+        wanted: dict[str, int | str | bool],
+    ) -> None:
+        """With a new group, if there is none."""
+        group = self.groups.get(name)
+        if group is not None and session in group.consumers:
+            return
+        is_new = group is None
+        if group is None:
+            floors = [
+                log.first_offset if start == "earliest" else log.durable_offset
+                for log in (self.world.logs[data_log(0)], self.world.logs[data_log(1)])
+            ]
+            group = self.groups[name] = ModelGroup(dict(wanted), [*map(ModelPart, floors)])
+        group.consumers[session] = ModelConsumer(records, 1000)
+        self.world.altering = name
+        wish = Consume(self.sub(name, session), 1, name, "c", Start(start), records, 1000, wanted)
+        queues = self.world.core.queues
+        request = self.world.execute(session, lambda r: queues.consume(r, wish))
+        if is_new:
+            self.expect(request, lambda result: _is(result, Done()))
+        else:
+            self.expect_now(request, Done())
+
+    @rule(name=names, session=sessions, records=st.sampled_from([1, 5]))
+    def credit(self, name: str, session: int, records: int) -> None:
+        """Void, if it is for nobody."""
+        group = self.groups.get(name)
+        if group is not None and session in group.consumers:
+            group.consumers[session].credit_records += records
+            group.consumers[session].credit_bytes += 10
+        self.world.run(self.world.core.queues.credit(self.sub(name, session), records, 10))
+        self.see()
+
+    @precondition(lambda self: self.world.leasing)
+    @rule(
+        which=numbers, odd=numbers, fate=st.sampled_from(["absent", "expired", "too_old", "", ""])
+    )
+    def send(self, which: int, odd: int, fate: str) -> None:
+        """Some of a lease, and some of it may not be in the log."""
+        queue = self.world.leasing
+        queue.rotate(-(which % len(queue)))
+        wish = queue.popleft()
+        found = self.group_of(wish.lease_id)
+        assert self.world.core.queues.is_wanted(wish) == (found is not None)
+        offsets = [offset for first, end in wish.runs for offset in range(first, end)]
+        sent = offsets[: 1 + odd % len(offsets)]
+        unsendable = [sent[odd % len(sent)]] if fate and odd % 3 == 0 else []
+        if found is not None:
+            self._sent(found[1], wish, sent, unsendable, fate)
+        group = self.groups.get("ab"[wish.key.subscription - 1])
+        consumer = group.consumers.get(wish.key.session) if group else None
+        if consumer is not None:
+            consumer.credit_records -= len(sent) - len(unsendable)
+            consumer.credit_bytes -= 1
+        runs = {fate: [(o, o + 1) for o in unsendable]} if unsendable else {}
+        self._report(wish, sent[-1] + 1, runs)
+
+    def _sent(
+        self, group: ModelGroup, wish: e.DeliverLease, sent: list[int], odd: list[int], fate: str
+    ) -> None:
+        lease = group.leases[wish.lease_id]
+        part = group.parts[lease.partition]
+        for offset, rec in part.of_lease(wish.lease_id).items():
+            if offset > sent[-1]:
+                rec.give_back()
+            elif offset not in odd:
+                continue
+            elif fate == "absent" or (fate == "expired" and not group.policy.expire_dead):
+                rec.settle()
+            else:
+                group.die(rec, fate)
+        lease.sending = group.consumers[lease.session].sending = False
+        lease.deadline = self.world.now + wish.lease_s
+        group.drop_empty()
+
+    def _report(self, wish: e.DeliverLease, upto: int, runs: dict[str, Any]) -> None:
+        now, now_us = self.world.now, self.world.now_us
+        effects = self.world.core.queues.lease_sent(
+            wish, upto=upto, size_bytes=1, now=now, now_us=now_us, **runs
+        )
+        self.world.run(effects)
+        self.see()
+
+    def _token(self, name: str, which: int, shift: int, count: int) -> tuple[int, int, int]:
+        """Of a lease that there is, or was, or never was."""
+        leases = sorted(self.groups[name].leases)
+        if not leases or which % 8 == 0:
+            return (self.world.boots << 32) + which % 16, shift % 5, count
+        lease_id = leases[which % len(leases)]
+        offsets = (
+            self.groups[name].parts[self.groups[name].leases[lease_id].partition].of_lease(lease_id)
+        )
+        held = sorted(offsets) or [0]
+        return lease_id, max(0, held[shift % len(held)] - shift % 2), count
+
+    def _held(
+        self, name: str, session: int, token: tuple[int, int, int]
+    ) -> dict[int, tuple[int, Rec]]:
+        """The records of a token that the session has: by offset, with their partition."""
+        lease_id, first, count = token
+        lease = self.groups[name].leases.get(lease_id)
+        if lease is None or lease.session != session:
+            return {}
+        records = self.groups[name].parts[lease.partition].of_lease(lease_id)
+        wanted = range(first, first + count)
+        return {o: (lease.partition, rec) for o, rec in records.items() if o in wanted}
+
+    @rule(
+        name=names,
+        session=sessions,
+        verb=st.sampled_from([Verb.ACK, Verb.ACK, *Verb]),
+        tokens=st.lists(st.tuples(numbers, numbers, st.integers(1, 5)), min_size=1, max_size=3),
+        delay_ms=st.sampled_from([None, None, 0, 700]),
+    )
+    def settle(
+        self,
+        name: str,
+        session: int,
+        verb: Verb,
+        tokens: list[tuple[int, int, int]],
+        delay_ms: int | None,
+    ) -> None:
+        """By whomever, of whatever."""
+        if name not in self.groups:
+            return
+        group = self.groups[name]
+        wanted = [self._token(name, *token) for token in tokens]
+        lost, settled = self._settle(name, session, verb, wanted, delay_ms)
+        group.drop_empty()
+        queues, now_us = self.world.core.queues, self.world.now_us
+        sub = self.sub(name, session)
+        request = self.world.execute(
+            session,
+            lambda r: queues.settle(
+                r, sub, verb, wanted, now_us=now_us, delay_ms=delay_ms, reason="r"
+            ),
+        )
+        if session not in group.consumers:
+            self.expect_now(request, "unknown_subscription")
+            return
+
+        def check(result: object) -> None:
+            assert isinstance(result, Settled)
+            found = [(i, o) for i, first, n in result.lost for o in range(first, first + n)]
+            assert sorted(found) == sorted(lost)
+            if verb is not Verb.RELEASE:
+                self._confirmed(name, verb, settled)
+
+        self.expect(request, check)
+
+    def _settle(
+        self,
+        name: str,
+        session: int,
+        verb: Verb,
+        tokens: list[tuple[int, int, int]],
+        delay_ms: int | None,
+    ) -> tuple[list[tuple[int, int]], dict[tuple[int, int], Rec]]:
+        """What is lost, and what was settled: a copy of what is to be written of it."""
+        group, now_us = self.groups[name], self.world.now_us
+        lost: list[tuple[int, int]] = []
+        settled: dict[tuple[int, int], Rec] = {}
+        for token in tokens:
+            held = self._held(name, session, token)
+            lost += [(token[0], o) for o in range(token[1], token[1] + token[2]) if o not in held]
+            for offset, (partition, rec) in sorted(held.items()):
+                if verb is Verb.ACK:
+                    rec.settle()
+                elif verb is Verb.REJECT:
+                    group.die(rec, "r")
+                elif verb is Verb.RELEASE:
+                    rec.deliveries += 1
+                    rec.give_back()
+                else:
+                    policy, log = group.policy, data_log(partition)
+                    delay = delay_ms
+                    if delay is None:
+                        delay = policy.retry_delay_ms(log, offset, rec.failures + 1)
+                    group.fail(rec, delay * 1000, "r", now_us)
+                settled[partition, offset] = rec.kept()
+        return lost, settled
+
+    def _confirmed(self, name: str, verb: Verb, settled: dict[tuple[int, int], Rec]) -> None:
+        """What is answered is on disk; unless more has happened to it since."""
+        group = self.groups.get(name)
+        for (partition, offset), kept in settled.items() if group is not None else ():
+            assert group is not None
+            snapshot = self.world.on_disk(name, partition)
+            if snapshot is None or group.parts[partition].rec(offset).kept() != kept:
+                continue
+            known = snapshot.records.get(offset)
+            settled_below = known is None and offset < snapshot.start
+            assert known == kept or settled_below, f"{offset}: {known} is on disk, not {kept}"
+            if verb is Verb.ACK:
+                group.confirmed.add((partition, offset))
+
+    @rule(name=names, session=sessions, which=numbers, shift=numbers, count=st.integers(1, 5))
+    def started(self, name: str, session: int, which: int, shift: int, count: int) -> None:
+        """Handlers begin."""
+        if name not in self.groups:
+            return
+        token = self._token(name, which, shift, count)
+        for _, rec in self._held(name, session, token).values():
+            rec.started = True
+        self.world.core.queues.started(self.sub(name, session), [token])
+
+    @rule(name=names, session=sessions, which=numbers, more_ms=st.sampled_from([0, 9000]))
+    def extend(self, name: str, session: int, which: int, more_ms: int) -> None:
+        """The whole lease, if anything of the token is held."""
+        if name not in self.groups or session not in self.groups[name].consumers:
+            return
+        token = self._token(name, which, which, 3)
+        held = self._held(name, session, token)
+        lost = [o for o in range(token[1], token[1] + token[2]) if o not in held]
+        if held:
+            lease = self.groups[name].leases[token[0]]
+            lease.deadline = max(lease.deadline, self.world.now + (more_ms or LEASE_MS) / 1000)
+        queues, sub, now = self.world.core.queues, self.sub(name, session), self.world.now
+        request = self.world.execute(
+            session, lambda r: queues.extend(r, sub, [token], lease_ms=more_ms, now=now)
+        )
+        answer = self.world.answer(request)
+        assert isinstance(answer, Settled)
+        assert [o for _, first, n in answer.lost for o in range(first, first + n)] == lost
+        self.see()
+
+    @rule(session=sessions)
+    def extend_session(self, session: int) -> None:
+        """A sign of life."""
+        if any(session in group.consumers for group in self.groups.values()):
+            self.seen_at[session] = self.world.now
+            self.world.core.queues.extend_session(session, self.world.now)
+
+    @rule(session=sessions, stalled=st.booleans())
+    def stall(self, session: int, stalled: bool) -> None:
+        """A connection takes no more, or again."""
+        for group in self.groups.values():
+            if session in group.consumers:
+                group.consumers[session].stalled = stalled
+        if stalled:
+            self.world.core.queues.stalled(session)
+        else:
+            self.world.run(self.world.core.queues.resumed(session))
+        self.see()
+
+    @rule(session=sessions)
+    def close(self, session: int) -> None:
+        """A connection is lost."""
+        now_us = self.world.now_us
+        for group in self.groups.values():
+            for lease_id in [i for i, one in group.leases.items() if one.session == session]:
+                group.lose(lease_id, now_us)
+            group.consumers.pop(session, None)
+        self.seen_at.pop(session, None)
+        self.world.run(self.world.core.queues.session_closed(session, now_us))
+        self.see()
+
+    @rule(name=names, session=sessions)
+    def cancel(self, name: str, session: int) -> None:
+        """A consumer leaves in peace."""
+        group = self.groups.get(name)
+        here = group is not None and session in group.consumers
+        if group is not None and here:
+            for lease_id in [i for i, one in group.leases.items() if one.session == session]:
+                lease = group.leases.pop(lease_id)
+                for rec in group.parts[lease.partition].of_lease(lease_id).values():
+                    rec.deliveries += 1
+                    rec.give_back()
+            del group.consumers[session]
+        queues, sub = self.world.core.queues, self.sub(name, session)
+        request = self.world.execute(session, lambda r: queues.cancel(r, sub))
+        self.expect_now(request, Done() if here else "unknown_subscription")
+
+
+def _is(result: object, expected: object) -> None:
+    assert result == expected
