@@ -1,27 +1,26 @@
 """Plays the commands of a transcript against the core."""
 
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from tapemq.batch import LogId, Role
 from tapemq_broker.core import effects as e
 from tapemq_broker.core.start import Start
 from tapemq_broker.core.streams import Subscribe
-from tests.support.core.world import World
-from tests.support.scenarios.names import Names, generation
+from tests.support.scenarios.names import generation
+from tests.support.scenarios.queue_player import QueuePlayer
 from tests.support.scenarios.wording import Wording
 
 _PLENTY = 1 << 20
 _LIMIT_BYTES = 1 << 16
 
 
-class Player:
+class Player(QueuePlayer):
     """A world, and a method do_<verb> for each command. Arguments are text, as it was typed."""
 
     def __init__(self) -> None:
-        self._world = World()
-        self._names = Names()
+        super().__init__()
         self._wording = Wording(self._names)
         self._wishes: dict[e.SubscriptionKey, Subscribe] = {}
         self._generations: dict[tuple[e.SubscriptionKey, int], int] = {}
@@ -32,8 +31,10 @@ class Player:
         options = dict(word.split("=", 1) for word in words if "=" in word)
         command = getattr(self, f"do_{verb}")
         command(*[word for word in words if "=" not in word], **options)
-        while self._world.reading:
-            self._world.deliver()
+        while self._world.reading or self._world.leasing or self._world.asking:
+            if self._world.reading:
+                self._world.deliver()
+            self._carry_leases()
         for item in self._world.trace:
             if isinstance(item, e.Assign):
                 self._generations[item.key, item.partition] = item.generation
@@ -41,13 +42,6 @@ class Player:
             if said is not None:
                 yield said
         self._world.trace.clear()
-
-    def _execute(self, what: str, command: Callable[[e.Request], e.Effects]) -> None:
-        def named(request: e.Request) -> e.Effects:
-            self._names.requests[request.correlation] = what
-            return command(request)
-
-        self._world.execute(0, named)
 
     # Topics
 
@@ -141,16 +135,23 @@ class Player:
         self._execute("subscribe", lambda request: streams.subscribe(request, wish, now))
 
     def do_unsubscribe(self, who: str) -> None:
-        key, streams, now = self._names.key(who), self._world.core.streams, self._world.now
-        self._execute("unsubscribe", lambda request: streams.unsubscribe(request, key, now))
+        key, core, now = self._names.key(who), self._world.core, self._world.now
+        if key in core.queues:
+            self._execute("unsubscribe", lambda request: core.queues.cancel(request, key))
+        else:
+            self._execute(
+                "unsubscribe", lambda request: core.streams.unsubscribe(request, key, now)
+            )
 
     def do_close(self, who: str) -> None:
         session = self._names.session(who)
         self._world.run(self._world.core.streams.session_closed(session, self._world.now))
+        self._world.run(self._world.core.queues.session_closed(session, self._world.now_us))
 
     def do_credit(self, who: str, records: str, size_bytes: str = str(_LIMIT_BYTES)) -> None:
-        key = self._names.key(who)
-        self._world.run(self._world.core.streams.credit(key, int(records), int(size_bytes)))
+        key, core = self._names.key(who), self._world.core
+        of = core.queues if key in core.queues else core.streams
+        self._world.run(of.credit(key, int(records), int(size_bytes)))
 
     def do_release(self, who: str, partition: str = "0") -> None:
         key, number = self._names.key(who), int(partition)

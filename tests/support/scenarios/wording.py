@@ -1,6 +1,9 @@
 """Effects and answers of the core, in words."""
 
+from collections.abc import Sequence
 from typing import Any
+
+import msgpack
 
 from tapemq.batch import LogId, Role, decode_columns
 from tapemq_broker.core import effects as e
@@ -33,6 +36,15 @@ class Wording:
                 return self._sent(item)
             case e.Assign() | e.Revoke() | e.Detach():
                 return self._push(item)
+            case e.DeliverLease():
+                return self._lease(item)
+            case e.TakeBack():
+                who, lost = self._names.who(item.key), _tokens(item.tokens)
+                return f"{who} has lost {lost}: {item.reason}"
+            case e.StateChanged():
+                return f"remember to note what has changed in {self._names.log_name(item.log)}"
+            case e.WhenDurable():
+                return f"go on once {self._names.log_name(item.log)} is on disk"
             case e.PrepareTopic():
                 last = item.topic.partitions - 1
                 return f"make the logs of {item.topic.name}/{item.first_partition} to /{last}"
@@ -40,6 +52,16 @@ class Wording:
                 return f"remove the logs of {item.topic.name}, once it is forgotten on disk"
             case _:
                 return None
+
+    def _lease(self, wish: e.DeliverLease) -> str:
+        name, offsets = self._names.log_name(wish.log), runs_text(wish.runs)
+        counts = {"failed": wish.failures, "crashed": wish.crashes, "delivered": wish.deliveries}
+        told = "".join(f", {what} {count} times" for what, count in counts.items() if count)
+        lease = generation_name(wish.lease_id)
+        return (
+            f"{self._names.who(wish.key)} leases {offsets} of {name} for {wish.lease_s:g}s "
+            f"(lease {lease}){told}"
+        )
 
     def _write(self, effect: e.Append | e.PutState | e.TruncateFront) -> str:
         name = self._names.log_name(effect.log)
@@ -49,7 +71,7 @@ class Wording:
         if isinstance(effect, e.TruncateFront):
             return f"remove segments of {name} below {effect.offset}"
         changes = effect.changes.items()
-        told = [f"{key.decode()} {_entry(effect.log, value)}" for key, value in changes]
+        told = [f"{_key(key)} {_entry(effect.log, value)}" for key, value in changes]
         return f"note in {name}: {', '.join(told)}"
 
     def _push(self, push: e.Assign | e.Revoke | e.Detach) -> str:
@@ -70,11 +92,39 @@ class Wording:
         return f"{self._names.who(wish.key)} gets {name} from {wish.offset} on: {values}"
 
 
+def runs_text(runs: Sequence[tuple[int, int]]) -> str:
+    """Offsets, as "0-2,5"."""
+    return ",".join(str(first) if end == first + 1 else f"{first}-{end - 1}" for first, end in runs)
+
+
+def _tokens(tokens: Sequence[tuple[int, int, int]]) -> str:
+    by_lease: dict[int, list[tuple[int, int]]] = {}
+    for lease_id, first, count in tokens:
+        by_lease.setdefault(lease_id, []).append((first, first + count))
+    return " and ".join(
+        f"{runs_text(runs)} of lease {generation_name(lease_id)}"
+        for lease_id, runs in by_lease.items()
+    )
+
+
+def _key(key: bytes) -> str:
+    """A group's name, or that of one of the entries beside it."""
+    name, _, rest = key.partition(b"\0")
+    return (
+        f"{name.decode()} ({rest[:1].decode()} {int.from_bytes(rest[1:])})"
+        if rest
+        else key.decode()
+    )
+
+
 def _entry(log: LogId, value: bytes | None) -> str:
     if value is None:
         return "removed"
     if log.role is Role.CATALOG:
         return "as it is"
+    head: dict[str, Any] = msgpack.unpackb(value)
+    if head["kind"] == "queue":
+        return f"a queue, settled up to {head['ack_floor']}, seek epoch {head['seek_epoch']}"
     at = Position.decode(value)
     hold = ", hold" if at.hold else ""
     return f"at {at.cursor}, seek epoch {at.seek_epoch}{hold}"
@@ -90,8 +140,24 @@ def _result(result: r.Result | Refusal) -> str:
             level = "durable" if result.durable else "written"
             duplicate = ", duplicate" if result.duplicate else ""
             return f"at {result.base_offset}, {level}{duplicate}"
+        case r.Settled():
+            return f"settled, but for {_tokens(result.lost)}" if result.lost else "settled"
+        case r.Explanation():
+            return f"{result.state}: {' '.join(result.sentences)}"
+        case r.DeadPage():
+            return "; ".join(map(_dead, result.records)) or "nothing is dead"
+        case r.QueueInfo():
+            counted = {name: value for name, value in result._asdict().items() if value}
+            return ", ".join(f"{name} {value!r}" for name, value in counted.items())
         case _:
             return _fields(result, "generation", "topic_id", "settings", "commit_time_us")
+
+
+def _dead(record: dict[str, Any]) -> str:
+    counts = f"failed {record['failures']} times, crashed {record['crashes']} times"
+    replays = f", redriven {record['replays']} times" if record["replays"] else ""
+    error = f" ({record['error']})" if record["error"] else ""
+    return f"{record['offset']}: {record['reason']}{error}, {counts}{replays}"
 
 
 def _fields(result: Any, *without: str) -> str:
