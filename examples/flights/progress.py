@@ -17,14 +17,16 @@ class _Rate(ProgressColumn):
 class Bars:
     """Shows how far some counters have come, and knows when they last moved."""
 
-    def __init__(self, names: list[str], total: int) -> None:
+    def __init__(self, totals: dict[str, int]) -> None:
         self._console = Console(stderr=True, highlight=False)
         columns = (TextColumn("{task.description:<20}"), BarColumn(), MofNCompleteColumn(), _Rate())
         self._progress = Progress(
             *columns, console=self._console, disable=not self._console.is_terminal
         )
-        self._tasks = {name: self._progress.add_task(name, total=total) for name in names}
-        self._counts = dict.fromkeys(names, 0)
+        self._tasks = {
+            name: self._progress.add_task(name, total=total) for name, total in totals.items()
+        }
+        self._counts = dict.fromkeys(totals, 0)
         self._moved_at = 0.0
         self._said = dict(self._counts)
         self._said_at = 0.0

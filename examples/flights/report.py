@@ -6,6 +6,7 @@ from delays import Delays, DelayTable
 from readers import CompletenessReader, DelayReader
 from rich.console import Console
 from rich.table import Table
+from workers import Workers
 
 
 class Outcome(NamedTuple):
@@ -15,6 +16,7 @@ class Outcome(NamedTuple):
     delays: DelayReader
     completeness: CompletenessReader
     expected: DelayTable
+    workers: Workers
 
     @property
     def tables_are_equal(self) -> bool:
@@ -27,7 +29,7 @@ class Outcome(NamedTuple):
         found = self.completeness
         faults = found.lost, found.duplicated, found.changed, found.out_of_order
         gaps = found.positions.gaps + self.delays.positions.gaps
-        return not any(faults) and not gaps and self.tables_are_equal
+        return not any(faults) and not gaps and self.tables_are_equal and self.workers.is_good
 
 
 def print_report(outcome: Outcome, names: dict[str, str]) -> None:
@@ -40,6 +42,12 @@ def print_report(outcome: Outcome, names: dict[str, str]) -> None:
         f"figures {'equal to' if outcome.tables_are_equal else 'DIFFERENT FROM'} those of the CSV\n"
         f"changed {found.changed:,} · out of order {found.out_of_order:,} · "
         f"delivered again and told by offset {again:,}"
+    )
+    done = outcome.workers
+    console.print(
+        f"late flights {len(done.expected):,} · settled {done.settled:,} · dead {done.dead:,} · "
+        f"failed at first and tried again {done.failed.total():,} · "
+        f"handled again after a kill {done.again:,}"
     )
     console.print(
         f"published {outcome.published:,} · read {found.positions.records:,} · "

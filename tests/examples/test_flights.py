@@ -18,11 +18,11 @@ CARRIERS = ("AA", "B6", "DL", "EV", "MQ", "UA", "US", "WN")
 
 
 def rows(count: int) -> list[str]:
-    """Rows of a CSV: every seventh flight did not depart, every fifth has no arrival delay."""
+    """Rows of a CSV: every seventh flight did not depart, every ninth has no arrival delay."""
     found = []
     for number in range(count):
         departed = "NA,NA" if number % 7 == 0 else f"{number % 2400},{number % 90 - 10}"
-        arrival = "" if number % 5 == 0 else str(number % 120 - 30)
+        arrival = "" if number % 9 == 0 else str(number % 120 - 30)
         carrier = CARRIERS[number * number % len(CARRIERS)]
         found.append(f"2013,{departed},{arrival},{carrier},{number}")
     return found
@@ -43,6 +43,12 @@ def test_nothing_is_lost_when_the_broker_is_killed_half_way(tmp_path: Path) -> N
     assert "figures equal to those of the CSV" in run.stdout
     assert run.stderr.count("killed the broker (SIGKILL to process ") == 1
     assert "the broker is back" in run.stderr
+    assert run.stderr.count("killed a worker (SIGKILL to process ") == 1
+    late = [number for number in range(20_000) if number % 9 and number % 120 - 30 > 60]
+    failing = sum(number % 25 == 0 for number in late)
+    text = " ".join(run.stdout.split())
+    assert f"late flights {len(late):,} · settled {len(late):,} · dead 0 · " in text
+    assert f"failed at first and tried again {failing:,} · " in text
 
 
 def test_limit_takes_the_first_rows(tmp_path: Path) -> None:
@@ -67,7 +73,7 @@ def example(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The modules of the example, which is a program and no package."""
     monkeypatch.syspath_prepend(str(EXAMPLE))
     before = set(sys.modules)
-    names = ("dataset", "delays", "positions", "readers", "report")
+    names = ("dataset", "delays", "late", "positions", "readers", "report", "workers")
     yield SimpleNamespace(**{name: import_module(name) for name in names})
     for name in set(sys.modules) - before:
         if getattr(sys.modules[name], "__file__", None) == str(EXAMPLE / f"{name}.py"):
@@ -86,7 +92,7 @@ def outcome(example: Any, records: list[Record]) -> Any:
         if checking.positions.is_new(record.partition, record.offset):
             checking._check(record)
     expected = example.delays.DelayTable(map(columns.flight, lines))
-    return example.report.Outcome(3, counting, checking, expected)
+    return example.report.Outcome(3, counting, checking, expected, example.workers.Workers(()))
 
 
 def records(*places: tuple[int, int]) -> list[Record]:
@@ -137,6 +143,48 @@ def test_figures_that_differ_are_seen(example: Any) -> None:
     found = outcome(example, good)
     found.delays.table.by_carrier["B6"].arrival_delay_min += 1
     assert (found.is_good, found.tables_are_equal) == (False, False)
+
+
+def workers(example: Any, **found: Any) -> Any:
+    """Workers that have done everything about rows 1 and 25, but for what was found."""
+    done = example.workers.Workers({1, 25})
+    done.handled.update([1, 25])
+    done.failed.update([25])
+    done.settled = 2
+    for name, value in found.items():
+        setattr(done, name, value)
+    return done
+
+
+def test_late_flights_that_are_all_settled_are_good(example: Any) -> None:
+    done = workers(example)
+    assert done.is_done
+    assert done.is_good
+    done.handled.update([1])
+    assert (done.is_good, done.again) == (True, 1)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [{"settled": 1}, {"dead": 1}, {"handled": {1: 1}}, {"failed": {}}, {"failed": {1: 1, 25: 1}}],
+)
+def test_a_late_flight_that_is_not_as_it_should_be_is_seen(
+    example: Any, found: dict[str, Any]
+) -> None:
+    assert not workers(example, **found).is_good
+
+
+def test_flights_are_late_beyond_an_hour(example: Any) -> None:
+    assert [example.late.is_late(delay) for delay in (None, -70, 60, 61)] == [
+        False, False, False, True,
+    ]  # fmt: skip
+    columns = example.dataset.Columns(HEAD)
+    assert example.late.late_rows(rows(100), columns) == set(range(91, 99))
+
+
+def test_a_first_attempt_fails_now_and_then_and_no_second_one(example: Any) -> None:
+    assert [row for row in range(60) if example.late.fails(row, 1)] == [0, 25, 50]
+    assert not any(example.late.fails(row, 2) for row in range(60))
 
 
 @pytest.mark.parametrize(
