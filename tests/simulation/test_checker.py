@@ -69,7 +69,7 @@ def broken(history: History) -> set[str]:
 def test_good_history_breaks_no_rule(history: History) -> None:
     assert check(history) == {}
     assert verdict({}) == ""
-    assert len({rule.__name__ for rule in RULES}) == 14
+    assert len({rule.__name__ for rule in RULES}) == 17
     assert report(history) == {
         "attempted": 5,
         "acked": 5,
@@ -77,6 +77,8 @@ def test_good_history_breaks_no_rule(history: History) -> None:
         "unknown": 0,
         "recovered": 0,
         "delivered": 10,
+        "worked": 0,
+        "settled": 0,
         "committed": 1,
     }
     assert history.operations() == 16

@@ -1,9 +1,15 @@
 """The simulation must notice an engine that is broken on purpose, or its silence means nothing."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from tapemq_broker.core import effects as e
+from tapemq_broker.core.broker import Broker
+from tapemq_broker.core.queue.queues import Queues
+from tapemq_broker.core.results import Settled
+from tapemq_broker.server.engine import Engine
 from tapemq_broker.server.observer import ProducersObserver
 from tapemq_broker.storage import recovery
 from tests.support.simulation.sim_disk import Trouble
@@ -58,3 +64,34 @@ def test_failed_syncs_whose_bytes_are_not_written_again(monkeypatch: pytest.Monk
     monkeypatch.setattr(recovery, "rewrite", lambda *_: 0)
     monkeypatch.setattr(recovery, "check_again", lambda *_: None)
     assert is_caught(None, break_it)
+
+
+def test_acks_that_are_confirmed_before_the_sync(monkeypatch: pytest.MonkeyPatch) -> None:
+    wait = Engine._reply_when_durable
+
+    def hurry(engine: Engine, effect: e.ReplyWhenDurable) -> None:
+        if isinstance(effect.result, Settled):
+            engine.reply(effect.request, effect.result)
+        else:
+            wait(engine, effect)
+
+    monkeypatch.setattr(Engine, "_reply_when_durable", hurry)
+    assert is_caught("settled_again")
+
+
+def test_changes_of_groups_that_are_never_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Broker, "take_changes", lambda *_: {})
+    assert is_caught("miscounted")
+
+
+def test_leases_whose_records_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = Queues.lease_sent
+
+    def lose(queues: Queues, delivery: e.DeliverLease, **report: Any) -> e.Effects:
+        first = delivery.runs[0][0]
+        if first % 10 == 9:
+            report["absent"] = [(first, first + 1)]
+        return sent(queues, delivery, **report)
+
+    monkeypatch.setattr(Queues, "lease_sent", lose)
+    assert is_caught("unworked")

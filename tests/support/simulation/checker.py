@@ -26,6 +26,7 @@ from tests.support.simulation.record_rules import (
     phantom,
     reordered,
 )
+from tests.support.simulation.work_rules import miscounted, settled_again, unworked
 
 Rule = Callable[[History], Iterator[str]]
 
@@ -33,6 +34,7 @@ RULES: Final[tuple[Rule, ...]] = (
     *(inconsistent_offset, duplicate, lost, hole, phantom, reordered),
     *(skip, nonmonotonic, catalog),
     *(undelivered, redelivered, position_regression, position_ahead),
+    *(settled_again, miscounted, unworked),
     stuck,
 )
 _SHOWN_MAX: Final = 3
@@ -69,5 +71,7 @@ def report(history: History) -> dict[str, int]:
         "unknown": outcomes[Outcome.UNKNOWN] + outcomes[Outcome.PENDING],
         "recovered": recovered,
         "delivered": len(history.deliveries),
+        "worked": len(history.works),
+        "settled": sum(work.outcome is Outcome.OK for work in history.works),
         "committed": sum(commit.outcome is Outcome.OK for commit in history.commits),
     }

@@ -12,6 +12,7 @@ from tests.support.simulation.history import Delivery, LogName, Place, Position
 from tests.support.simulation.machine import Death
 from tests.support.simulation.plans import GroupPlan
 from tests.support.simulation.scene import Scene
+from tests.support.simulation.working_app import DrainingApp
 from tests.support.simulation.workload import Workload
 
 _DRAIN_S: Final = 120.0
@@ -32,6 +33,9 @@ class Finale:
         await self._scene.app("final reader", self._read_everything).run()
         for plan in self._workload.groups:
             await self._scene.app(f"{plan.group}.final", _Drain(self._scene, plan).run).run()
+        for queue in self._workload.queues:
+            draining = DrainingApp(self._scene, queue)
+            await self._scene.app(f"{queue.group}.final", draining.run).run()
         await self._scene.app("last look", self._look_at_starts).run()
 
     async def _end_broker(self) -> None:

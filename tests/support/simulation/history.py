@@ -93,6 +93,26 @@ class Commit:
     outcome: Outcome = Outcome.PENDING
 
 
+@dataclass(slots=True)
+class Work:
+    """A record handed to a worker of a queue group; what was said of it, and what came of that.
+
+    ``verb`` "" is nothing. ``failures`` and ``crashes`` are what the worker was told.
+    """
+
+    worker: str
+    group: str
+    place: Place
+    value: bytes
+    lease_id: int
+    failures: int
+    crashes: int
+    at_s: float
+    verb: str = ""
+    outcome: Outcome = Outcome.PENDING
+    done_s: float = inf
+
+
 class Position(NamedTuple):
     """A group's position, as the broker told it."""
 
@@ -126,6 +146,9 @@ class History:
     deliveries: list[Delivery] = field(default_factory=list)
     readers: dict[str, Reader] = field(default_factory=dict)
     commits: list[Commit] = field(default_factory=list)
+    works: list[Work] = field(default_factory=list)
+    queues: dict[str, str] = field(default_factory=dict)
+    """Queue groups that have been drained at the end, and their topics."""
     positions: list[Position] = field(default_factory=list)
     seeks: list[Seek] = field(default_factory=list)
     final: dict[LogName, dict[int, bytes]] = field(default_factory=dict)
@@ -172,4 +195,5 @@ class History:
 
     def operations(self) -> int:
         """How many calls the clients made and how many records they were handed."""
-        return len(self.publishes) + len(self.deliveries) + len(self.commits) + len(self.seeks)
+        calls = len(self.publishes) + len(self.commits) + len(self.seeks)
+        return calls + len(self.deliveries) + len(self.works)

@@ -15,6 +15,7 @@ def stuck(history: History) -> Iterator[str]:
         [item.done_s for item in history.publishes if item.outcome is Outcome.OK]
         + [item.done_s for item in history.commits if item.outcome is Outcome.OK]
         + [item.at_s for item in history.deliveries]
+        + [item.at_s for item in history.works]
     )
     for up_s, down_s in history.up:
         inside = [time_s for time_s in times if up_s <= time_s <= down_s]

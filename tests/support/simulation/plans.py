@@ -29,6 +29,17 @@ class GroupPlan(NamedTuple):
         return Reader(name, self.topic, self.group, True, now_s, hold=self.hold)
 
 
+class QueuePlan(NamedTuple):
+    """A queue group of a topic."""
+
+    topic: str
+    group: str
+    workers: int
+    lease_s: float
+    retry_s: float
+    key_lanes: bool
+
+
 def draw_topics(random: Random) -> list[TopicPlan]:
     """One to three topics, and sometimes one that is made by its first use."""
     topics = [
@@ -51,4 +62,19 @@ def draw_groups(random: Random, topics: list[TopicPlan]) -> list[GroupPlan]:
             hold=random.random() < 0.5,
         )
         for number in range(random.randrange(1, 4))
+    ]
+
+
+def draw_queues(random: Random, topics: list[TopicPlan]) -> list[QueuePlan]:
+    """None, one or two queue groups."""
+    return [
+        QueuePlan(
+            random.choice(topics).name,
+            f"queue-{number}",
+            workers=random.randrange(1, 4),
+            lease_s=random.choice((0.5, 3.0, 30.0)),
+            retry_s=random.choice((0.0, 0.01, 1.0)),
+            key_lanes=random.random() < 0.3,
+        )
+        for number in range(random.randrange(3))
     ]

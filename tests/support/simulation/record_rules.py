@@ -32,6 +32,8 @@ def _sightings(history: History) -> Iterator[tuple[Place, bytes, str]]:
             yield publish.place, publish.value, "receipt"
     for delivery in history.deliveries:
         yield delivery.place, delivery.value, f"delivered to {delivery.reader}"
+    for work in history.works:
+        yield work.place, work.value, f"leased to {work.worker}"
     for place, value in history.final_places():
         yield place, value, "found at the end"
 
@@ -105,6 +107,9 @@ def phantom(history: History) -> Iterator[str]:
     for delivery in history.deliveries:
         if history.final_value(delivery.place) is None and not history.was_removed(delivery.place):
             yield f"{delivery.value!r}, delivered to {delivery.reader}, is gone: {delivery.place}"
+    for work in history.works:
+        if history.final_value(work.place) is None and not history.was_removed(work.place):
+            yield f"{work.value!r}, leased to {work.worker}, is gone: {work.place}"
 
 
 def catalog(history: History) -> Iterator[str]:

@@ -1,16 +1,24 @@
 """Who does what in a run: topics, applications that publish and that read."""
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from random import Random
 from typing import Any, Final
 
 from tapemq.client import Client
+from tests.support.simulation.app import Work
 from tests.support.simulation.operating_app import OperatingApp
-from tests.support.simulation.plans import GroupPlan, draw_groups, draw_topics
+from tests.support.simulation.plans import (
+    GroupPlan,
+    QueuePlan,
+    draw_groups,
+    draw_queues,
+    draw_topics,
+)
 from tests.support.simulation.publishing_app import PublishingApp
 from tests.support.simulation.reading_app import ReadingApp
 from tests.support.simulation.scene import Scene
+from tests.support.simulation.working_app import WorkingApp
 
 _RECORDS: Final = (200, 300)
 
@@ -25,6 +33,7 @@ class Workload:
         random = self._random = Random(scene.random.random())
         self.topics = draw_topics(random)
         self.groups = draw_groups(random, self.topics)
+        self.queues = [] if scene.rot else draw_queues(random, self.topics)
 
     async def prepare(self) -> None:
         """Create the topics, before anything goes wrong."""
@@ -65,8 +74,17 @@ class Workload:
         for number in range(self._random.randrange(3)):
             plan = GroupPlan(self._random.choice(self.topics).name)
             yield self._keep_reading(f"reader-{number}", plan)
+        for queue in self.queues:
+            for number in range(queue.workers):
+                yield self._keep_working(f"{queue.group}.{number}", queue)
 
     async def _keep_reading(self, name: str, plan: GroupPlan) -> None:
+        await self._keep_on(name, lambda own: ReadingApp(self._scene, own, plan).run)
+
+    async def _keep_working(self, name: str, plan: QueuePlan) -> None:
+        await self._keep_on(name, lambda own: WorkingApp(self._scene, own, plan).run)
+
+    async def _keep_on(self, name: str, make: Callable[[str], Work]) -> None:
         """One application after another, each killed sooner or later."""
         random = Random(self._scene.random.random())
         number = 0
@@ -74,8 +92,8 @@ class Workload:
         try:
             while True:
                 number += 1
-                reading = ReadingApp(self._scene, f"{name}.{number}", plan)
-                app = self._scene.app(f"{name}.{number}", reading.run)
+                own = f"{name}.{number}"
+                app = self._scene.app(own, make(own))
                 running = self._scene.loop.create_task(app.run())
                 await asyncio.wait([running], timeout=random.choice((0.5, 5.0, 60.0)))
                 app.kill(silently=random.random() < 0.3)

@@ -1,0 +1,141 @@
+"""Applications that work on queues."""
+
+import asyncio
+import builtins
+from contextlib import suppress
+from random import Random
+from typing import Final
+
+import tapemq
+from tapemq.client import Client
+from tests.support.simulation.history import Outcome, Place, Work
+from tests.support.simulation.plans import QueuePlan
+from tests.support.simulation.scene import Scene
+
+_EXPECTED: Final = (
+    *("connection_lost", "deadline_exceeded", "indeterminate"),
+    "disk_full",  # of a new group; Scene.expected() knows when
+)
+_DRAIN_S: Final = 120.0
+
+
+class WorkingApp:
+    """Opens one queue after another; each is left, or fails, or dies with its process."""
+
+    def __init__(self, scene: Scene, name: str, plan: QueuePlan) -> None:
+        self._scene = scene
+        self._random = Random(scene.random.random())
+        self._name = name
+        self._plan = plan
+
+    async def run(self, client: Client) -> None:
+        """Work until the process is killed."""
+        while True:
+            try:
+                await self._work_for_a_while(client, self._random.choice((0.05, 1.0, 5.0)))
+            except tapemq.Error as error:
+                self._scene.expected(error, *_EXPECTED)
+            await asyncio.sleep(self._random.random() * 0.3)
+
+    async def _work_for_a_while(self, client: Client, most_s: float) -> None:
+        prefetch = self._random.choice((1, 10, 100))
+        pause_s = self._random.choice((0.0, 0.0, 0.01))
+        with suppress(builtins.TimeoutError):
+            async with (
+                asyncio.timeout(most_s * self._random.random()),
+                opened(client, self._plan, prefetch) as queue,
+            ):
+                async for message in queue:
+                    work = note(self._scene, self._name, self._plan, message)
+                    await asyncio.sleep(pause_s * self._random.random())
+                    await self._settle(work, message)
+
+    async def _settle(self, work: Work, message: tapemq.Message) -> None:
+        verb = self._random.choices(("ack", "nack", "reject", "release", ""), (70, 12, 3, 5, 10))[0]
+        if not verb:
+            return  # its lease runs out, or it is given back when the queue is left
+        work.verb = verb
+        confirm = self._random.random() < 0.7
+        await settle(self._scene, work, message, confirm=confirm)
+
+
+class DrainingApp:
+    """Works until nothing is left to do, at the end."""
+
+    def __init__(self, scene: Scene, plan: QueuePlan) -> None:
+        self._scene = scene
+        self._plan = plan
+
+    async def run(self, client: Client) -> None:
+        """Ack everything; who misses something is the checker's to say."""
+        plan, history = self._plan, self._scene.history
+        if plan.topic not in await client.topics():
+            return
+        history.queues[plan.group] = plan.topic
+        try:
+            async with asyncio.timeout(_DRAIN_S), opened(client, plan, 100) as queue:
+                working = asyncio.create_task(self._work(queue))
+                await self._done(client)
+                working.cancel()
+                await asyncio.wait([working])
+        except builtins.TimeoutError as error:
+            if isinstance(error, tapemq.Error):
+                raise
+
+    async def _work(self, queue: tapemq.Queue) -> None:
+        async for message in queue:
+            work = note(self._scene, f"{self._plan.group}.final", self._plan, message)
+            work.verb = "ack"
+            await settle(self._scene, work, message, confirm=True)
+
+    async def _done(self, client: Client) -> None:
+        """Wait until nothing is ready, leased or to be tried again."""
+        left = 1
+        while left:
+            await asyncio.sleep(0.2)
+            info = await client.describe_queue(self._plan.topic, self._plan.group)
+            left = info.ready + info.leased + info.retrying
+
+
+def opened(client: Client, plan: QueuePlan, prefetch: int) -> tapemq.Queue:
+    """A queue as planned. A record may fail as often as it likes."""
+    return client.queue(
+        plan.topic,
+        group=plan.group,
+        prefetch=prefetch,
+        lease=plan.lease_s,
+        retry=[plan.retry_s],
+        max_attempts=0,
+        key_lanes=plan.key_lanes,
+    )
+
+
+def note(scene: Scene, name: str, plan: QueuePlan, message: tapemq.Message) -> Work:
+    """A message was handed out."""
+    assert message.value is not None
+    work = Work(
+        name,
+        plan.group,
+        Place(message.topic, message.partition, message.offset),
+        message.value,
+        message._lease.lease_id,
+        message.failures,
+        message.crashes,
+        scene.loop.time(),
+    )
+    scene.history.works.append(work)
+    return work
+
+
+async def settle(scene: Scene, work: Work, message: tapemq.Message, *, confirm: bool) -> None:
+    """Say what is to be said. Without ``confirm``, nobody knows what comes of it."""
+    try:
+        await getattr(message, work.verb)(confirm=confirm)
+    except tapemq.LeaseLost:
+        work.outcome = Outcome.FAILED
+    except tapemq.Error as error:
+        work.outcome = Outcome.UNKNOWN
+        scene.expected(error, *_EXPECTED)
+    else:
+        work.outcome = Outcome.OK if confirm else Outcome.UNKNOWN
+        work.done_s = scene.loop.time()
