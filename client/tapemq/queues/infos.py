@@ -85,7 +85,8 @@ class DeadRecord(NamedTuple):
     partition: int
     offset: int
     reason: str
-    """"attempts", "too_old", "expired", "rejected" or what reject() was given."""
+    """What its last nack or its reject gave (with process(): the exception's name), or "failed",
+    "rejected", "crashed", "too_old", "expired"."""
     error: str
     """What the last handler failed with."""
     failures: int
