@@ -50,14 +50,17 @@ from tapemq.publishing.receipt import Durability, Receipt
 from tapemq.queues.infos import DeadRecord, Explanation, QueueInfo, QueuePartition
 from tapemq.queues.message import Message
 from tapemq.queues.message_batch import MessageBatch
+from tapemq.queues.outcome import Reject, Retry
 from tapemq.queues.queue import Queue
 from tapemq.queues.settings import Backoff, QueueSettings
 from tapemq.streams.record import Record
 from tapemq.streams.record_batch import RecordBatch
 from tapemq.streams.start import Start
 from tapemq.streams.stream import Stream
+from tapemq.worker.app import App
 
 __all__ = [
+    "App",
     "Backoff",
     "BrokerInfo",
     "Client",
@@ -94,7 +97,9 @@ __all__ = [
     "Receipt",
     "Record",
     "RecordBatch",
+    "Reject",
     "RequestRefused",
+    "Retry",
     "Scalar",
     "ScheduleNotFound",
     "Start",

@@ -19,8 +19,13 @@ _MISSING_EXTRA = 'tapemq: the command line needs the broker extra: pip install "
 def main() -> int | None:
     """Run the command in `sys.argv` and return its exit status; None means 0.
 
-    Without the dependencies of the `broker` extra it says what to install and returns 2.
+    Without the dependencies of the `broker` extra it says what to install and returns 2; `worker`
+    needs none of them.
     """
+    if sys.argv[1:2] == ["worker"]:
+        from tapemq.worker.command import main as work
+
+        return work(sys.argv[2:])
     try:
         from tapemq_broker.cli.main import main as run
 

@@ -18,7 +18,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "tapemq.batch": (),
     "tapemq.wire": ("tapemq.batch",),
     "tapemq.testing": ("tapemq", "tapemq.batch", "tapemq.wire"),
-    "tapemq.__main__": (),
+    "tapemq.__main__": ("tapemq",),
     "tapemq_broker": (),
     "tapemq_broker.config": (),
     "tapemq_broker.storage": ("tapemq.batch",),

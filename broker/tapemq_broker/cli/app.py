@@ -8,6 +8,12 @@ import typer
 
 from tapemq_broker.cli.exits import Exit
 
+# Commands that are found before this module is imported, for --help: of the broker, of the SDK.
+_ELSEWHERE: Final = {
+    "serve": "Start a broker.",
+    "worker": "Run the handlers of an application (see docs/workers.md).",
+}
+
 # Commands in the order of --help, with their modules in `commands`.
 COMMANDS: Final = {
     "pub": "pub",
@@ -28,8 +34,8 @@ tapemq://localhost:7077. Results are tables on a terminal, and JSON lines in a p
 progress goes to standard error. NO_COLOR is respected.
 
 Exit codes: 0 done, 1 failed, 2 wrong command line, 3 the broker cannot be reached,
-4 verify found damage, 78 a setting is not allowed, 130 interrupted. For those of serve see
-"tapemq serve --help".
+4 verify found damage, 78 a setting is not allowed, 130 interrupted. For those of serve and
+worker see "tapemq serve --help" and "tapemq worker --help".
 """
 
 
@@ -58,7 +64,7 @@ def build(arguments: list[str]) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     first = arguments[0] if arguments else ""
-    chosen = [first] if first in COMMANDS else ["serve", *COMMANDS]
+    chosen = [first] if first in COMMANDS else [*_ELSEWHERE, *COMMANDS]
     for name in chosen:
         _register(app, name)
     # With a single command typer would drop its name; a callback keeps it.
@@ -67,8 +73,8 @@ def build(arguments: list[str]) -> typer.Typer:
 
 
 def _register(app: typer.Typer, name: str) -> None:
-    if name == "serve":
-        app.command(name, help="Start a broker.")(_root)
+    if name in _ELSEWHERE:
+        app.command(name, help=_ELSEWHERE[name])(_root)
     else:
         module = import_module(f"tapemq_broker.cli.commands.{COMMANDS[name]}")
         module.register(app)

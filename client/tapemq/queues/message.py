@@ -25,6 +25,7 @@ class Message(LeasedRecord):
         Without an exception it is acked. An Exception is logged and the message nacked, to be
         retried by the group's policy; nothing is raised. A cancellation gives the message back and
         propagates, and so does whatever else ends the task. What was settled in the block stays so.
+        tapemq.Retry and tapemq.Reject are exceptions to say it with.
 
         Args:
             reraise: raise Exceptions, too, after the nack.

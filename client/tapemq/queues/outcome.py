@@ -2,9 +2,27 @@
 
 import traceback
 
-from tapemq.queues.verdict import ACK, RELEASE, Verdict, nack, reject
+from tapemq.queues.verdict import ACK, RELEASE, Duration, Verdict, nack, reject
 
 Exceptions = type[Exception] | tuple[type[Exception], ...]
+
+
+class Retry(Exception):
+    """Raised by a handler: its message failed, and comes again after ``delay`` (None: when the
+    group's policy says)."""
+
+    def __init__(self, reason: str = "", *, delay: Duration | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.delay = delay
+
+
+class Reject(Exception):
+    """Raised by a handler: trying again is no use, its message is dead now."""
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 def outcome_of(
@@ -18,6 +36,13 @@ def outcome_of(
         return ACK
     if not isinstance(error, Exception):
         return RELEASE
-    text = "".join(traceback.format_exception_only(error)).strip()
-    reason = type(error).__name__
+    if isinstance(error, Retry):
+        return nack(error.delay, error.reason or "Retry", _text(error.__cause__))
+    if isinstance(error, Reject):
+        return reject(error.reason or "Reject", _text(error.__cause__))
+    reason, text = type(error).__name__, _text(error)
     return reject(reason, text) if isinstance(error, reject_on) else nack(None, reason, text)
+
+
+def _text(error: BaseException | None) -> str:
+    return "" if error is None else "".join(traceback.format_exception_only(error)).strip()

@@ -1,9 +1,10 @@
 import asyncio
+from datetime import timedelta
 
 import pytest
 
-from tapemq.queues.outcome import outcome_of
-from tapemq.queues.verdict import ACK, RELEASE
+from tapemq.queues.outcome import Reject, Retry, outcome_of
+from tapemq.queues.verdict import ACK, RELEASE, reject
 
 
 def test_no_exception_is_success() -> None:
@@ -30,3 +31,27 @@ def test_some_exceptions_are_final_and_some_are_none() -> None:
 
 def test_timeout_is_an_exception_like_others() -> None:
     assert outcome_of(TimeoutError()).verb == "nack"
+
+
+@pytest.mark.parametrize("delay", [30, 30.0, timedelta(seconds=30)])
+def test_a_retry_carries_its_delay(delay: float | timedelta) -> None:
+    verdict = outcome_of(Retry("busy", delay=delay), reject_on=Exception)
+    assert (verdict.verb, verdict.by_policy, verdict.delay_ms) == ("nack", False, 30_000)
+    assert verdict.reason == "busy"
+
+
+def test_a_retry_without_delay_leaves_it_to_the_policy() -> None:
+    verdict = outcome_of(Retry())
+    assert (verdict.verb, verdict.by_policy, verdict.reason) == ("nack", True, "Retry")
+
+
+def test_a_reject_makes_it_dead() -> None:
+    verdict = outcome_of(Reject("no such customer"))
+    assert (verdict.verb, verdict.reason) == ("reject", "no such customer")
+    assert outcome_of(Reject()) == reject("Reject")
+
+
+def test_what_caused_it_is_kept() -> None:
+    for chosen in (Retry("busy"), Reject("wrong")):
+        chosen.__cause__ = KeyError("k")
+        assert outcome_of(chosen).error == "KeyError: 'k'"

@@ -1,0 +1,1 @@
+"""Workers: an application of handlers, and the command that runs it. Needs the SDK alone."""
