@@ -23,6 +23,7 @@ from tapemq_broker.server.logs import Logs, Opened
 from tapemq_broker.server.observer import ProducersObserver
 from tapemq_broker.server.receipts import Receipts
 from tapemq_broker.server.sessions import Sessions
+from tapemq_broker.server.rising_clock import RisingClock
 from tapemq_broker.server.world import World
 from tapemq_broker.storage.errors import LogFull
 from tapemq_broker.storage.refusal import FULL_ERRORS
@@ -41,12 +42,16 @@ class Engine:
         self.logs = logs
         self.sessions = sessions
         self.receipts = Receipts()
+        # What is due at a time is so by this clock.
+        self.due_clock = RisingClock(world.clock, logs.newest_us)
         self._has_changed = False
         self._calls: DurableQueue[Callable[[], e.Effects]] = DurableQueue()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
         self._deliveries = Deliveries(core.streams, logs, sessions, run=self.run, spawn=self.spawn)
-        self.leases = Leases(core, logs, sessions, world.clock, run=self.run, spawn=self.spawn)
+        self.leases = Leases(
+            core, logs, sessions, world.clock, self.due_clock, run=self.run, spawn=self.spawn
+        )
         self._key_reads = KeyReads(core.queues, logs, run=self.run, spawn=self.spawn)
         self._carry: Final[dict[type, Callable[[Any], None]]] = {
             e.Append: self._append,
@@ -235,7 +240,7 @@ class Engine:
 
     def _session_closed(self, number: int) -> None:
         self.run(self.core.streams.session_closed(number, self.world.clock.monotonic()))
-        self.run(self.core.queues.session_closed(number, self.world.clock.wall_us()))
+        self.run(self.core.queues.session_closed(number, self.due_clock.now_us()))
 
     def _unparked(self, number: int, deliveries: list[e.Deliver]) -> None:
         self.run(deliveries)

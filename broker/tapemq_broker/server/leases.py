@@ -18,7 +18,9 @@ from tapemq_broker.server.clock import Clock
 from tapemq_broker.server.connection import Connection
 from tapemq_broker.server.lease_contents import LeaseContents
 from tapemq_broker.server.logs import Logs
+from tapemq_broker.server.rising_clock import RisingClock
 from tapemq_broker.server.sessions import Sessions
+from tapemq_broker.server.steady_clock import SteadyClock
 from tapemq_broker.storage.errors import CorruptLog, OffsetOutOfRange
 from tapemq_broker.storage.reading import ReadPlan
 
@@ -46,6 +48,7 @@ class Leases:
         logs: Logs,
         sessions: Sessions,
         clock: Clock,
+        due_clock: RisingClock,
         *,
         run: Callable[[Effects], None],
         spawn: Callable[[Coroutine[Any, Any, None]], None],
@@ -55,6 +58,8 @@ class Leases:
         self._logs: Final = logs
         self._sessions: Final = sessions
         self._clock: Final = clock
+        self._age_clock: Final = SteadyClock(clock)
+        self._due_clock: Final = due_clock
         self._run: Final = run
         self._spawn: Final = spawn
         self._loop: Final = asyncio.get_running_loop()
@@ -112,7 +117,7 @@ class Leases:
         self._report(wish, contents)
 
     def _contents(self, wish: DeliverLease) -> LeaseContents:
-        now_us = self._clock.wall_us()
+        now_us = self._age_clock.now_us()
         topic = self._topics.by_id[wish.log.topic_id]
         ttl_us = int(topic.info.settings.get("ttl_s", 0)) * 1_000_000
         return LeaseContents(
@@ -210,7 +215,7 @@ class Leases:
             upto=contents.upto,
             size_bytes=contents.size_bytes,
             now=self._clock.monotonic(),
-            now_us=self._clock.wall_us(),
+            now_us=self._due_clock.now_us(),
             absent=contents.absent,
             expired=contents.expired,
             too_old=contents.too_old,

@@ -101,7 +101,7 @@ class Timers:
 
     def _deadlines(self, now: float) -> None:
         self._engine.expire_requests(now)
-        self._engine.run(self._engine.core.tick(now, self._engine.world.clock.wall_us()))
+        self._engine.run(self._engine.core.tick(now, self._engine.due_clock.now_us()))
 
     def _marks(self, now: float) -> None:
         wall_us = self._engine.world.clock.wall_us()

@@ -13,6 +13,7 @@ from tapemq_broker.core.effects import DeliverLease, Effects, SubscriptionKey
 from tapemq_broker.server.clock import RealClock
 from tapemq_broker.server.counters import Counters
 from tapemq_broker.server.leases import Leases
+from tapemq_broker.server.rising_clock import RisingClock
 from tapemq_broker.storage.errors import CorruptLog, OffsetOutOfRange
 from tapemq_broker.storage.record_log import Chunk
 from tests.support.chunks import LOG, chunk, numbered, offsets
@@ -59,6 +60,7 @@ class Rig:
             SimpleNamespace(data=lambda log_id: self),  # type: ignore[arg-type]
             self,  # type: ignore[arg-type]
             RealClock(),
+            RisingClock(RealClock(), 0),
             run=self.run,
             spawn=self.spawn,
         )

@@ -22,7 +22,6 @@ class QueueAdminHandlers:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._queues = engine.core.queues
-        self._clock = engine.world.clock
         self.table: dict[type, Handler] = {
             m.DescribeQueue: self._describe,
             m.AlterQueue: self._alter,
@@ -84,7 +83,7 @@ class QueueAdminHandlers:
         self._engine.execute(
             request,
             lambda: self._queues.explain(
-                request, message.topic_id, message.group, self._clock.wall_us()
+                request, message.topic_id, message.group, self._engine.due_clock.now_us()
             ),
         )
 
@@ -115,7 +114,7 @@ class QueueAdminHandlers:
                 message.group,
                 message.partition,
                 choice,
-                now_us=self._clock.wall_us(),
+                now_us=self._engine.due_clock.now_us(),
                 rate_per_s=message.rate_per_s,
                 dry_run=message.dry_run,
             ),

@@ -89,7 +89,7 @@ class QueueHandlers:
                 SubscriptionKey(request.session, message.subscription),
                 _verb(message.verb),
                 tokens,
-                now_us=self._clock.wall_us(),
+                now_us=self._engine.due_clock.now_us(),
                 delay_ms=None if message.by_policy else message.delay_ms,
                 reason=message.reason,
                 error=message.error,
