@@ -5,10 +5,14 @@ import time
 
 
 class Clock:
-    """Wall time and randomness; monotonic time is the event loop's ``time()``.
+    """Time and randomness. A simulation hands in its own.
 
-    A simulation hands in its own.
+    With asyncio, monotonic time is the event loop's ``time()``.
     """
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        return time.monotonic()
 
     def wall_us(self) -> int:
         """Microseconds since 1970-01-01 UTC."""

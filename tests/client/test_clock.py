@@ -13,3 +13,8 @@ def test_tokens_differ() -> None:
     tokens = {Clock().token() for _ in range(50)}
     assert len(tokens) == 50
     assert {len(token) for token in tokens} == {8}
+
+
+def test_monotonic_time_does_not_go_back() -> None:
+    times = [Clock().monotonic() for _ in range(100)]
+    assert times == sorted(times)

@@ -1,0 +1,349 @@
+"""The client without asyncio: what ``tapemq.sync.connect()`` returns."""
+
+import logging
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Final, NamedTuple, Self
+from weakref import WeakSet
+
+from tapemq._clock import Clock
+from tapemq.batch.extras import Scalar
+from tapemq.errors import Closed, Error
+from tapemq.network.url import parse_url
+from tapemq.publishing.choices import (
+    BATCH_BYTES,
+    IN_FLIGHT,
+    Compression,
+    producer_lanes,
+    publish_lanes,
+)
+from tapemq.publishing.item import Value, make_item
+from tapemq.publishing.receipt import LEVELS, Durability, Receipt, check_durability
+from tapemq.streams.choices import stream_options
+from tapemq.streams.start import Start
+from tapemq.sync.admin import Admin
+from tapemq.sync.confirmed import ConfirmedPublisher
+from tapemq.sync.dial import Dial, dial
+from tapemq.sync.link import Link
+from tapemq.sync.producer import Producer
+from tapemq.sync.publisher import Publisher
+from tapemq.sync.shared import Shared
+from tapemq.sync.stream import Stream
+from tapemq.sync.subscriber import Subscriber
+from tapemq.wire import messages as m
+from tapemq.wire.names import check_name
+
+log = logging.getLogger("tapemq.client")
+
+_DRAIN_S: Final = 10.0
+_FORKED: Final = "it was opened before this process was forked: open another one here"
+
+
+class Defaults(NamedTuple):
+    """What a client was asked for. ``name`` None: by process."""
+
+    name: str | None
+    namespace: str
+    timeout_s: float
+
+
+class Client(Admin):
+    """A connection to a broker that is made again when it is lost; see ``tapemq.sync.connect()``.
+
+    Any number of threads may use it at the same time. In a process that was forked it makes a
+    connection of its own with the first call; what was opened from it before (producers, streams)
+    stays the parent's. An interrupt (KeyboardInterrupt) of a call that waits leaves the client as
+    it is; in the rare case that it comes while a call changes something, the client is closed.
+    """
+
+    def __init__(self, link: Link, shared: Shared, defaults: Defaults) -> None:
+        super().__init__(link, defaults.timeout_s)
+        self.name = _name(defaults)
+        self._shared = shared
+        self._defaults = defaults
+        self._publishers: dict[str, ConfirmedPublisher] = {}
+        self._producers: WeakSet[Producer] = WeakSet()
+        self._streams: WeakSet[Stream] = WeakSet()
+        shared.on_interrupt = self._break_off
+        _clients.add(self)
+
+    # Publishing
+
+    def publish(
+        self,
+        topic: str,
+        value: Value,
+        *,
+        key: bytes | str | None = None,
+        headers: Mapping[str, Scalar] | None = None,
+        partition: int | None = None,
+        durability: Durability = "durable",
+        timeout: float | None = None,
+    ) -> Receipt:
+        """Publish one record; it is in the log when this returns.
+
+        Concurrent calls keep their order and share batches. A retry, which happens by itself when
+        the connection is lost, does not duplicate the record.
+
+        Args:
+            topic: created on first use, if the broker is set so.
+            value: bytes, str (sent as UTF-8) or None (a tombstone).
+            key: records with the same key go to the same partition.
+            headers: at most 64; text to bytes, str, int (64 bits) or bool.
+            partition: a number, from 0; by default the key's, or one after the other.
+            durability: return when the record is synced to disk ("durable"), or already when the
+                broker's operating system has it ("written").
+            timeout: seconds; by default the client's.
+
+        Raises:
+            PayloadTooLarge: the record is over the broker's limit.
+            TopicNotFound: there is no such topic, and it may not be created.
+            PartitionNotFound: there is no such partition.
+            TimeoutError: the time passed, and the record was not sent and will not be.
+            IndeterminateError: the time passed; the record may be in the log, or come into it.
+        """
+        level = LEVELS[check_durability(durability)]
+        item = make_item(value, key, headers, self._link.limits)
+        with self._shared.lock, self._shared.turn:
+            self._link.connected()  # raises Closed
+            publisher = self._publishers.get(topic)
+            if publisher is None or publisher.failed:
+                publisher = self._publishers[topic] = self._make_publisher(topic)
+            pending = publisher.put(item, partition, level)
+        return publisher.wait(pending, self._timeout_s if timeout is None else timeout)
+
+    def _make_publisher(self, topic: str) -> ConfirmedPublisher:
+        check_name("topic", topic)
+        options = publish_lanes(self._link.limits)
+        return ConfirmedPublisher(self._link, self._shared, topic, options)
+
+    def producer(
+        self,
+        topic: str,
+        *,
+        linger: float = 0.0,
+        batch_bytes: int = BATCH_BYTES,
+        compression: Compression | None = None,
+        durability: Durability = "durable",
+        max_in_flight: int = IN_FLIGHT,
+        timeout: float = 60.0,
+    ) -> Producer:
+        """A producer for many records: ``with client.producer("orders") as producer``.
+
+        Args:
+            topic: created on first use, if the broker is set so.
+            linger: seconds that a record may wait for others. With 0 a batch leaves as soon as
+                none of its partition is in flight, so that batches grow with the load.
+            batch_bytes: a batch leaves when it has this size; 1 KiB to 1 MiB.
+            compression: of each batch: "zlib", or "zstd" (needs ``tapemq[zstd]``).
+            durability: what a record must have reached to count as confirmed: see publish().
+            max_in_flight: batches per partition that may await their receipts, 1 to 32.
+            timeout: seconds that a record may wait for its receipt; then the producer fails.
+
+        Raises:
+            ValueError: an argument is out of its range, or the compression is not installed.
+        """
+        options = producer_lanes(
+            self._link.limits,
+            linger=linger,
+            batch_bytes=batch_bytes,
+            compression=compression,
+            max_in_flight=max_in_flight,
+            timeout=timeout,
+        )
+        check_name("topic", topic)
+        publisher = Publisher(self._link, self._shared, topic, options)
+        level = LEVELS[check_durability(durability)]
+        producer = Producer(self._link, self._shared, publisher, level, timeout, self._timeout_s)
+        self._producers.add(producer)
+        return producer
+
+    # Reading
+
+    def stream(
+        self,
+        topic: str,
+        *,
+        group: str | None = None,
+        start: Start = "latest",
+        partitions: Sequence[int] | None = None,
+        prefetch_records: int = 100_000,
+        prefetch_bytes: int = 4 * 1024 * 1024,
+        hold: bool = False,
+        commit_interval: float | None = 1.0,
+    ) -> Stream:
+        """Read a topic: ``with client.stream("orders", group="audit") as stream``.
+
+        Args:
+            topic: created on first use, if the broker is set so.
+            group: members of a group share the partitions and go on where the group is. Without
+                a group the stream reads all partitions, on its own.
+            start: where to begin if the group has no position yet: "earliest", "latest", an
+                offset, or a datetime (the first record appended then).
+            partitions: read these only, at most 64 numbers; by default all.
+            prefetch_records, prefetch_bytes: how much the broker may send ahead of the
+                application; it may be over by one batch.
+            hold: retention keeps what the group has not read.
+            commit_interval: seconds between commits of what is handled; None: only commit() does.
+
+        Raises:
+            ValueError: an argument is out of its range.
+        """
+        options = stream_options(
+            topic,
+            group=group,
+            member=f"{self.name[:100]}-{self._shared.clock.token()}",
+            start=start,
+            partitions=partitions,
+            prefetch_records=prefetch_records,
+            prefetch_bytes=prefetch_bytes,
+            hold=hold,
+            commit_interval=commit_interval,
+            timeout_s=self._timeout_s,
+        )
+        subscriber = Subscriber(self._link, self._shared, options)
+        stream = Stream(self._link, self._shared, subscriber)
+        self._streams.add(stream)
+        return stream
+
+    # Entering and leaving
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self, *, timeout: float = _DRAIN_S) -> None:
+        """Wait until what was published is confirmed, for at most ``timeout`` s; then disconnect.
+
+        What is not confirmed by then fails with IndeterminateError or Closed where it is awaited.
+        """
+        if self._link.closed:
+            return
+        try:
+            self._drain(timeout)
+        finally:
+            with self._shared.lock, self._shared.turn:
+                self._fail_all(Closed("the client was closed"))
+            self._link.close()
+
+    def _drain(self, timeout_s: float) -> None:
+        until = self._shared.time() + timeout_s
+        with self._shared.lock, self._shared.turn:
+            publishers = self._publishers.values()
+            awaited = [pending for publisher in publishers for pending in publisher.awaited()]
+        for pending in awaited:
+            if not pending.promise.wait(until - self._shared.time()):
+                log.warning("closing with unconfirmed publishes")
+                return
+
+    def _fail_all(self, error: Error) -> None:
+        for publisher in self._publishers.values():
+            publisher.close(error)
+        for producer in tuple(self._producers):
+            producer.close(error)
+        for stream in tuple(self._streams):
+            stream.fail(error)
+
+    def _break_off(self, error: Error) -> None:
+        """A call was interrupted in the middle; the lock is held."""
+        self._link.break_off(error)
+        try:
+            self._fail_all(error)
+        except Exception:
+            log.exception("what was interrupted cannot be told to all who wait")
+
+    def after_fork(self) -> None:
+        """This process is a child, with none of the parent's threads."""
+        self._shared.renew()
+        self.name = _name(self._defaults)
+        self._link.after_fork(_hello(self._defaults))
+        self._publishers = {}
+        closed = Closed(_FORKED)
+        for producer in tuple(self._producers):
+            producer.after_fork(closed)
+        for stream in tuple(self._streams):
+            stream.after_fork(closed)
+
+
+_clients: Final[WeakSet[Client]] = WeakSet()
+
+
+def _after_fork() -> None:
+    for client in tuple(_clients):
+        client.after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+def _name(defaults: Defaults) -> str:
+    return defaults.name or f"{socket.gethostname()}-{os.getpid()}"
+
+
+def _hello(defaults: Defaults) -> m.Hello:
+    return m.Hello(versions=[1], client=_name(defaults), namespace=defaults.namespace)
+
+
+def connect(
+    url: str = "tapemq://localhost:7077",
+    *,
+    name: str | None = None,
+    namespace: str = "default",
+    timeout: float = 10.0,
+    connect_timeout: float = 10.0,
+) -> Client:
+    """Connect to a broker: ``with tapemq.sync.connect(url) as client``.
+
+    When the connection is lost it is made again, after a random share of 0.1, 0.2, 0.4 ... 30
+    seconds, for as long as the client is open; calls wait for it until their own timeouts.
+
+    Args:
+        url: ``tapemq://host[:port][,host[:port]...]``; ``tapemqs://`` for TLS, which verifies the
+            broker's certificate. The port is 7077 by default; several hosts are tried in turn.
+        name: of this client, for operators; by default host name and process id.
+        namespace: where topics are looked up.
+        timeout: seconds that a request may take unless it says otherwise.
+        connect_timeout: seconds that the first connection may take.
+
+    Raises:
+        ValueError: the URL is none.
+        ConnectionLost: no broker could be reached in time; the text says why.
+        ProtocolViolation: what answers is no TapeMQ broker of this version.
+        Unauthenticated: the broker wants credentials.
+    """
+    return connect_with(
+        url,
+        name=name,
+        namespace=namespace,
+        timeout=timeout,
+        connect_timeout=connect_timeout,
+        clock=Clock(),
+        dial=dial,
+    )
+
+
+def connect_with(
+    url: str,
+    *,
+    name: str | None = None,
+    namespace: str = "default",
+    timeout: float = 10.0,
+    connect_timeout: float = 10.0,
+    clock: Clock,
+    dial: Dial,
+) -> Client:
+    """connect() in another world: other clocks, other sockets."""
+    defaults = Defaults(name, check_name("namespace", namespace), timeout)
+    shared = Shared(clock)
+    link = Link(parse_url(url), _hello(defaults), shared, dial)
+    link.open(connect_timeout)
+    return Client(link, shared, defaults)

@@ -1,0 +1,18 @@
+from collections.abc import Iterator
+
+import pytest
+
+from tapemq import sync
+from tests.support.blocking import BrokerThread
+
+
+@pytest.fixture
+def thread() -> Iterator[BrokerThread]:
+    with BrokerThread() as thread:
+        yield thread
+
+
+@pytest.fixture
+def client(thread: BrokerThread) -> Iterator[sync.Client]:
+    with thread.connect() as client:
+        yield client

@@ -1,0 +1,195 @@
+import logging
+import threading
+from typing import Any
+
+import pytest
+
+import tapemq
+from tapemq import sync
+from tapemq.wire import errors as wire
+from tapemq.wire import messages as m
+from tests.support.blocking import LONG_S, BrokerThread, in_thread, outcome
+from tests.support.fake_broker import Reaction
+
+STORAGE_FAILED = m.Failure(wire.STORAGE_FAILED.code, "damaged")
+
+
+def test_leaving_the_block_confirms_everything(thread: BrokerThread, client: sync.Client) -> None:
+    with client.producer("t") as producer:
+        for number in range(1000):
+            producer.send(b"%d" % number)
+    assert thread.stored() == [b"%d" % number for number in range(1000)]
+
+
+def test_many_are_handed_over_at_once(thread: BrokerThread, client: sync.Client) -> None:
+    values: list[Any] = [b"%d" % number for number in range(500)] + [None, "text"]
+    with client.producer("t", batch_bytes=1024) as producer:
+        producer.send_many(values)
+    assert thread.stored() == [*values[:500], None, b"text"]
+
+
+def test_all_kinds_of_records_keep_their_order(thread: BrokerThread, client: sync.Client) -> None:
+    with client.producer("t") as producer:
+        producer.send(b"0")
+        producer.send("1", key="k")
+        producer.send(b"2")
+        producer.send(None, headers={"h": 3})
+        producer.send(bytearray(b"4"), partition=0)
+        producer.send(b"5")
+    assert thread.stored() == [b"0", b"1", b"2", None, b"4", b"5"]
+
+
+def test_threads_send_at_the_same_time(thread: BrokerThread, client: sync.Client) -> None:
+    with client.producer("t", batch_bytes=4096) as producer:
+
+        def send(letter: bytes) -> None:
+            for number in range(500):
+                producer.send(b"%s%d" % (letter, number))
+
+        for sending in [in_thread(send, letter) for letter in (b"a", b"b", b"c", b"d")]:
+            outcome(sending)
+    stored = thread.stored()
+    for letter in (b"a", b"b", b"c", b"d"):
+        own = [value for value in stored if value is not None and value.startswith(letter)]
+        assert own == [b"%s%d" % (letter, number) for number in range(500)]
+    assert len(stored) == 2000
+
+
+def test_lost_answers_do_not_duplicate(thread: BrokerThread, client: sync.Client) -> None:
+    thread.react(m.Publish, Reaction.HANDLE, Reaction.LOSE, Reaction.CUT, Reaction.LOSE)
+    with client.producer("t", batch_bytes=1024) as producer:
+        for number in range(100):
+            producer.send(b"%084d" % number)
+    assert thread.stored() == [b"%084d" % number for number in range(100)]
+
+
+def test_send_waits_while_enough_is_in_flight(thread: BrokerThread, client: sync.Client) -> None:
+    thread.react(m.Publish, *[Reaction.HOLD] * 100)
+    taken = 0
+    with client.producer("t", batch_bytes=1024, max_in_flight=2) as producer:
+
+        def send() -> None:
+            nonlocal taken
+            for number in range(100):
+                producer.send(b"%084d" % number)
+                taken += 1
+
+        sending = in_thread(send)
+        thread.received(m.Publish, 2)
+        client.topic("t")
+        assert taken < 50
+        thread.release()
+        outcome(sending)
+    assert thread.stored() == [b"%084d" % number for number in range(100)]
+
+
+def test_flush_waits_for_the_receipts(thread: BrokerThread, client: sync.Client) -> None:
+    with client.producer("t", linger=1000.0) as producer:
+        producer.send(b"0")
+        producer.flush()
+        assert thread.stored() == [b"0"]
+
+
+def test_records_linger(thread: BrokerThread, client: sync.Client) -> None:
+    with client.producer("t", linger=0.02) as producer:
+        producer.send(b"0")
+        thread.received(m.Publish)
+
+
+def test_failure_is_raised_at_the_next_call(thread: BrokerThread, client: sync.Client) -> None:
+    thread.react(m.Publish, STORAGE_FAILED)
+    with client.producer("t") as producer:
+        producer.send(b"0")
+        with pytest.raises(tapemq.StorageFailed):
+            producer.flush()
+        with pytest.raises(tapemq.StorageFailed):
+            producer.send(b"1")
+
+
+def test_failure_is_raised_at_the_exit_if_nobody_was_told(
+    thread: BrokerThread, client: sync.Client
+) -> None:
+    def work() -> None:
+        with client.producer("t") as producer:
+            producer.send(b"0")
+
+    thread.react(m.Publish, STORAGE_FAILED)
+    with pytest.raises(tapemq.StorageFailed):
+        work()
+
+
+def test_record_that_waits_too_long_fails_the_producer(
+    thread: BrokerThread, client: sync.Client
+) -> None:
+    thread.react(m.Publish, Reaction.IGNORE)
+    with client.producer("t", timeout=0.05) as producer:
+        producer.send(b"0")
+        with pytest.raises(tapemq.IndeterminateError, match=r"not confirmed within 0\.05 s"):
+            producer.flush()
+
+
+def test_exception_of_the_block_is_the_one_that_is_raised(
+    thread: BrokerThread, client: sync.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR)
+
+    def work() -> None:
+        with client.producer("t") as producer:
+            producer.send(b"0")
+            raise ZeroDivisionError
+
+    thread.react(m.Publish, STORAGE_FAILED)
+    with pytest.raises(ZeroDivisionError):
+        work()
+    assert "records were lost" in caplog.text
+
+
+def test_interrupt_gives_the_records_up(thread: BrokerThread, client: sync.Client) -> None:
+    def work() -> None:
+        with client.producer("t", linger=1000.0) as producer:
+            producer.send(b"0")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    client.publish("t", b"1")
+    assert thread.stored() == [b"1"]
+
+
+def test_producer_is_used_in_its_block(client: sync.Client) -> None:
+    producer = client.producer("t")
+    with pytest.raises(tapemq.Closed, match="`with`"):
+        producer.send(b"0")
+    with producer:
+        producer.send(b"0")
+    with pytest.raises(tapemq.Closed, match="closed"):
+        producer.send(b"1")
+
+
+def test_opening_fails_in_time_with_the_reason(thread: BrokerThread) -> None:
+    with thread.connect(timeout=0.05) as client:
+        thread.react(m.OpenProducer, Reaction.IGNORE)
+        with pytest.raises(tapemq.TimeoutError, match="no answer within"):
+            client.producer("t").__enter__()
+    thread.call(lambda: setattr(thread.broker, "may_create", False))
+    with thread.connect() as client, pytest.raises(tapemq.TopicNotFound):
+        client.producer("unknown").__enter__()
+
+
+def test_closing_the_client_ends_a_send_that_waits(thread: BrokerThread) -> None:
+    client = thread.connect()
+    thread.react(m.Publish, *[Reaction.IGNORE] * 100)
+    started = threading.Event()
+
+    def send() -> None:
+        with client.producer("t", batch_bytes=1024, max_in_flight=1) as producer:
+            started.set()
+            for _ in range(100):
+                producer.send(b"x" * 84)
+
+    sending = in_thread(send)
+    assert started.wait(LONG_S)
+    thread.received(m.Publish)
+    client.close()
+    with pytest.raises(tapemq.Closed):
+        outcome(sending)
