@@ -22,8 +22,8 @@ from tapemq_broker.server.leases import Leases
 from tapemq_broker.server.logs import Logs, Opened
 from tapemq_broker.server.observer import ProducersObserver
 from tapemq_broker.server.receipts import Receipts
-from tapemq_broker.server.sessions import Sessions
 from tapemq_broker.server.rising_clock import RisingClock
+from tapemq_broker.server.sessions import Sessions
 from tapemq_broker.server.world import World
 from tapemq_broker.storage.errors import LogFull
 from tapemq_broker.storage.refusal import FULL_ERRORS
@@ -41,9 +41,9 @@ class Engine:
         self.core = core
         self.logs = logs
         self.sessions = sessions
-        self.receipts = Receipts()
         # What is due at a time is so by this clock.
         self.due_clock = RisingClock(world.clock, logs.newest_us)
+        self.receipts = Receipts()
         self._has_changed = False
         self._calls: DurableQueue[Callable[[], e.Effects]] = DurableQueue()
         self._tasks: set[asyncio.Task[None]] = set()

@@ -27,7 +27,6 @@ from tapemq_broker.storage.state_log import StateLog
 
 _FULL_RETRY_S = 1.0
 _STATE_SEGMENT_BYTES = 4 * 1024 * 1024
-_SCHEDULE_SEGMENT_BYTES = 16 * 1024 * 1024
 _NOTHING: Final[Mapping[bytes, bytes | None]] = MappingProxyType({})
 
 _MARKS_AT_ONCE = 128
@@ -179,6 +178,7 @@ class Logs:
             log = log or self._states.pop(log_id)
             self._unwritten.pop(log_id, None)
             self._changes.forget(log_id)
+            self._synced_at.pop(log_id, None)
             self.flusher.forget(log.log if isinstance(log, StateLog) else log)
             log.close(clean=False, now_us=self._world.clock.wall_us())
         return gone
@@ -204,7 +204,6 @@ class Logs:
         log = self._data[effect.log]
         batch = NewBatch(effect.kind, effect.record_count, effect.body, effect.body_checksum)
         base_offset = log.append(batch, now_us)
-            self._synced_at.pop(log_id, None)
         self.flusher.dirty(log)
         return base_offset
 
@@ -367,9 +366,9 @@ class Logs:
         log = self._data[log_id]
         log.truncate_front(offset)
         return log.first_offset
+
     @property
     def newest_us(self) -> int:
         """When something was appended last, as far as the logs know."""
         logs = [*self._data.values(), *(state.log for state in self._states.values())]
         return max((log.last_append_time_us for log in logs), default=0)
-

@@ -62,8 +62,8 @@ async def first_offset(client: RawClient, topic: m.Topic, partition: int = 0) ->
 
 async def test_a_part_of_a_second_is_an_age() -> None:
     disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
-    settings = {"retention_check_s": 0.001, "retention_age_s": 0.01, "segment_bytes": SEGMENT_BYTES}
-    async with running_server(disk, **settings) as server:
+    settings: dict[str, Any] = {"retention_check_s": 0.001, "retention_age_s": 0.01}
+    async with running_server(disk, **settings, segment_bytes=SEGMENT_BYTES) as server:
         client = await RawClient.connect(server.port)
         topic = await client.topic("t")
         ask = m.DescribePartition(topic.topic_id, 0)
