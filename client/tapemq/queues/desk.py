@@ -99,11 +99,13 @@ class Desk:
 
     async def confirm(self, verdict: Verdict, lease: Lease, offsets: range) -> None:
         """Settle, and wait until it is on disk. Raises LeaseLost, IndeterminateError."""
-        taken = lease.take_all(offsets)
-        if not taken or lease.lost.intersection(offsets):
+        taken, lost = lease.take_all(offsets), lease.lost.intersection(offsets)
+        if lost or not taken:
             self._settles.add_all(verdict, lease, taken)
             self.schedule()
-            raise lease_lost(offsets.start)
+            if lost or len(offsets) == 1:
+                raise lease_lost(min(lost, default=offsets.start))
+            return  # a batch of which each message was settled before
         waiting: asyncio.Future[None] = self._loop.create_future()
 
         def done(error: Error | None) -> None:
@@ -139,12 +141,13 @@ class Desk:
 
     def leased(self, message: m.Leased, payload: memoryview) -> None:
         """Messages have come."""
+        ttl_s, before_s = message.lease_ms / 1000, self._intake.leases.ttl_s
         self._intake.leased(message, payload, self._loop.time())
         if self.stopping:
             self._intake.stop()  # kept until the end: given back now, it would come again
-        if self._renewal is None:
-            self._renew_later(message.lease_ms / 1000)
-            self._on_lease(message.lease_ms / 1000)
+        if self._renewal is None or ttl_s < before_s:
+            self._renew_later(ttl_s)
+            self._on_lease(ttl_s)
 
     def lose(self, tokens: Iterable[Tokens], reason: str) -> None:
         """Leases were taken back."""
@@ -160,9 +163,7 @@ class Desk:
             waiter.done(lease_lost(waiter.first_offset))
         if unsaid:
             self._too_late(unsaid)
-        if self._renewal is not None:
-            self._renewal.cancel()
-            self._renewal = None
+        self._stop_renewing()
 
     def _too_late(self, messages: int) -> None:
         self.lost += messages
@@ -244,7 +245,13 @@ class Desk:
     # Time
 
     def _renew_later(self, ttl_s: float) -> None:
+        self._stop_renewing()
         self._renewal = self._loop.call_later(ttl_s / RENEWALS_PER_LEASE, self._renew)
+
+    def _stop_renewing(self) -> None:
+        if self._renewal is not None:
+            self._renewal.cancel()
+            self._renewal = None
 
     def _renew(self) -> None:
         """Extend the leases that are held."""

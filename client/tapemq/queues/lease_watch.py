@@ -32,7 +32,7 @@ class LeaseWatch:
 
     def hold(self, lease_s: float) -> None:
         """Leases of this time are held from now on."""
-        self._watchdog.hold(lease_s)
+        self._watchdog.hold(min(lease_s, self._link.limits.heartbeat_ms / 1000))
 
     def close(self) -> None:
         """Stop."""

@@ -1,6 +1,7 @@
 """Renews leases while a handler blocks the event loop."""
 
 import logging
+import math
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,7 +17,6 @@ _LOOKS_PER_LEASE: Final = 6
 """A loop that blocks is noticed after one to two looks. A lease is then at most half its time old
 (see Leases.due), so a third of it may pass until the first sign of life."""
 
-_HEARTBEAT_S: Final = 15.0
 _TIMEOUT_S: Final = 1.0
 """The least time that a sign of life may take."""
 
@@ -31,7 +31,7 @@ class Watchdog:
     def __init__(self, call_in_loop: Callable[[Callable[[], None]], object]) -> None:
         self._call_in_loop = call_in_loop
         self._target: SideTarget | None = None
-        self._interval_s = _HEARTBEAT_S / _LOOKS_PER_LEASE
+        self._interval_s = math.inf
         self._closed = threading.Event()
         self._answered = threading.Event()
         self._side: SideConnection | None = None
@@ -42,9 +42,9 @@ class Watchdog:
         """This is the session now; None: there is none."""
         self._target = target
 
-    def hold(self, lease_s: float) -> None:
-        """Leases of this time are held from now on."""
-        self._interval_s = min(self._interval_s, lease_s / _LOOKS_PER_LEASE)
+    def hold(self, within_s: float) -> None:
+        """From now on the session needs a sign of life within this time."""
+        self._interval_s = min(self._interval_s, within_s / _LOOKS_PER_LEASE)
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="tapemq-leases", daemon=True)
             self._thread.start()

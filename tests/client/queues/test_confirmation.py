@@ -33,12 +33,13 @@ def test_who_lost_a_message_is_told_at_once_and_once() -> None:
     lost, lost_told = waiter(7, 3, 6)
     kept, kept_told = waiter(7, 6, 7)
     other, other_told = waiter(8, 3, 6)
-    confirmation = Confirmation(2, [lost, kept, other])
+    below, below_told = waiter(7, 4, 5)
+    confirmation = Confirmation(2, [lost, kept, other, below])
     assert confirmation.answered(settled((7, 5, 1), (9, 0, 100))) == 101
     assert [type(error) for error in lost_told] == [tapemq.LeaseLost]
-    assert (kept_told, other_told) == ([], [])
+    assert (kept_told, other_told, below_told) == ([], [], [])
     confirmation.answered(settled())
-    assert (len(lost_told), kept_told, other_told) == (1, [None], [None])
+    assert (len(lost_told), kept_told, other_told, below_told) == (1, [None], [None], [None])
 
 
 def test_without_an_answer_nobody_knows() -> None:

@@ -45,6 +45,17 @@ async def test_leases_are_renewed_while_they_are_held(world: World) -> None:
         await message.ack(confirm=True)
 
 
+async def test_shorter_leases_are_renewed_sooner(world: World) -> None:
+    async with world.queue(prefetch=1) as queue:
+        (first,) = await take(queue, 1)
+        world.broker.queues.lease_ms = 30
+        await first.ack()
+        (second,) = await take(queue, 1)
+        lease_id = second._lease.lease_id
+        while lease_id not in {entry.lease_id for entry in world.broker.queues.extended}:
+            await world.broker.received(m.Extend, len(world.broker.of(m.Extend)) + 1)
+
+
 async def test_nothing_is_renewed_when_nothing_is_held(world: World) -> None:
     world.broker.queues.lease_ms = 30
     async with world.queue() as queue:

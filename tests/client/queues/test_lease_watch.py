@@ -66,3 +66,17 @@ async def test_without_leases_there_is_no_thread() -> None:
             client.queue("t", group="g"),
         ):
             assert not watchers()
+
+
+async def test_a_short_heartbeat_counts_as_a_lease_does() -> None:
+    with BrokerThread() as thread:
+        broker = thread.broker
+        broker.welcome = broker.welcome._replace(heartbeat_ms=60)
+        fill(broker.create("t"), 1)
+        async with (
+            await tapemq.connect(broker.url) as client,
+            client.queue("t", group="g") as queue,
+        ):
+            async for _ in queue:
+                assert broker.side_pings.acquire(timeout=30)
+                break

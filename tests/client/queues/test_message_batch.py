@@ -58,3 +58,14 @@ async def test_what_was_lost_of_a_batch_is_counted_or_raised(world: World) -> No
         assert queue.lost == 3
         with pytest.raises(tapemq.LeaseLost):
             await batch.ack(confirm=True)
+
+
+async def test_batch_of_which_each_message_was_settled_needs_nothing(world: World) -> None:
+    async with world.queue() as queue:
+        batch = await first_batch(queue)
+        for message in batch:
+            await message.ack()
+        await batch.ack(confirm=True)
+        await batch.nack()
+        await world.settled(3)
+        assert (world.acked(), queue.lost) == ([0, 1, 2], 0)
