@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "peek": "peek",
     "topic": "topic",
     "group": "group",
+    "dead": "dead",
     "bench": "bench",
     "config": "config",
     "dump": "dump",

@@ -88,14 +88,18 @@ def _topic(text: str | None) -> str | None:
     return _name_of("topic", text)
 
 
-def _group(text: str | None) -> str | None:
+def group_name(text: str | None) -> str | None:
+    """Checks the name of a group, for the callback of an option. Raises typer.BadParameter."""
     return _name_of("group", text)
 
 
 Topic = Annotated[str, typer.Argument(metavar="TOPIC", callback=_topic, help="Name of the topic.")]
-Group = Annotated[str, typer.Argument(metavar="GROUP", callback=_group, help="Name of the group.")]
+Group = Annotated[
+    str, typer.Argument(metavar="GROUP", callback=group_name, help="Name of the group.")
+]
 GroupOption = Annotated[
-    str | None, typer.Option("--group", metavar="GROUP", callback=_group, help="Read as a group.")
+    str | None,
+    typer.Option("--group", metavar="GROUP", callback=group_name, help="Read as a group."),
 ]
 Partition = Annotated[
     int | None,

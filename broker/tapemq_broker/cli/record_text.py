@@ -19,15 +19,20 @@ def record_line(record: tapemq.Record, form: Form) -> bytes:
     """
     if form == "raw":
         return (record.value or b"") + b"\n"
-    line = json.dumps(_fields(record), ensure_ascii=False) if form == "json" else _text(record)
+    line = (
+        json.dumps(record_fields(record), ensure_ascii=False) if form == "json" else _text(record)
+    )
     return line.encode() + b"\n"
 
 
-def _fields(record: tapemq.Record) -> dict[str, Any]:
+def record_fields(record: tapemq.Record) -> dict[str, Any]:
+    """A record as an object; of a message also which attempt it is."""
+    attempt = {"attempt": record.attempt} if isinstance(record, tapemq.Message) else {}
     return {
         "topic": record.topic,
         "partition": record.partition,
         "offset": record.offset,
+        **attempt,
         "timestamp": exact_time(record.timestamp),
         **named("key", record.key),
         **named("value", record.value),

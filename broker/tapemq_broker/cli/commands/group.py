@@ -1,4 +1,4 @@
-"""`tapemq group`: list, describe, move and delete groups."""
+"""`tapemq group`: list, describe, explain, move, change and delete groups."""
 
 import asyncio
 from typing import Annotated, Any
@@ -8,8 +8,10 @@ import typer
 import tapemq
 from tapemq_broker.cli.arguments import START_HELP, Group, Partition, Topic, read_start
 from tapemq_broker.cli.command import command
+from tapemq_broker.cli.commands.queue_group import pause, resume, set_
 from tapemq_broker.cli.confirmation import confirm
 from tapemq_broker.cli.connection import connected
+from tapemq_broker.cli.group_text import lag_rows, place_rows, stream_explanation
 from tapemq_broker.cli.options import DEFAULT_URL, AsJson, Url, Yes
 from tapemq_broker.cli.output import Output
 
@@ -21,9 +23,9 @@ Watch = Annotated[bool, typer.Option("--watch", help="Print it every second unti
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
-    group = typer.Typer(no_args_is_help=True, help="List, describe, move and delete groups.")
-    for function in (ls, info, lag, seek, alter, rm):
-        group.command(function.__name__)(function)
+    group = typer.Typer(no_args_is_help=True, help="List, describe, change and delete groups.")
+    for function in (ls, info, lag, explain, seek, alter, set_, pause, resume, rm):
+        group.command(function.__name__.strip("_"))(function)
     app.add_typer(group, name="group")
 
 
@@ -53,27 +55,28 @@ def _summary(group: tapemq.GroupInfo) -> dict[str, Any]:
 
 @command
 async def info(topic: Topic, group: Group, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
-    """Describe a group: where it is in each partition, and who reads there."""
+    """Describe a group: where it is in each partition, who reads there, how a queue is set."""
     async with connected(url) as client:
-        found = await client.group(topic, group)
-    parts = [_place(place) for place in found.partitions]
+        found, queue = await _look(client, topic, group)
+    head = _summary(found)
+    parts = place_rows(found, queue)
     output = Output(as_json)
     if output.as_json:
-        output.row({**_summary(found), "partitions": parts})
+        settings = {} if queue is None else {"settings": queue.settings}
+        output.row({**head, **settings, "partitions": parts})
     else:
-        output.row(_summary(found))
+        output.row(head | ({} if queue is None else queue.settings))
         print()
         output.rows(parts)
 
 
-def _place(place: tapemq.GroupPartition) -> dict[str, Any]:
-    return {
-        "partition": place.partition,
-        "cursor": place.cursor,
-        "lag": place.lag,
-        "member": place.member or None,
-        "commit_time": place.commit_time,
-    }
+async def _look(
+    client: tapemq.Client, topic: str, group: str
+) -> tuple[tapemq.GroupInfo, tapemq.QueueInfo | None]:
+    found = await client.group(topic, group)
+    if found.kind != "queue":
+        return found, None
+    return found, await client.describe_queue(topic, group)
 
 
 @command
@@ -84,19 +87,32 @@ async def lag(
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
-    """Print how many records a group has still to read, by partition."""
+    """Print how many records a group has still to read, or to settle, by partition."""
     output = Output(as_json)
     async with connected(url) as client:
         while True:
-            found = await client.group(topic, group)
-            output.rows([_lag(place) for place in found.partitions])
+            output.rows(lag_rows(*await _look(client, topic, group)))
             if not watch:
                 return
             await asyncio.sleep(1)
 
 
-def _lag(place: tapemq.GroupPartition) -> dict[str, Any]:
-    return {"partition": place.partition, "cursor": place.cursor, "lag": place.lag}
+@command
+async def explain(
+    topic: Topic, group: Group, url: Url = DEFAULT_URL, as_json: AsJson = False
+) -> None:
+    """Say in words why a group is idle, or stuck."""
+    async with connected(url) as client:
+        found = await client.group(topic, group)
+        queue = found.kind == "queue"
+        why = await client.explain(topic, group) if queue else stream_explanation(found)
+    output = Output(as_json)
+    if output.as_json:
+        output.row({"topic": topic, "group": group, "kind": found.kind, **why._asdict()})
+        return
+    print(f"{why.state.replace('_', ' ')}:")
+    for sentence in why.sentences:
+        print(f"  {sentence}")
 
 
 @command

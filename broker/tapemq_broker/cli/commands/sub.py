@@ -10,6 +10,7 @@ from tapemq_broker.cli.arguments import (
     GroupOption,
     Partition,
     Topic,
+    group_name,
     read_start,
     whole_number,
 )
@@ -18,6 +19,7 @@ from tapemq_broker.cli.connection import connected
 from tapemq_broker.cli.options import DEFAULT_URL, Url
 from tapemq_broker.cli.output import on_terminal
 from tapemq_broker.cli.printer import Printer
+from tapemq_broker.cli.queue_reading import KEPT_MAX, QueueReading, QueueWish
 from tapemq_broker.cli.reading import Reading, Wish
 from tapemq_broker.cli.record_text import FORMS, Form, record_line
 
@@ -27,7 +29,7 @@ Start = Annotated[
         "--start",
         metavar="WHERE",
         help=f"{START_HELP} A group that has a position goes on there. Default: latest, and "
-        "earliest with --no-follow.",
+        "earliest with --no-follow and --queue.",
     ),
 ]
 Count = Annotated[
@@ -38,6 +40,21 @@ Count = Annotated[
 ]
 Follow = Annotated[
     bool, typer.Option(help="Wait for more records, or end where the topic ends now.")
+]
+InQueue = Annotated[
+    str | None,
+    typer.Option(
+        "--queue",
+        metavar="GROUP",
+        callback=group_name,
+        help="Take messages of a queue group; each is acked once it is printed.",
+    ),
+]
+Ack = Annotated[
+    bool,
+    typer.Option(
+        help=f"With --queue: ack, or give all back at the end; then {KEPT_MAX:,} at most."
+    ),
 ]
 OutputForm = Annotated[
     str | None,
@@ -59,6 +76,8 @@ def register(app: typer.Typer) -> None:
 async def sub(
     topic: Topic,
     group: GroupOption = None,
+    queue: InQueue = None,
+    ack: Ack = True,
     start: Start = None,
     count: Count = None,
     follow: Follow = True,
@@ -71,12 +90,17 @@ async def sub(
     With a group, what was printed is committed, and the next reader of the group goes on there.
     """
     form = read_form(output)
-    if group is not None and partition is not None:
+    if (group is not None) + (queue is not None) + (partition is not None) > 1:
         raise typer.BadParameter(
-            "a group shares all partitions: only one of --group and --partition"
+            "a group shares all partitions: only one of --group, --queue and --partition"
         )
-    place = read_start(start or ("latest" if follow else "earliest"))
+    if not ack and queue is None:
+        raise typer.BadParameter("--no-ack needs --queue")
+    place = read_start(start or ("latest" if follow and queue is None else "earliest"))
     async with connected(url) as client:
+        if queue is not None:
+            await _print_messages(client, QueueWish(topic, queue, place, count, follow, ack), form)
+            return
         await print_records(client, Wish(topic, group, place, partition, count, follow), form)
 
 
@@ -88,6 +112,13 @@ async def print_records(client: tapemq.Client, wish: Wish, form: Form) -> bool:
     finally:
         printer.flush()
     return printer.has_printed
+
+
+async def _print_messages(client: tapemq.Client, wish: QueueWish, form: Form) -> None:
+    printer = Printer()
+    await QueueReading(
+        client, wish, lambda r: printer.print(record_line(r, form)), printer.flush
+    ).run()
 
 
 def read_form(text: str | None) -> Form:

@@ -55,6 +55,20 @@ def test_a_group_goes_on_where_it_was(tapemq: Tapemq, topic: str) -> None:
     assert values(tapemq, topic, "--group", "g", "--no-follow") == []
 
 
+def test_a_queue_group_gets_each_message_once(tapemq: Tapemq, topic: str) -> None:
+    fill(tapemq, topic, "a", "b", "c")
+    assert values(tapemq, topic, "--queue", "q", "--no-ack", "--count", "2") == ["a", "b"]
+    assert values(tapemq, topic, "--queue", "q", "--count", "2") == ["a", "b"]
+    assert values(tapemq, topic, "--queue", "q", "--no-follow") == ["c"]
+    assert values(tapemq, topic, "--queue", "q", "--no-follow") == []
+
+
+def test_a_message_says_which_attempt_it_is(tapemq: Tapemq, topic: str) -> None:
+    fill(tapemq, topic, "a")
+    assert tapemq("sub", topic, "--queue", "q", "--count", "1").row["attempt"] == 1
+    assert "attempt" not in tapemq("sub", topic, "--no-follow").row
+
+
 def test_raw_is_the_values_alone(tapemq: Tapemq, topic: str) -> None:
     fill(tapemq, topic, "a", "b\nc")
     assert tapemq("sub", topic, "--no-follow", "-o", "raw").out == "a\nb\nc\n"
@@ -82,6 +96,9 @@ def test_a_topic_that_is_not_there_is_named(tapemq: Tapemq, topic: str) -> None:
         (("a b",), "is no topic name"),
         (("t", "--group", ".g"), "is no group name"),
         (("t", "--group", "g", "--partition", "0"), "a group shares all partitions"),
+        (("t", "--group", "g", "--queue", "q"), "a group shares all partitions"),
+        (("t", "--queue", ".q"), "is no group name"),
+        (("t", "--no-ack"), "--no-ack needs --queue"),
         (("t", "--count", "few"), "'few' is not a whole number of at least 1"),
     ],
 )
@@ -136,6 +153,17 @@ def test_an_interrupted_group_goes_on_behind_what_was_printed(
     process.communicate()
     assert tapemq("group", "lag", topic, "g").row["cursor"] == 1
     assert values(tapemq, topic, "--group", "g", "--no-follow") == []
+
+
+def test_an_interrupted_queue_has_acked_what_was_printed(
+    tapemq: Tapemq, broker_url: str, topic: str
+) -> None:
+    fill(tapemq, topic, "first")
+    process = follow(broker_url, topic, "--queue", "q")
+    process.send_signal(signal.SIGINT)
+    assert process.communicate() == ("", "")
+    assert process.returncode == 130
+    assert tapemq("group", "lag", topic, "q").row["lag"] == 0
 
 
 def test_following_ends_quietly_when_nobody_reads_any_more(

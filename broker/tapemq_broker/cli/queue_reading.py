@@ -1,0 +1,86 @@
+"""Takes messages of a queue group for `sub --queue`."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Final, NamedTuple
+
+import tapemq
+
+_LOOK_EVERY_S: Final = 0.5
+_IDLE_LOOKS: Final = 2
+"""So often in a row nothing is ready until all counts as taken: a lease may be on its way."""
+
+_PREFETCH: Final = 100
+KEPT_MAX: Final = 1000
+"""So many are looked at without acks; they are kept from others meanwhile."""
+
+
+class QueueWish(NamedTuple):
+    """What to take. Without ``ack`` all is given back at the end."""
+
+    topic: str
+    group: str
+    start: tapemq.Start
+    records_max: int | None
+    follow: bool
+    ack: bool
+
+
+class QueueReading:
+    """One run over a group; each message goes to `take`, and is acked after `flush`."""
+
+    def __init__(
+        self,
+        client: tapemq.Client,
+        wish: QueueWish,
+        take: Callable[[tapemq.Record], None],
+        flush: Callable[[], None],
+    ) -> None:
+        self._client = client
+        self._wish = wish
+        self._take = take
+        self._flush = flush
+        limit = wish.records_max if wish.ack else min(wish.records_max or KEPT_MAX, KEPT_MAX)
+        self._left = limit
+
+    async def run(self) -> None:
+        """Take until it is done, or cancelled."""
+        wish = self._wish
+        prefetch = min(self._left or _PREFETCH, _PREFETCH if wish.ack else KEPT_MAX)
+        async with self._client.queue(
+            wish.topic, group=wish.group, start=wish.start, prefetch=prefetch
+        ) as queue:
+            async for batch in self._batches(queue):
+                messages = list(batch)[: self._left]
+                for message in messages:
+                    self._take(message)
+                self._flush()
+                if wish.ack:
+                    for message in messages:
+                        await message.ack()
+                if self._left is not None:
+                    self._left -= len(messages)
+                    if not self._left:
+                        return
+
+    async def _batches(self, queue: tapemq.Queue) -> AsyncIterator[tapemq.MessageBatch]:
+        batches = queue.batches()
+        while True:
+            coming = asyncio.ensure_future(anext(batches))
+            try:
+                if not self._wish.follow and not await self._comes(coming):
+                    return
+                yield await coming
+            finally:
+                coming.cancel()
+
+    async def _comes(self, coming: "asyncio.Future[tapemq.MessageBatch]") -> bool:
+        """Wait for the next; False if there is nothing left to hand out."""
+        idle = 0
+        while idle < _IDLE_LOOKS:
+            await asyncio.wait((coming,), timeout=_LOOK_EVERY_S)
+            if coming.done():
+                return True
+            info = await self._client.describe_queue(self._wish.topic, self._wish.group)
+            idle = 0 if info.ready else idle + 1
+        return False
