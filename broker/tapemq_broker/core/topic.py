@@ -14,9 +14,11 @@ SETTING_TYPES: Final[dict[str, type]] = {
     "retention_age_s": int,
     "retention_bytes": int,
     "segment_bytes": int,
+    "ttl_s": int,
 }
 """Settings of a topic: records older than this may go (0: never); segments beyond this size, per
-partition, may go (0: never); size of a segment file (0: the broker's)."""
+partition, may go (0: never); size of a segment file (0: the broker's); records older than this
+are not handed out by queue groups any more (0: always)."""
 
 SEGMENT_BYTES_MIN: Final = 4096
 

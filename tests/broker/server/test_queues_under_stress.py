@@ -129,6 +129,9 @@ class SetClock(RealClock):
     def monotonic(self) -> float:
         return super().monotonic() + self.ahead_s
 
+    def wall_us(self) -> int:
+        return super().wall_us() + int(self.ahead_s * 1_000_000)
+
 
 async def test_a_second_connection_keeps_the_leases_of_the_first() -> None:
     clock = SetClock()
@@ -164,6 +167,22 @@ async def test_leases_run_out_where_nothing_keeps_them() -> None:
         assert (message.reason, unpack_tokens(payload)) == ("expired", lease.tokens())
         again = await client.leased()
         assert (again.offsets, again.message.crashes, again.message.deliveries) == ([0], 0, 1)
+
+
+@pytest.mark.parametrize("expire_dead", [False, True])
+async def test_records_past_their_time_are_not_delivered(expire_dead: bool) -> None:
+    clock = SetClock()
+    async with running_server(clock=clock) as server:
+        client = await QueueClient.connect(server.port)
+        topic = await client.topic("t", settings={"ttl_s": 10})
+        await client.publish(topic, b"old", b"old")
+        clock.ahead_s = 11.0
+        await client.publish(topic, b"new")
+        await client.consume(topic, settings={"expire_dead": expire_dead})
+        assert (await client.leased()).records == {2: b"new"}
+        queue = await client.ask(m.DescribeQueue(topic.topic_id, "g", 0), m.Queue)
+        assert (queue.expired, queue.dead) == (2, 2 if expire_dead else 0)
+        assert (queue.ack_floor, queue.credit_records) == (2, 999)
 
 
 @pytest.mark.parametrize("deletes", ["topic", "group"])
