@@ -46,8 +46,7 @@ class Lease:
 
     def take(self, first: int, end: int) -> list[Run]:
         """Let go of what is still held of a run; what that was."""
-        bits = self._bits(first, end)
-        held = bits & self.open
+        held = self._bits(first, end) & self.open
         self.open ^= held
         if held.bit_count() == end - first:
             return [(first, end)]
@@ -69,6 +68,9 @@ class Lease:
 
     def _bits(self, first: int, end: int) -> int:
         """The bits of those of a run's offsets that the lease began with."""
+        base, upto = self.runs[0]
+        if base <= first and end <= upto:  # as nearly always
+            return ((1 << end - first) - 1) << first - base
         bits = 0
         index = max(0, bisect_right(self.runs, (first, end)) - 1)
         for number in range(index, len(self.runs)):

@@ -91,7 +91,7 @@ class Leases:
         found: list[Held] = []
         for lease_id in self._wheel.due(now, _EXPIRED_AT_ONCE):
             held = self._held[lease_id]
-            seen_at = self._seen_at.get(held.consumer.key.session, -1.0)
+            seen_at = self._seen_at.get(held.consumer.key.session, float("-inf"))
             deadline = seen_at + held.group.terms.policy.lease_ms / 1000
             if deadline > now:
                 held.lease.deadline = deadline

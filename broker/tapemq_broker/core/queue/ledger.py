@@ -77,11 +77,8 @@ class Ledger:
         """Whether a record is still to be handled."""
         return offset in self.troubles or offset not in self.settled
 
-    def settle(self, first: int, end: int, *, troubled: bool) -> None:
-        """Settle a run; ``troubled``: all of its records have trouble, else none."""
-        if not troubled:
-            self.settled.add(first, end)
-            return
+    def settle_troubled(self, first: int, end: int) -> None:
+        """Settle a run of records, whatever has happened to them; others settle at once."""
         for offset in range(first, end):
             self.untrouble(offset)
             self.settled.add(offset, offset + 1)
@@ -102,7 +99,7 @@ class Ledger:
 
     def bury(self, offset: int, dead: Dead) -> None:
         """A record has died: it is settled, and remembered."""
-        self.settle(offset, offset + 1, troubled=offset in self.troubles)
+        self.settle_troubled(offset, offset + 1)
         self._add_dead(offset, dead.reason, dead.encode())
         self._changed_dead.add(offset)
 

@@ -240,18 +240,18 @@ class Queues(Administration):
         outcome = Outcome()
         why = Failure(now_us, delay_ms, reason, error)
         lost: list[Token] = []
-        for token in tokens:
-            held = self._leases.get(token[0])
+        for lease_id, first, end in _joined(tokens):
+            held = self._leases.get(lease_id)
             if held is None or held.consumer is not consumer:
-                lost.append(token)
+                lost.append((lease_id, first, end - first))
                 continue
-            run = token[1], token[1] + token[2]
-            taken = held.lease.take(*run)
-            if taken != [run]:
-                lost += _lost(token, taken)
-            for part in taken:
-                self._settling.apply(verb, held, part, why, outcome)
-            self._leases.drop_if_done(held)
+            taken = held.lease.take(first, end)
+            if taken != [(first, end)]:
+                lost += _lost((lease_id, first, end - first), taken)
+            for run in taken:
+                self._settling.apply(verb, held, run, why, outcome)
+            if not held.lease.open:
+                self._leases.drop_if_done(held)
         effects = self._dispatch.finish(outcome)
         if not outcome.changed:
             return [Reply(request, Settled(lost)), *effects]
@@ -323,6 +323,20 @@ class Queues(Administration):
             for consumer in list(group.consumers.values()):
                 self._consumers.remove(Consuming(group, consumer))
         return effects
+
+
+def _joined(tokens: Sequence[Token]) -> list[Token]:
+    """The same records, as (lease id, first, end); what goes on where the last one ended is one."""
+    joined: list[Token] = []
+    last_id = last_first = last_end = -1
+    for lease_id, first, count in tokens:
+        if first == last_end and lease_id == last_id:
+            last_end += count
+            joined[-1] = (last_id, last_first, last_end)
+        else:
+            last_id, last_first, last_end = lease_id, first, first + count
+            joined.append((lease_id, first, last_end))
+    return joined
 
 
 def _lost(token: Token, held: Sequence[Run]) -> list[Token]:

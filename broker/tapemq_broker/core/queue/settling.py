@@ -43,8 +43,7 @@ class Settling:
     def apply(self, verb: Verb, held: Held, run: Run, why: Failure, outcome: Outcome) -> None:
         """Carry a verb out."""
         if verb is Verb.ACK:
-            held.backlog.totals.acked += run[1] - run[0]
-            self.done(held, run, outcome)
+            held.backlog.totals.acked += self.done(held, run, outcome)
         elif verb is Verb.RELEASE:
             self._dispatch.give_back(held, run, held.lease.deliveries + 1)
             outcome.touch(held.group, held.backlog)
@@ -57,14 +56,19 @@ class Settling:
                     reason = why.reason or _REJECTED
                     self._die(held, offset, why._replace(reason=reason), outcome)
 
-    def done(self, held: Held, run: Run, outcome: Outcome) -> None:
-        """Nothing more is to be done with records."""
+    def done(self, held: Held, run: Run, outcome: Outcome) -> int:
+        """Nothing more is to be done with records; how many they are."""
         lease, group, backlog, _ = held
         first, end = run
         backlog.leased -= end - first
-        backlog.ledger.settle(first, end, troubled=lease.troubled)
+        if lease.troubled:
+            backlog.ledger.settle_troubled(first, end)
+        else:
+            backlog.ledger.settled.add(first, end)
         backlog.supply.settled(first, end)
-        outcome.change(group, backlog)
+        if backlog not in outcome.changed:
+            outcome.change(group, backlog)
+        return end - first
 
     def unsendable(
         self,

@@ -8,12 +8,11 @@ from tapemq_broker.core.results import Affected, DeadPage, Done
 from tapemq_broker.core.start import Start
 from tests.support.core.queue_machine.model import ModelGroup, Rec
 from tests.support.core.queue_machine.seeing import (
-    SeeingMachine,
-    key_of,
     names,
     numbers,
     partitions,
 )
+from tests.support.core.queue_machine.taking import TakingRules
 from tests.support.core.reading import data_log
 
 US = 1_000_000
@@ -28,7 +27,15 @@ choices = st.sampled_from(
 )
 
 
-class LookingAfterRules(SeeingMachine):
+ALTERATIONS: list[dict[str, int | str | bool]] = [
+    {"paused": False},
+    {"paused": True},
+    {"single_active": False},
+    {"max_attempts": 4},
+]
+
+
+class LookingAfterRules(TakingRules):
     """What operators do, and what nobody can help."""
 
     def _dead(self, name: str, number: int, choice: Choice) -> dict[int, Rec]:
@@ -59,8 +66,30 @@ class LookingAfterRules(SeeingMachine):
         )
         self.expect(request, lambda result: _is(result, Affected(len(dead))))
 
-    @rule(name=names, number=partitions, choice=choices, dry_run=st.booleans())
-    def discard(self, name: str, number: int, choice: Choice, dry_run: bool) -> None:
+    @rule(
+        name=names,
+        number=partitions,
+        choice=choices,
+        offset=numbers,
+        what=st.sampled_from(["discard", "list", "seek", "alter", "alter", "delete", "retain"]),
+    )
+    def administer(self, name: str, number: int, choice: Choice, offset: int, what: str) -> None:
+        """What is seldom done."""
+        match what:
+            case "discard":
+                self.discard(name, number, choice, dry_run=offset % 3 == 2)
+            case "list":
+                self.list_dead(name, number, choice)
+            case "seek":
+                self.seek(name, number, offset)
+            case "alter":
+                self.alter(name, ALTERATIONS[offset % len(ALTERATIONS)])
+            case "delete":
+                self.delete(name)
+            case "retain":
+                self.retain(number, offset)
+
+    def discard(self, name: str, number: int, choice: Choice, *, dry_run: bool) -> None:
         """Dead records are just settled."""
         if name not in self.groups:
             return
@@ -73,7 +102,6 @@ class LookingAfterRules(SeeingMachine):
         )
         self.expect(request, lambda result: _is(result, Affected(len(dead))))
 
-    @rule(name=names, number=partitions, choice=choices)
     def list_dead(self, name: str, number: int, choice: Choice) -> None:
         """With what is known of them."""
         if name not in self.groups or choice.runs:
@@ -94,7 +122,6 @@ class LookingAfterRules(SeeingMachine):
         assert found == expected
         self.see()
 
-    @rule(name=names, number=partitions, offset=numbers)
     def seek(self, name: str, number: int, offset: int) -> None:
         """Anywhere; whoever holds something there has lost it."""
         if name not in self.groups:
@@ -119,12 +146,6 @@ class LookingAfterRules(SeeingMachine):
                 group.consumers[lease.session].sending &= not lease.sending
                 del group.leases[lease_id]
 
-    @rule(
-        name=names,
-        changes=st.sampled_from(
-            [{"paused": True}, {"paused": False}, {"single_active": False}, {"max_attempts": 4}]
-        ),
-    )
     def alter(self, name: str, changes: dict[str, int | str | bool]) -> None:
         """Settings, while things go on."""
         if name not in self.groups:
@@ -137,7 +158,6 @@ class LookingAfterRules(SeeingMachine):
         request = self.world.execute(0, lambda r: queues.alter(r, 1, name, changes))
         self.expect(request, lambda result: _is(result, Done()))
 
-    @rule(name=names)
     def delete(self, name: str) -> None:
         """Only if nobody takes records."""
         self.world.altering = name
@@ -153,7 +173,6 @@ class LookingAfterRules(SeeingMachine):
         else:
             self.expect(request, lambda result: _is(result, Done()))
 
-    @rule(number=partitions, offset=numbers)
     def retain(self, number: int, offset: int) -> None:
         """Retention would like to remove what is below an offset."""
         log = self.world.logs[data_log(number)]
@@ -185,12 +204,7 @@ class LookingAfterRules(SeeingMachine):
         queue = self.world.asking
         queue.rotate(-(which % len(queue)))
         wish = queue.popleft()
-        values = self.world.values(wish.log.partition)
-        end = wish.first + 1 + part % (wish.upto - wish.first)
-        keys = [key_of(value) for value in values[wish.first : end]]
-        effects = self.world.core.queues.keys_read(wish.log, wish.group, wish.first, keys)
-        self.world.run(effects)
-        self.see()
+        self.tell_keys(wish, wish.first + 1 + part % (wish.upto - wish.first))
 
     @rule(seconds=st.sampled_from([0.05, 0.7, 1.0, 3.0, 6.0]))
     def tick(self, seconds: float) -> None:
@@ -208,6 +222,7 @@ class LookingAfterRules(SeeingMachine):
         for group in self.groups.values():
             for lease_id, lease in group.leases.items():
                 assert lease.sending or self.deadline(group, lease_id) > now - 0.11
+        self.flow()
 
     @rule()
     def prepare(self) -> None:

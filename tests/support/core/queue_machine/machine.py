@@ -6,10 +6,9 @@ from tapemq_broker.core.results import QueueInfo
 from tests.support.core.queue_machine.looking_after import LookingAfterRules
 from tests.support.core.queue_machine.model import ModelGroup, Rec
 from tests.support.core.queue_machine.seeing import PARTITIONS, key_of
-from tests.support.core.queue_machine.taking import TakingRules
 
 
-class QueueMachine(TakingRules, LookingAfterRules):
+class QueueMachine(LookingAfterRules):
     """Anything, in any order."""
 
     @invariant()

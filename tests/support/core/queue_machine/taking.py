@@ -3,7 +3,7 @@
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import precondition, rule
+from hypothesis.stateful import initialize, precondition, rule
 
 from tapemq_broker.core import effects as e
 from tapemq_broker.core.queue.verb import Verb
@@ -18,7 +18,9 @@ from tests.support.core.queue_machine.model import (
     Rec,
 )
 from tests.support.core.queue_machine.seeing import (
+    PARTITIONS,
     SeeingMachine,
+    key_of,
     names,
     numbers,
     partitions,
@@ -46,6 +48,15 @@ settings = st.fixed_dictionaries(
 
 class TakingRules(SeeingMachine):
     """Sessions are numbers; each may take records of each group once."""
+
+    @initialize(wanted=settings, records=st.integers(2, 9))
+    def begin(self, wanted: dict[str, int | str | bool], records: int) -> None:
+        """With something to do."""
+        for number in range(PARTITIONS):
+            self.publish(number, [b"0", b"1", b"-", b"0", b"2", b"1", b"1", b"0", b"2"][:records])
+        self.world.sync()
+        self.consume("a", 1, 10, "earliest", wanted)
+        self.flow()
 
     @rule(
         number=partitions,
@@ -101,30 +112,50 @@ class TakingRules(SeeingMachine):
             group.consumers[session].credit_bytes += 10
         self.world.run(self.world.core.queues.credit(self.sub(name, session), records, 10))
         self.see()
+        self.flow()
 
     @precondition(lambda self: self.world.leasing)
-    @rule(
-        which=numbers, odd=numbers, fate=st.sampled_from(["absent", "expired", "too_old", "", ""])
-    )
+    @rule(which=numbers, odd=numbers, fate=st.sampled_from(["", "absent", "expired", "too_old"]))
     def send(self, which: int, odd: int, fate: str) -> None:
         """Some of a lease, and some of it may not be in the log."""
         queue = self.world.leasing
         queue.rotate(-(which % len(queue)))
         wish = queue.popleft()
-        found = self.group_of(wish.lease_id)
-        assert self.world.core.queues.is_wanted(wish) == (found is not None)
         offsets = [offset for first, end in wish.runs for offset in range(first, end)]
         sent = offsets[: 1 + odd % len(offsets)]
-        unsendable = [sent[odd % len(sent)]] if fate and odd % 3 == 0 else []
+        self._send(wish, sent, [sent[which % len(sent)]] if fate else [], fate)
+
+    @rule()
+    def flow(self) -> None:
+        """All that is to be sent and to be read is."""
+        for _ in range(100):
+            if self.world.leasing:
+                wish = self.world.leasing.popleft()
+                offsets = [offset for first, end in wish.runs for offset in range(first, end)]
+                self._send(wish, offsets, [], "")
+            elif self.world.asking:
+                asked = self.world.asking.popleft()
+                self.tell_keys(asked, asked.upto)
+
+    def tell_keys(self, asked: e.ReadKeys, upto: int) -> None:
+        """The keys of what was asked, as far as an offset."""
+        values = self.world.values(asked.log.partition)
+        keys = [key_of(value) for value in values[asked.first : upto]]
+        effects = self.world.core.queues.keys_read(asked.log, asked.group, asked.first, keys)
+        self.world.run(effects)
+        self.see()
+
+    def _send(self, wish: e.DeliverLease, sent: list[int], odd: list[int], fate: str) -> None:
+        found = self.group_of(wish.lease_id)
+        assert self.world.core.queues.is_wanted(wish) == (found is not None)
         if found is not None:
-            self._sent(found[1], wish, sent, unsendable, fate)
+            self._sent(found[1], wish, sent, odd, fate)
         group = self.groups.get("ab"[wish.key.subscription - 1])
         consumer = group.consumers.get(wish.key.session) if group else None
         if consumer is not None:
-            consumer.credit_records -= len(sent) - len(unsendable)
+            consumer.credit_records -= len(sent) - len(odd)
             consumer.credit_bytes -= 1
-        runs = {fate: [(o, o + 1) for o in unsendable]} if unsendable else {}
-        self._report(wish, sent[-1] + 1, runs)
+        self._report(wish, sent[-1] + 1, {fate: [(o, o + 1) for o in odd]} if odd else {})
 
     def _sent(
         self, group: ModelGroup, wish: e.DeliverLease, sent: list[int], odd: list[int], fate: str
@@ -152,17 +183,16 @@ class TakingRules(SeeingMachine):
         self.world.run(effects)
         self.see()
 
-    def _token(self, name: str, which: int, shift: int, count: int) -> tuple[int, int, int]:
-        """Of a lease that there is, or was, or never was."""
-        leases = sorted(self.groups[name].leases)
-        if not leases or which % 8 == 0:
-            return (self.world.boots << 32) + which % 16, shift % 5, count
-        lease_id = leases[which % len(leases)]
-        offsets = (
-            self.groups[name].parts[self.groups[name].leases[lease_id].partition].of_lease(lease_id)
-        )
-        held = sorted(offsets) or [0]
-        return lease_id, max(0, held[shift % len(held)] - shift % 2), count
+    def _pick(self, which: int, shift: int, count: int) -> tuple[str, int, tuple[int, int, int]]:
+        """A group, a session, and a token: mostly of a lease that the session has."""
+        leases = [(i, name) for name, group in self.groups.items() for i in group.leases]
+        if not leases or which % 16 == 15:
+            return "ab"[which // 16 % 2], which % 3 + 1, ((self.world.boots << 32) + 1, 0, count)
+        lease_id, name = leases[which % len(leases)]
+        lease = self.groups[name].leases[lease_id]
+        held = sorted(self.groups[name].parts[lease.partition].of_lease(lease_id)) or [0]
+        session = lease.session % 3 + 1 if which % 9 == 8 else lease.session
+        return name, session, (lease_id, max(0, held[shift % len(held)] - which % 2), count)
 
     def _held(
         self, name: str, session: int, token: tuple[int, int, int]
@@ -177,25 +207,54 @@ class TakingRules(SeeingMachine):
         return {o: (lease.partition, rec) for o, rec in records.items() if o in wanted}
 
     @rule(
-        name=names,
-        session=sessions,
-        verb=st.sampled_from([Verb.ACK, Verb.ACK, *Verb]),
-        tokens=st.lists(st.tuples(numbers, numbers, st.integers(1, 5)), min_size=1, max_size=3),
+        verb=st.sampled_from([Verb.ACK, *Verb]),
+        picks=st.lists(st.tuples(numbers, numbers, st.integers(1, 5)), min_size=1, max_size=3),
         delay_ms=st.sampled_from([None, None, 0, 700]),
+        flows=st.sampled_from([True, True, False]),
     )
     def settle(
         self,
-        name: str,
-        session: int,
         verb: Verb,
-        tokens: list[tuple[int, int, int]],
+        picks: list[tuple[int, int, int]],
         delay_ms: int | None,
+        flows: bool,
     ) -> None:
         """By whomever, of whatever."""
+        self._settle_picks(verb, picks, delay_ms)
+        if flows:
+            self.flow()
+
+    @rule(
+        frames=st.lists(
+            st.tuples(
+                st.sampled_from([Verb.ACK, Verb.NACK, Verb.NACK, Verb.REJECT]),
+                st.tuples(numbers, numbers, st.integers(1, 3)),
+            ),
+            min_size=3,
+            max_size=8,
+        )
+    )
+    def work(self, frames: list[tuple[Verb, tuple[int, int, int]]]) -> None:
+        """Much happens, more than one failure to a record."""
+        for verb, pick in frames:
+            _, session, token = self._pick(*pick)
+            self.started(pick)
+            for name, group in self.groups.items():
+                if session in group.consumers and token[0] in group.leases:
+                    self.credit(name, session, 3)
+            self._settle_picks(verb, [pick], 0)
+        self.world.sync()
+        self.see()
+        self.flow()
+
+    def _settle_picks(
+        self, verb: Verb, picks: list[tuple[int, int, int]], delay_ms: int | None
+    ) -> None:
+        name, session, token = self._pick(*picks[0])
         if name not in self.groups:
             return
         group = self.groups[name]
-        wanted = [self._token(name, *token) for token in tokens]
+        wanted = [token, *(self._pick(*pick)[2] for pick in picks[1:])]
         lost, settled = self._settle(name, session, verb, wanted, delay_ms)
         group.drop_empty()
         queues, now_us = self.world.core.queues, self.world.now_us
@@ -265,22 +324,22 @@ class TakingRules(SeeingMachine):
             if verb is Verb.ACK:
                 group.confirmed.add((partition, offset))
 
-    @rule(name=names, session=sessions, which=numbers, shift=numbers, count=st.integers(1, 5))
-    def started(self, name: str, session: int, which: int, shift: int, count: int) -> None:
+    @rule(pick=st.tuples(numbers, numbers, st.integers(1, 5)))
+    def started(self, pick: tuple[int, int, int]) -> None:
         """Handlers begin."""
+        name, session, token = self._pick(*pick)
         if name not in self.groups:
             return
-        token = self._token(name, which, shift, count)
         for _, rec in self._held(name, session, token).values():
             rec.started = True
         self.world.core.queues.started(self.sub(name, session), [token])
 
-    @rule(name=names, session=sessions, which=numbers, more_ms=st.sampled_from([0, 9000]))
-    def extend(self, name: str, session: int, which: int, more_ms: int) -> None:
+    @rule(pick=st.tuples(numbers, numbers, st.just(3)), more_ms=st.sampled_from([0, 9000]))
+    def extend(self, pick: tuple[int, int, int], more_ms: int) -> None:
         """The whole lease, if anything of the token is held."""
+        name, session, token = self._pick(*pick)
         if name not in self.groups or session not in self.groups[name].consumers:
             return
-        token = self._token(name, which, which, 3)
         held = self._held(name, session, token)
         lost = [o for o in range(token[1], token[1] + token[2]) if o not in held]
         if held:
@@ -295,14 +354,31 @@ class TakingRules(SeeingMachine):
         assert [o for _, first, n in answer.lost for o in range(first, first + n)] == lost
         self.see()
 
-    @rule(session=sessions)
+    @rule(name=names, session=sessions, what=st.sampled_from(["seen", "stall", "close", "cancel"]))
+    def turn(self, name: str, session: int, what: str) -> None:
+        """What becomes of a session."""
+        match what:
+            case "seen":
+                self.extend_session(session)
+            case "stall":
+                self.stall(
+                    session,
+                    not any(
+                        session in group.consumers and group.consumers[session].stalled
+                        for group in self.groups.values()
+                    ),
+                )
+            case "close":
+                self.close(session)
+            case "cancel":
+                self.cancel(name, session)
+
     def extend_session(self, session: int) -> None:
         """A sign of life."""
         if any(session in group.consumers for group in self.groups.values()):
             self.seen_at[session] = self.world.now
             self.world.core.queues.extend_session(session, self.world.now)
 
-    @rule(session=sessions, stalled=st.booleans())
     def stall(self, session: int, stalled: bool) -> None:
         """A connection takes no more, or again."""
         for group in self.groups.values():
@@ -314,7 +390,6 @@ class TakingRules(SeeingMachine):
             self.world.run(self.world.core.queues.resumed(session))
         self.see()
 
-    @rule(session=sessions)
     def close(self, session: int) -> None:
         """A connection is lost."""
         now_us = self.world.now_us
@@ -326,7 +401,6 @@ class TakingRules(SeeingMachine):
         self.world.run(self.world.core.queues.session_closed(session, now_us))
         self.see()
 
-    @rule(name=names, session=sessions)
     def cancel(self, name: str, session: int) -> None:
         """A consumer leaves in peace."""
         group = self.groups.get(name)

@@ -1,0 +1,73 @@
+import pytest
+
+from tapemq_broker.core import effects as e
+from tapemq_broker.core.queue.verb import Verb
+from tapemq_broker.core.subscription import DELIVERY_BYTES_MAX
+from tests.support.core.queueing import consume, info, queue_world, send, settle
+from tests.support.core.reading import data_log, groups_log, key
+
+
+def test_what_is_ready_is_spread_over_those_who_can_take_it() -> None:
+    world = queue_world()
+    for session in range(1, 5):
+        consume(world, session)
+    world.publish(data_log(), *[b"x"] * 10)
+    world.sync()
+    found = []
+    while world.leasing:
+        lease = send(world)
+        found.append((lease.key.session, lease.runs[0][1] - lease.runs[0][0]))
+    assert found[:4] == [(1, 3), (2, 2), (3, 2), (4, 1)]
+    assert sum(count for _, count in found) == 10
+
+
+@pytest.mark.parametrize(("records", "size_bytes"), [(2, 1 << 20), (5, 100), (5, 1 << 30)])
+def test_a_lease_keeps_within_credit(records: int, size_bytes: int) -> None:
+    world = queue_world(10)
+    consume(world, records=records, size_bytes=size_bytes)
+    (lease,) = world.leasing
+    assert lease.runs == ((0, records),)
+    assert lease.max_bytes == min(size_bytes, DELIVERY_BYTES_MAX)
+
+
+def test_what_was_not_sent_is_ready_as_if_nothing_had_been() -> None:
+    world = queue_world(10)
+    consume(world, records=5)
+    send(world, upto=3)
+    assert info(world).credit_records == 2
+    (lease,) = world.leasing
+    assert (lease.runs, lease.deliveries) == (((3, 5),), 0)
+
+
+def test_one_lease_at_a_time_is_sent_from_a_partition_and_to_a_consumer() -> None:
+    world = queue_world(10, partitions=2)
+    consume(world, 1, records=4)
+    assert [lease.log.partition for lease in world.leasing] == [0]
+    consume(world, 2, records=4)
+    assert [lease.log.partition for lease in world.leasing] == [0, 1]
+    consume(world, 3, records=4)
+    assert len(world.leasing) == 2
+
+
+def test_every_command_says_once_what_has_changed() -> None:
+    world = queue_world(5, partitions=2)
+    consume(world)
+    first = send(world)
+    second = send(world)
+    world.trace.clear()
+    tokens = [(one.lease_id, at, 1) for one in (first, second) for at in (0, 2)]
+    request = settle(world, Verb.ACK, *tokens)
+    assert [one.log for one in world.trace if isinstance(one, e.StateChanged)] == [
+        *(groups_log(0), groups_log(1))
+    ]
+    waits = [one for one in world.trace if isinstance(one, e.ReplyWhenDurable)]
+    assert [one.log for one in waits] == [groups_log(1)]
+    assert waits[0].request == request
+
+
+def test_who_is_given_a_thousand_records_gets_no_more_at_once() -> None:
+    world = queue_world(1500)
+    consume(world, records=2000)
+    (lease,) = world.leasing
+    assert lease.runs == ((0, 1000),)
+    assert lease.key == key(1)

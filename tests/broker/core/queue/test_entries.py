@@ -1,0 +1,45 @@
+import pytest
+
+from tapemq_broker.core.group import Position
+from tapemq_broker.core.queue import entries as q
+from tapemq_broker.core.queue.settled import CHUNK_OFFSETS, Settled
+
+HEAD = q.Head(5, 2, 1, {"paused": True})
+
+
+def chunk(offset: int) -> bytes:
+    settled = Settled()
+    settled.add(offset, offset + 1)
+    return settled.encode(offset // CHUNK_OFFSETS) or b""
+
+
+def test_groups_of_both_kinds_are_told_apart() -> None:
+    found = {
+        b"a": HEAD.encode(),
+        b"b": Position(7).encode(),
+        q.chunk_key("a", 1): b"chunk",
+        q.trouble_key("a", 9): b"trouble",
+        q.dead_key("a", 1 << 40): b"dead",
+        q.dead_key("gone", 3): b"of a group that is not there",
+    }
+    assert list(q.stream_positions(found)) == [("b", Position(7))]
+    kept = q.Kept(HEAD, {1: b"chunk"}, {9: b"trouble"}, {1 << 40: b"dead"})
+    assert q.queue_groups(found) == {"a": kept}
+
+
+@pytest.mark.parametrize(
+    ("more", "floor"),
+    [
+        ({}, 5),
+        ({b"s": Position(8).encode()}, 8),
+        ({q.trouble_key("a", 9): b""}, 10),
+        ({q.dead_key("a", 10): b""}, 11),
+        ({q.chunk_key("a", 1): chunk(CHUNK_OFFSETS + 3)}, CHUNK_OFFSETS + 4),
+    ],
+)
+def test_what_was_handled_was_on_disk(more: dict[bytes, bytes], floor: int) -> None:
+    assert q.durable_floor({b"a": HEAD.encode(), **more}) == floor
+
+
+def test_nothing_was_on_disk_for_sure_without_groups() -> None:
+    assert q.durable_floor({}) == 0

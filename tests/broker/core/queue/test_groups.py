@@ -1,0 +1,254 @@
+from typing import Any
+
+import pytest
+
+from tapemq_broker.core import effects as e
+from tapemq_broker.core.queue.verb import Verb
+from tapemq_broker.core.refusal import Refusal
+from tapemq_broker.core.results import Done, GroupInfo
+from tapemq_broker.core.start import Start
+from tests.support.core.queueing import (
+    GROUP,
+    backlog,
+    consume,
+    info,
+    queue_world,
+    send,
+    settle,
+    settled,
+)
+from tests.support.core.reading import data_log, groups_log, key, subscribe, wish
+from tests.support.core.world import World
+
+
+def refusal(world: World, request: e.Request) -> str:
+    answer = world.answer(request)
+    assert isinstance(answer, Refusal), answer
+    return answer.name
+
+
+def seek(world: World, start: Start) -> e.Request:
+    groups = world.core.groups
+    return world.execute(0, lambda r: groups.seek(r, 1, GROUP, 0, start=start, now_us=0))
+
+
+def alter(world: World, **settings: Any) -> e.Request:
+    queues = world.core.queues
+    return world.execute(0, lambda r: queues.alter(r, 1, GROUP, settings))
+
+
+def delete(world: World) -> e.Request:
+    groups = world.core.groups
+    return world.execute(0, lambda r: groups.delete(r, 1, GROUP))
+
+
+def close(world: World, session: int = 1) -> None:
+    world.run(world.core.queues.session_closed(session, world.now_us))
+
+
+def test_a_group_is_made_on_all_partitions_before_that_is_answered() -> None:
+    world = queue_world(3, partitions=2)
+    request = consume(world, start="latest", max_attempts=3)
+    assert world.answer(request) == Done()
+    world.crash()
+    for number in range(2):
+        assert info(world, number).ack_floor == 3
+        assert info(world, number).settings == {"max_attempts": 3}
+
+
+def test_a_new_group_begins_with_the_first_record_that_there_is() -> None:
+    world = queue_world(3)
+    world.publish(data_log(), b"x")
+    world.sync()
+    world.run(world.core.truncate(data_log(), 3))
+    consume(world)
+    assert info(world).ack_floor == 3
+    assert info(world).gone == 0
+
+
+def test_settings_are_changed_everywhere_or_nowhere() -> None:
+    world = queue_world(3, partitions=2)
+    consume(world, max_attempts=3)
+    request = alter(world, paused=True)
+    world.sync()
+    assert world.answer(request) == Done()
+    assert refusal(world, alter(world, paused=5)) == "bad_request"
+    assert refusal(world, alter(world, key_lanes=True)) == "bad_request"
+    world.crash()
+    assert info(world, 1).settings == {"max_attempts": 3, "paused": True}
+
+
+def test_the_newest_settings_count_after_a_crash_in_between() -> None:
+    world = queue_world(3, partitions=2)
+    consume(world)
+    alter(world, paused=True)
+    second = 1 << list(world.states).index(groups_log(1))
+    world.crash(second)
+    assert [info(world, number).settings for number in range(2)] == [{"paused": True}] * 2
+    world.crash()
+    assert info(world, 0).settings == {"paused": True}
+
+
+def test_what_is_still_to_be_written_goes_with_changed_settings() -> None:
+    world = queue_world(3)
+    consume(world)
+    settle(world, Verb.REJECT, (send(world).lease_id, 0, 1))
+    alter(world, paused=True)
+    world.crash(255)
+    assert (info(world).ack_floor, info(world).dead) == (1, 1)
+
+
+def test_a_paused_group_goes_on_when_it_is_resumed() -> None:
+    world = queue_world(3)
+    consume(world, paused=True)
+    assert not world.leasing
+    alter(world, paused=False)
+    assert len(world.leasing) == 1
+
+
+def test_a_group_is_deleted_with_all_that_is_written_of_it() -> None:
+    world = queue_world(5)
+    consume(world)
+    lease = send(world)
+    settled(world, Verb.ACK, (lease.lease_id, 3, 1))
+    settled(world, Verb.REJECT, (lease.lease_id, 2, 1))
+    settle(world, Verb.NACK, (lease.lease_id, 1, 1))
+    world.sync()
+    settle(world, Verb.ACK, (lease.lease_id, 4, 1))
+    assert refusal(world, delete(world)) == "group_busy"
+    close(world)
+    request = delete(world)
+    world.sync()
+    assert world.answer(request) == Done()
+    assert world.states[groups_log()].entries() == {}
+    assert refusal(world, delete(world)) == "unknown_group"
+    world.now = 1e6
+    world.run(world.core.tick(world.now, world.now_us))
+    consume(world)
+    assert info(world).ready + info(world).leased == 5
+
+
+def test_a_seek_takes_leases_back_and_begins_anew() -> None:
+    world = queue_world(5)
+    consume(world, records=3)
+    lease = send(world)
+    settled(world, Verb.ACK, (lease.lease_id, 1, 1))
+    world.run(world.core.queues.credit(key(1), 9, 0))
+    assert len(world.leasing) == 1
+    world.leasing.clear()
+    request = seek(world, Start("offset", 2))
+    lost = [one for one in world.trace if isinstance(one, e.TakeBack)]
+    assert [(one.tokens, one.reason) for one in lost] == [
+        ([(lease.lease_id, 0, 1), (lease.lease_id, 2, 1)], "sought"),
+        ([(lease.lease_id + 1, 3, 2)], "sought"),
+    ]
+    assert world.leasing.popleft().runs == ((2, 5),)
+    world.sync()
+    assert world.answer(request) == Done()
+    world.crash()
+    assert (info(world).ack_floor, info(world).ready) == (2, 3)
+
+
+def test_a_group_is_described_as_groups_of_either_kind() -> None:
+    world = queue_world(5)
+    consume(world)
+    settled(world, Verb.ACK, (send(world).lease_id, 0, 2))
+    groups = world.core.groups
+    request = world.execute(0, lambda r: groups.describe(r, 1, GROUP, 0))
+    assert world.answer(request) == GroupInfo("queue", 2, 3, True, 0, 1, "", 0)
+    assert refusal(world, world.execute(0, lambda r: groups.describe(r, 1, GROUP, 7))) == (
+        "unknown_partition"
+    )
+
+
+def test_more_partitions_are_read_from_their_first_record_on() -> None:
+    world = queue_world(5)
+    consume(world, start="latest")
+    topics = world.core.topics
+    world.execute(0, lambda r: topics.alter(r, "orders", 2, {}))
+    world.sync()
+    world.publish(data_log(1), b"x")
+    world.sync()
+    assert send(world).log == data_log(1)
+    world.crash()
+    assert info(world, 1).ack_floor == 0
+
+
+def test_a_deleted_topic_ends_its_queues() -> None:
+    world = queue_world(5)
+    consume(world)
+    lease = send(world)
+    settle(world, Verb.NACK, (lease.lease_id, 0, 1))
+    world.execute(0, lambda r: world.core.delete_topic(r, "orders"))
+    (detach,) = [one for one in world.trace if isinstance(one, e.Detach)]
+    assert (detach.key, detach.reason.name) == (key(1), "unknown_topic")
+    assert key(1) not in world.core.queues
+    assert world.core.topics.group_count == 0
+    assert world.core.take_changes(groups_log()) == {}
+    world.run(world.core.tick(1e6, int(1e12)))
+
+
+def test_retention_waits_for_what_is_needed_or_counts_it() -> None:
+    world = queue_world(0)
+    for _ in range(8):
+        world.publish(data_log(), b"x")
+    consume(world, records=4)
+    lease = send(world)
+    settled(world, Verb.ACK, (lease.lease_id, 0, 2))
+    world.run(world.core.truncate(data_log(), 6))
+    assert world.logs[data_log()].first_offset == 2
+    alter(world, hold=False)
+    world.run(world.core.truncate(data_log(), 6))
+    assert world.logs[data_log()].first_offset == 6
+    (lost,) = [one for one in world.trace if isinstance(one, e.TakeBack)]
+    assert (lost.tokens, lost.reason) == ([(lease.lease_id, 2, 2)], "gone")
+    assert (info(world).gone, info(world).leased, info(world).ready) == (4, 0, 2)
+    world.crash()
+    assert info(world).ack_floor == 6
+
+
+def test_a_group_is_of_one_kind_for_ever() -> None:
+    world = queue_world(1)
+    consume(world)
+    assert refusal(world, subscribe(world, wish(2, group=GROUP))) == "bad_request"
+    subscribe(world, wish(2, group="stream"))
+    assert refusal(world, consume(world, 3, group="stream")) == "bad_request"
+
+
+def test_groups_are_limited_over_both_kinds() -> None:
+    world = World(World().limits._replace(groups=2))
+    world.create_topic("orders")
+    world.sync()
+    consume(world, 1, group="a")
+    subscribe(world, wish(2, group="b"))
+    assert refusal(world, consume(world, 3, group="c")) == "bad_request"
+
+
+def test_a_repaired_log_that_ends_earlier_is_read_from_its_end() -> None:
+    world = queue_world(5)
+    consume(world)
+    settled(world, Verb.ACK, (send(world).lease_id, 0, 5))
+    log = world.logs[data_log()]
+    log.batches.clear()
+    log.next_offset = log.durable_offset = 3
+    world.crash()
+    assert (info(world).ack_floor, info(world).ready) == (3, 0)
+
+
+def test_damaged_partitions_are_left_alone() -> None:
+    world = queue_world(5, partitions=2)
+    consume(world)
+    before = world.states[groups_log()].entries()
+    world.damage[data_log()] = "rot"
+    world.crash()
+    assert list(world.core.topics.get(1).queue_groups[GROUP].backlogs) == [1]
+    assert world.states[groups_log()].entries() == before
+    assert refusal(world, alter(world, paused=True)) == "storage_failed"
+    assert backlog(world, 1).ready == 5
+
+
+@pytest.mark.parametrize("settings", [{"max_atempts": 3}, {"lease_ms": 1}])
+def test_settings_that_cannot_be_make_no_group(settings: dict[str, Any]) -> None:
+    world = queue_world(1)
+    assert refusal(world, consume(world, **settings)) == "bad_request"
+    assert not world.core.topics.get(1).queue_groups

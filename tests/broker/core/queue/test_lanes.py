@@ -1,0 +1,201 @@
+import pytest
+
+from tapemq_broker.core.effects import ReadKeys
+from tapemq_broker.core.partition import Partition
+from tapemq_broker.core.queue.lanes import Lanes
+from tapemq_broker.core.queue.lease import Run
+from tapemq_broker.core.queue.ledger import Ledger
+from tapemq_broker.core.queue.terms import Terms
+from tapemq_broker.core.queue.trouble import Place
+
+
+class Keyed:
+    """A supply, and what the log has: a letter for each key, "-" for none."""
+
+    def __init__(self, keys: str, **settings: int | str | bool) -> None:
+        self.keys = keys
+        partition = Partition(1, 0)
+        partition.opened(0, len(keys), len(keys))
+        terms = Terms.of({"key_lanes": True, **settings}, 1)
+        self.ledger = Ledger("g", partition, terms, 0)
+        self.lanes = Lanes(self.ledger)
+
+    def read(self) -> list[Run]:
+        """Answer what is wanted, until nothing is; what that was."""
+        asked: list[Run] = []
+        while wanted := self.lanes.wanted():
+            (effect,) = wanted
+            assert isinstance(effect, ReadKeys)
+            asked.append((effect.first, effect.upto))
+            letters = self.keys[effect.first : effect.upto]
+            keys = [None if letter == "-" else letter.encode() for letter in letters]
+            self.lanes.keys_read(effect.first, keys)
+        return asked
+
+    def take(self, limit: int = 1000, *, fresh: bool = True) -> list[int]:
+        portion = self.lanes.take(limit, fresh=fresh)
+        runs = portion.runs if portion is not None else ()
+        return [offset for first, end in runs for offset in range(first, end)]
+
+    def settle(self, *offsets: int) -> None:
+        for offset in offsets:
+            self.ledger.settle_troubled(offset, offset + 1)
+            self.lanes.settled(offset, offset + 1)
+
+    def fail(self, offset: int) -> None:
+        self.ledger.trouble(offset).failures += 1
+        self.ledger.trouble(offset).place = Place.WITHHELD
+        self.lanes.stepped_aside(offset)
+
+    def retry(self, offset: int) -> None:
+        self.ledger.troubles[offset].place = Place.READY
+        self.lanes.ready(offset)
+
+
+def test_one_record_of_a_key_at_a_time_in_order() -> None:
+    keyed = Keyed("aab-ab-")
+    assert keyed.read() == [(0, 7)]
+    assert keyed.take() == [0, 2, 3, 6]
+    assert keyed.take() == []
+    keyed.settle(0, 3, 6)
+    assert keyed.take() == [1]
+    keyed.settle(1, 2)
+    assert keyed.take() == [4, 5]
+
+
+def test_so_many_of_a_key_as_are_allowed() -> None:
+    keyed = Keyed("aaaaa", key_concurrency=2)
+    keyed.read()
+    assert keyed.take() == [0, 1]
+    keyed.settle(1)
+    assert keyed.take() == [2]
+    assert keyed.take() == []
+
+
+def test_what_came_back_is_before_others_of_its_key() -> None:
+    keyed = Keyed("aab")
+    keyed.read()
+    assert keyed.take(1) == [0]
+    keyed.lanes.give_back(0, 1, 1)
+    assert keyed.take(fresh=False) == [0]
+    assert keyed.take(fresh=False) == []
+    assert keyed.take() == [2]
+
+
+@pytest.mark.parametrize(("mode", "next_ones"), [("block", []), ("park", [1])])
+def test_a_failing_record_blocks_its_key_or_steps_aside(mode: str, next_ones: list[int]) -> None:
+    keyed = Keyed("aab", key_failure=mode)
+    keyed.read()
+    assert keyed.take() == [0, 2]
+    keyed.fail(0)
+    assert keyed.take() == next_ones
+    keyed.retry(0)
+    assert keyed.take() == ([0] if mode == "block" else [])
+    keyed.settle(*next_ones)
+    assert keyed.take() == ([] if mode == "block" else [0])
+    keyed.settle(0)
+    assert keyed.take() == ([1] if mode == "block" else [])
+
+
+def test_only_so_many_records_are_looked_at() -> None:
+    keyed = Keyed("aaaaab", look_ahead=3)
+    assert keyed.read() == [(0, 3)]
+    assert keyed.take() == [0]
+    state, text = keyed.lanes.obstacle() or ("", "")
+    assert state == "look_ahead_full"
+    assert "from offset 3 on" in text
+    keyed.settle(0)
+    assert keyed.read() == [(3, 4)]
+    assert keyed.take() == [1]
+
+
+def test_the_key_that_blocks_most_is_named() -> None:
+    keyed = Keyed("abbaaa")
+    keyed.read()
+    assert keyed.lanes.obstacle() is None
+    keyed.take()
+    state, text = keyed.lanes.obstacle() or ("", "")
+    assert state == "blocked_by_key"
+    assert "2 keys" in text
+    assert "b'a': 3 wait behind it, from offset 3 on" in text
+
+
+def test_keys_are_read_as_they_are_needed() -> None:
+    keyed = Keyed("-" * 2500)
+    assert keyed.read() == [(0, 1000)]
+    keyed.take(1000)
+    assert keyed.read() == [(1000, 2000)]
+    assert keyed.lanes.cursor == 2000
+
+
+def test_less_than_was_asked_is_asked_again() -> None:
+    keyed = Keyed("abc")
+    assert len(keyed.lanes.wanted()) == 1
+    assert keyed.lanes.wanted() == []
+    keyed.lanes.keys_read(0, [b"a"])
+    assert keyed.read() == [(1, 3)]
+    assert keyed.take() == [0, 1, 2]
+
+
+def test_an_answer_to_what_is_not_asked_any_more_is_dropped() -> None:
+    keyed = Keyed("abc")
+    keyed.lanes.wanted()
+    keyed.lanes.restart()
+    keyed.lanes.keys_read(0, [b"a"])
+    assert not keyed.lanes.has_ready(fresh=True)
+
+
+def test_after_a_start_what_failed_blocks_its_key() -> None:
+    keyed = Keyed("aab")
+    keyed.ledger.trouble(0).place = Place.WAITING
+    keyed.read()
+    assert keyed.take() == [2]
+    keyed.retry(0)
+    assert keyed.take() == [0]
+    keyed.settle(0)
+    assert keyed.take() == [1]
+
+
+def test_after_a_start_what_failed_is_aside() -> None:
+    keyed = Keyed("aab", key_failure="park")
+    keyed.ledger.trouble(0).place = Place.WAITING
+    keyed.read()
+    assert keyed.take() == [1, 2]
+    keyed.retry(0)
+    assert keyed.take() == []
+    keyed.settle(1)
+    assert keyed.take() == [0]
+
+
+def test_a_record_that_is_due_before_it_is_looked_at() -> None:
+    keyed = Keyed("ab")
+    keyed.ledger.trouble(1)
+    keyed.retry(1)
+    assert keyed.take() == []
+    keyed.read()
+    assert keyed.take() == [1]
+    assert keyed.take() == [0]
+
+
+def test_the_key_of_a_record_that_lives_again_is_read_again() -> None:
+    keyed = Keyed("aa-")
+    keyed.read()
+    assert keyed.take() == [0, 2]
+    keyed.settle(0, 2)
+    assert keyed.take() == [1]
+    keyed.ledger.trouble(0).replays = 1
+    keyed.ledger.revived.add(0)
+    keyed.retry(0)
+    assert keyed.read() == [(0, 1)]
+    assert keyed.take() == []
+    keyed.settle(1)
+    assert keyed.take() == [0]
+
+
+def test_what_is_gone_lets_others_pass() -> None:
+    keyed = Keyed("abab--")
+    keyed.read()
+    keyed.ledger.gone_below(2)
+    keyed.lanes.forget_below(2)
+    assert keyed.take() == [2, 3, 4, 5]
+    assert keyed.lanes.cursor == 6

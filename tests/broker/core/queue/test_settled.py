@@ -1,0 +1,89 @@
+from hypothesis import given
+from hypothesis import strategies as st
+from pyroaring import BitMap
+
+from tapemq_broker.core.queue.settled import CHUNK_OFFSETS, Settled, end_of_run
+
+EDGE = CHUNK_OFFSETS
+offsets = st.one_of(st.integers(0, 40), st.integers(EDGE - 20, EDGE + 20))
+runs = st.tuples(offsets, st.integers(1, 30))
+
+
+@given(st.sets(st.integers(0, 60)), st.integers(0, 60), st.integers(0, 60))
+def test_end_of_run(found: set[int], first: int, size: int) -> None:
+    upto = first + size
+    expected = next((at for at in range(first, upto) if at not in found), upto)
+    assert end_of_run(BitMap(found), first, upto) == expected
+
+
+@given(st.lists(st.one_of(runs, st.just((0, EDGE - 10)))), offsets)
+def test_settled_offsets_are_those_that_were_added(added: list[tuple[int, int]], at: int) -> None:
+    settled = Settled()
+    model: set[int] = set()
+    for first, size in added:
+        settled.add(first, first + size)
+        model.update(range(first, first + size))
+    floor = next(offset for offset in range(2 * EDGE) if offset not in model)
+    assert settled.floor == floor
+    assert settled.count == sum(offset > floor for offset in model)
+    assert (at in settled) == (at in model)
+    at, end = max(at, floor), max(at, floor) + 50
+    assert settled.free_from(at, end) == next((o for o in range(at, end) if o not in model), end)
+    free_until = next((o for o in range(at, end) if o in model), end)
+    assert settled.free_until(at, end) == free_until
+    assert settled.count_below(at) == sum(floor <= offset < at for offset in model)
+
+
+@given(st.lists(runs), st.lists(runs))
+def test_what_is_written_is_what_there_is(
+    before: list[tuple[int, int]], after: list[tuple[int, int]]
+) -> None:
+    settled, written = Settled(), dict[int, bytes | None]()
+    for part in (before, after):
+        for first, size in part:
+            settled.add(first, first + size)
+        written |= {number: settled.encode(number) for number in settled.changed}
+        settled.changed.clear()
+    loaded = Settled(settled.floor)
+    for number, data in written.items():
+        if data is not None:
+            loaded.load(number, data)
+    assert loaded.count == settled.count
+    assert all(
+        (at in loaded) == (at in settled) for at in (*range(80), *range(EDGE - 30, EDGE + 60))
+    )
+
+
+def test_a_floor_far_beyond_drops_what_it_passes() -> None:
+    settled = Settled()
+    settled.add(5, 9)
+    settled.add(3 * EDGE, 3 * EDGE + 2)
+    settled.changed.clear()
+    settled.raise_floor(2 * EDGE)
+    assert (settled.count, settled.numbers(), settled.changed) == (2, [3], {0})
+    settled.raise_floor(3 * EDGE)
+    assert (settled.floor, settled.count, settled.numbers()) == (3 * EDGE + 2, 0, [])
+
+
+def test_reset_forgets_all_and_says_so() -> None:
+    settled = Settled(10)
+    settled.add(EDGE + 1, EDGE + 2)
+    settled.changed.clear()
+    settled.reset(3)
+    assert (settled.floor, settled.count, settled.changed) == (3, 0, {1})
+    assert settled.encode(1) is None
+
+
+def test_what_is_beyond_the_end_of_a_log_is_forgotten() -> None:
+    settled = Settled()
+    for first in (5, EDGE - 2, 2 * EDGE):
+        settled.add(first, first + 4)
+    settled.changed.clear()
+    settled.forget_from(EDGE)
+    assert (settled.count, settled.numbers(), settled.changed) == (6, [0], {1, 2})
+
+
+def test_below_the_floor_nothing_is_added() -> None:
+    settled = Settled(10)
+    settled.add(3, 8)
+    assert (settled.floor, settled.count, settled.changed) == (10, 0, set())
