@@ -1,7 +1,10 @@
 """One client's connection: bytes to messages, messages to bytes, and what it may cost."""
 
 import asyncio
+import os
+import socket
 from collections import deque
+from contextlib import suppress
 from typing import NamedTuple, Protocol, cast
 
 from tapemq.wire import messages as m
@@ -130,12 +133,26 @@ class Connection(asyncio.BufferedProtocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
+        transport, self._transport = self._transport, None
+        if exc is not None and transport is not None:
+            self._read_rest(transport.get_extra_info("socket"))
         self.session.close()
-        self._transport = None
         self._host.memory.change(-self._partial_bytes - self.in_flight_bytes)
         self._partial_bytes = self.in_flight_bytes = 0
         self.publish_sizes.clear()
         self._host.closed(self)
+
+    def _read_rest(self, source: socket.socket | None) -> None:
+        """Take what the client has said before it was gone: acks, and what it had begun with.
+
+        A transport whose write fails reads no more, whatever has come by then.
+        """
+        with suppress(OSError):
+            while source is not None and self.session.state is State.OPEN:
+                size_bytes = os.readv(source.fileno(), [self.session.get_buffer()])
+                if not size_bytes:
+                    break
+                self.buffer_updated(size_bytes)
 
     def pause_writing(self) -> None:
         self._paused_at = self._host.clock.monotonic()

@@ -1,11 +1,14 @@
 """A connection whose client does not read: slowed, then cut; its neighbours are not."""
 
 import asyncio
+import socket
 from typing import Any
 
 import pytest
 
 from tapemq.wire import messages as m
+from tapemq.wire.session import encode_message
+from tapemq_broker.server.connection import Connection
 from tests.support.raw_client import RawClient
 from tests.support.running_server import running_server
 
@@ -98,3 +101,35 @@ async def test_a_frame_that_no_memory_is_left_for_is_cut_at_once() -> None:
             await client.ask(m.Ping(), m.Pong)
         assert server.status().publishing_bytes <= 2 << 20
         assert (await client.publish(topic, b"small")).base_offset == 0
+
+
+class BrokenTransport(asyncio.Transport):
+    """Its client is gone; what it had sent is still in the socket."""
+
+    def __init__(self, source: socket.socket) -> None:
+        super().__init__({"socket": source})
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        pass
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        pass
+
+
+async def test_what_was_said_before_a_write_failed_counts() -> None:
+    """A worker that is killed right after it has said something, while it is written to."""
+    async with running_server() as server:
+        near, far = socket.socketpair()
+        near.setblocking(False)
+        connection = Connection(server._sessions)
+        connection.connection_made(BrokenTransport(near))
+        hello = encode_message(m.Hello([1], "dead"), correlation=1, payload_bytes=0)
+        connection.get_buffer(-1)[: len(hello)] = hello
+        connection.buffer_updated(len(hello))
+        far.sendall(encode_message(m.CreateTopic("t"), correlation=2, payload_bytes=0))
+        connection.connection_lost(BrokenPipeError())
+        near.close()
+        far.close()
+        client = await RawClient.connect(server.port)
+        assert (await client.ask(m.DescribeTopic("t"), m.Topic)).partitions == 1
+        assert server.status().connections == 1
