@@ -45,7 +45,10 @@ async def _supervise(options: Options) -> int:
     supervisor = Supervisor(command, options.processes)
     stopping = Stopping(options.grace_s + 2 * _END_S, supervisor.kill)
     stopping.catch_signals()
-    return await supervisor.run(stopping.asked)
+    try:
+        return await supervisor.run(stopping.asked)
+    finally:
+        stopping.close()
 
 
 def _arguments(options: Options) -> list[str]:
@@ -66,7 +69,10 @@ async def _work(app: App, options: Options) -> int:
     if options.supervised:
         stopping.watch_parent()
     runner = Runner(app, options.url, concurrency=options.concurrency, grace_s=options.grace_s)
-    code = await _run(runner, options.url, stopping.asked)
+    try:
+        code = await _run(runner, options.url, stopping.asked)
+    finally:
+        stopping.close()
     if runner.cut_off:
         # Threads of handlers may still run, and the interpreter would wait for them.
         logging.shutdown()

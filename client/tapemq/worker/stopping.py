@@ -4,10 +4,11 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable
-from types import FrameType
+from contextlib import suppress
 from typing import Final
 
 from tapemq.worker.exits import Exit
@@ -20,8 +21,8 @@ _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 class Stopping:
     """``asked`` is set when the worker has to stop; made in the running event loop.
 
-    Signals are caught beside the event loop: a handler may block it. If stopping takes longer than
-    ``patience_s``, the process is ended. ``end_at_once``: done first when it is ended.
+    If stopping takes longer than ``patience_s``, the process is ended. ``end_at_once``: done first
+    when it is ended.
     """
 
     def __init__(self, patience_s: float, end_at_once: Callable[[], None] = lambda: None) -> None:
@@ -29,41 +30,68 @@ class Stopping:
         self._patience_s = patience_s
         self._end_at_once = end_at_once
         self._loop = asyncio.get_running_loop()
-        self._signalled = False
+        self._signalled: socket.socket | None = None
 
     def catch_signals(self) -> None:
-        """Let SIGTERM and SIGINT ask for the end."""
+        """Let SIGTERM and SIGINT ask for the end.
+
+        They are seen by a thread: a handler may keep the event loop, and the interpreter calls
+        functions on signals only when the main thread comes back from what it has called.
+        """
+        signals, self._signalled = socket.socketpair()
+        self._signalled.setblocking(False)
+        signal.set_wakeup_fd(self._signalled.fileno(), warn_on_full_buffer=False)
         for number in _SIGNALS:
-            signal.signal(number, self._on_signal)
+            signal.signal(number, lambda number, frame: None)
+        threading.Thread(
+            target=self._watch, args=(signals,), name="tapemq-signals", daemon=True
+        ).start()
 
     def watch_parent(self) -> None:
         """Stop when standard input ends: whoever has started this process is gone."""
         self._loop.add_reader(sys.stdin.fileno(), self._on_input)
+
+    def close(self) -> None:
+        """Catch no more."""
+        if self._signalled is not None:
+            signal.set_wakeup_fd(-1)
+            self._signalled.close()
 
     def _on_input(self) -> None:
         if not os.read(sys.stdin.fileno(), 1024):
             self._loop.remove_reader(sys.stdin.fileno())
             self._ask("the process that started this one is gone")
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if self._signalled:
-            self._end(128 + number)
-        self._signalled = True
-        self._loop.call_soon_threadsafe(
-            self._ask, f"{signal.Signals(number).name}; a second one stops at once"
-        )
-        timer = threading.Timer(self._patience_s, self._too_long)
-        timer.daemon = True
-        timer.start()
+    def _watch(self, signals: socket.socket) -> None:
+        with signals:
+            first = _next_signal(signals)
+            if first is None:
+                return
+            with suppress(RuntimeError):  # the event loop has ended just now
+                why = f"{first.name}; a second one stops at once"
+                self._loop.call_soon_threadsafe(self._ask, why)
+            signals.settimeout(self._patience_s)
+            try:
+                second = _next_signal(signals)
+            except TimeoutError:
+                log.error("stopping takes too long: something keeps the event loop; ending at once")
+                self._end(Exit.FAILED)
+            else:
+                if second is not None:
+                    self._end(128 + second)
 
     def _ask(self, why: str) -> None:
         log.info("stopping: %s", why)
         self.asked.set()
 
-    def _too_long(self) -> None:
-        log.error("stopping takes too long: something keeps the event loop; ending at once")
-        self._end(Exit.FAILED)
-
     def _end(self, code: int) -> None:
         self._end_at_once()
         os._exit(code)
+
+
+def _next_signal(signals: socket.socket) -> signal.Signals | None:
+    """Wait for one of those that mean the end; None once nobody catches any."""
+    while data := signals.recv(1):
+        if data[0] in _SIGNALS:
+            return signal.Signals(data[0])
+    return None

@@ -1,93 +1,104 @@
 import asyncio
 import logging
 import os
+import queue
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tapemq.worker import stopping
 from tapemq.worker.stopping import Stopping
 
-
-class Ended(Exception):
-    """Instead of the end of the process."""
-
-
-class Timer(threading.Timer):
-    """Does not run: the test's process would end."""
-
-    def start(self) -> None: ...
+Make = Callable[..., Stopping]
 
 
 @pytest.fixture
-def codes(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+def codes(monkeypatch: pytest.MonkeyPatch) -> "queue.Queue[int]":
     """Exit codes with which the process would have ended."""
-    monkeypatch.setattr(threading, "Timer", Timer)
-    codes: list[int] = []
+    codes: queue.Queue[int] = queue.Queue()
+    monkeypatch.setattr(os, "_exit", codes.put)
+    return codes
 
-    def end(code: int) -> None:
-        codes.append(code)
-        raise Ended
 
-    monkeypatch.setattr(os, "_exit", end)
+@pytest.fixture
+def catching(codes: "queue.Queue[int]") -> Iterator[Make]:
+    """Makes one that catches signals; afterwards nobody does."""
+    made: list[Stopping] = []
     before = {number: signal.getsignal(number) for number in stopping._SIGNALS}
-    yield codes
+
+    def make(patience_s: float, end_at_once: Callable[[], None] = lambda: None) -> Stopping:
+        made.append(Stopping(patience_s, end_at_once))
+        made[-1].catch_signals()
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
     for number, handler in before.items():
         signal.signal(number, handler)
 
 
-@pytest.mark.usefixtures("codes")
-async def test_the_first_signal_asks(caplog: pytest.LogCaptureFixture) -> None:
-    asked = Stopping(60.0)
-    asked.catch_signals()
+async def test_the_first_signal_asks(catching: Make, caplog: pytest.LogCaptureFixture) -> None:
+    stop = catching(60.0)
     with caplog.at_level(logging.INFO, "tapemq.worker"):
         os.kill(os.getpid(), signal.SIGTERM)
-        await asked.asked.wait()
+        await stop.asked.wait()
     assert caplog.messages == ["stopping: SIGTERM; a second one stops at once"]
 
 
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["INT", "TERM"]
 )
-async def test_the_second_signal_ends_it_at_once(
-    number: signal.Signals, code: int, codes: list[int]
+async def test_the_second_signal_ends_it_though_the_event_loop_is_kept(
+    catching: Make, number: signal.Signals, code: int, codes: "queue.Queue[int]"
 ) -> None:
-    done = []
-    asked = Stopping(60.0, lambda: done.append("killed"))
-    asked.catch_signals()
+    done: list[str] = []
+    stop = catching(60.0, lambda: done.append("killed"))
     os.kill(os.getpid(), signal.SIGTERM)
-    # No turn of the event loop in between: a handler may keep it.
-    with pytest.raises(Ended):
-        os.kill(os.getpid(), number)
-    assert (codes, done) == ([code], ["killed"])
+    os.kill(os.getpid(), number)
+    assert codes.get() == code  # no turn of the event loop in between
+    assert done == ["killed"]
+    assert not stop.asked.is_set()
 
 
-async def test_stopping_does_not_take_for_ever(
-    codes: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    timers: list[Timer] = []
-    monkeypatch.setattr(Timer, "start", lambda timer: timers.append(timer))
-    asked = Stopping(40.0)
-    asked.catch_signals()
+async def test_stopping_does_not_take_for_ever(catching: Make, codes: "queue.Queue[int]") -> None:
+    catching(0.01)
     os.kill(os.getpid(), signal.SIGTERM)
-    (timer,) = timers
-    assert (timer.interval, timer.daemon) == (40.0, True)
-    with pytest.raises(Ended):
-        timer.function()
-    assert codes == [1]
+    assert codes.get() == 1
+
+
+async def test_other_signals_mean_nothing(catching: Make) -> None:
+    seen: list[int] = []
+    before = signal.signal(signal.SIGUSR1, lambda number, frame: seen.append(number))
+    try:
+        stop = catching(60.0)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        assert seen == [signal.SIGUSR1]
+        os.kill(os.getpid(), signal.SIGINT)
+        await stop.asked.wait()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+async def test_its_thread_ends_with_it(catching: Make) -> None:
+    stop = catching(60.0)
+    (thread,) = (t for t in threading.enumerate() if t.name == "tapemq-signals")
+    stop.close()
+    await asyncio.to_thread(thread.join)
+    assert not thread.is_alive()
 
 
 async def test_the_end_of_the_parent_asks(monkeypatch: pytest.MonkeyPatch) -> None:
     reading, writing = os.pipe()
     with os.fdopen(reading) as stdin:
         monkeypatch.setattr(sys, "stdin", stdin)
-        asked = Stopping(60.0)
-        asked.watch_parent()
+        stop = Stopping(60.0)
+        stop.watch_parent()
         os.write(writing, b"x")
         await asyncio.sleep(0)
-        assert not asked.asked.is_set()
+        assert not stop.asked.is_set()
         os.close(writing)
-        await asked.asked.wait()
+        await stop.asked.wait()
