@@ -84,13 +84,17 @@ class Leases:
             self._is_working = False
         if not self._is_turning:
             self._is_turning = True
-            self._spawn(self._turn())
+            self._loop.call_soon(self._turn)
 
-    async def _turn(self) -> None:
+    def _turn(self) -> None:
         """The next turn of the loop."""
         self._budget = _TURN_BYTES
         self._is_turning = False
         if self._line:
+            self._spawn(self._go_on())  # a task, so that its failure is the broker's
+
+    async def _go_on(self) -> None:
+        if not self._is_working:
             self._work()
 
     def _begin(self, wish: DeliverLease) -> None:

@@ -102,3 +102,12 @@ async def test_one_record_of_a_key_is_in_flight(codec: Codec) -> None:
         tokens = [token for lease in leases for token in lease.tokens(*lease.offsets)]
         await client.settle("ack", [token for token in tokens if token[1] == 0])
         assert (await client.leased()).offsets == [1]
+
+
+async def test_keys_of_what_was_there_before_are_read() -> None:
+    async with running_server() as server:
+        client = await QueueClient.connect(server.port)
+        topic = await client.topic("t")
+        await client.publish(topic, b"a", b"b")
+        await client.consume(topic, settings={"key_lanes": True})
+        assert len((await client.leases(2))[0].records) == 2

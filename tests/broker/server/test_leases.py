@@ -106,8 +106,11 @@ class Rig:
         self.tasks.append(asyncio.get_running_loop().create_task(work))
 
     async def settled(self) -> None:
+        """Wait until nothing is under way."""
+        await asyncio.sleep(0)
         while self.tasks:
             await self.tasks.pop(0)
+            await asyncio.sleep(0)
 
 
 def wish(*runs: tuple[int, int], lease_id: int = 1, **fields: Any) -> DeliverLease:
