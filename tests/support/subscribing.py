@@ -23,9 +23,9 @@ def options(timeout_s: float = 30.0, group: str = "g") -> StreamOptions:
     )
 
 
-async def subscriber_to(broker: FakeBroker, timeout_s: float = 30.0) -> tuple[Link, Subscriber]:
+async def subscriber_to(broker: FakeBroker) -> tuple[Link, Subscriber]:
     link = link_to(broker)
     await link.open(30.0)
-    subscriber = Subscriber(link, options(timeout_s))
+    subscriber = Subscriber(link, options())
     await subscriber.open()
     return link, subscriber

@@ -33,7 +33,8 @@ async def test_broker_that_does_not_answer_is_asked_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with FakeBroker() as broker:
-        link, subscriber = await subscriber_to(broker, timeout_s=0.05)
+        link, subscriber = await subscriber_to(broker)
+        subscriber._timeout_s = 0.05
         broker.react(m.Subscribe, Reaction.IGNORE)
         await broker.cut()
         await broker.received(m.Subscribe, 3)
