@@ -33,6 +33,7 @@ from tapemq.queues.lease_watch import LeaseWatch
 from tapemq.queues.options import queue_options
 from tapemq.queues.queue import Queue
 from tapemq.queues.settings import QueueSettings
+from tapemq.queues.verdict import Duration
 from tapemq.streams.choices import stream_options
 from tapemq.streams.start import Start
 from tapemq.streams.stream import Stream
@@ -79,6 +80,7 @@ class Client(QueueAdmin):
         key: bytes | str | None = None,
         headers: Mapping[str, Scalar] | None = None,
         partition: int | None = None,
+        ttl: Duration | None = None,
         durability: Durability = "durable",
         timeout: float | None = None,
     ) -> Receipt:
@@ -93,6 +95,8 @@ class Client(QueueAdmin):
             key: records with the same key go to the same partition.
             headers: at most 64; text to bytes, str, int (64 bits) or bool.
             partition: a number, from 0; by default the key's, or one after the other.
+            ttl: seconds or a timedelta after its append; from then on queues hand the record out no
+                more (streams still read it). None: the topic's setting ``ttl_s``, if any.
             durability: return when the record is synced to disk ("durable"), or already when the
                 broker's operating system has it ("written").
             timeout: seconds; by default the client's.
@@ -107,7 +111,7 @@ class Client(QueueAdmin):
         if self._link.closed:
             raise Closed("the client is closed")
         level = LEVELS[check_durability(durability)]
-        item = make_item(value, key, headers, self._link.limits)
+        item = make_item(value, key, headers, self._link.limits, ttl)
         publisher = self._publishers.get(topic)
         if publisher is None or publisher.failed:
             publisher = self._publishers[topic] = self._make_publisher(topic)

@@ -12,8 +12,10 @@ from tapemq.batch import (
     checksum,
     decode_columns,
     encode_body,
+    encode_extras,
     iter_batches,
 )
+from tapemq.batch.expiry import EXPIRY
 from tapemq_broker.storage.record_log import Chunk
 
 LOG = LogId(7, 0, Role.DATA)
@@ -26,9 +28,12 @@ def batch(
     *,
     codec: Codec = Codec.NONE,
     time_us: int = 0,
+    ttls_us: Sequence[int] = (),
 ) -> bytes:
     """A batch of these values, from offset ``base`` on; no values: a mark."""
-    body = encode_body(Columns(values, keys), codec=codec) if values else b""
+    extras = [encode_extras(None, {"ttl_us": ttl_us}) for ttl_us in ttls_us] or None
+    columns, flags = Columns(values, keys, extras), EXPIRY if ttls_us else 0
+    body = encode_body(columns, codec=codec, flags=flags) if values else b""
     header = Header(
         kind=Kind.DATA if values else Kind.MARK,
         flags=0,

@@ -34,6 +34,7 @@ TOTALS: Final = (
     ("commits", "commits", "Positions committed by groups."),
     ("leases", "leases", "Leases sent to consumers of queue groups."),
     ("records_leased", "leased_records", "Records leased to consumers of queue groups."),
+    ("records_expired", "expired_records", "Records not leased: their time to live was over."),
     ("bytes_leased", "leased_bytes", "Bytes of batches sent to consumers of queue groups."),
     ("corrupt_reads", "corrupt_reads", "Reads that found damage on disk."),
     ("bytes_cut_at_start", "torn_bytes_cut", "Bytes without receipt set aside by recovery."),

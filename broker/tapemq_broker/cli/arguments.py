@@ -37,6 +37,14 @@ def read_seconds(text: str) -> int:
     return _number(text, "seconds", 'a duration in whole seconds, such as 90 or "7d"')
 
 
+def duration(text: str) -> float:
+    """Seconds above 0, or parts of one, for the parser of an option. Raises typer.BadParameter."""
+    seconds = read_number(text.strip(), "seconds")
+    if not seconds or seconds < 0:
+        raise typer.BadParameter(f'{text!r} is not a duration above 0, such as 1.5 or "7d"')
+    return seconds
+
+
 def whole_number(least: int) -> Callable[[str], int]:
     """Reads a whole number that is at least so much; for the parser of an option."""
 

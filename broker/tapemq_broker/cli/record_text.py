@@ -28,12 +28,14 @@ def record_line(record: tapemq.Record, form: Form) -> bytes:
 def record_fields(record: tapemq.Record) -> dict[str, Any]:
     """A record as an object; of a message also which attempt it is."""
     attempt = {"attempt": record.attempt} if isinstance(record, tapemq.Message) else {}
+    expires_at = record.expires_at
     return {
         "topic": record.topic,
         "partition": record.partition,
         "offset": record.offset,
         **attempt,
         "timestamp": exact_time(record.timestamp),
+        **({"expires_at": exact_time(expires_at)} if expires_at else {}),
         **named("key", record.key),
         **named("value", record.value),
         "headers": {

@@ -123,9 +123,10 @@ class DeliverLease(NamedTuple):
 
     ``runs`` are (first, next) pairs, ascending and disjoint, at most 256. Send about ``max_bytes``,
     but at least one record; what was not sent is ready again. Records that were appended more than
-    ``max_age_ms`` ago (0: no limit), or have expired, are not sent but reported. Of each record,
-    ``failures`` and ``crashes`` are counted so far, and so often it was handed out before. One that
-    queues.is_wanted() no more need not be sent nor reported.
+    ``max_age_ms`` ago (0: no limit), or have expired, are not sent but reported, unless they were
+    dead and somebody wants them to ``lives_again``. Of each record, ``failures`` and ``crashes``
+    are counted so far, and so often it was handed out before. One that queues.is_wanted() no more
+    need not be sent nor reported.
     """
 
     key: SubscriptionKey
@@ -138,6 +139,7 @@ class DeliverLease(NamedTuple):
     deliveries: int
     max_bytes: int
     max_age_ms: int = 0
+    lives_again: bool = False
 
 
 class TakeBack(NamedTuple):

@@ -1,5 +1,6 @@
 """Batches that were read to be handed out record by record."""
 
+from array import array
 from bisect import bisect_right
 from typing import Final
 
@@ -12,10 +13,12 @@ from tapemq.batch import (
     read_outline,
 )
 from tapemq.batch.cut import Part
+from tapemq.batch.expiry import decode_ttls, may_expire
+from tapemq_broker.core.inspection import is_heavy
 from tapemq_broker.storage.record_log import Chunk
 
 _BATCH_BYTES: Final = 400
-_RECORD_BYTES: Final = 8
+_RECORD_BYTES: Final = 16
 """What a batch, and a record of one that is cut, take in memory beside their bytes, at most."""
 
 
@@ -26,6 +29,7 @@ class Batch:
         "_cutter",
         "_data",
         "_is_compressed",
+        "_ttls",
         "append_time_us",
         "base_offset",
         "next_offset",
@@ -39,6 +43,7 @@ class Batch:
         self._data: Final = data
         self._cutter: Cutter | None = None
         self._is_compressed: bool | None = None
+        self._ttls: array[int] | None = None
         self.start: Final = start
         self.stop: Final = start + HEADER_BYTES + outline.body_length
         self.base_offset: Final = outline.base_offset
@@ -61,6 +66,18 @@ class Batch:
         if self._is_compressed is None:
             self._is_compressed = decode_prefix(self.body).codec is not Codec.NONE
         return self._is_compressed
+
+    @property
+    def may_expire(self) -> bool:
+        """Some records may have a time to live of their own."""
+        return may_expire(self._data, self.start + HEADER_BYTES)
+
+    @property
+    def ttls(self) -> "array[int]":
+        """The time to live of each record in microseconds; 0: it has none."""
+        if self._ttls is None:
+            self._ttls = decode_ttls(self.body)
+        return self._ttls
 
     def cut(self, first: int, upto: int) -> list[Part]:
         """The records from offset ``first`` up to ``upto``, as a batch of their own, in pieces."""
@@ -93,6 +110,17 @@ class Batches:
         """The batch that holds an offset, or else the first one behind it, if there is one."""
         number = bisect_right(self._ends, offset)
         return self._batches[number] if number < len(self._batches) else None
+
+    @property
+    def is_heavy(self) -> bool:
+        """Whether find_ttls() may take longer than a turn of an event loop should."""
+        return any(batch.may_expire and is_heavy(batch.body) for batch in self._batches)
+
+    def find_ttls(self) -> None:
+        """Decode all times to live now, not when they are needed. Raises BatchError."""
+        for batch in self._batches:
+            if batch.may_expire:
+                _ = batch.ttls
 
 
 def _batches_of(data: memoryview) -> list[Batch]:

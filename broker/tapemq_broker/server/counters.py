@@ -23,6 +23,7 @@ class Counters:
     leases: int = 0
     records_leased: int = 0
     bytes_leased: int = 0
+    records_expired: int = 0
     corrupt_reads: int = 0
     bytes_cut_at_start: int = 0
     bytes_rewritten_at_start: int = 0

@@ -1,6 +1,7 @@
 """What is sent of a lease, and what is not."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Final
 
 from tapemq.batch.cut import Part
@@ -14,12 +15,22 @@ Runs = list[tuple[int, int]]
 class LeaseContents:
     """Fills with records until about ``max_bytes``, but takes at least one.
 
-    ``too_old_us`` and ``expired_us`` are append times: what was appended before is not sent.
+    ``too_old_us`` and ``expired_us`` are append times: what was appended before is not sent. At
+    ``now_us`` records may be past their own time to live (0: that does not count).
     ``upto`` is how far it has come; runs that were not sent are in ``absent``, ``expired`` and
     ``too_old``.
     """
 
-    def __init__(self, upto: int, max_bytes: int, too_old_us: int, expired_us: int) -> None:
+    def __init__(
+        self,
+        upto: int,
+        max_bytes: int,
+        *,
+        too_old_us: int = 0,
+        expired_us: int = 0,
+        now_us: int = 0,
+    ) -> None:
+        self._now_us: Final = now_us
         self._max_bytes: Final = max_bytes
         self._too_old_us: Final = too_old_us
         self._expired_us: Final = expired_us
@@ -65,10 +76,27 @@ class LeaseContents:
     def _take(self, data: memoryview, batch: Batch, first: int, end: int) -> None:
         """Take records of one batch."""
         if batch.append_time_us < self._expired_us:
-            _extend(self.expired, first, end)
+            self._expire(first, end)
         elif batch.append_time_us < self._too_old_us:
             _extend(self.too_old, first, end)
-        elif batch is self._whole_batch:
+            self.upto = end
+        elif self._now_us and batch.may_expire:
+            for low, high, is_expired in _parted(batch, first, end, self._now_us):
+                if self.is_full:
+                    return
+                if is_expired:
+                    self._expire(low, high)
+                else:
+                    self._take_living(data, batch, low, high)
+        else:
+            self._take_living(data, batch, first, end)
+
+    def _expire(self, first: int, end: int) -> None:
+        _extend(self.expired, first, end)
+        self.upto = end
+
+    def _take_living(self, data: memoryview, batch: Batch, first: int, end: int) -> None:
+        if batch is self._whole_batch:
             self._sent(first, end)  # compressed, and here because of other records of it
         else:
             fitting = self._fitting(batch, first, end)
@@ -124,6 +152,15 @@ class LeaseContents:
         """The batches, in pieces."""
         self._flush()
         return self._parts
+
+
+def _parted(batch: Batch, first: int, end: int, now_us: int) -> Iterator[tuple[int, int, bool]]:
+    """Runs of records of a batch that have, or have not, expired."""
+    base, passed_us = batch.base_offset, now_us - batch.append_time_us
+    ttls = batch.ttls[first - base : end - base]
+    for is_expired, run in groupby(0 < ttl_us < passed_us for ttl_us in ttls):
+        low, first = first, first + len(list(run))
+        yield low, first, is_expired
 
 
 def _extend(runs: Runs, first: int, upto: int) -> None:

@@ -11,6 +11,7 @@ from tapemq.wire import messages as m
 from tapemq.wire.entries import pack_runs
 from tapemq_broker.core.broker import Broker
 from tapemq_broker.core.effects import DeliverLease, Effects
+from tapemq_broker.core.queue.lease import size
 from tapemq_broker.core.refusal import Refusal
 from tapemq_broker.server.batch_cache import BatchCache
 from tapemq_broker.server.batches import Batches
@@ -121,6 +122,8 @@ class Leases:
         self._report(wish, contents)
 
     def _contents(self, wish: DeliverLease) -> LeaseContents:
+        if wish.lives_again:
+            return LeaseContents(wish.runs[0][0], wish.max_bytes)
         now_us = self._age_clock.now_us()
         topic = self._topics.by_id[wish.log.topic_id]
         ttl_us = int(topic.info.settings.get("ttl_s", 0)) * 1_000_000
@@ -129,6 +132,7 @@ class Leases:
             wish.max_bytes,
             too_old_us=now_us - wish.max_age_ms * 1000 if wish.max_age_ms else 0,
             expired_us=now_us - ttl_us if ttl_us else 0,
+            now_us=now_us,
         )
 
     def _fill(self, wish: DeliverLease, contents: LeaseContents) -> ReadPlan | None:
@@ -169,7 +173,10 @@ class Leases:
             return None
         if chunk is None:
             return plan
-        self._keep(wish.log, Batches(offset, chunk), offset)
+        batches = Batches(offset, chunk)
+        if batches.is_heavy:
+            return plan  # to be read, and decoded, in a thread
+        self._keep(wish.log, batches, offset)
         return None
 
     def _keep(self, log_id: LogId, batches: Batches, offset: int) -> None:
@@ -181,14 +188,14 @@ class Leases:
         offset = wish.runs[0][0]
         self._sessions.counters.reads_from_disk += 1
         try:
-            chunk = await self._loop.run_in_executor(None, plan.run, True)
+            batches = await self._loop.run_in_executor(None, _read_all, plan, offset)
         except OffsetOutOfRange:
-            chunk = None  # retention was faster: the next try finds out what is gone
-        except (CorruptLog, OSError) as error:
+            batches = None  # retention was faster: the next try finds out what is gone
+        except (CorruptLog, BatchError, OSError) as error:
             self._failed(wish, error)
             return
-        if chunk is not None:
-            self._keep(wish.log, Batches(offset, chunk), offset)
+        if batches is not None:
+            self._keep(wish.log, batches, offset)
         self.start(wish)
 
     def _send(self, connection: Connection, wish: DeliverLease, contents: LeaseContents) -> None:
@@ -214,6 +221,7 @@ class Leases:
         counters.bytes_leased += contents.size_bytes
 
     def _report(self, wish: DeliverLease, contents: LeaseContents) -> None:
+        self._sessions.counters.records_expired += size(contents.expired)
         effects = self._queues.lease_sent(
             wish,
             upto=contents.upto,
@@ -231,3 +239,12 @@ class Leases:
         log.error("cannot read %s for queue groups: %s", wish.log, error)
         reason = Refusal("storage_failed", str(error))
         self._run(self._queues.lease_failed(wish, reason))
+
+
+def _read_all(plan: ReadPlan, offset: int) -> Batches:
+    """Read, and decode what takes long."""
+    chunk = plan.run(True)
+    assert chunk is not None
+    batches = Batches(offset, chunk)
+    batches.find_ttls()
+    return batches

@@ -66,6 +66,9 @@ Body, 44 bytes and three areas::
   integer or boolean) and its attributes (text to the same), for expiry, message id, content
   type, reply-to and what comes later. Each map has at most 64 entries, no name twice; the
   extras of a record take at most 16 KiB.
+* The attribute ``ttl_us``, an integer from 1 to 2^53, is a record's time to live: so many
+  microseconds after the batch's ``append_time_us`` queues hand it out no more. It counts only
+  under EXPIRY, which says that some records may have it; other values count as none.
 * The extension area is for what the batch as a whole may need later. Readers skip it.
 """
 

@@ -95,16 +95,25 @@ def encode_body(
     producer_time_us: int = 0,
     codec: Codec = Codec.NONE,
     extension: bytes = b"",
+    flags: int = 0,
 ) -> bytes:
     """A body of 1 to COUNT_MAX records. Raises BatchError when it is over a limit."""
     numbers = Numbers(producer_id, producer_epoch, first_sequence, producer_time_us)
-    return b"".join(encode_parts(columns, numbers, codec=codec, extension=extension))
+    return b"".join(encode_parts(columns, numbers, codec=codec, extension=extension, flags=flags))
 
 
 def encode_parts(
-    columns: Columns, numbers: Numbers, *, codec: Codec = Codec.NONE, extension: bytes = b""
+    columns: Columns,
+    numbers: Numbers,
+    *,
+    codec: Codec = Codec.NONE,
+    extension: bytes = b"",
+    flags: int = 0,
 ) -> tuple[bytes, bytes]:
-    """encode_body() in two parts, so that the records are copied once only."""
+    """encode_body() in two parts, so that the records are copied once only.
+
+    ``flags`` beside those that follow from the columns.
+    """
     count = len(columns.values)
     if not 1 <= count <= COUNT_MAX:
         raise BatchError(f"a batch of {count} records; 1 to {COUNT_MAX} are allowed")
@@ -126,7 +135,7 @@ def encode_parts(
         _check_longest(max(map(len, entries)))
     prefix = BodyPrefix(
         codec,
-        _flags(columns, tombstones=present[0].sparse),
+        flags | _flags(columns, tombstones=present[0].sparse),
         count,
         numbers.producer_id,
         numbers.producer_epoch,
@@ -270,6 +279,15 @@ def decode_keys(body: bytes | memoryview) -> Sequence[bytes | None]:
     if layout.keys is None:
         return [None] * layout.values.count
     return layout.keys.split(_data(body, layout), layout.values.total_bytes)
+
+
+def decode_extras_column(body: bytes | memoryview) -> Sequence[bytes]:
+    """The extras of a body's records, each still encoded. Raises as decode_columns()."""
+    layout = read_layout(body)
+    if layout.extras is None:
+        return [b""] * layout.values.count
+    extras: Any = layout.extras.split(_data(body, layout), _extras_start(layout))
+    return list(extras)
 
 
 def decode_runs(body: bytes | memoryview) -> Iterator[Columns]:

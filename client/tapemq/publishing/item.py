@@ -1,11 +1,14 @@
 """One record to be published, ready to rest in a batch."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Final, NamedTuple
 
+from tapemq.batch.expiry import TTL_ATTRIBUTE, TTL_US_MAX
 from tapemq.batch.extras import Scalar, encode_extras
 from tapemq.batch.limits import COUNT_MAX
 from tapemq.errors import PayloadTooLarge
+from tapemq.queues.verdict import Duration
 from tapemq.wire.messages import Welcome
 
 Value = bytes | bytearray | memoryview | str | None
@@ -18,11 +21,12 @@ _BODY_OVERHEAD_BYTES: Final = 128
 
 
 class Item(NamedTuple):
-    """A record's share of each column."""
+    """A record's share of each column. ``expires``: the extras say when."""
 
     value: bytes | None
     key: bytes | None
     extras: bytes
+    expires: bool = False
 
     @property
     def cost_bytes(self) -> int:
@@ -41,16 +45,21 @@ def batch_bytes_max(limits: Welcome) -> int:
 
 
 def make_item(
-    value: Value, key: bytes | str | None, headers: Mapping[str, Scalar] | None, limits: Welcome
+    value: Value,
+    key: bytes | str | None,
+    headers: Mapping[str, Scalar] | None,
+    limits: Welcome,
+    ttl: Duration | None = None,
 ) -> Item:
     """Check and encode a record.
 
-    Raises PayloadTooLarge, TypeError for other types, ValueError for headers that cannot rest.
+    Raises PayloadTooLarge, TypeError for other types, ValueError for headers that cannot rest, or
+    a time to live that is none.
     """
-    item = Item(
-        _encoded("value", value), _encoded("key", key), encode_extras(headers) if headers else b""
-    )
-    for name, part in zip(("value", "key", "headers"), item, strict=True):
+    attributes = None if ttl is None else {TTL_ATTRIBUTE: _ttl_us(ttl)}
+    extras = encode_extras(headers, attributes) if headers or attributes else b""
+    item = Item(_encoded("value", value), _encoded("key", key), extras, ttl is not None)
+    for name, part in (("value", item.value), ("key", item.key), ("headers", item.extras)):
         if part is not None and len(part) > limits.record_bytes_max:
             raise PayloadTooLarge(
                 f"a record's {name} of {len(part)} bytes; the broker takes "
@@ -62,6 +71,13 @@ def make_item(
             f"{limits.batch_bytes_max}"
         )
     return item
+
+
+def _ttl_us(ttl: Duration) -> int:
+    seconds = ttl.total_seconds() if isinstance(ttl, timedelta) else ttl
+    if not 1e-6 <= seconds <= TTL_US_MAX / 1_000_000:
+        raise ValueError(f"a time to live is more than 0 seconds, not {ttl!r}")
+    return round(seconds * 1_000_000)
 
 
 def _encoded(name: str, data: Value) -> bytes | None:

@@ -15,6 +15,7 @@ from collections import deque
 from typing import Final, NamedTuple
 
 from tapemq.batch import Codec, Columns, Numbers, checksum, decode_columns, encode_parts
+from tapemq.batch.expiry import EXPIRY
 from tapemq.publishing.item import Item
 from tapemq.publishing.open_batch import OpenBatch, Waiter
 
@@ -39,14 +40,15 @@ class SentBatch:
     """
 
     __slots__ = (
-        "checksum", "confirmed", "level", "parts", "record_count", "size_bytes", "started_at",
-        "uncertain", "waiters",
+        "checksum", "confirmed", "flags", "level", "parts", "record_count", "size_bytes",
+        "started_at", "uncertain", "waiters",
     )  # fmt: skip
 
     def __init__(self, origin: OpenBatch) -> None:
         self.waiters = origin.waiters
         self.record_count = len(origin.values)
         self.level = origin.level
+        self.flags = EXPIRY if origin.expires else 0
         self.started_at = origin.started_at
         self.parts = (b"", b"")
         self.size_bytes = 0
@@ -145,10 +147,11 @@ class Lane:
 
     def _number(self, sent: SentBatch, columns: Columns, time_us: int) -> None:
         numbers = Numbers(self._producer_id, self._epoch, self._next_sequence, time_us)
-        codec = self._options.codec
-        sent.parts = encode_parts(columns, numbers, codec=codec)
+        codec, flags = self._options.codec, sent.flags
+        sent.parts = encode_parts(columns, numbers, codec=codec, flags=flags)
         if codec is not Codec.NONE:  # what does not shrink goes as it is
-            sent.parts = min(sent.parts, encode_parts(columns, numbers), key=_size)
+            plain = encode_parts(columns, numbers, flags=flags)
+            sent.parts = min(sent.parts, plain, key=_size)
         sent.size_bytes = _size(sent.parts)
         prefix, rest = sent.parts
         sent.checksum = checksum(rest, checksum(prefix))

@@ -30,7 +30,7 @@ class OpenBatch:
     """
 
     __slots__ = (
-        "append", "extras", "full_bytes", "keys", "leaves_at", "level", "room", "sealed",
+        "append", "expires", "extras", "full_bytes", "keys", "leaves_at", "level", "room", "sealed",
         "started_at", "values", "waiters",
     )  # fmt: skip
 
@@ -46,6 +46,7 @@ class OpenBatch:
         self.started_at = started_at
         self.leaves_at = started_at + linger_s
         self.sealed = False
+        self.expires = False
 
     def add(self, item: Item, waiter: Waiter | None = None) -> None:
         """Add a record. Either all records of a batch have a waiter or none has."""
@@ -56,6 +57,7 @@ class OpenBatch:
         if item.extras:
             self.extras.extend([b""] * (missing - len(self.extras)))
             self.extras.append(item.extras)
+            self.expires |= item.expires
         self.values.append(item.value)
         self.room -= item.cost_bytes
         if waiter is not None:

@@ -13,6 +13,7 @@ from tapemq.publishing.item import RECORD_COST_BYTES, Value, make_item
 from tapemq.publishing.lane import Lane
 from tapemq.publishing.open_batch import OpenBatch
 from tapemq.publishing.publisher import Publisher
+from tapemq.queues.verdict import Duration
 
 log = logging.getLogger("tapemq.client")
 
@@ -46,6 +47,7 @@ class Producer:
         key: bytes | str | None = None,
         headers: Mapping[str, Scalar] | None = None,
         partition: int | None = None,
+        ttl: Duration | None = None,
     ) -> None:
         """Hand over one record. Returns when it is in a batch; waits while too much is in flight.
 
@@ -54,6 +56,7 @@ class Producer:
             key: records with the same key go to the same partition.
             headers: at most 64; text to bytes, str, int (64 bits) or bool.
             partition: a number, from 0; by default the key's, or each batch another one.
+            ttl: see Client.publish().
 
         Raises:
             PayloadTooLarge: the record is over the broker's limit; nothing was taken.
@@ -61,14 +64,20 @@ class Producer:
             Error: an earlier record failed. The producer has failed, and so has every record
                 that was not confirmed; go on with a new producer.
         """
-        if key is None and headers is None and partition is None and type(value) is bytes:
+        if (
+            key is None
+            and headers is None
+            and partition is None
+            and ttl is None
+            and type(value) is bytes
+        ):
             batch = self._open
             room = batch.room - len(value) - RECORD_COST_BYTES
             if room > 0:
                 batch.room = room
                 batch.append(value)
                 return
-        await self._send(value, key, headers, partition)
+        await self._send(value, key, headers, partition, ttl)
 
     async def send_many(self, values: Sequence[Value]) -> None:
         """Hand over records that have only a value: as ``send(value)`` for each, in order.
@@ -90,10 +99,11 @@ class Producer:
         key: bytes | str | None,
         headers: Mapping[str, Scalar] | None,
         partition: int | None,
+        ttl: Duration | None = None,
     ) -> None:
         self._check()
         publisher = self._publisher
-        item = make_item(value, key, headers, self._link.limits)
+        item = make_item(value, key, headers, self._link.limits, ttl)
         lane = publisher.add(item, partition, self._level)
         if item.key is None and partition is None:
             self._open = lane.open or _SEALED

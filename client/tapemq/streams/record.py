@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from tapemq.batch.expiry import ttl_us_of
 from tapemq.batch.extras import Scalar, decode_extras
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -73,6 +74,15 @@ class Record(tuple[Any, ...]):
     def headers(self) -> dict[str, Scalar]:
         """The record's headers, a new dict each time: text to bytes, str, int or bool."""
         return decode_extras(self._extras)[0]
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When the time to live ends that it was published with, in UTC; None: it has none.
+
+        Queues do not hand it out any more then. A stream reads it all the same.
+        """
+        ttl_us = ttl_us_of(decode_extras(self._extras)[1])
+        return self.timestamp + timedelta(microseconds=ttl_us) if ttl_us else None
 
     @property
     def text(self) -> str:

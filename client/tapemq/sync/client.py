@@ -21,6 +21,7 @@ from tapemq.publishing.choices import (
 )
 from tapemq.publishing.item import Value, make_item
 from tapemq.publishing.receipt import LEVELS, Durability, Receipt, check_durability
+from tapemq.queues.verdict import Duration
 from tapemq.streams.choices import stream_options
 from tapemq.streams.start import Start
 from tapemq.sync.admin import Admin
@@ -79,6 +80,7 @@ class Client(Admin):
         key: bytes | str | None = None,
         headers: Mapping[str, Scalar] | None = None,
         partition: int | None = None,
+        ttl: Duration | None = None,
         durability: Durability = "durable",
         timeout: float | None = None,
     ) -> Receipt:
@@ -93,6 +95,8 @@ class Client(Admin):
             key: records with the same key go to the same partition.
             headers: at most 64; text to bytes, str, int (64 bits) or bool.
             partition: a number, from 0; by default the key's, or one after the other.
+            ttl: seconds or a timedelta after its append; from then on queues hand the record out no
+                more (streams still read it). None: the topic's setting ``ttl_s``, if any.
             durability: return when the record is synced to disk ("durable"), or already when the
                 broker's operating system has it ("written").
             timeout: seconds; by default the client's.
@@ -105,7 +109,7 @@ class Client(Admin):
             IndeterminateError: the time passed; the record may be in the log, or come into it.
         """
         level = LEVELS[check_durability(durability)]
-        item = make_item(value, key, headers, self._link.limits)
+        item = make_item(value, key, headers, self._link.limits, ttl)
         with self._shared.lock, self._shared.turn:
             self._link.connected()  # raises Closed
             publisher = self._publishers.get(topic)

@@ -11,6 +11,7 @@ from tapemq.errors import Closed, Error
 from tapemq.publishing.item import RECORD_COST_BYTES, Value, make_item
 from tapemq.publishing.lane import Lane
 from tapemq.publishing.open_batch import OpenBatch
+from tapemq.queues.verdict import Duration
 from tapemq.sync.link import Link
 from tapemq.sync.promise import Promise
 from tapemq.sync.publisher import Publisher
@@ -58,6 +59,7 @@ class Producer:
         key: bytes | str | None = None,
         headers: Mapping[str, Scalar] | None = None,
         partition: int | None = None,
+        ttl: Duration | None = None,
     ) -> None:
         """Hand over one record. Returns when it is in a batch; waits while too much is in flight.
 
@@ -66,6 +68,7 @@ class Producer:
             key: records with the same key go to the same partition.
             headers: at most 64; text to bytes, str, int (64 bits) or bool.
             partition: a number, from 0; by default the key's, or each batch another one.
+            ttl: see Client.publish().
 
         Raises:
             PayloadTooLarge: the record is over the broker's limit; nothing was taken.
@@ -73,7 +76,13 @@ class Producer:
             Error: an earlier record failed. The producer has failed, and so has every record
                 that was not confirmed; go on with a new producer.
         """
-        if key is None and headers is None and partition is None and type(value) is bytes:
+        if (
+            key is None
+            and headers is None
+            and partition is None
+            and ttl is None
+            and type(value) is bytes
+        ):
             with self._shared.lock:
                 batch = self._open
                 room = batch.room - len(value) - RECORD_COST_BYTES
@@ -81,7 +90,7 @@ class Producer:
                     batch.room = room
                     batch.append(value)
                     return
-        self._send(value, key, headers, partition)
+        self._send(value, key, headers, partition, ttl)
 
     def send_many(self, values: Sequence[Value]) -> None:
         """Hand over records that have only a value: as ``send(value)`` for each, in order.
@@ -104,8 +113,9 @@ class Producer:
         key: bytes | str | None,
         headers: Mapping[str, Scalar] | None,
         partition: int | None,
+        ttl: Duration | None = None,
     ) -> None:
-        item = make_item(value, key, headers, self._link.limits)
+        item = make_item(value, key, headers, self._link.limits, ttl)
         with self._shared.lock, self._shared.turn:
             self._check()
             lane = self._publisher.add(item, partition, self._level)

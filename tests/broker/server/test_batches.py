@@ -1,6 +1,9 @@
 """What a read has brought, by offset."""
 
+import pytest
+
 from tapemq.batch import Codec
+from tapemq_broker.server import batches as server_batches
 from tapemq_broker.server.batches import Batch, Batches
 from tests.support.chunks import batch, chunk, numbered, offsets
 
@@ -41,3 +44,27 @@ def test_compressed_batches_are_told() -> None:
     packed = Batch(data, plain.stop)
     assert (plain.is_compressed, packed.is_compressed) == (False, True)
     assert plain.size_bytes + packed.size_bytes == len(data)
+
+
+def test_times_to_live_are_told() -> None:
+    data = memoryview(batch(0, [b"a", b"b"], ttls_us=[5, 0]) + batch(2, [b"c"]))
+    mortal = Batch(data, 0)
+    plain = Batch(data, mortal.stop)
+    assert (mortal.may_expire, plain.may_expire) == (True, False)
+    assert list(mortal.ttls) == [5, 0]
+
+
+def test_what_takes_long_to_inflate_is_heavy_only_if_it_may_expire() -> None:
+    large = [bytes(300_000)]
+    mortal = chunk(batch(0, large, codec=Codec.ZLIB, ttls_us=[5]), next_offset=1)
+    plain = chunk(batch(0, large, codec=Codec.ZLIB), next_offset=1)
+    assert (Batches(0, mortal).is_heavy, Batches(0, plain).is_heavy) == (True, False)
+
+
+def test_times_to_live_can_be_found_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    batches = Batches(0, chunk(batch(0, [b"a"], ttls_us=[5]), batch(1, [b"b"]), next_offset=2))
+    batches.find_ttls()
+    monkeypatch.setattr(server_batches, "decode_ttls", None)
+    found = batches.find(0)
+    assert found is not None
+    assert list(found.ttls) == [5]

@@ -16,7 +16,6 @@ PLENTY = 1 << 20
 def taken(
     batches: Batches, *runs: tuple[int, int], max_bytes: int = PLENTY, **ages: int
 ) -> LeaseContents:
-    ages = {"too_old_us": 0, "expired_us": 0} | ages
     contents = LeaseContents(runs[0][0], max_bytes, **ages)
     for first, upto in runs:
         if not contents.is_full:
@@ -153,3 +152,25 @@ def test_every_offset_is_sent_or_absent_or_left(
     assert set(expanded(contents.sent)) == existing.intersection(wanted)
     assert set(expanded(contents.sent)) <= set(sent(contents)) <= existing
     assert contents.sent or contents.upto >= min(runs[-1][1], base)
+
+
+@pytest.mark.parametrize("codec", [Codec.NONE, Codec.ZLIB])
+@pytest.mark.parametrize(
+    ("now_us", "expired"),
+    [(0, []), (110, []), (111, [(1, 2)]), (121, [(1, 2), (3, 5)]), (10**9, [(1, 2), (3, 5)])],
+)
+def test_each_record_lives_as_long_as_it_may(codec: Codec, now_us: int, expired: Runs) -> None:
+    """Microsecond for microsecond: never early."""
+    values = [b"%d" % number for number in range(6)]
+    mortal = batch(0, values, codec=codec, time_us=100, ttls_us=[0, 10, 0, 20, 20, 0])
+    contents = taken(Batches(0, chunk(mortal, next_offset=6)), (0, 6), now_us=now_us)
+    assert contents.expired == expired
+    assert sorted(expanded(contents.expired) + expanded(contents.sent)) == list(range(6))
+    assert set(expanded(contents.sent)) <= set(sent(contents))
+    assert contents.upto == 6
+
+
+def test_a_full_lease_leaves_the_rest_of_a_mortal_batch() -> None:
+    mortal = batch(0, [bytes(1000)] * 6, time_us=100, ttls_us=[1, 0, 1, 0, 1, 0])
+    contents = taken(Batches(0, chunk(mortal, next_offset=6)), (0, 6), now_us=200, max_bytes=1)
+    assert (contents.expired, contents.sent, contents.upto) == ([(0, 1)], [(1, 2)], 2)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tapemq.batch import Codec
 from tapemq.wire import messages as m
 from tapemq.wire.entries import unpack_runs
 from tapemq_broker.config import Settings
@@ -16,7 +17,7 @@ from tapemq_broker.server.leases import Leases
 from tapemq_broker.server.rising_clock import RisingClock
 from tapemq_broker.storage.errors import CorruptLog, OffsetOutOfRange
 from tapemq_broker.storage.record_log import Chunk
-from tests.support.chunks import LOG, chunk, numbered, offsets
+from tests.support.chunks import LOG, batch, chunk, numbered, offsets
 
 KEY = SubscriptionKey(1, 5)
 Outcome = Chunk | Exception | None
@@ -271,3 +272,28 @@ async def test_an_offset_that_cannot_be_is_damage(rig: Rig) -> None:
     rig.outcomes = [OffsetOutOfRange(2, 0, 1)]
     rig.leases.start(wish((2, 4)))
     assert len(rig.failures) == 1
+
+
+async def test_what_lives_again_has_no_age(rig: Rig) -> None:
+    rig.ttl_s = 1
+    rig.leases.start(wish((2, 4), max_age_ms=1, lives_again=True))
+    assert payloads(rig) == [[2, 3]]
+
+
+async def test_records_past_their_own_time_are_reported_and_counted(rig: Rig) -> None:
+    rig.outcomes = [chunk(batch(0, [b"0", b"1", b"2"], ttls_us=[1, 0, 1]), next_offset=3)]
+    rig.leases.start(wish((0, 3)))
+    assert payloads(rig) == [[1]]
+    assert rig.reports[0]["expired"] == [(0, 1), (2, 3)]
+    assert rig.counters.records_expired == 2
+
+
+async def test_what_takes_long_to_decode_is_decoded_in_a_thread(rig: Rig) -> None:
+    large = [bytes(300_000), b"1"]
+    data = chunk(batch(0, large, codec=Codec.ZLIB, ttls_us=[1, 1]), next_offset=2)
+    rig.outcomes = [data, data]
+    rig.leases.start(wish((0, 2)))
+    assert not rig.reports
+    await rig.settled()
+    assert rig.reports[0]["expired"] == [(0, 2)]
+    assert not rig.sent

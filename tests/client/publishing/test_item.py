@@ -1,8 +1,11 @@
+from datetime import timedelta
+
 import pytest
 
 from tapemq.batch import COUNT_MAX, decode_extras
 from tapemq.errors import PayloadTooLarge
 from tapemq.publishing.item import Item, batch_bytes_max, make_item
+from tapemq.queues.verdict import Duration
 from tests.support.fake_broker import FakeBroker
 
 LIMITS = FakeBroker().welcome._replace(record_bytes_max=100, batch_bytes_max=400)
@@ -75,3 +78,17 @@ def test_size_of_a_batch_is_bounded_by_the_records_of_a_body() -> None:
     large = LIMITS._replace(record_bytes_max=2**30, batch_bytes_max=2**30)
     smallest = make_item(b"", None, None, large)
     assert batch_bytes_max(large) == COUNT_MAX * smallest.cost_bytes
+
+
+@pytest.mark.parametrize("ttl", [1.5, timedelta(seconds=1.5)])
+def test_time_to_live_is_an_attribute(ttl: Duration) -> None:
+    item = make_item(b"", None, {"a": 1}, LIMITS, ttl)
+    assert decode_extras(item.extras) == ({"a": 1}, {"ttl_us": 1_500_000})
+    assert item.expires
+    assert not make_item(b"", None, {"a": 1}, LIMITS).expires
+
+
+@pytest.mark.parametrize("ttl", [0, -1.0, float("nan"), float("inf"), timedelta(0)])
+def test_a_time_to_live_that_is_none_is_refused(ttl: Duration) -> None:
+    with pytest.raises(ValueError, match="more than 0 seconds"):
+        make_item(b"", None, None, LIMITS, ttl)

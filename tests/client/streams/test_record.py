@@ -49,3 +49,9 @@ def test_repr_names_the_place() -> None:
 
 def test_record_can_be_sent_to_another_process() -> None:
     assert pickle.loads(pickle.dumps(record())) == record()
+
+
+def test_expiry_counts_from_the_append() -> None:
+    assert record(extras=encode_extras({"a": 1})).expires_at is None
+    expires_at = record(extras=encode_extras(None, {"ttl_us": 2_000_000})).expires_at
+    assert expires_at == datetime(2023, 11, 14, 22, 13, 22, 1, tzinfo=UTC)

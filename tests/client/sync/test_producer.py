@@ -1,5 +1,7 @@
 import logging
 import threading
+from datetime import timedelta
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -193,3 +195,14 @@ def test_closing_the_client_ends_a_send_that_waits(thread: BrokerThread) -> None
     client.close()
     with pytest.raises(tapemq.Closed):
         outcome(sending)
+
+
+def test_records_have_a_time_to_live(client: sync.Client) -> None:
+    with client.producer("t") as producer:
+        producer.send(b"0", ttl=1.5)
+        producer.send(b"1")
+    client.publish("t", b"2", ttl=timedelta(hours=1))
+    with client.stream("t", start="earliest") as stream:
+        records = list(islice(stream, 3))
+    lifetimes = [record.expires_at and record.expires_at - record.timestamp for record in records]
+    assert lifetimes == [timedelta(seconds=1.5), None, timedelta(hours=1)]

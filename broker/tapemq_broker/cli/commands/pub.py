@@ -8,7 +8,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 import tapemq
-from tapemq_broker.cli.arguments import Partition, Topic, read_header, whole_number
+from tapemq_broker.cli.arguments import Partition, Topic, duration, read_header, whole_number
 from tapemq_broker.cli.blocked import explained
 from tapemq_broker.cli.command import command
 from tapemq_broker.cli.connection import connected
@@ -37,6 +37,13 @@ File = Annotated[
 ]
 Tombstone = Annotated[bool, typer.Option("--tombstone", help="Publish no value, for the key.")]
 
+Ttl = Annotated[
+    float | None,
+    typer.Option(
+        "--ttl", metavar="DURATION", parser=duration, help="Queues hand it out no later than that."
+    ),
+]
+
 
 class Envelope(NamedTuple):
     """What all records of a call have in common."""
@@ -45,6 +52,7 @@ class Envelope(NamedTuple):
     key: str | None
     headers: dict[str, tapemq.Scalar]
     partition: int | None
+    ttl: float | None
 
 
 def register(app: typer.Typer) -> None:
@@ -62,6 +70,7 @@ async def pub(
     file: File = None,
     tombstone: Tombstone = False,
     partition: Partition = None,
+    ttl: Ttl = None,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
@@ -70,7 +79,7 @@ async def pub(
     Prints the receipt of one record, or how many there were, once all are on the broker's disk.
     """
     given = _value(value, file, tombstone, key)
-    envelope = Envelope(topic, key, dict(map(read_header, header or ())), partition)
+    envelope = Envelope(topic, key, dict(map(read_header, header or ())), partition, ttl)
     output = Output(as_json)
     async with connected(url) as client, explained(client, topic):
         if isinstance(given, Lines):
@@ -122,6 +131,7 @@ async def _publish_one(
         key=envelope.key,
         headers=envelope.headers,
         partition=envelope.partition,
+        ttl=envelope.ttl,
     )
     return {
         "topic": receipt.topic,
@@ -139,12 +149,15 @@ async def _publish_all(
     total: int | None = None,
 ) -> dict[str, object]:
     key, headers, partition = envelope.key, envelope.headers or None, envelope.partition
+    ttl = envelope.ttl
     records = size_bytes = 0
     with ProgressBar("publishing", total) as bar:
         async with client.producer(envelope.topic) as producer:
             async for some in values:
                 for value in some:
-                    await producer.send(value, key=key, headers=headers, partition=partition)
+                    await producer.send(
+                        value, key=key, headers=headers, partition=partition, ttl=ttl
+                    )
                     size_bytes += len(value or b"")
                 records += len(some)
                 bar.advance(len(some))

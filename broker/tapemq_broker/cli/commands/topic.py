@@ -34,6 +34,13 @@ SegmentBytes = Annotated[
     typer.Option("--segment-bytes", metavar="SIZE", help="Size of a file; 0: the broker's."),
 ]
 
+Ttl = Annotated[
+    str | None,
+    typer.Option(
+        "--ttl", metavar="DURATION", help="Queues hand nothing out that is as old; 0: all."
+    ),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
@@ -72,11 +79,12 @@ async def create(
     retention_age: RetentionAge = None,
     retention_bytes: RetentionBytes = None,
     segment_bytes: SegmentBytes = None,
+    ttl: Ttl = None,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
     """Create a topic. It has one partition unless said otherwise."""
-    settings = _settings(retention_age, retention_bytes, segment_bytes)
+    settings = _settings(retention_age, retention_bytes, segment_bytes, ttl)
     async with connected(url) as client:
         Output(as_json).row(_row(await client.create_topic(topic, partitions or 1, **settings)))
 
@@ -88,11 +96,12 @@ async def alter(
     retention_age: RetentionAge = None,
     retention_bytes: RetentionBytes = None,
     segment_bytes: SegmentBytes = None,
+    ttl: Ttl = None,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
     """Change what is given. There can be more partitions later, never fewer."""
-    settings = _settings(retention_age, retention_bytes, segment_bytes)
+    settings = _settings(retention_age, retention_bytes, segment_bytes, ttl)
     if not settings and partitions is None:
         raise typer.BadParameter("nothing to change was given")
     async with connected(url) as client:
@@ -100,11 +109,14 @@ async def alter(
         Output(as_json).row(_row(changed))
 
 
-def _settings(age: str | None, retention: str | None, segment: str | None) -> dict[str, int]:
+def _settings(
+    age: str | None, retention: str | None, segment: str | None, ttl: str | None
+) -> dict[str, int]:
     given = (
         ("retention_age_s", age, read_seconds),
         ("retention_bytes", retention, read_size),
         ("segment_bytes", segment, read_size),
+        ("ttl_s", ttl, read_seconds),
     )
     return {name: read(text) for name, text, read in given if text is not None}
 

@@ -93,7 +93,8 @@ class Dispatch:
                 portion.crashes,
                 portion.deliveries,
                 min(consumer.credit_bytes, DELIVERY_BYTES_MAX),
-                0 if portion.replayed else policy.max_age_ms,
+                policy.max_age_ms,
+                portion.replayed,
             )
         )
 

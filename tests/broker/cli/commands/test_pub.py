@@ -1,6 +1,7 @@
 import io
 import os
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,16 @@ def test_partition_is_obeyed(tapemq: Tapemq, topic: str) -> None:
     assert "tapemq topic info" in refused.err
 
 
+@pytest.mark.parametrize("count", ["1", "2"])
+def test_a_time_to_live_goes_with_the_value(tapemq: Tapemq, topic: str, count: str) -> None:
+    assert tapemq("pub", topic, "v", "--ttl", "1.5 h", "--count", count).code == 0
+    record = tapemq("peek", topic).rows[0]
+    lifetime = datetime.fromisoformat(record["expires_at"]) - datetime.fromisoformat(
+        record["timestamp"]
+    )
+    assert lifetime == timedelta(hours=1.5)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -84,6 +95,7 @@ def test_partition_is_obeyed(tapemq: Tapemq, topic: str) -> None:
         (("--tombstone",), "--tombstone needs a --key"),
         (("v", "--header", "novalue"), "'novalue' is not NAME=VALUE"),
         (("v", "--count", "0"), "--count"),
+        (("v", "--ttl", "0"), "is not a duration above 0"),
         (("--file", "."), "--file"),
     ],
 )

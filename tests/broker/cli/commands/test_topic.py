@@ -7,7 +7,7 @@ from tests.broker.cli.commands.conftest import Tapemq
 def test_create_prints_what_was_made(tapemq: Tapemq, topic: str) -> None:
     ran = tapemq(
         *("topic", "create", topic, "--partitions", "2", "--retention-age", "7d"),
-        *("--retention-bytes", "1GiB", "--segment-bytes", "1 MiB"),
+        *("--retention-bytes", "1GiB", "--segment-bytes", "1 MiB", "--ttl", "1h"),
     )
     assert ran.code == 0
     assert len(ran.row.pop("topic_id")) == 16
@@ -19,6 +19,7 @@ def test_create_prints_what_was_made(tapemq: Tapemq, topic: str) -> None:
         "retention_age_s": 604_800,
         "retention_bytes": 2**30,
         "segment_bytes": 2**20,
+        "ttl_s": 3600,
     }
 
 
