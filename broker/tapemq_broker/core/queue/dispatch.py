@@ -93,7 +93,7 @@ class Dispatch:
                 portion.crashes,
                 portion.deliveries,
                 min(consumer.credit_bytes, DELIVERY_BYTES_MAX),
-                policy.max_age_ms,
+                0 if portion.replayed else policy.max_age_ms,
                 portion.replayed,
             )
         )
