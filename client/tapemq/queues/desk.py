@@ -84,10 +84,16 @@ class Desk:
         self.processing -= 1
         if self.stopping:
             self._changed.set()
-        if offset in lease.held:
+        if offset not in lease.held:
+            if offset in lease.lost:
+                self._too_late(1)
+        elif verdict is ACK:  # as settle() does, without the call
+            lease.held.remove(offset)
+            self._settles.acks[lease].append(offset)
+            if not self.scheduled:
+                self.schedule()
+        else:
             self.settle(verdict, lease, offset)
-        elif offset in lease.lost:
-            self._too_late(1)
 
     def settle_all(self, verdict: Verdict, lease: Lease, offsets: range) -> None:
         """Settle those of a batch that were not settled one by one."""

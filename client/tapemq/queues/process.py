@@ -33,11 +33,12 @@ class Process(tuple["Message", bool, Exceptions, Exceptions]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool:
-        message, reraise, reject_on, ignore = self
+        message = self[0]
         lease = message._lease
         if error is None:
             lease.desk.finish(ACK, lease, message.offset)
             return True
+        _, reraise, reject_on, ignore = self
         verdict = outcome_of(error, reject_on, ignore)
         lease.desk.finish(verdict, lease, message.offset)
         if verdict is ACK:
