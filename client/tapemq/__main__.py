@@ -6,6 +6,7 @@ _BROKER_EXTRA = frozenset(
     {
         "aiofiles",
         "prometheus_client",
+        "pyroaring",
         "rich",
         "starlette",
         "typer",
