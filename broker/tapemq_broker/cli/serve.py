@@ -1,6 +1,7 @@
 """`tapemq serve`: reads the settings and runs a broker until it is told to stop."""
 
 import logging
+import sys
 
 from tapemq_broker.cli import logs
 from tapemq_broker.cli.errors import complain
@@ -9,6 +10,10 @@ from tapemq_broker.cli.serve_options import parse
 from tapemq_broker.cli.setting_sources import Configuration, ConfigurationError, load
 
 _log = logging.getLogger("tapemq.serve")
+
+SWITCH_INTERVAL_S = 0.0005
+"""How long a sync that has returned may wait for the interpreter while the event loop computes.
+With Python's 5 ms a round of one file took 16 ms beside a busy loop, with this 1.6."""
 
 
 def serve(arguments: list[str]) -> int:
@@ -42,5 +47,6 @@ def _run(configuration: Configuration) -> int:
 
     from tapemq_broker.cli.broker_process import BrokerProcess
 
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(BrokerProcess(configuration.settings).run())

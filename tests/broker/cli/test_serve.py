@@ -1,4 +1,5 @@
 import logging
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,10 +12,12 @@ from tapemq_broker.config import Settings
 
 
 @pytest.fixture(autouse=True)
-def logging_as_before() -> Iterator[None]:
+def process_as_before() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
+    interval_s = sys.getswitchinterval()
     yield
+    sys.setswitchinterval(interval_s)
     root.handlers[:] = handlers
     root.setLevel(level)
 
@@ -43,6 +46,7 @@ def test_runs_a_broker_with_the_settings_of_all_sources(
     monkeypatch.setenv("TAPEMQ_HOST", "::1")
     assert serve(["--port", "0", "--config", str(file)]) == Exit.STORAGE_FAILED
     assert ran_with == [Settings(port=0, http_port=1, host="::1")]
+    assert sys.getswitchinterval() < 0.001, "else the end of a sync waits for the event loop"
 
 
 def test_bad_settings_end_it_before_a_broker_runs(
