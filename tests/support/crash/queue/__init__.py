@@ -1,0 +1,1 @@
+"""Consumers that are killed, what they leave written, and the rules that it has to obey."""
