@@ -56,7 +56,10 @@ WORLD = (
 NOT_WORLD = ("random.Random",)
 
 # Third-party packages of the SDK, besides msgpack, and where they may be imported.
-OPTIONAL = {"tapemq.batch": ("backports", "compression")}
+OPTIONAL = {
+    "tapemq.batch": ("backports", "compression"),
+    "tapemq.testing": ("pytest", "pytest_asyncio"),
+}
 
 
 def layer_of(name: str) -> str | None:

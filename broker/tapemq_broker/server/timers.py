@@ -85,7 +85,7 @@ class Timers:
     def _tick(self, expected: float) -> None:
         self._lag_s = max(0.0, self._loop.time() - expected)
         try:
-            self._do_what_is_due(self._engine.world.clock.monotonic())
+            self.do_what_is_due()
         except Exception as error:
             # Without its timer a broker would serve on, and keep no deadline and no limit.
             log.exception("what is done in time failed")
@@ -93,7 +93,9 @@ class Timers:
             raise
         self._schedule()
 
-    def _do_what_is_due(self, now: float) -> None:
+    def do_what_is_due(self) -> None:
+        """Every duty whose time has come."""
+        now = self._engine.world.clock.monotonic()
         for index, duty in enumerate(self._duties):
             if self._due_at[index] <= now:
                 self._due_at[index] = now + duty.every_s

@@ -20,6 +20,9 @@ from tapemq.wire import messages as m
 
 log = logging.getLogger("tapemq.client")
 
+_POLL_S: Final = 3600.0
+"""Longer waits are cut into such: poll() counts milliseconds in 31 bits."""
+
 _DIALLING_S: Final = 0.1
 """How long closing waits for an attempt to connect."""
 
@@ -260,7 +263,7 @@ class Link(LinkState[Connection]):
     def _turn(self, connection: Connection | None, until: float | None) -> None:
         """Wait for something to happen, at most until then, and do what it asks for."""
         timeout_s, poll = self._prepare(connection, until)
-        happened = poll(None if timeout_s is None else timeout_s * 1000)
+        happened = poll(timeout_s * 1000)
         with self._shared.lock, self._shared.turn:
             assert self._bell is not None
             self._bell.hush()
@@ -274,7 +277,7 @@ class Link(LinkState[Connection]):
 
     def _prepare(
         self, connection: Connection | None, until: float | None
-    ) -> tuple[float | None, Callable[[float | None], list[tuple[int, int]]]]:
+    ) -> tuple[float, Callable[[float], list[tuple[int, int]]]]:
         poller = select.poll()
         with self._shared.lock:
             assert self._bell is not None
@@ -288,4 +291,4 @@ class Link(LinkState[Connection]):
         if until is not None:
             left_s = max(0.0, until - self._now())
             timeout_s = left_s if timeout_s is None else min(timeout_s, left_s)
-        return timeout_s, poller.poll
+        return _POLL_S if timeout_s is None else min(timeout_s, _POLL_S), poller.poll
