@@ -19,7 +19,7 @@ class Message(LeasedRecord):
 
     def process(
         self, *, reraise: bool = False, reject_on: Exceptions = (), ignore: Exceptions = ()
-    ) -> Process:
+    ) -> "Process[Message]":
         """``async with message.process()``: settle it by how the block ends.
 
         Without an exception it is acked. An Exception is logged and the message nacked, to be

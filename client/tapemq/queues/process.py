@@ -2,18 +2,18 @@
 
 import logging
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import Generic, TypeVar
 
+from tapemq.queues.leased_record import LeasedRecord
 from tapemq.queues.outcome import Exceptions, outcome_of
 from tapemq.queues.verdict import ACK
 
-if TYPE_CHECKING:
-    from tapemq.queues.message import Message
+M = TypeVar("M", bound=LeasedRecord)
 
 log = logging.getLogger("tapemq.client")
 
 
-class Process(tuple["Message", bool, Exceptions, Exceptions]):
+class Process(tuple[M, bool, Exceptions, Exceptions], Generic[M]):
     """Settles a message by how the block ends: see ``Message.process``.
 
     A tuple, because every message has one: message, reraise, reject_on, ignore.
@@ -21,7 +21,7 @@ class Process(tuple["Message", bool, Exceptions, Exceptions]):
 
     __slots__ = ()
 
-    async def __aenter__(self) -> "Message":
+    async def __aenter__(self) -> M:
         message = self[0]
         message._lease.desk.processing += 1
         return message
