@@ -152,7 +152,7 @@ class Settings:
     revoke_deadline_s: Annotated[float, _duration("Time to release a partition.")] = 5.0
     queue_cache_bytes: Annotated[
         int, _size("Batches kept in memory while queue groups hand out their records.")
-    ] = 64 * MIB
+    ] = 16 * MIB
 
     # Limits
     topics_max: Annotated[int, _count("Most topics.")] = 10_000

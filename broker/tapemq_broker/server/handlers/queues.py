@@ -1,6 +1,7 @@
 """Reading a topic as a queue: consumers, and what they say of their leases."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from functools import partial
 
 from tapemq.wire import messages as m
 from tapemq.wire.entries import unpack_tokens
@@ -16,6 +17,7 @@ from tapemq_broker.core.start import Start
 from tapemq_broker.server.connection import Connection
 from tapemq_broker.server.engine import Engine
 from tapemq_broker.server.handlers.lookups import TimeLookups
+from tapemq_broker.server.handlers.settling import Settling
 from tapemq_broker.server.handlers.table import Handler
 
 
@@ -27,6 +29,7 @@ class QueueHandlers:
         self._queues = engine.core.queues
         self._clock = engine.world.clock
         self._lookups = TimeLookups(engine)
+        self._settling = Settling(engine)
         self.table: dict[type, Handler] = {
             m.Consume: self._consume,
             m.Settle: self._settle,
@@ -81,25 +84,32 @@ class QueueHandlers:
     def _settle(
         self, connection: Connection, message: m.Settle, request: Request, payload: memoryview
     ) -> None:
-        tokens = _joined(unpack_tokens(payload))
+        tokens = sorted(unpack_tokens(payload))
+        try:
+            verb = _verb(message.verb)
+        except Refused as refused:
+            self._engine.reply(request, refused.refusal)
+            return
+        settle = partial(self._settle_some, message, request, verb)
+        self._settling.start(request, verb, tokens, settle)
 
-        def settle() -> Effects:
-            effects = self._queues.settle(
-                request,
-                SubscriptionKey(request.session, message.subscription),
-                _verb(message.verb),
-                tokens,
-                now_us=self._engine.due_clock.now_us(),
-                delay_ms=None if message.by_policy else message.delay_ms,
-                reason=message.reason,
-                error=message.error,
-            )
-            settled = sum(count for _, _, count in tokens) - _lost(effects)
-            counts = self._engine.counters.settled
-            counts[message.verb] = counts.get(message.verb, 0) + settled
-            return effects
-
-        self._engine.execute(request, settle)
+    def _settle_some(
+        self, message: m.Settle, request: Request, verb: Verb, tokens: Sequence[Token]
+    ) -> Effects:
+        effects = self._queues.settle(
+            request,
+            SubscriptionKey(request.session, message.subscription),
+            verb,
+            tokens,
+            now_us=self._engine.due_clock.now_us(),
+            delay_ms=None if message.by_policy else message.delay_ms,
+            reason=message.reason,
+            error=message.error,
+        )
+        settled = sum(count for _, _, count in tokens) - _lost(effects)
+        counts = self._engine.counters.settled
+        counts[message.verb] = counts.get(message.verb, 0) + settled
+        return effects
 
     def _started(
         self, connection: Connection, message: m.Started, request: Request, payload: memoryview
@@ -118,20 +128,6 @@ class QueueHandlers:
                 request, key, tokens, lease_ms=message.lease_ms, now=self._clock.monotonic()
             ),
         )
-
-
-def _joined(tokens: Iterable[Token]) -> list[Token]:
-    """The same records in order, and in as few entries as possible: each costs the core 5 µs."""
-    joined: list[Token] = []
-    last_lease = last_first = end = -1
-    for lease_id, first, count in sorted(tokens):
-        if first == end and lease_id == last_lease:
-            joined[-1] = (lease_id, last_first, first + count - last_first)
-        else:
-            joined.append((lease_id, first, count))
-            last_lease, last_first = lease_id, first
-        end = first + count
-    return joined
 
 
 def _verb(name: str) -> Verb:

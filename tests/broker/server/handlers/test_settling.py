@@ -1,0 +1,89 @@
+"""Large settlements are carried out in parts, and answered once."""
+
+import asyncio
+
+import pytest
+
+from tapemq.wire import messages as m
+from tapemq_broker.server.handlers import settling
+from tapemq_broker.storage.memory_disk import MemoryDisk
+from tests.support.queue_client import QueueClient, Taken, Token
+from tests.support.raw_client import Refused
+from tests.support.running_server import running_server
+
+RECORDS = 60
+
+
+@pytest.fixture(autouse=True)
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settling, "AT_ONCE", 7)
+
+
+async def leased(client: QueueClient) -> tuple[m.Topic, list[Taken]]:
+    topic = await client.topic("t")
+    await client.publish(topic, *(b"%d" % number for number in range(RECORDS)))
+    await client.consume(topic)
+    return topic, await client.leases(RECORDS)
+
+
+def every_second(leases: list[Taken]) -> list[Token]:
+    return [token for lease in leases for token in lease.tokens(*lease.offsets[::2])]
+
+
+async def test_a_large_settlement_is_one_on_disk_and_answered_once() -> None:
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
+        client = await QueueClient.connect(server.port)
+        topic, leases = await leased(client)
+        tokens = every_second(leases)
+        assert await client.settle("ack", tokens) == []
+        assert server.status().totals["settled"] == {"ack": RECORDS // 2}
+        lost = await client.settle("ack", tokens)
+        assert sum(token.records for token in lost) == RECORDS // 2
+        assert server.status().totals["settled"] == {"ack": RECORDS // 2}
+    async with running_server(disk) as server:
+        client = await QueueClient.connect(server.port)
+        await client.consume(topic)
+        left = await client.leases(RECORDS // 2)
+        assert {offset % 2 for lease in left for offset in lease.offsets} == {1}
+
+
+@pytest.mark.parametrize(("verb", "dead", "failures"), [("reject", RECORDS, 0), ("nack", 0, 1)])
+async def test_long_runs_of_failures_are_cut(verb: str, dead: int, failures: int) -> None:
+    async with running_server() as server:
+        client = await QueueClient.connect(server.port)
+        topic, leases = await leased(client)
+        tokens = [token for lease in leases for token in lease.tokens()]
+        assert len(tokens) < 7
+        assert await client.settle(verb, tokens, by_policy=False) == []
+        queue = await client.ask(m.DescribeQueue(topic.topic_id, "g", 0), m.Queue)
+        assert (queue.dead, queue.failed) == (dead, RECORDS)
+        if failures:
+            again = await client.leases(RECORDS)
+            assert {lease.message.failures for lease in again} == {1}
+
+
+async def test_a_large_settlement_of_nobody_is_refused_once() -> None:
+    async with running_server() as server:
+        client = await QueueClient.connect(server.port)
+        _, leases = await leased(client)
+        with pytest.raises(Refused) as refused:
+            await client.settle("ack", every_second(leases), subscription=9)
+        assert refused.value.name == "unknown_subscription"
+        await client.ask(m.Ping(), m.Pong)
+
+
+def test_parts_have_all_that_there_is() -> None:
+    tokens = [(1, 0, 20), (1, 30, 1), (2, 40, 6), *((3, 100 + number, 1) for number in range(20))]
+    for by_record in (False, True):
+        parts = list(settling._parts(tokens, by_record=by_record))
+        offsets = [
+            (lease_id, offset)
+            for part in parts
+            for lease_id, first, count in part
+            for offset in range(first, first + count)
+        ]
+        assert offsets == [(token[0], token[1] + n) for token in tokens for n in range(token[2])]
+        sizes = [sum(token[2] for token in part) if by_record else len(part) for part in parts]
+        assert max(sizes) <= 13
+        assert list(settling._parts([], by_record=by_record)) == []
