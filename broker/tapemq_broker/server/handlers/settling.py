@@ -11,7 +11,7 @@ from tapemq_broker.core.queue.verb import Verb
 from tapemq_broker.core.results import Settled
 from tapemq_broker.server.engine import Engine
 
-AT_ONCE: Final = 500
+AT_ONCE: Final = 1000
 """What is settled in one turn of the loop, at 5 µs each: entries, and records that have failed."""
 
 Settle = Callable[[Sequence[Token]], Effects]
