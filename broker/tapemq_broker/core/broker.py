@@ -26,6 +26,7 @@ from tapemq_broker.core.queue.entries import stream_positions
 from tapemq_broker.core.queue.queues import Queues
 from tapemq_broker.core.refusal import Refused
 from tapemq_broker.core.results import ProducerIdentity, TopicInfo
+from tapemq_broker.core.schedules.schedule import SCHEDULER_ID
 from tapemq_broker.core.sharing import Sharing
 from tapemq_broker.core.streams import Streams
 from tapemq_broker.core.subscriptions import Subscriptions
@@ -113,6 +114,8 @@ class Broker:
         found = self.topics.get(topic_id).partition(partition)
         if prefix is None:
             prefix = inspect(body, body_checksum, self.batch_limits)
+        if prefix.producer_id == SCHEDULER_ID:
+            raise Refused("bad_request", f"producer id {SCHEDULER_ID} is the broker's own")
         append, result, end = found.publish(body, prefix, body_checksum, now_us)
         effects: Effects = [] if append is None else [append]
         if durable:

@@ -58,6 +58,24 @@ class Change(NamedTuple):
     then: Callable[[], "Effects"]
 
 
+class Journal(NamedTuple):
+    """Write entries of a schedule log, from ``base_offset`` on.
+
+    Once they are written (not on disk yet), ``then``, called with their offset, changes the core
+    and says what follows. If a full disk refuses them the core stays as it was, and so is the
+    request refused that they are for, if any.
+    """
+
+    log: LogId
+    base_offset: int
+    record_count: int
+    body: bytes
+    body_checksum: int
+    then: Callable[[int], "Effects"]
+    request: Request | None = None
+    kind: Kind = Kind.SCHEDULE
+
+
 class Reply(NamedTuple):
     """Answer now."""
 
@@ -209,6 +227,7 @@ Effect = (
     Append
     | PutState
     | Change
+    | Journal
     | Reply
     | ReplyWhenDurable
     | Deliver

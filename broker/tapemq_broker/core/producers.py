@@ -133,6 +133,11 @@ class Producers:
             return None
         return _judge_repeat(prefix, known)
 
+    def place_of(self, producer_id: int) -> tuple[int, int]:
+        """The epoch and sequence with which a producer goes on; (0, 0) if it is not known."""
+        known = self._by_id.get(producer_id)
+        return (0, 0) if known is None else (known.epoch, known.next_sequence)
+
     def observe(self, prefix: BodyPrefix, base_offset: int, now_us: int) -> None:
         """Remember a batch that check() let through, or that the log holds at ``base_offset``."""
         # The log is the truth: a snapshot that was taken while a segment rolled may hold the batch

@@ -36,6 +36,15 @@ class PublishResult(NamedTuple):
     append_time_us: int
 
 
+class ScheduleResult(NamedTuple):
+    """What became of a schedule. ``due_us`` 0: a retry of one that is pending no more."""
+
+    schedule_id: int
+    due_us: int
+    duplicate: bool
+    replaced: bool
+
+
 class ProducerIdentity(NamedTuple):
     """Under what a producer numbers its batches."""
 
@@ -115,6 +124,7 @@ Result = (
     | TopicInfo
     | NamesPage
     | PublishResult
+    | ScheduleResult
     | ProducerIdentity
     | GroupInfo
     | Settled

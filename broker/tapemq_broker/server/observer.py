@@ -1,11 +1,15 @@
 """Between the log and the core at start: what the log says of its producers."""
 
+from typing import Final
+
 from tapemq.batch import Header, Kind, decode_prefix
 from tapemq_broker.core.producers import Producers
 
+_FROM_PRODUCERS: Final = (Kind.DATA, Kind.SCHEDULE)
+
 
 class ProducersObserver:
-    """Rebuilds a partition's dedup windows from the log (storage's Observer)."""
+    """Rebuilds the dedup windows of a log (storage's Observer)."""
 
     def __init__(self, producers: Producers) -> None:
         self._producers = producers
@@ -16,7 +20,7 @@ class ProducersObserver:
 
     def observe(self, header: Header, body: memoryview) -> None:
         """A batch of the log."""
-        if header.kind is Kind.DATA:
+        if header.kind in _FROM_PRODUCERS:
             prefix = decode_prefix(body)
             self._producers.observe(prefix, header.base_offset, header.append_time_us)
 

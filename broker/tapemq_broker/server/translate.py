@@ -43,6 +43,7 @@ _RESULTS: Final[dict[type, Callable[[Any], m.Message]]] = {
     r.TopicInfo: _topic,
     r.NamesPage: lambda page: m.Names(page.names, page.more),
     r.PublishResult: _receipt,
+    r.ScheduleResult: lambda result: m.Scheduled(*result),
     r.ProducerIdentity: lambda who: m.Producer(who.producer_id, who.epoch),
     r.GroupInfo: lambda info: m.Group(*info),
     r.Settled: _settled,

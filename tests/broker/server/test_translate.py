@@ -21,6 +21,7 @@ ANSWERS = [
     (r.NamesPage(["a", "b"], True), m.Names(["a", "b"], True)),
     (r.PublishResult(11, True, False, 99), m.Receipt(11, translate.DURABLE, False, 99)),
     (r.PublishResult(11, False, True, 0), m.Receipt(11, translate.WRITTEN, True, 0)),
+    (r.ScheduleResult(7, 99, True, False), m.Scheduled(7, 99, True, False)),
     (r.ProducerIdentity(5, 1), m.Producer(5, 1)),
     (
         r.GroupInfo("stream", 1, 2, True, 3, 4, "who", 5),

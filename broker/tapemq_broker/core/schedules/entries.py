@@ -1,0 +1,119 @@
+"""What a schedule log says: one entry per record, packed in the record's key.
+
+The value of a *scheduled* entry is the packed record of the schedule; the others have none.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
+
+import msgpack
+
+from tapemq.batch import Columns, Numbers, decode_columns, encode_body
+from tapemq_broker.core.schedules.schedule import Move, Recurrence, Schedule
+
+
+class Scheduled(NamedTuple):
+    """A schedule is pending, as it says; it ``replaces`` another one (0: none)."""
+
+    schedule: Schedule
+    replaces: int = 0
+
+
+class Cancelled(NamedTuple):
+    """A schedule is pending no more."""
+
+    schedule_id: int
+
+
+class Shot(NamedTuple):
+    """One record of a firing: a schedule, for one of its times."""
+
+    schedule_id: int
+    due_us: int
+
+
+class Firing(NamedTuple):
+    """These go into a partition as one batch of the scheduler, in this order."""
+
+    partition: int
+    epoch: int
+    first_sequence: int
+    shots: tuple[Shot, ...]
+
+
+class Fired(NamedTuple):
+    """The firing of a partition is in its log; what becomes of its schedules."""
+
+    partition: int
+    moves: tuple[Move, ...]
+
+
+class Moved(NamedTuple):
+    """Times were passed over without firing."""
+
+    moves: tuple[Move, ...]
+
+
+Entry = Scheduled | Cancelled | Firing | Fired | Moved
+
+_SCHEDULED, _CANCELLED, _FIRING, _FIRED, _MOVED = range(1, 6)
+_NOBODY: Final = Numbers()
+
+
+def encode_entries(entries: Sequence[Entry], numbers: Numbers = _NOBODY) -> bytes:
+    """The body of a batch of entries; ``numbers`` are those of the client's producer."""
+    packed = [_HEADS[type(entry)](entry) for entry in entries]
+    keys = [bytes(msgpack.packb(head)) for head in packed]
+    values = [e.schedule.record if isinstance(e, Scheduled) else b"" for e in entries]
+    return encode_body(Columns(values, keys), **numbers._asdict())
+
+
+def _scheduled(entry: Scheduled) -> tuple[Any, ...]:
+    schedule = entry.schedule
+    recurrence = None if schedule.recurrence.is_once else tuple(schedule.recurrence)
+    return (
+        _SCHEDULED, schedule.schedule_id, schedule.due_us, schedule.partition, schedule.key,
+        schedule.created_us, recurrence, schedule.fired, entry.replaces,
+    )  # fmt: skip
+
+
+_HEADS: Final[dict[type, Callable[[Any], tuple[Any, ...]]]] = {
+    Scheduled: _scheduled,
+    Cancelled: lambda entry: (_CANCELLED, entry.schedule_id),
+    Firing: lambda entry: (_FIRING, *entry),
+    Fired: lambda entry: (_FIRED, *entry),
+    Moved: lambda entry: (_MOVED, *entry),
+}
+
+
+def decode_entries(body: bytes | memoryview) -> list[Entry]:
+    """The entries of a batch; those of a kind that is not known are a newer version's: refused.
+
+    Raises BatchError, ValueError.
+    """
+    columns = decode_columns(body)
+    return [
+        _decode(msgpack.unpackb(key or b""), value)
+        for key, value in zip(columns.keys or (), columns.values, strict=True)
+    ]
+
+
+def _decode(head: list[Any], record: bytes | None) -> Entry:
+    kind, *fields = head
+    if kind == _SCHEDULED:
+        schedule_id, due_us, partition, key, created_us, recurrence, fired, replaces = fields
+        again = Recurrence(*(recurrence or ()))
+        data = bytes(record or b"")
+        return Scheduled(
+            Schedule(schedule_id, due_us, partition, key, data, created_us, again, fired), replaces
+        )
+    if kind == _CANCELLED:
+        return Cancelled(*fields)
+    if kind == _FIRING:
+        partition, epoch, first_sequence, shots = fields
+        return Firing(partition, epoch, first_sequence, tuple(Shot(*shot) for shot in shots))
+    if kind == _FIRED:
+        return Fired(fields[0], tuple(Move(*move) for move in fields[1]))
+    if kind == _MOVED:
+        return Moved(tuple(Move(*move) for move in fields[0]))
+    raise ValueError(f"an entry of kind {kind}: a newer version wrote this log")

@@ -1,0 +1,130 @@
+"""The seam to the index of schedules.
+
+An index is a cache of what the schedule logs say: it can be deleted, and is made again from them.
+All calls block, and are made by one at a time. What a crash keeps of it is some earlier state of
+it, whole.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple, Protocol
+
+
+class IndexDamaged(Exception):
+    """The index cannot be trusted any more; reset() it."""
+
+
+class Row(NamedTuple):
+    """A pending schedule. ``position`` is the offset of the newest entry that states it.
+
+    ``key`` may be empty; ``head`` and ``record`` are not looked into.
+    """
+
+    schedule_id: int
+    position: int
+    due_us: int
+    partition: int
+    key: bytes
+    fired: int
+    head: bytes
+    record: bytes
+
+
+class Put(NamedTuple):
+    """A schedule is pending as the row says."""
+
+    row: Row
+
+
+class Remove(NamedTuple):
+    """A schedule is pending no more, if it was."""
+
+    schedule_id: int
+
+
+class Move(NamedTuple):
+    """A schedule that is pending is due at another time."""
+
+    schedule_id: int
+    due_us: int
+    fired: int
+
+
+class BeginFiring(NamedTuple):
+    """A firing of a partition is under way; at most one, the last one counts."""
+
+    partition: int
+    position: int
+    data: bytes
+
+
+class EndFiring(NamedTuple):
+    """It is over."""
+
+    partition: int
+
+
+Operation = Put | Remove | Move | BeginFiring | EndFiring
+
+
+class TopicState(NamedTuple):
+    """What the index says of a topic: all that its log says below ``upto``."""
+
+    upto: int = 0
+    pending: int = 0
+    firings: tuple[BeginFiring, ...] = ()
+
+
+class DueRow(NamedTuple):
+    """A row and its topic."""
+
+    topic_id: int
+    row: Row
+
+
+Partition = tuple[int, int]
+"""A topic's id and the number of a partition."""
+
+
+class ScheduleIndex(Protocol):
+    """Pending schedules of all topics. Raises IndexDamaged; and OSError if it cannot work now."""
+
+    def topics(self) -> list[int]:
+        """The topics that it knows."""
+
+    def state(self, topic_id: int) -> TopicState:
+        """How far it is with a topic."""
+
+    def apply(self, topic_id: int, upto: int, operations: Sequence[Operation]) -> None:
+        """Carry out what the log of a topic says up to an offset; all of it or nothing."""
+
+    def find(self, topic_id: int, schedule_id: int) -> Row | None:
+        """A schedule by its id."""
+
+    def find_key(self, topic_id: int, key: bytes) -> Row | None:
+        """A schedule by its key."""
+
+    def due(
+        self, now_us: int, limit: int, max_bytes: int, without: Collection[Partition] = ()
+    ) -> list[DueRow]:
+        """Rows due at ``now_us`` or before, in order; no more than ``limit``, about ``max_bytes``.
+
+        ``without``: none of these partitions.
+        """
+
+    def next_due_us(self, without: Collection[Partition] = ()) -> int | None:
+        """When the first row is due."""
+
+    def page(self, topic_id: int, after_us: int, after_id: int, limit: int) -> list[Row]:
+        """Rows of a topic in the order of time and id, behind a time and id."""
+
+    def oldest(self, topic_id: int, limit: int, max_bytes: int) -> list[Row]:
+        """Rows of a topic in the order of their positions."""
+
+    def forget(self, topic_id: int) -> None:
+        """A topic is gone."""
+
+    def reset(self) -> None:
+        """Begin anew, with nothing."""
+
+    def close(self) -> None:
+        """Let go of it."""

@@ -1,0 +1,275 @@
+"""The index of schedules in a SQLite file, with a checksum for each row."""
+
+import sqlite3
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final
+
+from tapemq.batch import checksum
+from tapemq_broker.storage.schedules.index import (
+    BeginFiring,
+    DueRow,
+    EndFiring,
+    IndexDamaged,
+    Move,
+    Operation,
+    Partition,
+    Put,
+    Remove,
+    Row,
+    TopicState,
+)
+from tapemq_broker.storage.schedules.memory_index import within_bytes
+
+_VERSION: Final = 1
+_INTEGER_MAX: Final = 2**63 - 1
+_CACHE_KIB: Final = 8 * 1024
+
+_SCHEMA: Final = """
+CREATE TABLE topic (topic_id BLOB PRIMARY KEY, upto INTEGER, count INTEGER) WITHOUT ROWID;
+CREATE TABLE schedule (
+    topic_id BLOB, schedule_id INTEGER, position INTEGER, due_us INTEGER, partition INTEGER,
+    key BLOB, fired INTEGER, head BLOB, record BLOB, checksum INTEGER,
+    PRIMARY KEY (topic_id, schedule_id)
+);
+CREATE INDEX by_time ON schedule (due_us, topic_id, schedule_id);
+CREATE INDEX by_key ON schedule (topic_id, key) WHERE key != x'';
+CREATE INDEX by_position ON schedule (topic_id, position);
+CREATE TABLE firing (
+    topic_id BLOB, partition INTEGER, position INTEGER, data BLOB,
+    PRIMARY KEY (topic_id, partition)
+);
+"""
+_COLUMNS: Final = (
+    "topic_id, schedule_id, position, due_us, partition, key, fired, head, record, checksum"
+)
+_SELECT: Final = f"SELECT {_COLUMNS} FROM schedule"
+_PUT: Final = f"INSERT OR REPLACE INTO schedule ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)"
+_REMOVE: Final = "DELETE FROM schedule WHERE topic_id = ? AND schedule_id = ?"
+_BEGIN: Final = "INSERT OR REPLACE INTO firing VALUES (?,?,?,?)"
+_END: Final = "DELETE FROM firing WHERE topic_id = ? AND partition = ?"
+_NOTE: Final = "INSERT OR REPLACE INTO topic VALUES (?,?,?)"
+
+
+class SqliteScheduleIndex:
+    """The index (ScheduleIndex) in a file; one that is damaged is replaced by an empty one."""
+
+    def __init__(self, path: Path) -> None:
+        self._path: Final = path
+        self._db = self._open()
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            return self._connect()
+        except sqlite3.DatabaseError as error:
+            if _is_passing(error):
+                raise OSError(str(error)) from error
+            self._remove()
+            return self._connect()
+
+    def _connect(self) -> sqlite3.Connection:
+        # Used by one thread after another, never by two at once.
+        db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            # Not synced with each transaction: a power cut may take the last ones, never a part.
+            db.execute("PRAGMA synchronous = NORMAL")
+            db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            if version not in (0, _VERSION):
+                raise sqlite3.DatabaseError(f"its version is {version}")
+            if version == 0:
+                db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _remove(self) -> None:
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{self._path}{suffix}").unlink(missing_ok=True)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            if _is_passing(error):
+                raise OSError(f"{self._path}: {error}") from error
+            raise IndexDamaged(f"{self._path}: {error}") from error
+
+    def topics(self) -> list[int]:
+        with self._errors():
+            rows = self._db.execute("SELECT topic_id FROM topic").fetchall()
+        return [int.from_bytes(row[0], "big") for row in rows]
+
+    def state(self, topic_id: int) -> TopicState:
+        topic = _id(topic_id)
+        with self._errors():
+            known = self._db.execute("SELECT upto, count FROM topic WHERE topic_id = ?", (topic,))
+            upto, count = known.fetchone() or (0, 0)
+            firings = self._db.execute(
+                "SELECT partition, position, data FROM firing WHERE topic_id = ?", (topic,)
+            ).fetchall()
+        return TopicState(upto, count, tuple(BeginFiring(*row) for row in firings))
+
+    # Changing
+
+    def apply(self, topic_id: int, upto: int, operations: Sequence[Operation]) -> None:
+        count = self.state(topic_id).pending
+        with self._errors():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                for kind, some in groupby(operations, type):
+                    count += self._carry_out(kind, _id(topic_id), list(some))
+                self._db.execute(_NOTE, (_id(topic_id), upto, count))
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    def _carry_out(self, kind: type, topic: bytes, operations: list[Any]) -> int:
+        """How many schedules there are more than before."""
+        if kind is Put:
+            before = self._count(topic, operations)
+            self._db.executemany(_PUT, (_encode(topic, put.row) for put in operations))
+            return len({put.row.schedule_id for put in operations}) - before
+        if kind is Remove:
+            return -self._db.executemany(
+                _REMOVE, ((topic, o.schedule_id) for o in operations)
+            ).rowcount
+        if kind is Move:
+            for move in operations:
+                self._move(topic, move)
+        elif kind is BeginFiring:
+            self._db.executemany(_BEGIN, ((topic, *operation) for operation in operations))
+        elif kind is EndFiring:
+            self._db.executemany(_END, ((topic, o.partition) for o in operations))
+        return 0
+
+    def _move(self, topic: bytes, move: Move) -> None:
+        row = self._one("WHERE topic_id = ? AND schedule_id = ?", (topic, move.schedule_id))
+        if row is not None:
+            moved = row._replace(due_us=move.due_us, fired=move.fired)
+            self._db.execute(_PUT, _encode(topic, moved))
+
+    def _count(self, topic: bytes, puts: list[Put]) -> int:
+        """How many of these are there already. Ids rise, so there are few to look for."""
+        query = "SELECT max(schedule_id) FROM schedule WHERE topic_id = ?"
+        highest = self._db.execute(query, (topic,)).fetchone()[0] or 0
+        again = {put.row.schedule_id for put in puts if put.row.schedule_id <= highest}
+        query = "SELECT count(*) FROM schedule WHERE topic_id = ? AND schedule_id = ?"
+        return sum(self._db.execute(query, (topic, one)).fetchone()[0] for one in again)
+
+    # Looking
+
+    def find(self, topic_id: int, schedule_id: int) -> Row | None:
+        where = "WHERE topic_id = ? AND schedule_id = ?"
+        return self._one(where, (_id(topic_id), _bounded(schedule_id)))
+
+    def find_key(self, topic_id: int, key: bytes) -> Row | None:
+        where = "WHERE topic_id = ? AND key = ? AND key != x'' ORDER BY schedule_id DESC LIMIT 1"
+        return self._one(where, (_id(topic_id), key))
+
+    def _one(self, where: str, values: tuple[Any, ...]) -> Row | None:
+        rows = self._rows(where, values)
+        return rows[0].row if rows else None
+
+    def _rows(self, where: str, values: tuple[Any, ...], max_bytes: int = 1 << 62) -> list[DueRow]:
+        with self._errors():
+            cursor = self._db.execute(f"{_SELECT} {where}", values)
+            rows = within_bytes(map(_decode, cursor), max_bytes)
+            cursor.close()
+        return rows
+
+    def due(
+        self, now_us: int, limit: int, max_bytes: int, without: Collection[Partition] = ()
+    ) -> list[DueRow]:
+        but, values = _without(without)
+        where = f"WHERE due_us <= ? {but} ORDER BY due_us, topic_id, schedule_id LIMIT ?"
+        return self._rows(where, (now_us, *values, limit), max_bytes)
+
+    def next_due_us(self, without: Collection[Partition] = ()) -> int | None:
+        but, values = _without(without)
+        query = f"SELECT due_us FROM schedule WHERE due_us >= 0 {but} ORDER BY due_us LIMIT 1"
+        with self._errors():
+            row = self._db.execute(query, values).fetchone()
+        return None if row is None else int(row[0])
+
+    def page(self, topic_id: int, after_us: int, after_id: int, limit: int) -> list[Row]:
+        where = (
+            "INDEXED BY by_time WHERE due_us >= ? AND (due_us, schedule_id) > (?, ?)"
+            " AND topic_id = ? ORDER BY due_us, schedule_id LIMIT ?"
+        )
+        after_us, after_id = _bounded(after_us), _bounded(after_id)
+        values = (after_us, after_us, after_id, _id(topic_id), limit)
+        return [due.row for due in self._rows(where, values)]
+
+    def oldest(self, topic_id: int, limit: int, max_bytes: int) -> list[Row]:
+        where = "WHERE topic_id = ? ORDER BY position LIMIT ?"
+        return [due.row for due in self._rows(where, (_id(topic_id), limit), max_bytes)]
+
+    # The end
+
+    def forget(self, topic_id: int) -> None:
+        with self._errors():
+            for table in ("firing", "schedule", "topic"):
+                self._db.execute(f"DELETE FROM {table} WHERE topic_id = ?", (_id(topic_id),))
+
+    def reset(self) -> None:
+        self._db.close()
+        self._remove()
+        self._db = self._open()
+
+    def close(self) -> None:
+        self._db.close()
+
+
+def _is_passing(error: sqlite3.DatabaseError) -> bool:
+    """Whether the disk is at fault (full, most often), and not what is in the file."""
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorname.startswith(
+        ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_BUSY", "SQLITE_CANTOPEN")
+    )
+
+
+def _bounded(number: int) -> int:
+    """What clients may ask for is larger than SQLite's integers; what there is, is not."""
+    return min(number, _INTEGER_MAX)
+
+
+def _id(topic_id: int) -> bytes:
+    """SQLite's integers are signed, and ids use all 64 bits."""
+    return topic_id.to_bytes(8, "big")
+
+
+def _without(partitions: Collection[Partition]) -> tuple[str, list[Any]]:
+    but = " AND NOT (topic_id = ? AND partition = ?)" * len(partitions)
+    return but, [value for topic_id, number in partitions for value in (_id(topic_id), number)]
+
+
+def _checksum(row: Row) -> int:
+    schedule_id, position, due_us, partition, _, fired, _, _ = row
+    text = b"%d %d %d %d %d" % (schedule_id, position, due_us, partition, fired)
+    return checksum(row.record, checksum(row.head, checksum(row.key, checksum(text))))
+
+
+def _is_sound(row: Row, known: int) -> bool:
+    try:
+        return _checksum(row) == known
+    except TypeError:  # SQLite's columns have no fixed types
+        return False
+
+
+def _encode(topic: bytes, row: Row) -> tuple[Any, ...]:
+    return (topic, *row, _checksum(row))
+
+
+def _decode(columns: tuple[Any, ...]) -> DueRow:
+    topic, *fields, known = columns
+    row = Row(*fields)
+    if not _is_sound(row, known):
+        raise IndexDamaged(f"the row of schedule {row.schedule_id} does not match its checksum")
+    return DueRow(int.from_bytes(topic, "big"), row)
