@@ -53,6 +53,10 @@ from tapemq.queues.message_batch import MessageBatch
 from tapemq.queues.outcome import Reject, Retry
 from tapemq.queues.queue import Queue
 from tapemq.queues.settings import Backoff, QueueSettings
+from tapemq.schedules.due import CatchUp
+from tapemq.schedules.info import ScheduledRecord, ScheduleInfo
+from tapemq.schedules.receipt import ScheduleReceipt
+from tapemq.schedules.schedules import Schedules
 from tapemq.streams.record import Record
 from tapemq.streams.record_batch import RecordBatch
 from tapemq.streams.start import Start
@@ -63,6 +67,7 @@ __all__ = [
     "App",
     "Backoff",
     "BrokerInfo",
+    "CatchUp",
     "Client",
     "Closed",
     "Compression",
@@ -101,7 +106,11 @@ __all__ = [
     "RequestRefused",
     "Retry",
     "Scalar",
+    "ScheduleInfo",
     "ScheduleNotFound",
+    "ScheduleReceipt",
+    "ScheduledRecord",
+    "Schedules",
     "Start",
     "StorageFailed",
     "Stream",

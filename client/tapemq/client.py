@@ -6,8 +6,9 @@ import logging
 import os
 import socket
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from types import TracebackType
-from typing import Final, NamedTuple, Self, Unpack
+from typing import Final, NamedTuple, Self, Unpack, overload
 from weakref import WeakSet
 
 from tapemq._clock import Clock
@@ -33,7 +34,9 @@ from tapemq.queues.lease_watch import LeaseWatch
 from tapemq.queues.options import queue_options
 from tapemq.queues.queue import Queue
 from tapemq.queues.settings import QueueSettings
-from tapemq.queues.verdict import Duration
+from tapemq.schedules.due import Duration
+from tapemq.schedules.receipt import ScheduleReceipt
+from tapemq.schedules.scheduling import Scheduling, plan_of
 from tapemq.streams.choices import stream_options
 from tapemq.streams.start import Start
 from tapemq.streams.stream import Stream
@@ -57,13 +60,12 @@ class Defaults(NamedTuple):
     watched: bool = False
 
 
-class Client(QueueAdmin):
+class Client(QueueAdmin, Scheduling):
     """A connection to a broker that is made again when it is lost; see ``tapemq.connect()``."""
 
     def __init__(self, link: Link, clock: Clock, defaults: Defaults) -> None:
-        super().__init__(link, defaults.timeout_s)
+        super().__init__(link, clock, defaults.timeout_s)
         self.name = defaults.name
-        self._clock = clock
         self._watched = defaults.watched
         self._watch: LeaseWatch | None = None
         self._publishers: dict[str, ConfirmedPublisher] = {}
@@ -71,6 +73,36 @@ class Client(QueueAdmin):
         self._readers: WeakSet[Stream | Queue] = WeakSet()
 
     # Publishing
+
+    @overload
+    async def publish(
+        self,
+        topic: str,
+        value: Value,
+        *,
+        key: bytes | str | None = ...,
+        headers: Mapping[str, Scalar] | None = ...,
+        partition: int | None = ...,
+        durability: Durability = ...,
+        ttl: Duration | None = ...,
+        timeout: float | None = ...,
+    ) -> Receipt: ...
+
+    @overload
+    async def publish(
+        self,
+        topic: str,
+        value: Value,
+        *,
+        key: bytes | str | None = ...,
+        headers: Mapping[str, Scalar] | None = ...,
+        partition: int | None = ...,
+        ttl: Duration | None = ...,
+        timeout: float | None = ...,
+        delay: Duration | None = ...,
+        at: datetime | None = ...,
+        schedule_key: bytes | str | None = ...,
+    ) -> ScheduleReceipt: ...
 
     async def publish(
         self,
@@ -83,7 +115,10 @@ class Client(QueueAdmin):
         ttl: Duration | None = None,
         durability: Durability = "durable",
         timeout: float | None = None,
-    ) -> Receipt:
+        delay: Duration | None = None,
+        at: datetime | None = None,
+        schedule_key: bytes | str | None = None,
+    ) -> Receipt | ScheduleReceipt:
         """Publish one record; it is in the log when this returns.
 
         Concurrent calls keep their order and share batches. A retry, which happens by itself when
@@ -100,24 +135,31 @@ class Client(QueueAdmin):
             durability: return when the record is synced to disk ("durable"), or already when the
                 broker's operating system has it ("written").
             timeout: seconds; by default the client's.
+            delay, at: on disk at once, it comes into the topic after seconds (or a timedelta), or
+                at a datetime. See schedule() for ``schedule_key``.
 
         Raises:
             PayloadTooLarge: the record is over the broker's limit.
-            TopicNotFound: there is no such topic, and it may not be created.
-            PartitionNotFound: there is no such partition.
-            TimeoutError: the time passed, and the record was not sent and will not be.
-            IndeterminateError: the time passed; the record may be in the log, or come into it.
+            TopicNotFound, PartitionNotFound: there is none, and it may not be created.
+            TimeoutError, IndeterminateError: the time passed; the record was not sent and will not
+                be, or it may be in the log, or come into it.
         """
         if self._link.closed:
             raise Closed("the client is closed")
         level = LEVELS[check_durability(durability)]
         item = make_item(value, key, headers, self._link.limits, ttl)
+        plan = plan_of(delay, at, schedule_key)
+        if plan is not None:
+            return await self._schedule(topic, item, partition, plan, timeout)
+        return await self._publisher(topic).publish(
+            item, partition, level, self._timeout_s if timeout is None else timeout
+        )
+
+    def _publisher(self, topic: str) -> ConfirmedPublisher:
         publisher = self._publishers.get(topic)
         if publisher is None or publisher.failed:
             publisher = self._publishers[topic] = self._make_publisher(topic)
-        return await publisher.publish(
-            item, partition, level, self._timeout_s if timeout is None else timeout
-        )
+        return publisher
 
     def _make_publisher(self, topic: str) -> ConfirmedPublisher:
         check_name("topic", topic)

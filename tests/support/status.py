@@ -19,6 +19,7 @@ def status(totals: Counters | None = None, /, **changes: Any) -> Status:
         damaged_partitions=0,
         connections=0,
         subscriptions=0,
+        schedules_pending=0,
         queue_cache_bytes=0,
         sync_rounds=0,
         files_synced=0,

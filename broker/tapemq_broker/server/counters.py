@@ -11,6 +11,8 @@ class Counters:
     bytes_published: int = 0
     batches_published: int = 0
     duplicates: int = 0
+    schedules_made: int = 0
+    schedules_fired: int = 0
     publishes_refused: int = 0
     records_delivered: int = 0
     bytes_delivered: int = 0

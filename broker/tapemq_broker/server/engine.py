@@ -16,6 +16,7 @@ from tapemq_broker.core.topics import entry
 from tapemq_broker.server import translate
 from tapemq_broker.server.counters import Counters
 from tapemq_broker.server.deliveries import Deliveries
+from tapemq_broker.server.durability import Durability
 from tapemq_broker.server.durable_queue import DurableQueue
 from tapemq_broker.server.key_reads import KeyReads
 from tapemq_broker.server.leases import Leases
@@ -44,6 +45,8 @@ class Engine:
         # What is due at a time is so by this clock.
         self.due_clock = RisingClock(world.clock, logs.newest_us)
         self.receipts = Receipts()
+        self.durability = Durability()
+        self.on_topic_removed: Callable[[int], None] = lambda topic_id: None
         self._has_changed = False
         self._calls: DurableQueue[Callable[[], e.Effects]] = DurableQueue()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -57,6 +60,7 @@ class Engine:
             e.Append: self._append,
             e.PutState: self._put_state,
             e.Change: self._change,
+            e.Journal: self._journal,
             e.Reply: self._reply,
             e.ReplyWhenDurable: self._reply_when_durable,
             e.WhenDurable: self._when_durable,
@@ -158,6 +162,19 @@ class Engine:
         else:
             self.run(effect.then())
 
+    def _journal(self, effect: e.Journal) -> None:
+        try:
+            offset = self.logs.append(effect, self.world.clock.wall_us())
+        except LogFull:
+            if effect.request is not None:
+                self.reply(effect.request, _FULL)
+            return
+        if offset != effect.base_offset:
+            self.world.fatal(
+                f"{effect.log}: the log gave offset {offset}, the core {effect.base_offset}"
+            )
+        self.run(effect.then(offset))
+
     def _reply(self, effect: e.Reply) -> None:
         self.reply(effect.request, effect.result)
 
@@ -233,6 +250,7 @@ class Engine:
             self.reply(request, result)
         for call in self._calls.release(log_id, offset):
             self.run(call())
+        self.durability.release(log_id, offset)
         self.core.durable_upto(log_id, offset)
         self._deliveries.wake(log_id)
         if log_id.role is Role.DATA:
@@ -276,8 +294,10 @@ class Engine:
     async def _remove_topic(self, effect: e.RemoveTopic) -> None:
         """Remove a topic's logs; the catalog has forgotten it first."""
         await self.logs.catalog_durable()
+        self.on_topic_removed(effect.topic.topic_id)
         for log_id in self.logs.forget_topic(effect.topic):
             self.leases.cache.forget(log_id)
+            self.durability.drop(log_id)
             self._calls.drop(log_id)
             for request in self.receipts.drop(log_id):
                 self.reply(request, Refusal("unknown_topic", "the topic was deleted"))

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from tapemq.batch import Kind, LogId, Role
 from tapemq_broker.config import Settings
-from tapemq_broker.core.effects import Append, Deliver, PutState
+from tapemq_broker.core.effects import Append, Deliver, Journal, PutState
 from tapemq_broker.core.results import TopicInfo
 from tapemq_broker.core.topics import CATALOG
 from tapemq_broker.server.state_changes import Changes, StateChanges
@@ -20,6 +20,7 @@ from tapemq_broker.storage.errors import LogFull
 from tapemq_broker.storage.flusher import Flusher
 from tapemq_broker.storage.log import Log
 from tapemq_broker.storage.observer import Observer
+from tapemq_broker.storage.opening import Claims
 from tapemq_broker.storage.reading import ReadPlan
 from tapemq_broker.storage.record_log import LogSettings, NewBatch
 from tapemq_broker.storage.segment_cache import SegmentCache
@@ -27,6 +28,7 @@ from tapemq_broker.storage.state_log import StateLog
 
 _FULL_RETRY_S = 1.0
 _STATE_SEGMENT_BYTES = 4 * 1024 * 1024
+_SCHEDULE_SEGMENT_BYTES = 16 * 1024 * 1024
 _NOTHING: Final[Mapping[bytes, bytes | None]] = MappingProxyType({})
 
 _MARKS_AT_ONCE = 128
@@ -50,6 +52,7 @@ class Logs:
         self._cache = SegmentCache(world.disk)
         self._data: dict[LogId, Log] = {}
         self._states: dict[LogId, StateLog] = {}
+        self._schedules: dict[LogId, Log] = {}
         # Changes that a full disk did not take; they go with the next ones.
         self._unwritten: dict[LogId, dict[bytes, bytes | None]] = {}
         self.on_durable: Callable[[LogId, int], None] = lambda log_id, offset: None
@@ -108,17 +111,35 @@ class Logs:
     ) -> Log:
         """Open the records of a partition. Raises LogRefused."""
         log_id = LogId(info.topic_id, partition, Role.DATA)
+        claims = Claims(clean, durable_floor, must_exist)
+        return self._open_log(info, log_id, self._log_settings(info), observer, claims)
+
+    def open_schedules(
+        self, info: TopicInfo, *, observer: Observer, clean: CleanEntry | None, must_exist: bool
+    ) -> Log:
+        """Open the schedule log of a topic. Raises LogRefused, CorruptLog, LogFull, OSError."""
+        log_id = LogId(info.topic_id, 0, Role.SCHEDULE)
+        settings = LogSettings(segment_bytes=_SCHEDULE_SEGMENT_BYTES)
+        return self._open_log(info, log_id, settings, observer, Claims(clean, 0, must_exist))
+
+    def _open_log(
+        self,
+        info: TopicInfo,
+        log_id: LogId,
+        settings: LogSettings,
+        observer: Observer | None,
+        claims: Claims,
+    ) -> Log:
+        path, now_us = self._directory.log_path(info.name, log_id), self._world.clock.wall_us()
         return Log.open(
             self._world.disk,
-            self._directory.log_path(info.name, log_id),
+            path,
             log_id,
-            settings=self._log_settings(info),
+            settings=settings,
             observer=observer,
-            clean=clean,
-            durable_floor=durable_floor,
-            must_exist=must_exist,
             cache=self._cache,
-            now_us=self._world.clock.wall_us(),
+            now_us=now_us,
+            **claims._asdict(),
         )
 
     def _log_settings(self, info: TopicInfo) -> LogSettings:
@@ -154,8 +175,9 @@ class Logs:
         self._states[state.log.log_id] = state
 
     def add_data(self, log: Log) -> None:
-        """Take the records of a partition into use."""
-        self._data[log.log_id] = log
+        """Take the records of a partition, or the schedules of a topic, into use."""
+        logs = self._schedules if log.log_id.role is Role.SCHEDULE else self._data
+        logs[log.log_id] = log
 
     def reconfigure(self, info: TopicInfo) -> None:
         """Apply a topic's settings to its logs."""
@@ -172,13 +194,15 @@ class Logs:
             for role in (Role.DATA, Role.GROUPS)
             for partition in range(info.partitions)
         ]
-        gone = [log_id for log_id in of_topic if log_id in self._data or log_id in self._states]
+        of_topic.append(LogId(info.topic_id, 0, Role.SCHEDULE))
+        in_use = (self._data, self._states, self._schedules)
+        gone = [log_id for log_id in of_topic if any(log_id in logs for logs in in_use)]
         for log_id in gone:
-            log: Log | StateLog | None = self._data.pop(log_id, None)
-            log = log or self._states.pop(log_id)
+            data = self._data.pop(log_id, None) or self._schedules.pop(log_id, None)
+            log = data or self._states.pop(log_id)
             self._unwritten.pop(log_id, None)
-            self._changes.forget(log_id)
             self._synced_at.pop(log_id, None)
+            self._changes.forget(log_id)
             self.flusher.forget(log.log if isinstance(log, StateLog) else log)
             log.close(clean=False, now_us=self._world.clock.wall_us())
         return gone
@@ -190,18 +214,19 @@ class Logs:
     def close(self) -> list[CleanEntry]:
         """Close everything after the last sync; what the CLEAN file is to say."""
         now_us = self._world.clock.wall_us()
-        logs: list[Log | StateLog] = [*self._data.values(), *self._states.values()]
+        data = [*self._data.values(), *self._schedules.values()]
+        logs: list[Log | StateLog] = [*data, *self._states.values()]
         entries = [log.close(clean=True, now_us=now_us) for log in logs]
         return [entry for entry in entries if entry is not None]
 
     # Writing
 
-    def append(self, effect: Append, now_us: int) -> int:
+    def append(self, effect: Append | Journal, now_us: int) -> int:
         """Append a batch; its base offset. Raises LogFull, LogFailed."""
         if self._unwritten.get(CATALOG):
             # It may be this very topic that the catalog does not know yet: a crash would lose it.
             self._write_state(CATALOG, now_us)
-        log = self._data[effect.log]
+        log = self.data(effect.log)
         batch = NewBatch(effect.kind, effect.record_count, effect.body, effect.body_checksum)
         base_offset = log.append(batch, now_us)
         self.flusher.dirty(log)
@@ -218,7 +243,7 @@ class Logs:
         """Write entries of state logs: all, or none. Raises LogFull."""
         written: list[PutState] = []
         for put in puts:
-            before = {key: self._last_value(put.log, key) for key in put.changes}
+            before = {key: self.last_value(put.log, key) for key in put.changes}
             try:
                 self._write_state(put.log, now_us, put.changes)
             except LogFull:
@@ -227,7 +252,8 @@ class Logs:
                 raise
             written.append(PutState(put.log, before))
 
-    def _last_value(self, log_id: LogId, key: bytes) -> bytes | None:
+    def last_value(self, log_id: LogId, key: bytes) -> bytes | None:
+        """The value of an entry of a state log; None if there is none."""
         unwritten = self._unwritten.get(log_id, {})
         return unwritten[key] if key in unwritten else self._states[log_id].entries.get(key)
 
@@ -328,12 +354,12 @@ class Logs:
     # Reading and looking
 
     def _log(self, log_id: LogId) -> Log:
-        log = self._data.get(log_id)
+        log = self._data.get(log_id) or self._schedules.get(log_id)
         return log if log is not None else self._states[log_id].log
 
     def data(self, log_id: LogId) -> Log:
-        """The records of a partition. Raises KeyError."""
-        return self._data[log_id]
+        """The records of a partition, or the schedules of a topic. Raises KeyError."""
+        return self._data.get(log_id) or self._schedules[log_id]
 
     def data_logs(self) -> list[tuple[LogId, Log]]:
         """All partitions' records."""

@@ -15,6 +15,7 @@ from tapemq_broker.server.flow import Flow
 from tapemq_broker.server.handlers import Handlers
 from tapemq_broker.server.identity import Identity
 from tapemq_broker.server.logs import Logs
+from tapemq_broker.server.schedules.service import Schedules
 from tapemq_broker.server.sessions import Sessions
 from tapemq_broker.server.startup import Startup
 from tapemq_broker.server.status import Status
@@ -46,6 +47,7 @@ class Server:
         self._engine: Engine
         self._logs: Logs
         self._timers: Timers
+        self._schedules: Schedules
         self._identity: Identity
         self.ready = False
         self.stopped = False
@@ -69,10 +71,16 @@ class Server:
         )
         self._engine = Engine(world, core, self._logs, self._sessions)
         self._engine.run(core.loaded())
+        self._schedules = Schedules(self._engine, self._flow)
+        for opened in self._schedules.open_logs(clean.entries):
+            startup.note_cut(opened)
         await self._logs.all_durable()
-        self._sessions.handle = Handlers(self._engine, self._flow, self._identity).handle
+        self._sessions.handle = Handlers(
+            self._engine, self._flow, self._identity, self._schedules
+        ).handle
         self._timers = Timers(self._settings, self._engine, self._flow)
         self._timers.start()
+        self._schedules.start()
         loop = asyncio.get_running_loop()
         self._listener = await loop.create_server(
             lambda: Connection(self._sessions), host, port, backlog=_BACKLOG
@@ -90,7 +98,13 @@ class Server:
     def status(self) -> Status:
         """How the broker is now, in plain numbers."""
         return Status.of(
-            self._counters, self._engine, self._flow, self._timers, self.ready, self._identity
+            self._counters,
+            self._engine,
+            self._flow,
+            self._schedules,
+            self._timers,
+            self.ready,
+            self._identity,
         )
 
     async def stop(self, grace_s: float = 8.0) -> None:
@@ -104,6 +118,7 @@ class Server:
         if self._listener is not None:
             self._listener.close()
         self._timers.stop()
+        self._schedules.stop()
         self._flow.stop()
         try:
             async with asyncio.timeout(grace_s):
@@ -120,6 +135,7 @@ class Server:
         await self._logs.all_durable()
         self._logs.mark_all()
         await self._logs.all_durable()
+        await self._schedules.close()
         write_clean(self._world.disk, self._logs.close())
         self._world.disk.close()
         self.stopped = True

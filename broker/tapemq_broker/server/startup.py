@@ -50,7 +50,7 @@ class Startup:
         """
         catalog = self._logs.open_catalog(self._clean.get(CATALOG))
         self._logs.add_state(catalog)
-        self._note_cut(catalog.log)
+        self.note_cut(catalog.log)
         boot_epoch = self._next_boot_epoch(catalog)
         core = Broker(boot_epoch, limits_of(self._settings))
         for topic in core.topics.load(catalog.entries):
@@ -91,7 +91,7 @@ class Startup:
             partition.damage = str(refused)
             return
         self._logs.add_data(data)
-        self._note_cut(data)
+        self.note_cut(data)
         partition.opened(data.first_offset, data.next_offset, data.durable_offset)
 
     def _load_groups(self, core: Broker, topic: Topic, partition: Partition) -> int:
@@ -110,13 +110,13 @@ class Startup:
             return 0
         core.load_groups(topic.info.topic_id, number, groups.entries)
         self._logs.add_state(groups)
-        self._note_cut(groups.log)
+        self.note_cut(groups.log)
         return durable_floor(groups.entries)
 
     def _refuse(self, topic: Topic, what: str, refused: LogRefused | CorruptLog) -> None:
         log.error("topic %s: %s: %s", topic.info.name, what, _told(refused, self._settings))
 
-    def _note_cut(self, opened: Log) -> None:
+    def note_cut(self, opened: Log) -> None:
         """Say and count what recovery has set aside: bytes without a durable receipt.
 
         Count what it had to write again, too.

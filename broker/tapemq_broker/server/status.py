@@ -7,6 +7,7 @@ from tapemq_broker.server.counters import Counters
 from tapemq_broker.server.engine import Engine
 from tapemq_broker.server.flow import Flow
 from tapemq_broker.server.identity import Identity
+from tapemq_broker.server.schedules.service import Schedules
 from tapemq_broker.server.timers import Timers
 
 
@@ -22,6 +23,7 @@ class Status(NamedTuple):
     damaged_partitions: int
     connections: int
     subscriptions: int
+    schedules_pending: int
     queue_cache_bytes: int
     sync_rounds: int
     files_synced: int
@@ -37,6 +39,7 @@ class Status(NamedTuple):
         counters: Counters,
         engine: Engine,
         flow: Flow,
+        schedules: Schedules,
         timers: Timers,
         ready: bool,
         identity: Identity,
@@ -53,6 +56,7 @@ class Status(NamedTuple):
             damaged_partitions=sum(bool(p.groups_damage) for t in topics for p in t.partitions),
             connections=len(engine.sessions.by_number),
             subscriptions=len(engine.core.streams) + len(engine.core.queues),
+            schedules_pending=schedules.shelf.pending,
             queue_cache_bytes=engine.leases.cache.size_bytes,
             sync_rounds=engine.logs.flusher.rounds,
             files_synced=engine.logs.flusher.files_synced,

@@ -3,25 +3,36 @@
 import asyncio
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from tapemq_broker.server.clock import Clock, Random, RealClock, RealRandom
 from tapemq_broker.storage.disk import Disk
 from tapemq_broker.storage.files import OsDisk
+from tapemq_broker.storage.schedules.index import ScheduleIndex
+from tapemq_broker.storage.schedules.memory_index import MemoryScheduleIndex
+from tapemq_broker.storage.schedules.sqlite_index import SqliteScheduleIndex
 from tapemq_broker.storage.unsynced_disk import UnsyncedDisk
+
+SCHEDULE_INDEX = "schedules.index"
+"""A file in the data directory; it can be deleted while no broker runs."""
 
 EXIT_STORAGE_FAILED = 70
 """Exit status after a failed sync or write (EX_SOFTWARE of sysexits.h)."""
 
 
 class World(NamedTuple):
-    """What an engine touches. ``fatal(reason)`` ends it at once: nobody gets an answer after it."""
+    """What an engine touches. ``fatal(reason)`` ends it at once: nobody gets an answer after it.
+
+    ``schedule_index()`` opens what can be made again from the schedule logs.
+    """
 
     disk: Disk
     clock: Clock
     random: Random
     fatal: Callable[[str], None]
+    schedule_index: Callable[[], ScheduleIndex] = MemoryScheduleIndex
 
     @classmethod
     def real(cls, data_dir: Path, *, sync_threads: int = 4, sync: bool = True) -> "World":
@@ -32,7 +43,8 @@ class World(NamedTuple):
         post = asyncio.get_running_loop().call_soon_threadsafe
         kind = OsDisk if sync else UnsyncedDisk
         disk = kind(str(data_dir), post=post, sync_threads=sync_threads)
-        return cls(disk, RealClock(), RealRandom(), exit_now)
+        index = partial(SqliteScheduleIndex, data_dir / SCHEDULE_INDEX)
+        return cls(disk, RealClock(), RealRandom(), exit_now, index)
 
 
 def exit_now(reason: str) -> NoReturn:

@@ -101,8 +101,10 @@ class Exchange(ABC):
         self._write(message, correlation, (payload,) if payload else (), len(payload))
         self._answers[correlation] = (answer, 0)
 
-    def publish(self, message: m.Publish, body: Sequence[bytes], answer: Answer) -> None:
-        """Send a batch that the window admits; ``body`` is its parts."""
+    def publish(
+        self, message: m.Publish | m.Schedule, body: Sequence[bytes], answer: Answer
+    ) -> None:
+        """Send a body that the window admits; ``body`` is its parts."""
         correlation = self._session.next_correlation()
         size_bytes = sum(map(len, body))
         self._write(message, correlation, body, size_bytes)

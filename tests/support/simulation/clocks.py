@@ -6,7 +6,7 @@ from typing import Final
 from tapemq._clock import Clock
 from tests.support.simulation.loop import SimLoop
 
-_EPOCH_US: Final = 1_700_000_000_000_000
+EPOCH_US: Final = 1_700_000_000_000_000
 
 
 class BrokerClock:
@@ -20,7 +20,7 @@ class BrokerClock:
         return self._loop.time()
 
     def wall_us(self) -> int:
-        return _EPOCH_US + int((self._loop.time() + self.skew_s) * 1e6)
+        return EPOCH_US + int((self._loop.time() + self.skew_s) * 1e6)
 
 
 class BrokerRandom:
@@ -44,7 +44,7 @@ class ClientClock(Clock):
         self._random = seeded
 
     def wall_us(self) -> int:
-        return _EPOCH_US + int(self._loop.time() * 1e6)
+        return EPOCH_US + int(self._loop.time() * 1e6)
 
     def fraction(self) -> float:
         return self._random.random()

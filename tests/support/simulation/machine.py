@@ -12,6 +12,8 @@ from typing import Any, Final
 from tapemq_broker.config import Settings
 from tapemq_broker.server.server import Server
 from tapemq_broker.server.world import World
+from tapemq_broker.storage.schedules.index import ScheduleIndex
+from tapemq_broker.storage.schedules.memory_index import MemoryScheduleIndex
 from tests.support.simulation.clocks import BrokerClock, BrokerRandom
 from tests.support.simulation.history import History
 from tests.support.simulation.loop import SimLoop
@@ -49,6 +51,7 @@ class Machine:
         self.settings = settings
         self.trouble = Trouble()
         self.clock = BrokerClock(loop)
+        self.schedule_index: Callable[[], ScheduleIndex] = MemoryScheduleIndex
         self.platter = Platter(loop, random)
         self.deaths: Counter[Death] = Counter()
         self.rows: Counter[str] = Counter()
@@ -114,7 +117,8 @@ class Machine:
 
     async def _start(self, process: Process) -> None:
         disk = SimDisk(self.loop, self.platter, process, self.trouble, self._crash)
-        world = World(disk, self.clock, BrokerRandom(self.random), self._fatal)
+        random = BrokerRandom(self.random)
+        world = World(disk, self.clock, random, self._fatal, self.schedule_index)
         server = self.server = Server(self.settings, world)
         try:
             await server.start(HOST, PORT)

@@ -10,11 +10,11 @@ from tapemq_broker.server.handlers import Handlers
 
 
 def test_the_table_and_the_session_agree() -> None:
-    Handlers(Mock(), Mock(), Mock())
+    Handlers(Mock(), Mock(), Mock(), Mock())
 
 
 def test_a_message_without_a_handler_stops_the_broker(monkeypatch: pytest.MonkeyPatch) -> None:
     now_allowed = ALLOWED[Role.BROKER, State.OPEN] | {m.Topic}
     monkeypatch.setitem(ALLOWED, (Role.BROKER, State.OPEN), now_allowed)
     with pytest.raises(RuntimeError, match="Topic"):
-        Handlers(Mock(), Mock(), Mock())
+        Handlers(Mock(), Mock(), Mock(), Mock())

@@ -1,0 +1,1 @@
+"""Schedules in the running broker: their logs, the index, and the firing."""

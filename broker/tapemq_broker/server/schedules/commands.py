@@ -1,0 +1,230 @@
+"""What clients may ask of schedules."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final, NamedTuple
+
+from tapemq.batch import BatchError, BodyPrefix
+from tapemq_broker.core.effects import Effects, Request
+from tapemq_broker.core.inspection import inspect, is_heavy
+from tapemq_broker.core.refusal import Refusal, Refused
+from tapemq_broker.core.results import ScheduleResult
+from tapemq_broker.core.schedules.book import Wish
+from tapemq_broker.core.schedules.recurrence import check_due, check_recurrence, next_us
+from tapemq_broker.core.schedules.schedule import Recurrence, Schedule, pack_record
+from tapemq_broker.server.durability import LogGone
+from tapemq_broker.server.engine import Engine
+from tapemq_broker.server.schedules.rows import schedule_of
+from tapemq_broker.server.schedules.service import Schedules
+from tapemq_broker.server.schedules.shelf import Volume
+from tapemq_broker.server.schedules.zones import zone
+from tapemq_broker.storage.schedules.index import IndexDamaged, Row, ScheduleIndex
+
+KEY_BYTES_MAX: Final = 1024
+_GONE: Final = Refusal("unknown_topic", "the topic was deleted")
+
+
+class Job(NamedTuple):
+    """A schedule that is to be made. ``due_us`` 0: when its recurrence says."""
+
+    request: Request
+    topic_id: int
+    partition: int
+    body: bytes
+    body_checksum: int
+    due_us: int
+    key: bytes
+    recurrence: Recurrence
+
+
+class Name(NamedTuple):
+    """How a client names a schedule: by its id, or by its key if there is one."""
+
+    schedule_id: int
+    key: bytes
+
+
+class Page(NamedTuple):
+    """Some schedules, of how many."""
+
+    schedules: list[Schedule]
+    total: int
+
+
+class ScheduleCommands:
+    """Scheduling, in order for each topic; cancelling, getting and listing."""
+
+    def __init__(self, engine: Engine, schedules: Schedules) -> None:
+        self._engine: Final = engine
+        self._schedules: Final = schedules
+        self._lines: Final[dict[int, deque[Job]]] = {}
+
+    # Scheduling
+
+    def schedule(self, job: Job) -> None:
+        """Make a schedule, and answer when it is on disk."""
+        line = self._lines.get(job.topic_id)
+        if line is not None:
+            line.append(job)
+        elif not self._at_once(job):
+            self._lines[job.topic_id] = deque([job])
+            self._engine.spawn(self._drain(job.topic_id))
+
+    def _at_once(self, job: Job) -> bool:
+        """Do what needs no look into the index; whether it is done."""
+        volume = self._schedules.shelf.volumes.get(job.topic_id)
+        if volume is None or job.key or not job.recurrence.is_once or is_heavy(job.body):
+            return False
+        self._engine.execute(
+            job.request, lambda: self._decide(volume, job, self._inspect(job), None)
+        )
+        self._schedules.indexer.wake(volume)
+        return True
+
+    async def _drain(self, topic_id: int) -> None:
+        """Do what takes longer, and what came behind it, one by one: order is kept."""
+        line = self._lines[topic_id]
+        while line:
+            job = line[0]
+            if not self._at_once(job):
+                await self.answering(job.request, partial(self._schedule, job))
+            line.popleft()
+        del self._lines[topic_id]
+
+    async def _schedule(self, job: Job) -> None:
+        volume = await self._schedules.volume(job.topic_id)
+        prefix, record = await asyncio.to_thread(self._inspect, job)
+        if not job.recurrence.is_once:
+            check_recurrence(job.recurrence, zone)
+            due_us = await asyncio.to_thread(self._first_us, job)
+            job = job._replace(due_us=check_due(due_us))
+        replaced = await self._find(volume, Name(0, job.key)) if job.key else None
+        self._engine.execute(
+            job.request, lambda: self._decide(volume, job, (prefix, record), replaced)
+        )
+        self._schedules.indexer.wake(volume)
+
+    def _first_us(self, job: Job) -> int:
+        if job.due_us:
+            return job.due_us
+        now_us = self._engine.world.clock.wall_us()
+        return next_us(job.recurrence, now_us, now_us, zone)
+
+    def _inspect(self, job: Job) -> tuple[BodyPrefix, bytes]:
+        if len(job.key) > KEY_BYTES_MAX:
+            raise Refused("bad_request", f"a key has at most {KEY_BYTES_MAX} bytes")
+        prefix = inspect(job.body, job.body_checksum, self._engine.core.batch_limits)
+        try:
+            return prefix, pack_record(job.body)
+        except BatchError as error:
+            raise Refused("bad_batch", str(error)) from None
+
+    def _decide(
+        self,
+        volume: Volume,
+        job: Job,
+        inspected: tuple[BodyPrefix, bytes],
+        replaced: Schedule | None,
+    ) -> Effects:
+        volume.check_ready()
+        topic = self._engine.core.topics.get(job.topic_id)
+        topic.partition(job.partition).check_usable()
+        prefix, record = inspected
+        repeated = volume.book.repeats(prefix)
+        if repeated is not None:
+            self._engine.spawn(
+                self.answering(job.request, partial(self._repeat, job, volume, repeated))
+            )
+            return []
+        wish = Wish(job.partition, check_due(job.due_us), job.key, job.recurrence, record)
+        now_us = self._engine.world.clock.wall_us()
+        self._engine.counters.schedules_made += 1
+        try:
+            return volume.book.schedule(job.request, prefix, wish, replaced, now_us)
+        except BatchError as error:
+            raise Refused("batch_too_large", str(error)) from None
+
+    async def _repeat(self, job: Job, volume: Volume, schedule_id: int) -> None:
+        """Answer a retry with what there was made first."""
+        # Ids are offsets plus one, so this is where the entry ends.
+        await self._schedules.shelf.durable(volume, schedule_id)
+        found = await self._look(volume, Name(schedule_id, b""))
+        due_us = found.due_us if found else 0
+        self._engine.reply(job.request, ScheduleResult(schedule_id, due_us, True, False))
+
+    # Looking
+
+    async def _find(self, volume: Volume, name: Name) -> Schedule | None:
+        """What is pending under a name, once it is not firing. Raises LogGone, Refused."""
+        while True:
+            found = await self._look(volume, name)
+            if found is None or not volume.book.is_firing(found.schedule_id):
+                return found
+            await volume.changed.wait()
+            if volume.is_gone:
+                raise LogGone(volume.name)
+
+    async def _look(self, volume: Volume, name: Name) -> Schedule | None:
+        volume.check_ready()
+        row = await self._schedules.runner.run(lambda index: _row(index, volume.topic_id, name))
+        volume.check_ready()
+        recent = volume.book.recent
+        known = recent.find_key(name.key) if name.key else recent.find(name.schedule_id)
+        if known is None and row is not None:
+            # By its key it may be another one's in the meantime; by its id it may be gone.
+            known = recent.find(row.schedule_id)
+        if known is not None:
+            return known.schedule
+        return schedule_of(row) if row else None
+
+    async def cancel(self, request: Request, topic_id: int, name: Name) -> None:
+        """Forget a pending schedule. Raises what answering() answers."""
+        volume = self._schedules.known(topic_id)
+        found = _pending(await self._find(volume, name), name)
+        self._engine.execute(request, lambda: volume.book.cancel(request, found))
+        self._schedules.indexer.wake(volume)
+
+    async def get(self, topic_id: int, name: Name) -> Schedule:
+        """A pending schedule. Raises what answering() answers."""
+        return _pending(await self._look(self._schedules.known(topic_id), name), name)
+
+    async def page(self, topic_id: int, after: tuple[int, int], limit: int) -> Page:
+        """Pending schedules behind a time and an id. Raises what answering() answers."""
+        self._engine.core.topics.get(topic_id)
+        if topic_id not in self._schedules.shelf.volumes:
+            return Page([], 0)
+        volume = self._schedules.known(topic_id)
+        await self._schedules.indexer.caught_up(volume)
+        rows = await self._schedules.runner.run(lambda index: index.page(topic_id, *after, limit))
+        return Page([schedule_of(row) for row in rows], volume.book.count)
+
+    async def answering(self, request: Request, work: Callable[[], Awaitable[None]]) -> None:
+        """Do something that takes a while; what goes wrong answers the request."""
+        try:
+            await work()
+        except Refused as refused:
+            self._engine.reply(request, refused.refusal)
+        except LogGone:
+            self._engine.reply(request, _GONE)
+        except IndexDamaged as damaged:
+            self._schedules.damaged(str(damaged))
+            text = "the index of schedules is being made anew"
+            self._engine.reply(request, Refusal("overloaded", text, 1.0))
+        except OSError as error:
+            text = f"the index of schedules cannot be used now: {error}"
+            self._engine.reply(request, Refusal("overloaded", text, 1.0))
+
+
+def _row(index: ScheduleIndex, topic_id: int, name: Name) -> Row | None:
+    if name.key:
+        return index.find_key(topic_id, name.key)
+    return index.find(topic_id, name.schedule_id)
+
+
+def _pending(found: Schedule | None, name: Name) -> Schedule:
+    if found is None:
+        what = f"the key {name.key!r}" if name.key else f"the id {name.schedule_id}"
+        raise Refused("unknown_schedule", f"no schedule is pending under {what}")
+    return found

@@ -1,0 +1,41 @@
+"""The index in a thread of its own: the event loop never waits for it."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+from tapemq_broker.storage.schedules.index import ScheduleIndex
+
+Answer = TypeVar("Answer")
+
+
+class IndexRunner:
+    """Calls of the index, one after the other.
+
+    Whoever gets an answer acts on it before the next call begins, unless they wait for something
+    else first. So an answer and what is kept in memory of later entries are never apart.
+    """
+
+    def __init__(self, open_index: Callable[[], ScheduleIndex]) -> None:
+        self._open: Final = open_index
+        self._index: ScheduleIndex | None = None
+        self._thread: Final = ThreadPoolExecutor(1, "schedule-index")
+        self._turn: Final = asyncio.Lock()
+
+    async def run(self, call: Callable[[ScheduleIndex], Answer]) -> Answer:
+        """Call with the index. Raises what the index raises."""
+        async with self._turn:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._thread, self._call, call)
+
+    def _call(self, call: Callable[[ScheduleIndex], Answer]) -> Answer:
+        if self._index is None:
+            self._index = self._open()
+        return call(self._index)
+
+    async def close(self) -> None:
+        """Let go of the index."""
+        if self._index is not None:
+            await self.run(lambda index: index.close())
+        self._thread.shutdown(wait=False)

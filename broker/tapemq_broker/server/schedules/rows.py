@@ -1,0 +1,86 @@
+"""Between the core's entries and the index's operations."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgpack
+
+from tapemq_broker.core.schedules.entries import (
+    Cancelled,
+    Fired,
+    Firing,
+    Moved,
+    Scheduled,
+    Shot,
+)
+from tapemq_broker.core.schedules.recent import Placed
+from tapemq_broker.core.schedules.schedule import Recurrence, Schedule
+from tapemq_broker.storage.schedules.index import (
+    BeginFiring,
+    EndFiring,
+    Move,
+    Operation,
+    Put,
+    Remove,
+    Row,
+)
+
+
+def operations(placed: Iterable[Placed]) -> Iterator[Operation]:
+    """What entries of a log come to in the index."""
+    for offset, entry in placed:
+        if isinstance(entry, Scheduled):
+            if entry.replaces:
+                yield Remove(entry.replaces)
+            yield Put(row_of(entry.schedule, offset))
+        elif isinstance(entry, Cancelled):
+            yield Remove(entry.schedule_id)
+        elif isinstance(entry, Firing):
+            data = msgpack.packb((entry.epoch, entry.first_sequence, entry.shots))
+            yield BeginFiring(entry.partition, offset, bytes(data))
+        else:
+            yield from _moves(entry)
+
+
+def _moves(entry: Fired | Moved) -> Iterator[Operation]:
+    if isinstance(entry, Fired):
+        yield EndFiring(entry.partition)
+    for move in entry.moves:
+        yield Move(*move) if move.due_us else Remove(move.schedule_id)
+
+
+def row_of(schedule: Schedule, position: int) -> Row:
+    """A schedule as a row of the index."""
+    recurrence = None if schedule.recurrence.is_once else tuple(schedule.recurrence)
+    return Row(
+        schedule_id=schedule.schedule_id,
+        position=position,
+        due_us=schedule.due_us,
+        partition=schedule.partition,
+        key=schedule.key,
+        fired=schedule.fired,
+        head=bytes(msgpack.packb((schedule.created_us, recurrence))),
+        record=schedule.record,
+    )
+
+
+def schedule_of(row: Row) -> Schedule:
+    """The inverse."""
+    head: list[Any] = msgpack.unpackb(row.head)
+    created_us, recurrence = head
+    return Schedule(
+        schedule_id=row.schedule_id,
+        due_us=row.due_us,
+        partition=row.partition,
+        key=row.key,
+        record=row.record,
+        created_us=created_us,
+        recurrence=Recurrence(*(recurrence or ())),
+        fired=row.fired,
+    )
+
+
+def firing_of(begun: BeginFiring) -> Firing:
+    """A firing that the index has noted."""
+    epoch, first_sequence, shots = msgpack.unpackb(begun.data)
+    return Firing(begun.partition, epoch, first_sequence, tuple(Shot(*shot) for shot in shots))

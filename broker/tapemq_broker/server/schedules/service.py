@@ -1,0 +1,223 @@
+"""Schedules as the rest of the server sees them: their logs, start and stop."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
+from typing import Final
+
+from tapemq.batch import LogId
+from tapemq_broker.core.effects import PutState
+from tapemq_broker.core.refusal import Refused
+from tapemq_broker.core.results import TopicInfo
+from tapemq_broker.core.topics import CATALOG
+from tapemq_broker.server.durability import LogGone
+from tapemq_broker.server.engine import Engine
+from tapemq_broker.server.flow import Flow
+from tapemq_broker.server.observer import ProducersObserver
+from tapemq_broker.server.schedules.alarm import Alarm
+from tapemq_broker.server.schedules.firing import Firing
+from tapemq_broker.server.schedules.index_runner import IndexRunner
+from tapemq_broker.server.schedules.indexer import Indexer
+from tapemq_broker.server.schedules.loading import Loading
+from tapemq_broker.server.schedules.shelf import Shelf, Volume
+from tapemq_broker.server.schedules.zones import zone
+from tapemq_broker.storage.clean import CleanEntry
+from tapemq_broker.storage.errors import CorruptLog, LogFull, LogRefused
+from tapemq_broker.storage.log import Log
+from tapemq_broker.storage.refusal import FULL_ERRORS
+from tapemq_broker.storage.schedules.index import IndexDamaged, ScheduleIndex
+
+log = logging.getLogger("tapemq.broker")
+
+_RETRY_S: Final = 1.0
+
+
+class Schedules:
+    """All parts of it, joined."""
+
+    def __init__(self, engine: Engine, flow: Flow) -> None:
+        self._engine: Final = engine
+        self.runner: Final = IndexRunner(engine.world.schedule_index)
+        self.shelf: Final = Shelf(engine)
+        self.indexer: Final = Indexer(
+            engine, self.shelf, self.runner, lambda due_us: self.alarm.due_at(due_us), self.damaged
+        )
+        self.firing: Final = Firing(engine, self.shelf, self.indexer)
+        self.alarm: Final = Alarm(
+            engine, flow, self.shelf, self.runner, self.indexer, self.firing, zone, self.damaged
+        )
+        self._loading: Final = Loading(engine, self.shelf, self.runner, zone)
+        self._making: Final[dict[int, asyncio.Future[None]]] = {}
+        self._is_rebuilding = False
+        engine.on_topic_removed = self._topic_removed
+
+    # Start and stop
+
+    def open_logs(self, clean: Mapping[LogId, CleanEntry]) -> list[Log]:
+        """Open the schedule logs that the catalog knows of; blocks. Those that could be opened."""
+        opened = []
+        for topic in self._engine.core.topics.by_id.values():
+            if self._engine.logs.last_value(CATALOG, _key(topic.info.topic_id)) is not None:
+                volume = Volume(topic.info.topic_id, topic.info.name)
+                self.shelf.volumes[volume.topic_id] = volume
+                made = self._open(volume, topic.info, clean.get(volume.book.log))
+                opened += [made] if made else []
+        return opened
+
+    def _open(self, volume: Volume, info: TopicInfo, clean: CleanEntry | None) -> Log | None:
+        try:
+            made = self._open_log(volume, info, clean, must_exist=True)
+        except (LogRefused, CorruptLog) as refused:
+            volume.damage = str(refused)
+            log.error("topic %s: its schedules are refused: %s", info.name, refused)
+            return None
+        volume.book.next_offset = made.next_offset
+        self._engine.logs.add_data(made)
+        return made
+
+    def start(self) -> None:
+        """Read what the index does not say yet, then fire what is due."""
+        for volume in self.shelf.volumes.values():
+            if not volume.damage:
+                self._engine.spawn(self._load(volume, at_start=True))
+        if self.shelf.volumes:
+            self._engine.spawn(self._forget_strangers())
+        self.alarm.start()
+
+    async def _load(self, volume: Volume, *, at_start: bool) -> None:
+        while not volume.is_gone:
+            try:
+                await self._loading.load(volume, at_start=at_start)
+            except LogGone:
+                return
+            except IndexDamaged as damaged:
+                await self._reset(str(damaged))
+                continue
+            except OSError as error:
+                log.error("the index of schedules cannot be used: %s", error)
+                await asyncio.sleep(_RETRY_S)
+                continue
+            break
+        volume.notify()
+        self.indexer.wake(volume)
+        if at_start:
+            with suppress(LogGone):
+                for number in list(volume.book.firings):
+                    await self.firing.finish(volume, number)
+        self.alarm.due_at(0)
+
+    async def _forget_strangers(self) -> None:
+        """What the index says of topics that are gone."""
+        known = set(self.shelf.volumes)
+
+        def forget(index: ScheduleIndex) -> None:
+            for topic_id in set(index.topics()) - known:
+                index.forget(topic_id)
+
+        with suppress(OSError, IndexDamaged):
+            await self.runner.run(forget)
+
+    def stop(self) -> None:
+        """Begin nothing more."""
+        self.firing.is_stopping = True
+        self.alarm.stop()
+
+    async def close(self) -> None:
+        """Let go of the index, when nothing runs any more."""
+        await self.runner.close()
+
+    # What happens to the index, and to topics
+
+    def damaged(self, why: str) -> None:
+        """The index is to be made anew from the logs."""
+        if not self._is_rebuilding:
+            self._is_rebuilding = True
+            self._engine.spawn(self._rebuild(why))
+
+    async def _rebuild(self, why: str) -> None:
+        volumes = [v for v in self.shelf.volumes.values() if not v.damage]
+        for volume in volumes:
+            volume.begin_loading()
+        await self._reset(why)
+        for volume in volumes:
+            await self._load(volume, at_start=False)
+        self._is_rebuilding = False
+
+    async def _reset(self, why: str) -> None:
+        log.error("the index of schedules is damaged, and made anew from the logs: %s", why)
+        await self.runner.run(lambda index: index.reset())
+
+    def _topic_removed(self, topic_id: int) -> None:
+        volume = self.shelf.volumes.pop(topic_id, None)
+        if volume is None:
+            return
+        volume.is_gone = True
+        volume.notify()
+        now_us = self._engine.world.clock.wall_us()
+        self._engine.logs.put_state(CATALOG, {_key(topic_id): None}, now_us)
+        self._engine.spawn(self._forget(topic_id))
+
+    async def _forget(self, topic_id: int) -> None:
+        with suppress(OSError, IndexDamaged):  # the next start forgets it
+            await self.runner.run(lambda index: index.forget(topic_id))
+
+    # A topic's first schedule
+
+    async def volume(self, topic_id: int) -> Volume:
+        """The volume of a topic, which is made if need be. Raises Refused."""
+        making = self._making.get(topic_id)
+        if making is not None:
+            await asyncio.wait([making])
+        if topic_id not in self.shelf.volumes:
+            self._making[topic_id] = asyncio.get_running_loop().create_future()
+            try:
+                await self._make(self._engine.core.topics.get(topic_id).info)
+            finally:
+                self._making.pop(topic_id).set_result(None)
+        return self.known(topic_id)
+
+    def known(self, topic_id: int) -> Volume:
+        """The volume of a topic that has one. Raises Refused."""
+        name = self._engine.core.topics.get(topic_id).info.name
+        volume = self.shelf.volumes.get(topic_id)
+        if volume is None:
+            raise Refused("unknown_schedule", f"topic {name!r} has no schedules")
+        volume.check_ready()
+        return volume
+
+    async def _make(self, info: TopicInfo) -> None:
+        """Make a schedule log; the catalog knows it before anything is in it."""
+        volume = Volume(info.topic_id, info.name)
+        try:
+            open_log = partial(self._open_log, volume, info, None, must_exist=False)
+            made = await asyncio.to_thread(open_log)
+            put = PutState(CATALOG, {_key(info.topic_id): b""})
+            if info.topic_id in self._engine.core.topics.by_id:
+                self._engine.logs.put_all([put], self._engine.world.clock.wall_us())
+        except (LogRefused, CorruptLog) as refused:
+            raise Refused("storage_failed", str(refused)) from None
+        except (LogFull, OSError) as error:
+            if isinstance(error, OSError) and error.errno not in FULL_ERRORS:
+                self._engine.world.fatal(f"the schedule log of {info.name} cannot be made: {error}")
+            raise Refused("disk_full", f"no schedule log can be made: {error}", _RETRY_S) from None
+        if info.topic_id in self._engine.core.topics.by_id:
+            self._engine.logs.add_data(made)
+            self.shelf.volumes[info.topic_id] = volume
+            volume.book.next_offset = made.next_offset
+            await self._load(volume, at_start=True)
+        else:
+            made.close(clean=False, now_us=self._engine.world.clock.wall_us())
+
+    def _open_log(
+        self, volume: Volume, info: TopicInfo, clean: CleanEntry | None, *, must_exist: bool
+    ) -> Log:
+        observer = ProducersObserver(volume.book.producers)
+        return self._engine.logs.open_schedules(
+            info, observer=observer, clean=clean, must_exist=must_exist
+        )
+
+
+def _key(topic_id: int) -> bytes:
+    return b"schedule/%016x" % topic_id

@@ -1,0 +1,1 @@
+"""Records that come into their topic later."""

@@ -1,0 +1,100 @@
+"""The client's calls for records that come later."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from tapemq._clock import Clock
+from tapemq.admin import Admin
+from tapemq.batch.extras import Scalar
+from tapemq.errors import Closed
+from tapemq.network.link import Link
+from tapemq.publishing.item import Item, Value, make_item
+from tapemq.schedules.due import CatchUp, Due, Duration, milliseconds, wire_due
+from tapemq.schedules.inquiries import wire_key
+from tapemq.schedules.receipt import ScheduleReceipt
+from tapemq.schedules.scheduler import Plan, Scheduler
+from tapemq.schedules.schedules import Schedules
+from tapemq.wire.names import check_name
+
+
+class Scheduling(Admin):
+    """A part of the client."""
+
+    def __init__(self, link: Link, clock: Clock, timeout_s: float) -> None:
+        super().__init__(link, timeout_s)
+        self._clock = clock
+        self._schedulers: dict[str, Scheduler] = {}
+
+    def schedules(self, topic: str) -> Schedules:
+        """The pending schedules of a topic: get, cancel, list, count. Raises ValueError."""
+        return Schedules(self._do, check_name("topic", topic))
+
+    async def schedule(
+        self,
+        topic: str,
+        value: Value,
+        *,
+        cron: str | None = None,
+        every: Duration | None = None,
+        time_zone: str = "UTC",
+        catch_up: CatchUp = "last",
+        start: datetime | None = None,
+        key: bytes | str | None = None,
+        headers: Mapping[str, Scalar] | None = None,
+        partition: int | None = None,
+        ttl: Duration | None = None,
+        schedule_key: bytes | str | None = None,
+        timeout: float | None = None,
+    ) -> ScheduleReceipt:
+        """Have a record appended to a topic again and again, by the broker.
+
+        Args:
+            topic, value, key, headers, partition, ttl: of the record, as for publish().
+            cron: minute, hour, day of month, month, day of week: ``"30 6 * * MON-FRI"``.
+            every: or so many seconds (or a timedelta) after each other, at least one.
+            time_zone: of ``cron``, such as "Europe/Berlin". A fixed time in the hour skipped in
+                spring comes right behind it; in the hour repeated in autumn it comes once.
+            catch_up: what is done about times that passed while the broker was down: "all" of
+                them come, the "last" one, or "none".
+            start: the first time; by default the first one of ``cron``, or one ``every`` from now.
+            schedule_key: the caller's name; takes the place of what is pending under it.
+            timeout: seconds; by default the client's.
+
+        Raises:
+            ValueError: neither ``cron`` nor ``every`` is given, or both.
+            RequestRefused: ``cron`` or ``time_zone`` is not understood. Others as publish().
+        """
+        if (cron is None) == (every is None):
+            raise ValueError("give cron or every: one of them")
+        due = Due() if start is None else wire_due(None, start)
+        plan = Plan(
+            due,
+            wire_key(schedule_key),
+            cron or "",
+            time_zone,
+            0 if every is None else milliseconds("every", every),
+            catch_up,
+        )
+        if self._link.closed:
+            raise Closed("the client is closed")
+        item = make_item(value, key, headers, self._link.limits, ttl)
+        return await self._schedule(topic, item, partition, plan, timeout)
+
+    async def _schedule(
+        self, topic: str, item: Item, partition: int | None, plan: Plan, timeout_s: float | None
+    ) -> ScheduleReceipt:
+        scheduler = self._schedulers.get(topic)
+        if scheduler is None:
+            name = check_name("topic", topic)
+            scheduler = self._schedulers[topic] = Scheduler(self._link, self._clock, name)
+        timeout_s = self._timeout_s if timeout_s is None else timeout_s
+        return await scheduler.schedule(item, partition, plan, timeout_s)
+
+
+def plan_of(
+    delay: Duration | None, at: datetime | None, schedule_key: bytes | str | None
+) -> Plan | None:
+    """When a record is to come once; None: it is not for later. Raises ValueError."""
+    if delay is None and at is None and schedule_key is None:
+        return None
+    return Plan(wire_due(delay, at), wire_key(schedule_key))

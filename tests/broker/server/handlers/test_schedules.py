@@ -1,0 +1,87 @@
+from datetime import timedelta
+
+import pytest
+
+from tapemq.batch import Columns, decode_columns, encode_body
+from tapemq.wire import messages as m
+from tapemq_broker.server.handlers import lookups, schedules
+from tests.support.raw_client import RawClient, Refused
+from tests.support.scheduled_broker import START, TOPIC, scheduled_broker
+
+
+async def test_a_schedule_is_told_as_it_was_made() -> None:
+    async with scheduled_broker() as broker:
+        first = START + timedelta(minutes=5)
+        receipt = await broker.client.schedule(
+            TOPIC,
+            b"value",
+            every=90,
+            catch_up="all",
+            start=first,
+            key="a",
+            headers={"h": 1},
+            schedule_key="k",
+        )
+        found = await broker.client.schedules(TOPIC).get(receipt.schedule_id)
+        assert found.due == receipt.due == first
+        assert found.every == timedelta(seconds=90)
+        assert (found.schedule_key, found.catch_up, found.cron) == (b"k", "all", None)
+        assert (found.created, found.fired, found.partition) == (START, 0, 0)
+        record = await broker.client.schedules(TOPIC).record(key="k")
+        assert record == (b"value", b"a", {"h": 1})
+
+
+async def test_the_payload_of_the_answer_is_a_body() -> None:
+    async with scheduled_broker() as broker:
+        await broker.later(b"value", 60)
+        reply = await broker.client._link.call(m.GetSchedule(await topic_id(broker), 1), 5)
+        assert decode_columns(reply.payload).values == [b"value"]
+
+
+async def topic_id(broker: object) -> int:
+    client = broker.client  # type: ignore[attr-defined]
+    return int((await client.topic(TOPIC)).topic_id)
+
+
+async def test_lists_come_in_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schedules, "_PAGE_ROWS", 3)
+    async with scheduled_broker() as broker:
+        for number in range(8):
+            await broker.later(b"x", 100 - number // 2)
+        found = [schedule async for schedule in broker.client.schedules(TOPIC).list()]
+        assert [one.schedule_id for one in found] == [7, 8, 5, 6, 3, 4, 1, 2]
+        assert await broker.pending() == 8
+
+
+async def test_a_connection_may_look_for_so_many_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(schedules, "LOOKUPS_MAX", 2)
+    assert lookups.LOOKUPS_MAX > 2
+    async with scheduled_broker() as broker:
+        await broker.later(b"x", 60)
+        client = await RawClient.connect(broker.server.port)
+        ask = m.GetSchedule(await topic_id(broker), 1)
+        sent = [client.send(ask) for _ in range(3)]
+        for correlation in sent[:2]:
+            await client.answer(correlation, m.ScheduleInfo)
+        with pytest.raises(Refused) as refused:
+            await client.answer(sent[2], m.ScheduleInfo)
+        assert refused.value.name == "overloaded"
+        await client.ask(ask, m.ScheduleInfo)
+        RawClient.close_all()
+
+
+async def test_while_publishing_is_blocked_nothing_is_scheduled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with scheduled_broker() as broker:
+        await broker.later(b"x", 60)
+        monkeypatch.setattr(broker.disk, "free_bytes", lambda: 0)
+        broker.server._flow.check_disk()
+        client = await RawClient.connect(broker.server.port)
+        body = encode_body(Columns([b"x"]))
+        with pytest.raises(Refused) as refused:
+            await client.ask(m.Schedule(await topic_id(broker), 0, 0), m.Scheduled, body)
+        assert refused.value.name == "disk_full"
+        RawClient.close_all()

@@ -1,0 +1,122 @@
+from datetime import timedelta
+
+import pytest
+
+import tapemq
+from tests.support.scheduled_broker import START, scheduled_broker
+
+
+async def test_nothing_comes_before_its_time() -> None:
+    async with scheduled_broker() as broker:
+        for value, seconds in ((b"c", 3), (b"a", 1), (b"b", 2)):
+            await broker.later(value, seconds)
+        broker.advance(0.999999)
+        assert await broker.all_values() == []
+        broker.advance(0.000001)
+        assert await broker.values(2) == [b"end", b"a"]
+        broker.advance(5)
+        records = await broker.records(4)
+        assert [record.value for record in records] == [b"end", b"a", b"b", b"c"]
+        assert records[1].timestamp == START + timedelta(seconds=1)
+
+
+async def test_a_clock_that_is_set_back_makes_them_wait() -> None:
+    async with scheduled_broker() as broker:
+        await broker.later(b"a", 10)
+        broker.advance(-3600)
+        broker.advance(3600 + 9)
+        assert await broker.all_values() == []
+        broker.advance(1)
+        assert await broker.values(2) == [b"end", b"a"]
+
+
+async def test_a_clock_that_is_set_forward_is_noticed_without_being_told() -> None:
+    async with scheduled_broker() as broker:
+        await broker.later(b"a", 10)
+        await broker.pending()
+        broker.clock.now += timedelta(seconds=10)
+        assert await broker.values(1) == [b"a"]
+
+
+async def test_what_became_due_while_the_broker_was_down_comes_at_once() -> None:
+    async with scheduled_broker() as broker:
+        await broker.later(b"b", 20)
+        await broker.later(b"a", 10)
+        await broker.restart(later_s=3600)
+        assert await broker.values(2) == [b"a", b"b"]
+
+
+@pytest.mark.parametrize(("catch_up", "count"), [("all", 6), ("last", 1), ("none", 0)])
+async def test_what_recurs_catches_up_as_it_is_told(catch_up: tapemq.CatchUp, count: int) -> None:
+    async with scheduled_broker() as broker:
+        receipt = await broker.client.schedule("t", b"tick", every=10, catch_up=catch_up)
+        assert receipt.due == START + timedelta(seconds=10)
+        await broker.restart(later_s=65)
+        found = await broker.client.schedules("t").get(receipt.schedule_id)
+        while found.due <= broker.clock.now:
+            found = await broker.client.schedules("t").get(receipt.schedule_id)
+        assert (found.due, found.fired) == (START + timedelta(seconds=70), count)
+        assert await broker.all_values() == [b"tick"] * count
+        broker.advance(5)
+        assert (await broker.values(count + 2))[-1] == b"tick"
+
+
+async def test_cron_follows_its_zone_over_the_change_of_clocks() -> None:
+    async with scheduled_broker() as broker:  # the day before clocks are set forward
+        receipt = await broker.client.schedule(
+            "t", b"daily", cron="30 6 * * *", time_zone="Europe/Berlin"
+        )
+        assert receipt.due == START.replace(day=29, hour=4, minute=30)
+        broker.advance(16.5 * 3600)
+        assert await broker.values(1) == [b"daily"]
+        while (await broker.client.schedules("t").get(receipt.schedule_id)).fired == 0:
+            pass
+        found = await broker.client.schedules("t").get(receipt.schedule_id)
+        assert found.due == START.replace(day=30, hour=4, minute=30)
+
+
+async def test_while_the_disk_is_low_nothing_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with scheduled_broker() as broker:
+        await broker.later(b"a", 1)
+        await broker.pending()
+        flow = broker.server._flow
+        monkeypatch.setattr(broker.disk, "free_bytes", lambda: 0)
+        flow.check_disk()
+        broker.advance(1)
+        for _ in range(20):
+            await broker.client.status()
+        assert (await broker.client.partition("t", 0)).next_offset == 0
+        monkeypatch.undo()
+        flow.check_disk()
+        assert await broker.values(1) == [b"a"]
+
+
+async def test_an_index_that_cannot_be_read_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("tapemq_broker.server.schedules.alarm._RETRY_S", 0.0)
+    async with scheduled_broker() as broker:
+        await broker.later(b"a", 1)
+        await broker.pending()
+        due, failures = broker.index.due, [OSError("gone for a moment")]
+
+        def fail(*args: object) -> object:
+            if failures:
+                raise failures.pop()
+            return due(*args)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(broker.index, "due", fail)
+        broker.advance(1)
+        assert await broker.values(1) == [b"a"]
+        assert "cannot be read: gone for a moment" in caplog.text
+
+
+async def test_more_than_one_batch_may_be_due_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tapemq_broker.server.schedules.alarm._ROWS_AT_ONCE", 7)
+    monkeypatch.setattr("tapemq_broker.server.schedules.firing._BATCH_RECORDS", 3)
+    async with scheduled_broker() as broker:
+        for number in range(20):
+            await broker.later(b"%d" % number, 1 + number / 1000)
+        broker.advance(2)
+        assert await broker.values(20) == [b"%d" % number for number in range(20)]
+        await broker.none_pending()

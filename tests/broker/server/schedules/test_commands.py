@@ -1,0 +1,164 @@
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+import tapemq
+from tapemq.batch import Columns, checksum, encode_body
+from tapemq.wire import messages as m
+from tests.support.raw_client import RawClient, Refused
+from tests.support.scheduled_broker import START, ScheduledBroker, scheduled_broker
+
+HOUR_US = 3600 * 1_000_000
+START_US = int(START.timestamp()) * 1_000_000
+
+
+async def raw(broker: ScheduledBroker) -> tuple[RawClient, m.Topic]:
+    client = await RawClient.connect(broker.server.port)
+    return client, await client.topic("t")
+
+
+def wish(topic: m.Topic, body: bytes, **fields: object) -> m.Schedule:
+    made = m.Schedule(topic.topic_id, 0, checksum(body), delay_ms=3_600_000)
+    return made._replace(**fields)  # type: ignore[arg-type]
+
+
+async def test_a_retry_gets_the_first_id() -> None:
+    async with scheduled_broker() as broker:
+        client, topic = await raw(broker)
+        body = encode_body(Columns([b"x"]), producer_id=9)
+        first = await client.ask(wish(topic, body), m.Scheduled, body)
+        assert first == m.Scheduled(1, START_US + HOUR_US)
+        broker.clock.now += timedelta(seconds=5)
+        again = await client.ask(wish(topic, body), m.Scheduled, body)
+        assert again == m.Scheduled(1, START_US + HOUR_US, duplicate=True)
+        await broker.restart()
+        assert await broker.pending() == 1  # the index is ready
+        client, _ = await raw_again(broker)
+        again = await client.ask(wish(topic, body), m.Scheduled, body)
+        assert again == m.Scheduled(1, START_US + HOUR_US, duplicate=True)
+        broker.advance(3600)
+        await broker.none_pending()
+        again = await client.ask(wish(topic, body), m.Scheduled, body)
+        assert again == m.Scheduled(1, 0, duplicate=True)
+        assert await broker.all_values() == [b"x"]
+        RawClient.close_all()
+
+
+async def raw_again(broker: ScheduledBroker) -> tuple[RawClient, m.Topic]:
+    client = await RawClient.connect(broker.server.port)
+    return client, await client.ask(m.DescribeTopic("t"), m.Topic)
+
+
+async def test_requests_behind_one_that_takes_longer_keep_their_order() -> None:
+    async with scheduled_broker() as broker:
+        client, topic = await raw(broker)
+        sent = []
+        for sequence in range(20):
+            body = encode_body(Columns([b"x"]), producer_id=9, first_sequence=sequence)
+            key = b"k%d" % sequence if sequence % 3 == 0 else b""
+            sent.append(client.send(wish(topic, body, key=key), body))
+        found = [(await client.answer(one, m.Scheduled)).schedule_id for one in sent]
+        assert found == list(range(1, 21))
+        RawClient.close_all()
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({"partition": 9}, "unknown_partition"),
+        ({"checksum": 1}, "bad_batch"),
+        ({"due_us": 5}, "bad_request"),
+        ({"delay_ms": 10**16}, "bad_request"),
+        ({"cron": "what", "delay_ms": 0}, "bad_request"),
+        ({"cron": "0 0 31 2 *", "delay_ms": 0}, "bad_request"),
+        ({"cron": "* * */20 * 1L", "delay_ms": 0}, "bad_request"),
+        ({"cron": "* * * * *", "time_zone": "Nowhere", "delay_ms": 0}, "bad_request"),
+        ({"every_ms": 10}, "bad_request"),
+        ({"every_ms": 1000, "catch_up": "some"}, "bad_request"),
+        ({"key": b"x" * 2000}, "bad_request"),
+        ({"topic_id": 5}, "stale_metadata"),
+    ],
+)
+async def test_what_cannot_be_scheduled_is_refused(fields: dict[str, object], name: str) -> None:
+    async with scheduled_broker() as broker:
+        client, topic = await raw(broker)
+        for body in (encode_body(Columns([b"x"])),) * 2:  # the first one makes the log
+            with pytest.raises(Refused) as refused:
+                await client.ask(wish(topic, body, **fields), m.Scheduled, body)
+            assert refused.value.name == name
+        body = encode_body(Columns([b"x"]))
+        assert (await client.ask(wish(topic, body), m.Scheduled, body)).schedule_id == 1
+        RawClient.close_all()
+
+
+async def test_two_records_are_no_schedule() -> None:
+    async with scheduled_broker() as broker:
+        client, topic = await raw(broker)
+        body = encode_body(Columns([b"x", b"y"]))
+        with pytest.raises(Refused, match="one record"):
+            await client.ask(wish(topic, body), m.Scheduled, body)
+        RawClient.close_all()
+
+
+async def test_a_key_names_one_schedule_at_a_time() -> None:
+    async with scheduled_broker() as broker:
+        first = await broker.later(b"a", 10, schedule_key="k")
+        second = await broker.later(b"b", 20, schedule_key="k")
+        assert (first.replaced, second.replaced) == (False, True)
+        assert await broker.pending() == 1
+        schedules = broker.client.schedules("t")
+        assert (await schedules.get(key="k")).schedule_id == second.schedule_id
+        with pytest.raises(tapemq.ScheduleNotFound):
+            await schedules.get(first.schedule_id)
+        await schedules.cancel(key="k")
+        with pytest.raises(tapemq.ScheduleNotFound):
+            await schedules.cancel(key="k")
+        third = await broker.later(b"c", 30, schedule_key="k")
+        assert not third.replaced
+        broker.advance(60)
+        await broker.none_pending()
+        assert await broker.all_values() == [b"c"]
+
+
+async def test_replacing_at_the_same_time_leaves_one() -> None:
+    async with scheduled_broker() as broker:
+        receipts = await asyncio.gather(
+            *(broker.later(b"%d" % n, 10, schedule_key="k") for n in range(30))
+        )
+        assert sum(not receipt.replaced for receipt in receipts) == 1
+        assert await broker.pending() == 1
+        last = max(receipts, key=lambda receipt: receipt.schedule_id)
+        broker.advance(10)
+        await broker.none_pending()
+        assert await broker.all_values() == [b"%d" % receipts.index(last)]
+
+
+async def test_a_cancelled_schedule_does_not_come() -> None:
+    async with scheduled_broker() as broker:
+        receipts = [await broker.later(b"%d" % n, 10) for n in range(4)]
+        await broker.client.schedules("t").cancel(receipts[1].schedule_id)
+        await broker.restart()
+        await broker.client.schedules("t").cancel(receipts[2].schedule_id)
+        broker.advance(10)
+        assert await broker.values(2) == [b"0", b"3"]
+        await broker.none_pending()
+
+
+async def test_what_recurs_ends_when_it_is_cancelled() -> None:
+    async with scheduled_broker() as broker:
+        await broker.client.schedule("t", b"tick", every=10, schedule_key="tick")
+        broker.advance(10)
+        await broker.values(1)
+        await broker.client.schedules("t").cancel(key="tick")
+        broker.advance(100)
+        assert await broker.pending() == 0
+        assert await broker.all_values() == [b"tick"]
+
+
+async def test_a_topic_without_schedules_has_none() -> None:
+    async with scheduled_broker() as broker:
+        await broker.client.create_topic("t")
+        assert await broker.pending() == 0
+        with pytest.raises(tapemq.ScheduleNotFound, match="has no schedules"):
+            await broker.client.schedules("t").get(1)

@@ -1,0 +1,60 @@
+import pytest
+
+from tapemq_broker.server import logs
+from tapemq_broker.server.schedules import compaction
+from tests.support.scheduled_broker import ScheduledBroker, scheduled_broker
+
+SEGMENT_BYTES = 4096
+
+
+@pytest.fixture(autouse=True)
+def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "_SCHEDULE_SEGMENT_BYTES", SEGMENT_BYTES)
+
+
+def size_bytes(broker: ScheduledBroker) -> int:
+    ((_, log),) = broker.server._logs._schedules.items()
+    return log.size_bytes
+
+
+async def use(broker: ScheduledBroker, rounds: int) -> None:
+    for _ in range(rounds):
+        await broker.later(b"x" * 500, 1)
+        broker.advance(1)
+        while await broker.pending() > 3:
+            pass
+
+
+async def test_what_is_done_leaves_nothing_behind() -> None:
+    async with scheduled_broker() as broker:
+        await use(broker, 60)
+        await broker.none_pending()
+        await use(broker, 1)
+        await broker.none_pending()
+        assert size_bytes(broker) < 4 * SEGMENT_BYTES
+
+
+async def test_a_far_schedule_keeps_no_more_than_itself() -> None:
+    async with scheduled_broker() as broker:
+        far = [await broker.later(b"far %d" % n, 10**6, schedule_key=f"k{n}") for n in range(3)]
+        await use(broker, 80)
+        assert size_bytes(broker) < 8 * SEGMENT_BYTES
+        await broker.restart()
+        assert await broker.pending() == 3
+        for number, receipt in enumerate(far):
+            found = await broker.client.schedules("t").get(key=f"k{number}")
+            assert (found.schedule_id, found.due) == (receipt.schedule_id, receipt.due)
+        broker.advance(10**6)
+        assert await broker.values(83) == [b"x" * 500] * 80 + [b"far 0", b"far 1", b"far 2"]
+
+
+async def test_what_is_pending_is_not_written_again_and_again() -> None:
+    async with scheduled_broker() as broker:
+        for number in range(40):
+            await broker.later(b"x" * 500, 10**6 + number)
+        written = size_bytes(broker)
+        assert written > 5 * SEGMENT_BYTES
+        (volume,) = broker.schedules.shelf.volumes.values()
+        await compaction.Compaction(broker.schedules._engine, broker.schedules.runner).step(volume)
+        assert volume.book.next_offset == 40
+        assert size_bytes(broker) == written

@@ -1,0 +1,186 @@
+"""A firing that is interrupted at each of its steps, by a stop; the simulation crashes it."""
+
+import asyncio
+
+import pytest
+
+from tapemq_broker.core.effects import Effects
+from tapemq_broker.core.producers import Producers
+from tapemq_broker.core.schedules.book import Book
+from tapemq_broker.server.schedules import firing as firing_module
+from tapemq_broker.server.schedules.firing import Firing
+from tests.support.full_disk import FullDisk
+from tests.support.scheduled_broker import ScheduledBroker, scheduled_broker
+from tests.support.stuck_disk import StuckDisk
+
+
+async def until_firing(broker: ScheduledBroker) -> None:
+    (volume,) = broker.schedules.shelf.volumes.values()
+    while not volume.book.firings:
+        await broker.client.status()
+
+
+async def schedule_some(broker: ScheduledBroker) -> None:
+    for value in (b"a", b"b"):
+        await broker.later(value, 1)
+    await broker.pending()  # both are in the index, so one firing is for both
+
+
+async def test_interrupted_before_the_append(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(firing: Firing, volume: object, number: int) -> None:
+        """The broker stops here."""
+
+    async with scheduled_broker() as broker:
+        await schedule_some(broker)
+        with monkeypatch.context() as patched:
+            patched.setattr(Firing, "finish", never)
+            broker.advance(1)
+            await until_firing(broker)
+            await broker.stop()
+        await broker.start()
+        await broker.none_pending()
+        assert await broker.all_values() == [b"a", b"b"]
+
+
+@pytest.mark.parametrize("index_kept", [True, False])
+async def test_interrupted_behind_the_append(
+    monkeypatch: pytest.MonkeyPatch, index_kept: bool
+) -> None:
+    def nothing(book: Book, partition: int) -> Effects:
+        return []
+
+    async with scheduled_broker() as broker:
+        await schedule_some(broker)
+        with monkeypatch.context() as patched:
+            patched.setattr(Book, "fired", nothing)
+            patched.setattr(firing_module, "_RETRY_S", 0.0)
+            broker.advance(1)
+            await broker.values(2)
+            await broker.stop()
+        if not index_kept:
+            broker.index = type(broker.index)()
+        await broker.start()
+        await broker.none_pending()
+        assert await broker.all_values() == [b"a", b"b"]
+
+
+async def test_nothing_is_appended_before_the_firing_is_durable() -> None:
+    disk = StuckDisk(post=asyncio.get_running_loop().call_soon)
+    async with scheduled_broker(disk) as broker:
+        await schedule_some(broker)
+        disk.stuck = True
+        broker.advance(1)
+        await until_firing(broker)
+        for _ in range(20):
+            await broker.client.status()
+        assert (await broker.client.partition("t", 0)).next_offset == 0
+        disk.release()
+        assert await broker.values(2) == [b"a", b"b"]
+
+
+async def test_cancelling_what_is_firing_waits_and_is_too_late() -> None:
+    disk = StuckDisk(post=asyncio.get_running_loop().call_soon)
+    async with scheduled_broker(disk) as broker:
+        receipt = await broker.later(b"a", 1)
+        await broker.pending()
+        disk.stuck = True
+        broker.advance(1)
+        await until_firing(broker)
+        cancelling = asyncio.create_task(broker.client.schedules("t").cancel(receipt.schedule_id))
+        for _ in range(20):
+            await broker.client.status()
+        assert not cancelling.done()
+        disk.release()
+        with pytest.raises(Exception, match="no schedule is pending"):
+            await cancelling
+        assert await broker.all_values() == [b"a"]
+
+
+async def test_replacing_what_is_firing_makes_a_new_one() -> None:
+    disk = StuckDisk(post=asyncio.get_running_loop().call_soon)
+    async with scheduled_broker(disk) as broker:
+        await broker.later(b"a", 1, schedule_key="k")
+        await broker.pending()
+        disk.stuck = True
+        broker.advance(1)
+        await until_firing(broker)
+        replacing = asyncio.create_task(broker.later(b"b", 1, schedule_key="k"))
+        for _ in range(20):
+            await broker.client.status()
+        disk.release()
+        assert not (await replacing).replaced
+        broker.advance(1)
+        await broker.none_pending()
+        assert await broker.all_values() == [b"a", b"b"]
+
+
+async def test_a_full_disk_delays_and_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(firing_module, "_RETRY_S", 0.0)
+    monkeypatch.setattr("tapemq_broker.server.schedules.alarm._RETRY_S", 0.0)
+    disk = FullDisk(post=asyncio.get_running_loop().call_soon)
+    for room_for in range(3):
+        async with scheduled_broker(disk) as broker:
+            await schedule_some(broker)
+            disk.refused, disk.room_for, disk.full = 0, room_for, True
+            broker.advance(1)
+            while disk.refused < 3:
+                await broker.client.status()
+            disk.full = False
+            await broker.none_pending()
+            assert len(await broker.all_values()) == 3 * room_for + 2
+
+
+async def test_a_scheduler_that_was_forgotten_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with scheduled_broker() as broker:
+        await broker.later(b"a", 1)
+        broker.advance(1)
+        await broker.none_pending()
+        await broker.later(b"b", 1)
+        await broker.pending()
+        place_of, places = Producers.place_of, []
+
+        def forget(producers: Producers, producer_id: int) -> tuple[int, int]:
+            places.append(place_of(producers, producer_id))
+            producers._by_id.clear()
+            return places[-1]
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Producers, "place_of", forget)
+            broker.advance(1)
+            await broker.none_pending()
+        assert places == [(0, 1), (0, 0)]
+        assert await broker.all_values() == [b"a", b"b"]
+
+
+async def test_a_damaged_partition_keeps_its_own_waiting(caplog: pytest.LogCaptureFixture) -> None:
+    async with scheduled_broker() as broker:
+        await broker.client.create_topic("t", 2)
+        await broker.later(b"stuck", 1, partition=0)
+        await broker.later(b"free", 1, partition=1)
+        (topic,) = broker.server._engine.core.topics.by_id.values()
+        topic.partitions[0].damage = "a bit is wrong"
+        broker.advance(1)
+        assert await broker.values(1, partition=1) == [b"free"]
+        while (topic.info.topic_id, 0) not in broker.schedules.firing.refused:
+            await broker.client.status()
+        assert "a bit is wrong" in caplog.text
+        assert await broker.pending() == 1
+        topic.partitions[0].damage = ""
+
+
+async def test_a_topic_can_be_deleted_while_it_is_firing() -> None:
+    disk = StuckDisk(post=asyncio.get_running_loop().call_soon)
+    async with scheduled_broker(disk) as broker:
+        await schedule_some(broker)
+        disk.stuck = True
+        broker.advance(1)
+        await until_firing(broker)
+        deleting = asyncio.create_task(broker.client.delete_topic("t"))
+        for _ in range(10):
+            await broker.client.status()
+        disk.release()
+        await deleting
+        assert await broker.client.topics() == []
+        await broker.later(b"new", 1)
+        broker.advance(1)
+        assert await broker.values(1) == [b"new"]

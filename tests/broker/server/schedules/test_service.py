@@ -1,0 +1,101 @@
+import asyncio
+
+import pytest
+
+import tapemq
+from tapemq_broker.storage.schedules.index import IndexDamaged
+from tests.support.scheduled_broker import KeptIndex, scheduled_broker
+
+
+async def test_a_topic_has_a_schedule_log_with_its_first_schedule() -> None:
+    async with scheduled_broker() as broker:
+        await broker.client.publish("t", b"now")
+        assert broker.schedules.shelf.volumes == {}
+        await asyncio.gather(*(broker.later(b"a", 60) for _ in range(10)))
+        assert len(broker.schedules.shelf.volumes) == 1
+        assert await broker.pending() == 10
+        (folder,) = broker.disk.list_directory("topics/default")
+        assert "0.schedule/" in broker.disk.list_directory(f"topics/default/{folder[:-1]}")
+
+
+async def test_a_deleted_topic_takes_its_schedules_along() -> None:
+    async with scheduled_broker() as broker:
+        await broker.later(b"old", 60)
+        await broker.client.delete_topic("t")
+        await broker.later(b"new", 60)
+        assert await broker.pending() == 1
+        await broker.restart(later_s=60)
+        assert await broker.values(1) == [b"new"]
+        assert len(broker.index.topics()) == 1
+
+
+async def test_what_the_index_says_of_strangers_is_forgotten() -> None:
+    async with scheduled_broker() as broker:
+        await broker.later(b"a", 60)
+        broker.index.apply(99, 5, [])
+        await broker.restart()
+        while 99 in broker.index.topics():
+            await broker.client.status()
+        assert await broker.pending() == 1
+
+
+async def test_a_damaged_schedule_log_is_refused_alone(caplog: pytest.LogCaptureFixture) -> None:
+    async with scheduled_broker() as broker:
+        await broker.later(b"a", 60)
+        await broker.client.publish("other", b"x", delay=60)
+        await broker.stop()
+        (folder,) = (f for f in broker.disk.list_directory("topics/default") if f.startswith("t~"))
+        path = f"topics/default/{folder}0.schedule/{0:020}.log"
+        data = bytearray(broker.disk.read_file(path) or b"")
+        data[100] ^= 1
+        broker.disk.replace_file(path, bytes(data))
+        broker.index = KeptIndex()
+        await broker.start()
+        while not broker.schedules.shelf.pending:
+            await broker.client.status()
+        with pytest.raises(tapemq.StorageFailed):
+            await broker.later(b"b", 60)
+        await broker.client.publish("t", b"now")
+        assert await broker.client.schedules("other").count() == 1
+        assert "its schedules are refused" in caplog.text
+
+
+async def test_a_damaged_index_is_made_anew(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with scheduled_broker() as broker:
+        for number in range(5):
+            await broker.later(b"%d" % number, 60, schedule_key=f"k{number}")
+        await broker.pending()
+
+        def damaged(*args: object) -> None:
+            raise IndexDamaged("a page is wrong")
+
+        monkeypatch.setattr(broker.index, "find_key", damaged)
+        reset = broker.index.reset
+
+        def mend() -> None:
+            monkeypatch.undo()
+            reset()
+
+        monkeypatch.setattr(broker.index, "reset", mend)
+        assert (await broker.client.schedules("t").get(key="k3")).schedule_id == 4
+        assert "made anew from the logs: a page is wrong" in caplog.text
+        assert await broker.pending() == 5
+        broker.advance(60)
+        assert await broker.values(5) == [b"%d" % number for number in range(5)]
+
+
+async def test_the_producer_id_of_the_scheduler_is_nobody_elses() -> None:
+    from tapemq.batch import Columns, checksum, encode_body
+    from tapemq.wire import messages as m
+    from tapemq_broker.core.schedules.schedule import SCHEDULER_ID
+    from tests.support.raw_client import RawClient, Refused
+
+    async with scheduled_broker() as broker:
+        client = await RawClient.connect(broker.server.port)
+        topic = await client.topic("t")
+        body = encode_body(Columns([b"x"]), producer_id=SCHEDULER_ID)
+        with pytest.raises(Refused, match="the broker's own"):
+            await client.ask(m.Publish(topic.topic_id, 0, checksum(body)), m.Receipt, body)
+        RawClient.close_all()

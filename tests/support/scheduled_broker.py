@@ -1,0 +1,117 @@
+"""A broker in the test's own loop whose wall clock stands until it is advanced."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import tapemq
+from tapemq_broker.config import Settings
+from tapemq_broker.server.clock import RealClock, RealRandom
+from tapemq_broker.server.schedules.service import Schedules
+from tapemq_broker.server.server import Server
+from tapemq_broker.server.world import World
+from tapemq_broker.storage.disk import Disk
+from tapemq_broker.storage.memory_disk import MemoryDisk
+from tapemq_broker.storage.schedules.memory_index import MemoryScheduleIndex
+from tests.support.running_server import fatal
+
+TOPIC = "t"
+START = datetime(2026, 3, 28, 12, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class StandingClock(RealClock):
+    """A wall clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def wall_us(self) -> int:
+        return (self.now - _EPOCH) // timedelta(microseconds=1)
+
+
+class KeptIndex(MemoryScheduleIndex):
+    """An index that a restart finds again, as it would a file."""
+
+    def close(self) -> None:
+        """The file stays."""
+
+
+class ScheduledBroker:
+    """One data directory, a broker on it, and a client of that; they can be started again."""
+
+    def __init__(self, disk: Disk | None = None) -> None:
+        self.clock = StandingClock()
+        self.disk = disk or MemoryDisk(post=asyncio.get_running_loop().call_soon)
+        self.index = KeptIndex()
+        self.server: Server
+        self.client: tapemq.Client
+
+    async def start(self) -> None:
+        world = World(self.disk, self.clock, RealRandom(), fatal, lambda: self.index)
+        self.server = Server(Settings(), world)
+        await self.server.start("127.0.0.1", 0)
+        self.client = await tapemq.connect(f"tapemq://127.0.0.1:{self.server.port}")
+
+    async def stop(self) -> None:
+        await self.client.close()
+        if not self.server.stopped:
+            await self.server.stop(grace_s=5.0)
+
+    async def restart(self, *, later_s: float = 0.0) -> None:
+        await self.stop()
+        self.clock.now += timedelta(seconds=later_s)
+        await self.start()
+
+    @property
+    def schedules(self) -> Schedules:
+        return self.server._schedules
+
+    def advance(self, seconds: float) -> None:
+        """Set the wall clock, and have it looked at."""
+        self.clock.now += timedelta(seconds=seconds)
+        self.schedules.alarm.due_at(0)
+
+    async def later(self, value: bytes, seconds: float, **options: Any) -> tapemq.ScheduleReceipt:
+        """Schedule a record."""
+        at = self.clock.now + timedelta(seconds=seconds)
+        return await self.client.publish(TOPIC, value, at=at, **options)
+
+    async def records(self, count: int, partition: int = 0) -> list[tapemq.Record]:
+        """The first so many records of a partition."""
+        found: list[tapemq.Record] = []
+        async with self.client.stream(TOPIC, start="earliest", partitions=[partition]) as stream:
+            async for record in stream:
+                found.append(record)
+                if len(found) == count:
+                    return found
+        raise AssertionError("the stream has ended")
+
+    async def values(self, count: int, partition: int = 0) -> list[bytes | None]:
+        """Their values."""
+        return [record.value for record in await self.records(count, partition)]
+
+    async def all_values(self, *, partition: int = 0) -> list[bytes | None]:
+        """What is in a partition, up to a record that is published now."""
+        receipt = await self.client.publish(TOPIC, b"end", partition=partition)
+        return (await self.values(receipt.offset + 1, partition))[:-1]
+
+    async def pending(self) -> int:
+        return await self.client.schedules(TOPIC).count()
+
+    async def none_pending(self) -> None:
+        while await self.pending():
+            pass
+
+
+@asynccontextmanager
+async def scheduled_broker(disk: Disk | None = None) -> AsyncIterator[ScheduledBroker]:
+    """Started, and stopped in the end."""
+    broker = ScheduledBroker(disk)
+    await broker.start()
+    try:
+        yield broker
+    finally:
+        await broker.stop()
