@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "topic": "topic",
     "group": "group",
     "dead": "dead",
+    "schedule": "schedule",
     "bench": "bench",
     "config": "config",
     "dump": "dump",

@@ -45,6 +45,14 @@ def duration(text: str) -> float:
     return seconds
 
 
+def read_time(text: str) -> datetime:
+    """A time; without a zone it is that of this machine. Raises typer.BadParameter."""
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(f"{text!r} is not a time such as 2026-01-31T08:00Z") from None
+
+
 def whole_number(least: int) -> Callable[[str], int]:
     """Reads a whole number that is at least so much; for the parser of an option."""
 

@@ -2,13 +2,22 @@
 
 import sys
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import typer
 
 import tapemq
-from tapemq_broker.cli.arguments import Partition, Topic, duration, read_header, whole_number
+from tapemq_broker.cli.arguments import (
+    Partition,
+    Topic,
+    duration,
+    read_header,
+    read_seconds,
+    read_time,
+    whole_number,
+)
 from tapemq_broker.cli.blocked import explained
 from tapemq_broker.cli.command import command
 from tapemq_broker.cli.connection import connected
@@ -35,6 +44,20 @@ Count = Annotated[
 File = Annotated[
     Path | None, typer.Option("--file", dir_okay=False, help="The file's content is the value.")
 ]
+Delay = Annotated[
+    int | None,
+    typer.Option(
+        "--delay", metavar="DURATION", parser=read_seconds, help="Publish it then: 90, or 2h."
+    ),
+]
+At = Annotated[
+    datetime | None,
+    typer.Option("--at", metavar="TIME", parser=read_time, help="Or at a time: 2026-01-31T08:00Z."),
+]
+ScheduleKey = Annotated[
+    str | None,
+    typer.Option("--schedule-key", help="Replace what is to come under this name."),
+]
 Tombstone = Annotated[bool, typer.Option("--tombstone", help="Publish no value, for the key.")]
 
 Ttl = Annotated[
@@ -55,6 +78,14 @@ class Envelope(NamedTuple):
     ttl: float | None
 
 
+class Later(NamedTuple):
+    """When a record is to come into its topic."""
+
+    delay: int | None
+    at: datetime | None
+    schedule_key: str | None
+
+
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
     app.command("pub")(pub)
@@ -71,6 +102,9 @@ async def pub(
     tombstone: Tombstone = False,
     partition: Partition = None,
     ttl: Ttl = None,
+    delay: Delay = None,
+    at: At = None,
+    schedule_key: ScheduleKey = None,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
@@ -80,14 +114,31 @@ async def pub(
     """
     given = _value(value, file, tombstone, key)
     envelope = Envelope(topic, key, dict(map(read_header, header or ())), partition, ttl)
+    later = _later(delay, at, schedule_key, one=count == 1 and not isinstance(given, Lines))
     output = Output(as_json)
     async with connected(url) as client, explained(client, topic):
         if isinstance(given, Lines):
             output.row(await _publish_all(client, envelope, read_lines(sys.stdin.fileno())))
+        elif later is not None:
+            output.row(await _schedule_one(client, envelope, given, later))
         elif count == 1:
             output.row(await _publish_one(client, envelope, given))
         else:
             output.row(await _publish_all(client, envelope, _repeat(given, count), count))
+
+
+def _later(
+    delay: int | None, at: datetime | None, schedule_key: str | None, *, one: bool
+) -> Later | None:
+    if delay is None and at is None:
+        if schedule_key is not None:
+            raise CommandError("--schedule-key needs --delay or --at", code=Exit.USAGE)
+        return None
+    if delay is not None and at is not None:
+        raise CommandError("only one of --delay and --at can be given", code=Exit.USAGE)
+    if not one:
+        raise CommandError("--delay and --at are for one record at a time", code=Exit.USAGE)
+    return Later(delay, at, schedule_key)
 
 
 class Lines(NamedTuple):
@@ -140,6 +191,21 @@ async def _publish_one(
         "durability": receipt.durability,
         "duplicate": receipt.duplicate,
     }
+
+
+async def _schedule_one(
+    client: tapemq.Client, envelope: Envelope, value: bytes | None, later: Later
+) -> dict[str, object]:
+    receipt = await client.publish(
+        envelope.topic,
+        value,
+        key=envelope.key,
+        headers=envelope.headers,
+        partition=envelope.partition,
+        ttl=envelope.ttl,
+        **later._asdict(),
+    )
+    return receipt._asdict()
 
 
 async def _publish_all(

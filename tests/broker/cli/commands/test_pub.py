@@ -120,3 +120,28 @@ def test_a_value_that_is_too_large_says_so(tapemq: Tapemq, topic: str, tmp_path:
     assert (ran.code, ran.out) == (1, "")
     assert ran.err.startswith("tapemq: ")
     assert "1048576" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("v", "--delay", "1", "--at", "2030-01-01T00:00Z"), "only one of --delay and --at"),
+        (("v", "--schedule-key", "k"), "needs --delay or --at"),
+        (("v", "--delay", "1", "--count", "2"), "one record at a time"),
+        (("v", "--at", "soon"), "not a time"),
+    ],
+)
+def test_options_for_later_that_do_not_fit(
+    tapemq: Tapemq, topic: str, arguments: tuple[str, ...], text: str
+) -> None:
+    ran = tapemq("pub", topic, *arguments)
+    assert ran.code == 2
+    assert text in ran.err
+
+
+def test_a_delayed_value_comes_later(tapemq: Tapemq, topic: str) -> None:
+    row = tapemq("pub", topic, "v", "--delay", "1").row
+    assert (row["schedule_id"], row["duplicate"]) == (1, False)
+    found = tapemq("sub", topic, "--start", "earliest", "--count", "1").row
+    assert found["value"] == "v"
+    assert found["timestamp"] >= row["due"]
