@@ -1,7 +1,7 @@
 """Moves a server from outside, for who embeds one in a test: see ``tapemq.testing``."""
 
 import asyncio
-from typing import Any, Final
+from typing import Final
 
 from tapemq_broker.server.server import Server
 
@@ -15,15 +15,14 @@ class Puppet:
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._schedules: Any = getattr(server, "_schedules", None)
 
     async def catch_up(self) -> None:
         """The clock was moved: do what is due by it, and wait until that is on disk."""
         server = self._server
         await _turns()
         server._timers.do_what_is_due()
-        schedules = self._schedules
-        if schedules is not None and schedules.shelf.volumes:
+        schedules = server._schedules
+        if schedules.shelf.volumes:
             schedules.alarm.due_at(0)
             await _turns()
             await schedules.runner.run(lambda index: None)  # behind the look that it took
@@ -42,8 +41,7 @@ class Puppet:
         if server._listener is not None:
             server._listener.close()
         server._timers.stop()
-        if self._schedules is not None:
-            self._schedules.stop()
+        server._schedules.stop()
         server._flow.stop()
         server._engine.cancel_tasks()
         for connection in list(server._sessions.by_number.values()):

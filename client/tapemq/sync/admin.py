@@ -23,7 +23,12 @@ class Admin:
             step = next(inquiry)
             while True:
                 answers = [
-                    self._link.call(request, self._timeout_s, repeatable=step.repeatable)
+                    self._link.call(
+                        request,
+                        self._timeout_s,
+                        repeatable=step.repeatable,
+                        payload=step.payload,
+                    )
                     for request in step.requests
                 ]
                 step = inquiry.send(answers)

@@ -21,15 +21,15 @@ from tapemq.publishing.choices import (
 )
 from tapemq.publishing.item import Value, make_item
 from tapemq.publishing.receipt import LEVELS, Durability, Receipt, check_durability
-from tapemq.queues.verdict import Duration
+from tapemq.schedules.due import Duration
 from tapemq.streams.choices import stream_options
 from tapemq.streams.start import Start
-from tapemq.sync.admin import Admin
 from tapemq.sync.confirmed import ConfirmedPublisher
 from tapemq.sync.dial import Dial, dial
 from tapemq.sync.link import Link
 from tapemq.sync.producer import Producer
 from tapemq.sync.publisher import Publisher
+from tapemq.sync.queue_admin import QueueAdmin
 from tapemq.sync.shared import Shared
 from tapemq.sync.stream import Stream
 from tapemq.sync.subscriber import Subscriber
@@ -50,7 +50,7 @@ class Defaults(NamedTuple):
     timeout_s: float
 
 
-class Client(Admin):
+class Client(QueueAdmin):
     """A connection to a broker that is made again when it is lost; see ``tapemq.sync.connect()``.
 
     Any number of threads may use it at the same time. In a process that was forked it makes a
@@ -103,10 +103,9 @@ class Client(Admin):
 
         Raises:
             PayloadTooLarge: the record is over the broker's limit.
-            TopicNotFound: there is no such topic, and it may not be created.
-            PartitionNotFound: there is no such partition.
-            TimeoutError: the time passed, and the record was not sent and will not be.
-            IndeterminateError: the time passed; the record may be in the log, or come into it.
+            TopicNotFound, PartitionNotFound: there is none, and it may not be created.
+            TimeoutError, IndeterminateError: the time passed; the record was not sent and will not
+                be, or it may be in the log, or come into it.
         """
         level = LEVELS[check_durability(durability)]
         item = make_item(value, key, headers, self._link.limits, ttl)

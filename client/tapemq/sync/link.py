@@ -81,7 +81,14 @@ class Link(LinkState[Connection]):
                 raise self._last_error
             return self._changes.next()
 
-    def call(self, request: m.Message, timeout_s: float, *, repeatable: bool = True) -> Any:
+    def call(
+        self,
+        request: m.Message,
+        timeout_s: float,
+        *,
+        repeatable: bool = True,
+        payload: bytes = b"",
+    ) -> Any:
         """Make a request, on as many connections as it takes, within ``timeout_s``.
 
         ``repeatable``: having it done twice is as good as once. What is not is never sent again
@@ -90,7 +97,7 @@ class Link(LinkState[Connection]):
         attempt = Attempt(request._replace(deadline_ms=int(timeout_s * 1000)), repeatable)
         until = self._now() + timeout_s
         while True:
-            answer = self._send(attempt, until)
+            answer = self._send(attempt, payload, until)
             if answer is None or not answer.wait(until - self._now()):
                 raise attempt.failure(self.no_answer(timeout_s))
             try:
@@ -103,7 +110,7 @@ class Link(LinkState[Connection]):
                 pause_s = min(attempt.pause_s(error), until - self._now())
                 self._ended.wait(pause_s)
 
-    def _send(self, attempt: Attempt, until: float) -> Promise[Any] | None:
+    def _send(self, attempt: Attempt, payload: bytes, until: float) -> Promise[Any] | None:
         """The promise of an answer; None if there is no connection in time."""
         while True:
             with self._shared.lock, self._shared.turn:
@@ -111,7 +118,7 @@ class Link(LinkState[Connection]):
                 if connection is not None:
                     answer: Promise[Any] = Promise()
                     attempt.sent = True
-                    connection.send(attempt.request, answer.settle)
+                    connection.send(attempt.request, answer.settle, payload)
                     return answer
                 change = self._changes.next()
             if not change.wait(until - self._now()):

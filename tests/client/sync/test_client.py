@@ -1,4 +1,5 @@
 import inspect
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -20,8 +21,10 @@ _PAIRS = [
     (tapemq.Stream, sync.Stream),
 ]
 
-# Queues are read with asyncio only, so far.
-_ASYNC_ONLY = {"queue", "alter_queue", "describe_queue", "explain", "dead", "redrive", "discard"}
+# So far, queues are read and schedules made with asyncio only.
+_ASYNC_ONLY = {"queue", "schedule", "schedules"}
+_ASYNC_ONLY_OPTIONS = {"delay", "at", "schedule_key"}
+_ASYNC_ONLY_TEXT = re.compile("delay, at: on disk at once.*``schedule_key``[.] ")
 
 _WORDS = {
     "async with await ": "with ",
@@ -49,7 +52,11 @@ def calls(thing: Any) -> Iterator[tuple[str, Callable[..., Any]]]:
 def surface(thing: Any) -> dict[str, list[tuple[str, Any, Any]]]:
     """Names of the calls, with names, kinds and defaults of their parameters."""
     return {
-        name: [(p.name, p.kind, p.default) for p in inspect.signature(call).parameters.values()]
+        name: [
+            (parameter.name, parameter.kind, parameter.default)
+            for parameter in inspect.signature(call).parameters.values()
+            if parameter.name not in _ASYNC_ONLY_OPTIONS
+        ]
         for name, call in calls(thing)
         if name not in _ASYNC_ONLY
     }
@@ -62,7 +69,7 @@ def documents(thing: Any) -> dict[str, str]:
         for word, other in _WORDS.items():
             text = text.replace(word, other)
         if name not in _ASYNC_ONLY:
-            found[name] = " ".join(text.split())
+            found[name] = _ASYNC_ONLY_TEXT.sub("", " ".join(text.split()))
     return found
 
 

@@ -41,6 +41,18 @@ async def test_lease_runs_out() -> None:
             await again.ack(confirm=True)
 
 
+async def test_delayed_record_comes() -> None:
+    async with Broker() as broker, await broker.connect() as client:
+        await client.publish("t", b"later", delay=3600.0)
+        await broker.clock.advance(minutes=59)
+        assert (await client.partition("t", 0)).next_offset == 0
+        async with client.stream("t", start="earliest") as stream:
+            await broker.clock.advance(minutes=2)
+            async for record in stream:
+                assert record.value == b"later"
+                break
+
+
 async def test_retention_lets_go() -> None:
     small = Broker(retention_age_s=3600.0, segment_bytes=4096)
     async with small as broker, await broker.connect() as client:
