@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterable
 from importlib.metadata import version
 from itertools import islice
-from time import perf_counter
+from time import process_time
 
 from benchmarks import procfs
 from benchmarks.machine import processor
@@ -109,7 +109,7 @@ def half_settled(records: int, write_every: int) -> None:
 
 
 def acks(records: int, what: str, shuffled: bool, write_every: int) -> None:
-    """The time that settling takes, with what is written before each round of syncs."""
+    """CPU time that settling takes, and what is written before each round of syncs."""
     core = Core(records)
     leases = core.lease(records)
     tokens = [(lease, at, 1) for lease, first, end in leases for at in range(first, end)]
@@ -122,12 +122,12 @@ def acks(records: int, what: str, shuffled: bool, write_every: int) -> None:
     frames = iter(lambda: list(islice(source, FRAME_TOKENS)), [])
     settling = writing = 0.0
     for number, frame in enumerate(frames):
-        began = perf_counter()
+        began = process_time()
         core.settle(frame)
-        settled = perf_counter()
+        settled = process_time()
         if number % write_every == 0:
             core.write()
-            writing += perf_counter() - settled
+            writing += process_time() - settled
         settling += settled - began
     print(
         f"acks {what:28} {settling / records * 1e6:6.2f} µs a record, "

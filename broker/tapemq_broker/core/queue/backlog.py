@@ -69,6 +69,12 @@ class Backlog:
             and self.supply.has_ready(fresh=self.takes_fresh)
         )
 
+    def close(self) -> None:
+        """The group is no more: nothing is to come of what waits, or is asked for."""
+        self.ledger.close()
+        self.waiting = 0
+        self.damage = "the group was deleted"
+
     def seek(self, floor: int) -> None:
         """Begin anew at an offset. Nothing may be leased."""
         self.ledger.seek(floor)

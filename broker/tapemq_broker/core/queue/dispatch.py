@@ -50,7 +50,8 @@ class Dispatch:
         for group in dict.fromkeys(outcome.touched.values()):
             self.pump(group, effects)
         for backlog in outcome.touched:
-            effects += backlog.supply.wanted()
+            if not backlog.damage:
+                effects += backlog.supply.wanted()
         return effects
 
     def _noted(self, group: QueueGroup, backlog: Backlog, noted: Noted) -> Effects:

@@ -104,7 +104,7 @@ class QueueGroups:
             self._topics.remove_queue_group(topic, group.name)
             for backlog in group.backlogs.values():
                 self._dispatch.changed.forget(backlog.ledger)
-                backlog.ledger.close()
+                backlog.close()
             return [done_when_put(topic, request)]
 
         puts = [
@@ -209,6 +209,6 @@ class QueueGroups:
             for backlog in group.backlogs.values():
                 self._dispatch.void(group, backlog, "deleted", effects)
                 self._dispatch.changed.forget(backlog.ledger)
-                backlog.ledger.close()
+                backlog.close()
             effects += [Detach(key, 0, 0, gone) for key in group.consumers]
         return list(topic.queue_groups.values()), effects

@@ -188,6 +188,21 @@ def test_a_deleted_topic_ends_its_queues() -> None:
     world.run(world.core.tick(1e6, int(1e12)))
 
 
+def test_nothing_is_asked_for_a_deleted_group() -> None:
+    world = queue_world(5)
+    consume(world, key_lanes=True)
+    asked = world.asking.popleft()
+    keys: list[bytes | None] = [b"a"] * 5
+    world.run(world.core.queues.keys_read(asked.log, asked.group, 0, keys))
+    settle(world, Verb.NACK, (send(world).lease_id, 0, 1), delay_ms=0)
+    world.publish(data_log(), b"x")
+    close(world)
+    delete(world)
+    world.sync()
+    assert not world.asking
+    assert not world.leasing
+
+
 def test_retention_waits_for_what_is_needed_or_counts_it() -> None:
     world = queue_world(0)
     for _ in range(8):

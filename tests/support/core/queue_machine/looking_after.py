@@ -7,12 +7,12 @@ from tapemq_broker.core.queue.dead_letters import Choice
 from tapemq_broker.core.results import Affected, DeadPage, Done
 from tapemq_broker.core.start import Start
 from tests.support.core.queue_machine.model import ModelGroup, Rec
+from tests.support.core.queue_machine.saying import SayingRules
 from tests.support.core.queue_machine.seeing import (
     names,
     numbers,
     partitions,
 )
-from tests.support.core.queue_machine.taking import TakingRules
 from tests.support.core.reading import data_log
 
 US = 1_000_000
@@ -35,7 +35,7 @@ ALTERATIONS: list[dict[str, int | str | bool]] = [
 ]
 
 
-class LookingAfterRules(TakingRules):
+class LookingAfterRules(SayingRules):
     """What operators do, and what nobody can help."""
 
     def _dead(self, name: str, number: int, choice: Choice) -> dict[int, Rec]:

@@ -18,6 +18,7 @@ class QueueWorld(World):
     def __init__(self) -> None:
         self.groups: dict[str, ModelGroup] = {}
         self.written: dict[LogId, list[Written]] = {}
+        self._prepared: dict[LogId, list[int]] = {}
         self.altering = ""
         self.is_crashing = False
         self.on_restored: Callable[[], None] = lambda: None
@@ -38,6 +39,7 @@ class QueueWorld(World):
         super().prepare()
         for log in logs:
             self._write(log, list(self.groups))
+            self._prepared.setdefault(log, []).append(len(self.written[log]) - 1)
 
     def _carry_out(self, effect: e.Effect) -> None:
         if isinstance(effect, e.PutState) and effect.log.role is Role.GROUPS:
@@ -55,11 +57,18 @@ class QueueWorld(World):
         log = groups_log(partition)
         return self.written.get(log, [{}])[self.states[log].durable_offset].get(name)
 
+    def _noted(self, name: str, partition: int) -> Snapshot | None:
+        """What is on disk of a group, of what was written before a round of syncs."""
+        log = groups_log(partition)
+        durable = self.states[log].durable_offset
+        numbers = [number for number in self._prepared.get(log, []) if number <= durable]
+        return self.written[log][numbers[-1]].get(name) if numbers else None
+
     def note_durable(self) -> None:
         """Records whose failures are on disk are withheld no more."""
         for name, group in self.groups.items():
             for number, part in enumerate(group.parts):
-                snapshot = self.on_disk(name, number)
+                snapshot = self._noted(name, number)
                 for offset, rec in part.records.items():
                     if rec.state != "withheld" or snapshot is None:
                         continue
@@ -76,6 +85,7 @@ class QueueWorld(World):
         logs = sorted(self.written)
         for log in logs:
             del self.written[log][len(self.states[log].changes) + 1 :]
+        self._prepared.clear()
         last = {log.partition: self.written[log][-1] for log in logs}
         names = {name for written in last.values() for name in written}
         self.groups = {}
