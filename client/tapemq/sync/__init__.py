@@ -1,4 +1,4 @@
-"""TapeMQ's SDK without asyncio: the same surface, with blocking calls.
+"""TapeMQ's SDK without asyncio: the same calls, but blocking.
 
 with tapemq.sync.connect("tapemq://localhost:7077") as client:
     receipt = client.publish("orders", b"...", key="eu.42")
@@ -11,7 +11,7 @@ with tapemq.sync.connect("tapemq://localhost:7077") as client:
             print(record.offset, record.value)
 
 A client may be used from several threads, and after a fork. Errors and what calls return are those
-of ``tapemq``.
+of ``tapemq``. Queues are read and schedules made with asyncio only.
 """
 
 from tapemq.sync.client import Client, connect
