@@ -15,7 +15,7 @@ class PartitionInfo(NamedTuple):
     topic: str
     partition: int
     first_offset: int
-    """The first record that retention has left."""
+    """The first record that retention and ``max_records`` have left."""
     visible_offset: int
     """Everything below may be read."""
     durable_offset: int
@@ -29,6 +29,8 @@ class PartitionInfo(NamedTuple):
     """When the last record was appended, in UTC; None if there was none."""
     time_offset: int | None
     """The first offset appended at the time asked for, or later."""
+    dropped: int = 0
+    """Records that went since the broker's start because there were more than ``max_records``."""
 
 
 class TopicInfo(NamedTuple):

@@ -183,6 +183,7 @@ def _partition_info(
         log_epoch=answer.log_epoch,
         last_append_time=time_of(answer.last_append_time_us),
         time_offset=answer.time_offset if time_us else None,
+        dropped=answer.dropped,
     )
 
 

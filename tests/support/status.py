@@ -23,6 +23,7 @@ def status(totals: Counters | None = None, /, **changes: Any) -> Status:
         queue_cache_bytes=0,
         sync_rounds=0,
         files_synced=0,
+        records_dropped=0,
         disk_free_bytes=1000,
         disk_mark_bytes=100,
         publishing_bytes=0,

@@ -47,6 +47,7 @@ TOTALS: Final = (
 COUNTERS: Final = (
     ("sync_rounds", "syncs", "Rounds of syncs; one makes all that waits durable."),
     ("files_synced", "synced_files", "Files synced."),
+    ("records_dropped", "dropped_records", "Records that went because there were too many."),
 )
 GAUGES: Final = (
     ("ready", "ready", "1 if the broker takes connections."),

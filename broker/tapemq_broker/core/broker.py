@@ -20,6 +20,7 @@ from tapemq_broker.core.effects import (
 from tapemq_broker.core.generations import Generations
 from tapemq_broker.core.groups import Groups
 from tapemq_broker.core.inspection import BatchLimits, inspect
+from tapemq_broker.core.length import check_room, droppable
 from tapemq_broker.core.positions import Positions
 from tapemq_broker.core.queue.consumers import Consumers
 from tapemq_broker.core.queue.entries import stream_positions
@@ -63,6 +64,7 @@ class Broker:
             self.topics, subscriptions, generations, self._positions, self._sharing, consumers
         )
         self.queues = Queues(self.topics, subscriptions, consumers, limits.groups, boot_epoch)
+        self.records_dropped = 0
         self.groups = Groups(self.topics, self._positions, self._sharing, self.queues.groups)
 
     def load_groups(self, topic_id: int, partition: int, entries: Mapping[bytes, bytes]) -> None:
@@ -77,6 +79,8 @@ class Broker:
         effects: Effects = []
         for topic in self.topics.by_id.values():
             self._positions.extend_groups(topic, effects)
+            for partition in topic.partitions:
+                partition.first_offset = droppable(topic, partition)
             self._positions.pull_back_groups(topic, effects)
             effects += self.queues.groups.loaded(topic)
         return effects
@@ -111,11 +115,16 @@ class Broker:
 
         ``prefix``: the body's, if it was inspected already.
         """
-        found = self.topics.get(topic_id).partition(partition)
+        topic = self.topics.get(topic_id)
+        found = topic.partition(partition)
         if prefix is None:
             prefix = inspect(body, body_checksum, self.batch_limits)
         if prefix.producer_id == SCHEDULER_ID:
             raise Refused("bad_request", f"producer id {SCHEDULER_ID} is the broker's own")
+        if "max_records" in topic.info.settings:
+            found.check_usable()
+            if found.producers.check(prefix) is None:  # not a retry of what is in the log
+                check_room(topic, found)
         append, result, end = found.publish(body, prefix, body_checksum, now_us)
         effects: Effects = [] if append is None else [append]
         if durable:
@@ -129,14 +138,26 @@ class Broker:
         """An Append could not be carried out; the log ends at ``next_offset`` as before."""
         self.topics.by_id[log.topic_id].partitions[log.partition].refused(next_offset)
 
-    def durable_upto(self, log: LogId, offset: int) -> None:
+    def durable_upto(self, log: LogId, offset: int) -> Effects:
         """A data log is on disk up to ``offset``: this much may be delivered.
 
-        Its readers() are to be told with visible(), all at once or some at a time.
+        Its readers() are to be told with visible(), all at once or some at a time; first of all
+        what is too much goes.
         """
         topic = self.topics.by_id.get(log.topic_id)
-        if topic is not None and log.role is Role.DATA:
-            topic.partitions[log.partition].durable_offset = offset
+        if topic is None or log.role is not Role.DATA:
+            return []
+        partition = topic.partitions[log.partition]
+        partition.durable_offset = offset
+        if "max_records" not in topic.info.settings:
+            return []
+        target = droppable(topic, partition)
+        dropped = target - partition.first_offset
+        if not dropped:
+            return []
+        partition.dropped += dropped
+        self.records_dropped += dropped
+        return [*self.truncated(log, target), TruncateFront(log, target)]
 
     def topic_prepared(self, info: TopicInfo, now: float) -> Effects:
         """The logs that PrepareTopic asked for are there, and the catalog's entry is written."""
@@ -176,7 +197,8 @@ class Broker:
         topic = self.topics.by_id.get(log.topic_id)
         if topic is None:
             return []
-        topic.partitions[log.partition].first_offset = first_offset
+        partition = topic.partitions[log.partition]
+        first_offset = partition.first_offset = max(first_offset, partition.first_offset)
         return self.queues.groups.truncated(topic, log.partition, first_offset)
 
     def take_changes(self, log: LogId) -> dict[bytes, bytes | None]:

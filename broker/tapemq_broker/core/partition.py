@@ -21,7 +21,11 @@ class Published(NamedTuple):
 
 
 class Partition:
-    """State of a partition. ``durable_offset`` is also where visible records end."""
+    """State of a partition. ``durable_offset`` is also where visible records end.
+
+    What is below ``first_offset`` is gone, though it may still lie in the first segment.
+    ``dropped``: so many records went since the start because there were too many.
+    """
 
     def __init__(self, topic_id: int, number: int) -> None:
         self.log = LogId(topic_id, number, Role.DATA)
@@ -29,6 +33,7 @@ class Partition:
         self.number = number
         self.producers = Producers()
         self.first_offset = 0
+        self.dropped = 0
         self.next_offset = 0
         self.durable_offset = 0
         # Why the log could not be opened, or that of its groups alone; "" if it could.

@@ -15,11 +15,15 @@ SETTING_TYPES: Final[dict[str, type]] = {
     "retention_bytes": int,
     "segment_bytes": int,
     "ttl_s": int,
+    "max_records": int,
+    "overflow": str,
 }
 """Settings of a topic: records older than this may go (0: never); segments beyond this size, per
 partition, may go (0: never); size of a segment file (0: the broker's); records older than this
-are not handed out by queue groups any more (0: always)."""
+are not handed out by queue groups any more (0: always); most records of a partition (0: any); what
+becomes of what is too much, see core.length."""
 
+_CHOICES: Final = {"overflow": ("refuse", "drop_oldest")}
 SEGMENT_BYTES_MIN: Final = 4096
 
 
@@ -114,6 +118,9 @@ def check_settings(settings: TopicSettings) -> None:
         if kind is None:
             known = ", ".join(SETTING_TYPES)
             raise Refused("bad_request", f"no topic setting {name!r}; there are: {known}")
+        if kind is str and value not in _CHOICES[name]:
+            choices = " or ".join(map(repr, _CHOICES[name]))
+            raise Refused("bad_request", f"setting {name!r} is {value!r}, not {choices}")
         if type(value) is not kind or (kind is int and int(value) < 0):
             raise Refused(
                 "bad_request", f"setting {name!r} is {value!r}, not a {kind.__name__} >= 0"

@@ -251,7 +251,7 @@ class Engine:
         for call in self._calls.release(log_id, offset):
             self.run(call())
         self.durability.release(log_id, offset)
-        self.core.durable_upto(log_id, offset)
+        self.run(self.core.durable_upto(log_id, offset))
         self._deliveries.wake(log_id)
         if log_id.role is Role.DATA:
             self.run(self.core.queues.visible(log_id))

@@ -27,6 +27,7 @@ class Status(NamedTuple):
     queue_cache_bytes: int
     sync_rounds: int
     files_synced: int
+    records_dropped: int
     disk_free_bytes: int
     disk_mark_bytes: int
     publishing_bytes: int
@@ -60,6 +61,7 @@ class Status(NamedTuple):
             queue_cache_bytes=engine.leases.cache.size_bytes,
             sync_rounds=engine.logs.flusher.rounds,
             files_synced=engine.logs.flusher.files_synced,
+            records_dropped=engine.core.records_dropped,
             disk_free_bytes=flow.disk_free_bytes,
             disk_mark_bytes=flow.disk_mark_bytes,
             publishing_bytes=engine.sessions.memory.used_bytes,

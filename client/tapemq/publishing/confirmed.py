@@ -81,7 +81,7 @@ class ConfirmedPublisher:
             self._awaited.discard(pending.future)
 
     def _expire(self, pending: PendingPublish, timeout_s: float) -> None:
-        pending.fail(self._outbox.give_up(pending, timeout_s, self._link.hindrance()))
+        pending.fail(self._outbox.give_up(pending, timeout_s, self._publisher.hindrance()))
 
     async def drain(self) -> None:
         """Wait until every receipt that somebody waits for has come, or will not."""

@@ -97,5 +97,5 @@ class Outbox:
             )
         return IndeterminateError(
             f"no receipt from {topic} within {timeout_s:g} s: the record may be in the "
-            "log, now or later, or not"
+            f"log, now or later, or not{hindrance}"
         )

@@ -82,6 +82,7 @@ class Router(ABC):
         self._next_partition = 0
         self._scheduled: dict[Lane, None] = {}
         self._is_rerouting = False
+        self._refusal = ""
 
     # What a shell provides
 
@@ -182,6 +183,7 @@ class Router(ABC):
         if self.failure is not None:
             return
         if isinstance(answer, m.Receipt):
+            self._refusal = ""
             lane.confirmed(sent, self._clock.wall_us())
             for offset, waiter in enumerate(sent.waiters, answer.base_offset):
                 waiter.settle(lane.partition, offset, answer)
@@ -212,6 +214,7 @@ class Router(ABC):
             self._is_rerouting = True
             self._route_again()
         if not isinstance(error, ConnectionLost) and error.code not in _LOST_PLACE:
+            self._refusal = f"; the broker says: {error}"
             wait_s = error.retry_after if isinstance(error, Overloaded) else 0.0
             lane.resume_at = self._timers.time() + max(wait_s, _RETRY_S)
             self._timers.call_at(lane.resume_at, self._resume, lane)
@@ -252,9 +255,13 @@ class Router(ABC):
         times = (lane.oldest_at for lane in self._lanes.values())
         return min((time for time in times if time is not None), default=None)
 
+    def hindrance(self) -> str:
+        """Why records wait, to be put behind an error's text; "" if it is not known."""
+        return self._road.hindrance() or self._refusal
+
     def expired(self, reason: str) -> Error:
         """The error for records that waited too long: it depends on whether any was sent."""
-        reason = f"{self.topic}: {reason}{self._road.hindrance()}"
+        reason = f"{self.topic}: {reason}{self.hindrance()}"
         if any(lane.unconfirmed for lane in self._lanes.values()):
             return IndeterminateError(f"{reason}; records may be in the log or not")
         return errors.TimeoutError(f"{reason}; none of these records was sent")

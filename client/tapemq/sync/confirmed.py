@@ -81,7 +81,7 @@ class ConfirmedPublisher:
 
     def _expire(self, pending: PendingPublish, timeout_s: float) -> None:
         if not pending.promise.done:  # else it came just now
-            pending.fail(self._outbox.give_up(pending, timeout_s, self._link.hindrance()))
+            pending.fail(self._outbox.give_up(pending, timeout_s, self._publisher.hindrance()))
 
     def awaited(self) -> list[PendingPublish]:
         """What other threads wait for now, and is to leave at once; to be called under the lock."""

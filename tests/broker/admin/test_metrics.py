@@ -27,6 +27,7 @@ NAMES = {
     "tapemq_commits_total",
     "tapemq_leases_total",
     "tapemq_leased_records_total",
+    "tapemq_dropped_records_total",
     "tapemq_expired_records_total",
     "tapemq_leased_bytes_total",
     "tapemq_corrupt_reads_total",

@@ -70,7 +70,13 @@ def test_who_holds_what(topic: Topic) -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [{}, {"retention_age_s": 0, "retention_bytes": 1}, {"segment_bytes": 4096}]
+    "settings",
+    [
+        {},
+        {"retention_age_s": 0, "retention_bytes": 1},
+        {"segment_bytes": 4096},
+        {"max_records": 5, "overflow": "refuse"},
+    ],
 )
 def test_settings(settings: TopicSettings) -> None:
     check_settings(settings)
@@ -84,6 +90,9 @@ def test_settings(settings: TopicSettings) -> None:
         {"retention_age_s": True},
         {"retention_bytes": "1"},
         {"segment_bytes": 4095},
+        {"max_records": -1},
+        {"overflow": "drop"},
+        {"overflow": 1},
     ],
 )
 def test_settings_that_cannot_be(settings: TopicSettings) -> None:

@@ -270,7 +270,7 @@ class World:
         self._waiting = [waiting for waiting in self._waiting if waiting not in ready]
         for waiting in ready:
             self._release(waiting)
-        self.core.durable_upto(log, offset)
+        self.run(self.core.durable_upto(log, offset))
         self.run(self.core.streams.visible(log, self.core.streams.readers(log)))
         self.run(self.core.queues.visible(log))
 

@@ -41,6 +41,22 @@ Ttl = Annotated[
     ),
 ]
 
+MaxRecords = Annotated[
+    int | None,
+    typer.Option(
+        "--max-records",
+        metavar="NUMBER",
+        parser=whole_number(0),
+        help="A partition takes no more than that; 0: any number.",
+    ),
+]
+Overflow = Annotated[
+    str | None,
+    typer.Option(
+        "--overflow", metavar="refuse|drop_oldest", help="What becomes of what is too much."
+    ),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
@@ -80,11 +96,16 @@ async def create(
     retention_bytes: RetentionBytes = None,
     segment_bytes: SegmentBytes = None,
     ttl: Ttl = None,
+    max_records: MaxRecords = None,
+    overflow: Overflow = None,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
     """Create a topic. It has one partition unless said otherwise."""
-    settings = _settings(retention_age, retention_bytes, segment_bytes, ttl)
+    settings = {
+        **_settings(retention_age, retention_bytes, segment_bytes, ttl),
+        **_length(max_records, overflow),
+    }
     async with connected(url) as client:
         Output(as_json).row(_row(await client.create_topic(topic, partitions or 1, **settings)))
 
@@ -97,11 +118,16 @@ async def alter(
     retention_bytes: RetentionBytes = None,
     segment_bytes: SegmentBytes = None,
     ttl: Ttl = None,
+    max_records: MaxRecords = None,
+    overflow: Overflow = None,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
     """Change what is given. There can be more partitions later, never fewer."""
-    settings = _settings(retention_age, retention_bytes, segment_bytes, ttl)
+    settings = {
+        **_settings(retention_age, retention_bytes, segment_bytes, ttl),
+        **_length(max_records, overflow),
+    }
     if not settings and partitions is None:
         raise typer.BadParameter("nothing to change was given")
     async with connected(url) as client:
@@ -119,6 +145,11 @@ def _settings(
         ("ttl_s", ttl, read_seconds),
     )
     return {name: read(text) for name, text, read in given if text is not None}
+
+
+def _length(max_records: int | None, overflow: str | None) -> dict[str, int | str]:
+    given = {"max_records": max_records, "overflow": overflow}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 @command
@@ -153,6 +184,7 @@ def _partition(part: tapemq.PartitionInfo) -> dict[str, Any]:
         "durable_offset": part.durable_offset,
         "next_offset": part.next_offset,
         "size_bytes": part.size_bytes,
+        "dropped": part.dropped,
         "last_append_time": part.last_append_time,
     }
 

@@ -16,6 +16,9 @@ def explain(group: QueueGroup, now_us: int) -> Explanation:
         f"{sum(b.waiting for b in backlogs)} wait for a retry, "
         f"{sum(len(b.ledger.dead) for b in backlogs)} are dead."
     )
+    dropped = sum(backlog.partition.dropped for backlog in backlogs)
+    if dropped:
+        numbers += f" {dropped} were dropped because the topic takes no more than max_records."
     state = found[0][0] if found else "delivering"
     return Explanation(state, [*dict.fromkeys(text for _, text in found), numbers])
 

@@ -108,7 +108,8 @@ class TopicHandlers:
     def _tell(self, message: m.DescribePartition, request: Request, time_offset: int) -> None:
         engine = self._engine
         try:
-            engine.core.topics.get(message.topic_id).partition(message.partition).check_usable()
+            partition = engine.core.topics.get(message.topic_id).partition(message.partition)
+            partition.check_usable()
         except Refused as refused:
             engine.reply(request, refused.refusal)
             return
@@ -116,7 +117,7 @@ class TopicHandlers:
         engine.answer(
             request,
             m.Partition(
-                first_offset=log.first_offset,
+                first_offset=max(log.first_offset, partition.first_offset),
                 visible_offset=log.durable_offset,
                 durable_offset=log.durable_offset,
                 next_offset=log.next_offset,
@@ -124,6 +125,7 @@ class TopicHandlers:
                 size_bytes=log.size_bytes,
                 last_append_time_us=log.last_append_time_us,
                 time_offset=time_offset,
+                dropped=partition.dropped,
             ),
         )
 

@@ -88,6 +88,7 @@ class Partition(NamedTuple):
     size_bytes: int
     last_append_time_us: int
     time_offset: int = 0
+    dropped: int = 0
 
 
 class BrokerStatus(NamedTuple):

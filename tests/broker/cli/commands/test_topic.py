@@ -8,6 +8,7 @@ def test_create_prints_what_was_made(tapemq: Tapemq, topic: str) -> None:
     ran = tapemq(
         *("topic", "create", topic, "--partitions", "2", "--retention-age", "7d"),
         *("--retention-bytes", "1GiB", "--segment-bytes", "1 MiB", "--ttl", "1h"),
+        *("--max-records", "5", "--overflow", "drop_oldest"),
     )
     assert ran.code == 0
     assert len(ran.row.pop("topic_id")) == 16
@@ -20,6 +21,8 @@ def test_create_prints_what_was_made(tapemq: Tapemq, topic: str) -> None:
         "retention_bytes": 2**30,
         "segment_bytes": 2**20,
         "ttl_s": 3600,
+        "max_records": 5,
+        "overflow": "drop_oldest",
     }
 
 
@@ -82,6 +85,7 @@ def test_alter_needs_something_to_change(tapemq: Tapemq, topic: str) -> None:
         ("--retention-bytes", "7d", "is not a size"),
         ("--segment-bytes", "-1", "is not a size"),
         ("--partitions", "0", "--partitions"),
+        ("--max-records", "-1", "--max-records"),
     ],
 )
 def test_a_setting_that_makes_no_sense_ends_with_2(
