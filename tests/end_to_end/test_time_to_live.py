@@ -72,3 +72,15 @@ async def test_streams_read_them_and_know_when_they_expire(client: tapemq.Client
             if len(lifetimes) == 5:
                 break
     assert lifetimes == [None, AT_ONCE, timedelta(hours=1), AT_ONCE, None]
+
+
+async def test_a_delayed_record_lives_from_when_it_is_due(client: tapemq.Client) -> None:
+    await client.publish("t", b"gone", delay=0.001, ttl=AT_ONCE)
+    await client.publish("t", b"here", delay=0.001, ttl=3600)
+    async with client.stream("t", start="earliest") as stream:
+        records = [await anext(aiter(stream)) for _ in range(2)]
+    lifetimes = {record.value: record.expires_at for record in records}
+    living = next(record for record in records if record.value == b"here")
+    assert lifetimes[b"here"] == living.timestamp + timedelta(hours=1)
+    assert lifetimes[b"gone"] is not None
+    assert await take(client, 1) == [b"here"]
