@@ -45,7 +45,12 @@ def _make_directory(full: str, root: str) -> None:
         return
     _make_directory(parent, root)
     if not exists:
-        os.mkdir(full, _DIRECTORY_MODE)
+        try:
+            os.mkdir(full, _DIRECTORY_MODE)
+        except FileExistsError:
+            # Two topics are made at once, in threads, and this is above both of them.
+            if not os.path.isdir(full):
+                raise
     # Also when it exists: whoever made it may have been killed before this sync.
     _sync_directory(parent)
 

@@ -249,3 +249,24 @@ def test_systems_that_cannot_drop_pages_write_them_all_the_same(
     file.rewrite(0, b"0123456789")
     file.drop_cache()
     assert file.read(0, 10) == b"0123456789"
+
+
+def test_a_directory_that_another_thread_makes_at_the_same_time_will_do(
+    disk: OsDisk, synced: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = os.mkdir
+
+    def make_second(path: str, mode: int) -> None:
+        make(path, mode)
+        make(path, mode)
+
+    monkeypatch.setattr("os.mkdir", make_second)
+    disk.make_directory("a/b")
+    assert disk.list_directory("a") == ["b/"]
+    assert synced[-1] == "a", "the other one may not have got to this sync yet"
+
+
+def test_a_file_in_the_place_of_a_directory_will_not_do(disk: OsDisk) -> None:
+    disk.replace_file("a/b", b"")
+    with pytest.raises(FileExistsError):
+        disk.make_directory("a/b")
