@@ -5,11 +5,13 @@ import sys
 _BROKER_EXTRA = frozenset(
     {
         "aiofiles",
+        "cronsim",
         "prometheus_client",
         "pyroaring",
         "rich",
         "starlette",
         "typer",
+        "tzdata",
         "uvicorn",
         "uvloop",
     }

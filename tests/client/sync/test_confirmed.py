@@ -89,8 +89,12 @@ def test_interrupt_while_waiting_leaves_the_client_as_it_is(
     main = threading.main_thread().ident
     assert main is not None
 
+    def is_awaited() -> bool:
+        with client._shared.lock:
+            return bool(client._publishers["t"].awaited())
+
     def interrupt() -> None:
-        while not client._publishers["t"].awaited():
+        while not is_awaited():
             pass  # the main thread is on its way
         signal.pthread_kill(main, signal.SIGINT)
 
