@@ -17,7 +17,8 @@ async with await tapemq.connect("tapemq://localhost:7077") as client:
 """
 
 from tapemq.batch.extras import Scalar
-from tapemq.client import Client, connect
+from tapemq.client import Client
+from tapemq.connecting import connect
 from tapemq.errors import (
     Closed,
     ConnectionLost,

@@ -4,7 +4,8 @@ import asyncio
 from typing import Any
 
 from tapemq._clock import Clock
-from tapemq.client import Client, connect_with
+from tapemq.client import Client
+from tapemq.connecting import connect_with
 from tapemq.errors import Error
 from tapemq.network.connection import Connection
 from tapemq.network.dial import dial

@@ -6,7 +6,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from tapemq.client import Client, connect
+from tapemq.client import Client
+from tapemq.connecting import connect
 from tapemq.errors import Error
 from tapemq.testing.clock import Clock
 from tapemq.testing.relay import HOST, Relay

@@ -4,7 +4,8 @@ import asyncio
 import logging
 from typing import Final
 
-from tapemq.client import Client, connect
+from tapemq.client import Client
+from tapemq.connecting import connect
 from tapemq.worker.app import App
 from tapemq.worker.station import Station
 

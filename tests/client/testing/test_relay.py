@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 import tapemq
-from tapemq.client import connect_with
+from tapemq.connecting import connect_with
 from tapemq.network.dial import dial
 from tapemq.testing.relay import Relay
 from tapemq.wire import messages as m

@@ -7,7 +7,8 @@ from traceback import format_exception
 from typing import Final
 
 import tapemq
-from tapemq.client import Client, connect_with
+from tapemq.client import Client
+from tapemq.connecting import connect_with
 from tapemq.network.dial import dial
 from tests.support.simulation.clocks import ClientClock
 from tests.support.simulation.loop import SimLoop
