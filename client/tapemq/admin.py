@@ -45,7 +45,8 @@ class Admin:
         Args:
             name: 1 to 200 letters, digits and ``. _ @ -``, not starting with a dot.
             partitions: 1 to 1024. There can be more later, never fewer.
-            settings: e.g. ``retention_bytes``; what is not given has the broker's default.
+            settings: e.g. ``retention_bytes``; what is not given has the broker's default. With
+                ``priorities``, 2 to 10 for ever, there are so many partitions of each level.
 
         Raises:
             TopicExists: the name is taken.
@@ -65,7 +66,10 @@ class Admin:
     async def alter_topic(
         self, name: str, *, partitions: int | None = None, **settings: Setting
     ) -> TopicInfo:
-        """Change settings, or raise the number of partitions. Raises as create_topic()."""
+        """Change settings, or raise the number of partitions; with priorities, of each level.
+
+        Raises as create_topic().
+        """
         return await self._do(inquiries.alter_topic(name, partitions, settings))
 
     async def delete_topic(self, name: str) -> None:

@@ -80,6 +80,7 @@ class Client(QueueAdmin, Scheduling):
         partition: int | None = ...,
         durability: Durability = ...,
         ttl: Duration | None = ...,
+        priority: int = ...,
         timeout: float | None = ...,
     ) -> Receipt: ...
 
@@ -93,6 +94,7 @@ class Client(QueueAdmin, Scheduling):
         headers: Mapping[str, Scalar] | None = ...,
         partition: int | None = ...,
         ttl: Duration | None = ...,
+        priority: int = ...,
         timeout: float | None = ...,
         delay: Duration | None = ...,
         at: datetime | None = ...,
@@ -108,6 +110,7 @@ class Client(QueueAdmin, Scheduling):
         headers: Mapping[str, Scalar] | None = None,
         partition: int | None = None,
         ttl: Duration | None = None,
+        priority: int = 0,
         durability: Durability = "durable",
         timeout: float | None = None,
         delay: Duration | None = None,
@@ -116,8 +119,7 @@ class Client(QueueAdmin, Scheduling):
     ) -> Receipt | ScheduleReceipt:
         """Publish one record; it is in the log when this returns.
 
-        Concurrent calls keep their order and share batches. A retry, which happens by itself when
-        the connection is lost, does not duplicate the record.
+        Concurrent calls keep their order and share batches. A lost connection duplicates nothing.
 
         Args:
             topic: created on first use, if the broker is set so.
@@ -127,8 +129,9 @@ class Client(QueueAdmin, Scheduling):
             partition: a number, from 0; by default the key's, or one after the other.
             ttl: seconds or a timedelta after its append; from then on queues hand the record out no
                 more (streams still read it). None: the topic's setting ``ttl_s``, if any.
-            durability: return when the record is synced to disk ("durable"), or already when the
-                broker's operating system has it ("written").
+            priority: 0, the lowest, to 9, for topics with ``priorities``, where queues do the
+                highest first; a ``partition`` has its own.
+            durability: when to return: it is on disk ("durable"), or the system has it ("written").
             timeout: seconds; by default the client's.
             delay, at: on disk at once, it comes into the topic after seconds (or a timedelta), or
                 at a datetime. See schedule() for ``schedule_key``.
@@ -136,19 +139,18 @@ class Client(QueueAdmin, Scheduling):
         Raises:
             PayloadTooLarge: the record is over the broker's limit.
             TopicNotFound, PartitionNotFound: there is none, and it may not be created.
-            TimeoutError, IndeterminateError: the time passed; the record was not sent and will not
-                be, or it may be in the log, or come into it.
+            TimeoutError: the time passed; the record was not sent and will not be.
+            IndeterminateError: it may be in the log, or come into it.
         """
         if self._link.closed:
             raise Closed("the client is closed")
         level = LEVELS[check_durability(durability)]
-        item = make_item(value, key, headers, self._link.limits, ttl)
+        item = make_item(value, key, headers, self._link.limits, ttl, priority)
         plan = plan_of(delay, at, schedule_key)
         if plan is not None:
             return await self._schedule(topic, item, partition, plan, timeout)
-        return await self._publisher(topic).publish(
-            item, partition, level, self._timeout_s if timeout is None else timeout
-        )
+        timeout_s = self._timeout_s if timeout is None else timeout
+        return await self._publisher(topic).publish(item, partition, level, timeout_s)
 
     def _publisher(self, topic: str) -> ConfirmedPublisher:
         publisher = self._publishers.get(topic)

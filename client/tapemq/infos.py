@@ -40,9 +40,18 @@ class TopicInfo(NamedTuple):
     topic_id: int
     """Never used again, not even for a topic of the same name."""
     partitions: int
+    """All of them: with priorities, those of each level together."""
     version: int
     """Rises with each change."""
     settings: dict[str, Setting]
+
+    @property
+    def priorities(self) -> int:
+        """How many levels of priority there are, which are partitions of their own; 1: none.
+
+        Partition ``p * priorities + level`` has the records of a level.
+        """
+        return int(self.settings.get("priorities", 1))
 
 
 class GroupPartition(NamedTuple):

@@ -53,8 +53,8 @@ def read_time(text: str) -> datetime:
         raise typer.BadParameter(f"{text!r} is not a time such as 2026-01-31T08:00Z") from None
 
 
-def whole_number(least: int) -> Callable[[str], int]:
-    """Reads a whole number that is at least so much; for the parser of an option."""
+def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
+    """Reads a whole number that is at least so much, and no more; for the parser of an option."""
 
     def read(text: str) -> int:
         try:
@@ -63,6 +63,8 @@ def whole_number(least: int) -> Callable[[str], int]:
             number = least - 1
         if number < least:
             raise typer.BadParameter(f"{text!r} is not a whole number of at least {least}")
+        if most is not None and number > most:
+            raise typer.BadParameter(f"{text!r} is more than {most}")
         return number
 
     return read

@@ -17,14 +17,16 @@ SETTING_TYPES: Final[dict[str, type]] = {
     "ttl_s": int,
     "max_records": int,
     "overflow": str,
+    "priorities": int,
 }
 """Settings of a topic: records older than this may go (0: never); segments beyond this size, per
 partition, may go (0: never); size of a segment file (0: the broker's); records older than this
 are not handed out by queue groups any more (0: always); most records of a partition (0: any); what
-becomes of what is too much, see core.length."""
+becomes of what is too much, see core.length; levels of priority, see levels_of()."""
 
 _CHOICES: Final = {"overflow": ("refuse", "drop_oldest")}
 SEGMENT_BYTES_MIN: Final = 4096
+LEVELS_MAX: Final = 10
 
 
 class Topic:
@@ -35,6 +37,11 @@ class Topic:
         self.partitions = [Partition(info.topic_id, p) for p in range(info.partitions)]
         self.groups: dict[str, StreamGroup] = {}
         self.queue_groups: dict[str, QueueGroup] = {}
+
+    @property
+    def levels(self) -> int:
+        """How many levels of priority there are; 1: none."""
+        return levels_of(self.info.settings)
 
     def partition(self, number: int) -> Partition:
         """Raises Refused for a number that the topic does not have."""
@@ -128,6 +135,15 @@ def check_settings(settings: TopicSettings) -> None:
     segment_bytes = int(settings.get("segment_bytes", 0))
     if 0 < segment_bytes < SEGMENT_BYTES_MIN:
         raise Refused("bad_request", f"segment_bytes is below {SEGMENT_BYTES_MIN}")
+    if "priorities" in settings and not 2 <= int(settings["priorities"]) <= LEVELS_MAX:
+        raise Refused(
+            "bad_request", f"priorities is {settings['priorities']}, not 2 to {LEVELS_MAX} levels"
+        )
+
+
+def levels_of(settings: TopicSettings) -> int:
+    """Levels of priority: partition ``p * levels + level`` has the records of a level; 1: none."""
+    return int(settings.get("priorities", 1))
 
 
 def encode_topic(info: TopicInfo) -> bytes:

@@ -19,7 +19,13 @@ from tapemq_broker.core.group import StreamGroup
 from tapemq_broker.core.queue.group import QueueGroup
 from tapemq_broker.core.refusal import Refused
 from tapemq_broker.core.results import Done, NamesPage, TopicInfo, TopicSettings
-from tapemq_broker.core.topic import Topic, check_settings, decode_topic, encode_topic
+from tapemq_broker.core.topic import (
+    Topic,
+    check_settings,
+    decode_topic,
+    encode_topic,
+    levels_of,
+)
 
 CATALOG = LogId(0, 0, Role.CATALOG)
 _TOPIC_KEY = b"topic/"
@@ -89,6 +95,7 @@ class Topics:
     ) -> Effects:
         """Create a topic: its logs first, the catalog's entry once they are on disk.
 
+        With priorities it has so many ``partitions`` of each level.
         ``or_describe``: a topic of that name is as good as a new one.
         """
         if name in self._by_name and or_describe:
@@ -102,8 +109,9 @@ class Topics:
         coming = sum(other not in self._by_name for other in self._preparing)
         if len(self.by_id) + coming >= self._topics_max:
             raise Refused("bad_request", f"this broker holds at most {self._topics_max} topics")
-        self._check_partitions(partitions)
         check_settings(settings)
+        partitions *= levels_of(settings)
+        self._check_partitions(partitions)
         self._prepare(request, name, partitions)
         return [PrepareTopic(TopicInfo(name, topic_id, partitions, 1, dict(settings)), 0)]
 
@@ -132,17 +140,20 @@ class Topics:
     def alter(
         self, request: Request, name: str, partitions: int, settings: TopicSettings
     ) -> Effects:
-        """Change settings (those that are not named stay) or add partitions."""
+        """Change settings (those that are not named stay) or add partitions, of each level."""
         topic = self.named(name)
         if name in self._preparing:
             raise Refused("overloaded", f"topic {name!r} is being changed", 1.0)
         check_settings(settings)
         before = topic.info
-        wanted = partitions or before.partitions
+        levels = topic.levels
+        if settings.get("priorities", levels) != levels:
+            raise Refused("bad_request", "priorities are chosen when a topic is made, and stay")
+        wanted = partitions * levels or before.partitions
         if wanted < before.partitions:
             raise Refused(
                 "bad_request",
-                f"topic {name!r} has {before.partitions} partitions; they only grow, "
+                f"topic {name!r} has {before.partitions // levels} partitions; they only grow, "
                 "because keys belong to partitions by their number",
             )
         self._check_partitions(wanted)

@@ -10,6 +10,7 @@ from tapemq.batch.limits import COUNT_MAX
 from tapemq.errors import PayloadTooLarge
 from tapemq.queues.verdict import Duration
 from tapemq.wire.messages import Welcome
+from tapemq.wire.partitions import PRIORITIES
 
 Value = bytes | bytearray | memoryview | str | None
 """What can be published: text becomes UTF-8; None is a tombstone, which differs from empty."""
@@ -21,12 +22,16 @@ _BODY_OVERHEAD_BYTES: Final = 128
 
 
 class Item(NamedTuple):
-    """A record's share of each column. ``expires``: the extras say when."""
+    """A record's share of each column. ``expires``: the extras say when.
+
+    ``priority`` is not in the batch: it says to which partition the record goes.
+    """
 
     value: bytes | None
     key: bytes | None
     extras: bytes
     expires: bool = False
+    priority: int = 0
 
     @property
     def cost_bytes(self) -> int:
@@ -50,15 +55,18 @@ def make_item(
     headers: Mapping[str, Scalar] | None,
     limits: Welcome,
     ttl: Duration | None = None,
+    priority: int = 0,
 ) -> Item:
     """Check and encode a record.
 
     Raises PayloadTooLarge, TypeError for other types, ValueError for headers that cannot rest, or
-    a time to live that is none.
+    a time to live or a priority that is none.
     """
+    if priority not in PRIORITIES:
+        raise ValueError(f"a priority is 0 to {PRIORITIES[-1]}, not {priority!r}")
     attributes = None if ttl is None else {TTL_ATTRIBUTE: _ttl_us(ttl)}
     extras = encode_extras(headers, attributes) if headers or attributes else b""
-    item = Item(_encoded("value", value), _encoded("key", key), extras, ttl is not None)
+    item = Item(_encoded("value", value), _encoded("key", key), extras, ttl is not None, priority)
     for name, part in (("value", item.value), ("key", item.key), ("headers", item.extras)):
         if part is not None and len(part) > limits.record_bytes_max:
             raise PayloadTooLarge(

@@ -48,6 +48,7 @@ class Producer:
         headers: Mapping[str, Scalar] | None = None,
         partition: int | None = None,
         ttl: Duration | None = None,
+        priority: int = 0,
     ) -> None:
         """Hand over one record. Returns when it is in a batch; waits while too much is in flight.
 
@@ -56,7 +57,7 @@ class Producer:
             key: records with the same key go to the same partition.
             headers: at most 64; text to bytes, str, int (64 bits) or bool.
             partition: a number, from 0; by default the key's, or each batch another one.
-            ttl: see Client.publish().
+            ttl, priority: see Client.publish().
 
         Raises:
             PayloadTooLarge: the record is over the broker's limit; nothing was taken.
@@ -69,6 +70,7 @@ class Producer:
             and headers is None
             and partition is None
             and ttl is None
+            and not priority
             and type(value) is bytes
         ):
             batch = self._open
@@ -77,7 +79,7 @@ class Producer:
                 batch.room = room
                 batch.append(value)
                 return
-        await self._send(value, key, headers, partition, ttl)
+        await self._send(value, key, headers, partition, ttl, priority)
 
     async def send_many(self, values: Sequence[Value]) -> None:
         """Hand over records that have only a value: as ``send(value)`` for each, in order.
@@ -100,12 +102,13 @@ class Producer:
         headers: Mapping[str, Scalar] | None,
         partition: int | None,
         ttl: Duration | None = None,
+        priority: int = 0,
     ) -> None:
         self._check()
         publisher = self._publisher
-        item = make_item(value, key, headers, self._link.limits, ttl)
+        item = make_item(value, key, headers, self._link.limits, ttl, priority)
         lane = publisher.add(item, partition, self._level)
-        if item.key is None and partition is None:
+        if item.key is None and partition is None and not priority:
             self._open = lane.open or _SEALED
         if lane.full:
             await self._make_room(lane)

@@ -25,7 +25,7 @@ from tapemq.publishing.lane import Lane, LaneOptions, SentBatch
 from tapemq.publishing.open_batch import OpenBatch, Waiter
 from tapemq.wire import errors as wire
 from tapemq.wire import messages as m
-from tapemq.wire.partitions import partition_of
+from tapemq.wire.partitions import levels_of, partition_at, partition_of
 
 _RETRY_S = 0.1
 """The least time before a batch that was refused for the broker's state is sent again."""
@@ -79,6 +79,8 @@ class Router(ABC):
         self._identity: m.Producer | None = None
         self._lanes: dict[int, Lane] = {}
         self._unkeyed: Lane | None = None
+        self._levels = 1
+        self._unkeyed_of: dict[int, Lane] = {}
         self._next_partition = 0
         self._scheduled: dict[Lane, None] = {}
         self._is_rerouting = False
@@ -115,7 +117,7 @@ class Router(ABC):
 
         Raises PartitionNotFound.
         """
-        lane = self._lane_for(item.key, partition)
+        lane = self._lane_for(item, partition)
         lane.add(item, level, self._timers.time(), waiter)
         if lane.full:
             self._pump(lane)
@@ -123,7 +125,7 @@ class Router(ABC):
             self._pump_later(lane, lane.open)
         return lane
 
-    def _lane_for(self, key: bytes | None, partition: int | None) -> Lane:
+    def _lane_for(self, item: Item, partition: int | None) -> Lane:
         assert self._route is not None
         if partition is not None:
             if not 0 <= partition < self._route.partitions:
@@ -132,12 +134,28 @@ class Router(ABC):
                     f"{self._route.partitions}, counted from 0"
                 )
             return self._lane(partition)
-        if key is not None:
-            return self._lane(partition_of(key, self._route.partitions))
+        if self._levels > 1:
+            return self._lane_of_level(item, self._route.partitions // self._levels)
+        if item.key is not None:
+            return self._lane(partition_of(item.key, self._route.partitions))
         if self._unkeyed is None or self._unkeyed.open is None:
             self._unkeyed = self._lane(self._next_partition % self._route.partitions)
             self._next_partition += 1
         return self._unkeyed
+
+    def _lane_of_level(self, item: Item, partitions: int) -> Lane:
+        """Of a topic with priorities, which has so many partitions of each level."""
+        levels, priority = self._levels, item.priority
+        if item.key is not None:
+            number = partition_of(item.key, partitions)
+            return self._lane(partition_at(number, levels, priority))
+        last = self._unkeyed_of.get(priority)
+        if last is not None and last.open is not None:
+            return last
+        number = 0 if last is None else last.partition // levels + 1
+        lane = self._lane(partition_at(number % partitions, levels, priority))
+        self._unkeyed_of[priority] = lane
+        return lane
 
     def _lane(self, partition: int) -> Lane:
         lane = self._lanes.get(partition)
@@ -227,10 +245,13 @@ class Router(ABC):
         """Records can be added from now on."""
         self._identity = identity
         self._route = route
+        self._levels = levels_of(route.settings)
 
     def rerouted(self, route: m.Topic) -> None:
         """Go on with the topic as it is now."""
         old, self._route = self._route, route
+        self._levels = levels_of(route.settings)
+        self._unkeyed_of.clear()
         self._is_rerouting = False
         for lane in self._lanes.values():
             if old is not None and old.topic_id != route.topic_id:

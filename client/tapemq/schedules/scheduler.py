@@ -19,7 +19,7 @@ from tapemq.schedules.receipt import ScheduleReceipt
 from tapemq.schedules.slots import Slot, Slots
 from tapemq.wire import errors as wire
 from tapemq.wire import messages as m
-from tapemq.wire.partitions import partition_of
+from tapemq.wire.partitions import levels_of, partition_at, partition_of
 
 
 class Plan(NamedTuple):
@@ -88,16 +88,22 @@ class Scheduler:
             request = m.DescribeTopic(self.topic, create=True)
             self._route = await self._link.call(request, timeout_s)
         count = self._route.partitions
-        if partition is None and item.key is not None:
-            partition = partition_of(item.key, count)
-        elif partition is None:
-            partition = self._next_partition % count
-            self._next_partition += 1
+        if partition is None:
+            levels = levels_of(self._route.settings)
+            number = self._number(item.key, count // levels)
+            partition = partition_at(number, levels, item.priority)
         if not 0 <= partition < count:
             raise PartitionNotFound(
                 f"topic {self.topic!r} has no partition {partition}: it has {count}, counted from 0"
             )
         return _Target(self._route.topic_id, partition)
+
+    def _number(self, key: bytes | None, partitions: int) -> int:
+        """Which one of so many partitions is a key's, or has its turn."""
+        if key is not None:
+            return partition_of(key, partitions)
+        self._next_partition += 1
+        return (self._next_partition - 1) % partitions
 
     async def _ask(self, message: m.Schedule, body: bytes, state: "_State") -> m.Scheduled:
         """Send until it is answered. Raises Error."""

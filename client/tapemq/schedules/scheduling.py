@@ -43,20 +43,21 @@ class Scheduling(Admin):
         headers: Mapping[str, Scalar] | None = None,
         partition: int | None = None,
         ttl: Duration | None = None,
+        priority: int = 0,
         schedule_key: bytes | str | None = None,
         timeout: float | None = None,
     ) -> ScheduleReceipt:
         """Have a record appended to a topic again and again, by the broker.
 
         Args:
-            topic, value, key, headers, partition, ttl: of the record, as for publish().
+            topic, value, key, headers, partition, ttl, priority: of the record, as for publish().
             cron: minute, hour, day of month, month, day of week: ``"30 6 * * MON-FRI"``.
             every: or so many seconds (or a timedelta) after each other, at least one.
             time_zone: of ``cron``, such as "Europe/Berlin". A fixed time in the hour skipped in
                 spring comes right behind it; in the hour repeated in autumn it comes once.
             catch_up: what is done about times that passed while the broker was down: "all" of
                 them come, the "last" one, or "none".
-            start: the first time; by default the first one of ``cron``, or one ``every`` from now.
+            start: the first time; by default that of ``cron``, or one ``every`` from now.
             schedule_key: the caller's name; takes the place of what is pending under it.
             timeout: seconds; by default the client's.
 
@@ -66,9 +67,8 @@ class Scheduling(Admin):
         """
         if (cron is None) == (every is None):
             raise ValueError("give cron or every: one of them")
-        due = Due() if start is None else wire_due(None, start)
         plan = Plan(
-            due,
+            Due() if start is None else wire_due(None, start),
             wire_key(schedule_key),
             cron or "",
             time_zone,
@@ -77,7 +77,7 @@ class Scheduling(Admin):
         )
         if self._link.closed:
             raise Closed("the client is closed")
-        item = make_item(value, key, headers, self._link.limits, ttl)
+        item = make_item(value, key, headers, self._link.limits, ttl, priority)
         return await self._schedule(topic, item, partition, plan, timeout)
 
     async def _schedule(

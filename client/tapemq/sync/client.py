@@ -81,13 +81,13 @@ class Client(QueueAdmin):
         headers: Mapping[str, Scalar] | None = None,
         partition: int | None = None,
         ttl: Duration | None = None,
+        priority: int = 0,
         durability: Durability = "durable",
         timeout: float | None = None,
     ) -> Receipt:
         """Publish one record; it is in the log when this returns.
 
-        Concurrent calls keep their order and share batches. A retry, which happens by itself when
-        the connection is lost, does not duplicate the record.
+        Concurrent calls keep their order and share batches. A lost connection duplicates nothing.
 
         Args:
             topic: created on first use, if the broker is set so.
@@ -97,18 +97,19 @@ class Client(QueueAdmin):
             partition: a number, from 0; by default the key's, or one after the other.
             ttl: seconds or a timedelta after its append; from then on queues hand the record out no
                 more (streams still read it). None: the topic's setting ``ttl_s``, if any.
-            durability: return when the record is synced to disk ("durable"), or already when the
-                broker's operating system has it ("written").
+            priority: 0, the lowest, to 9, for topics with ``priorities``, where queues do the
+                highest first; a ``partition`` has its own.
+            durability: when to return: it is on disk ("durable"), or the system has it ("written").
             timeout: seconds; by default the client's.
 
         Raises:
             PayloadTooLarge: the record is over the broker's limit.
             TopicNotFound, PartitionNotFound: there is none, and it may not be created.
-            TimeoutError, IndeterminateError: the time passed; the record was not sent and will not
-                be, or it may be in the log, or come into it.
+            TimeoutError: the time passed; the record was not sent and will not be.
+            IndeterminateError: it may be in the log, or come into it.
         """
         level = LEVELS[check_durability(durability)]
-        item = make_item(value, key, headers, self._link.limits, ttl)
+        item = make_item(value, key, headers, self._link.limits, ttl, priority)
         with self._shared.lock, self._shared.turn:
             self._link.connected()  # raises Closed
             publisher = self._publishers.get(topic)

@@ -59,6 +59,7 @@ class Producer:
         headers: Mapping[str, Scalar] | None = None,
         partition: int | None = None,
         ttl: Duration | None = None,
+        priority: int = 0,
     ) -> None:
         """Hand over one record. Returns when it is in a batch; waits while too much is in flight.
 
@@ -67,7 +68,7 @@ class Producer:
             key: records with the same key go to the same partition.
             headers: at most 64; text to bytes, str, int (64 bits) or bool.
             partition: a number, from 0; by default the key's, or each batch another one.
-            ttl: see Client.publish().
+            ttl, priority: see Client.publish().
 
         Raises:
             PayloadTooLarge: the record is over the broker's limit; nothing was taken.
@@ -80,6 +81,7 @@ class Producer:
             and headers is None
             and partition is None
             and ttl is None
+            and not priority
             and type(value) is bytes
         ):
             with self._shared.lock:
@@ -89,7 +91,7 @@ class Producer:
                     batch.room = room
                     batch.append(value)
                     return
-        self._send(value, key, headers, partition, ttl)
+        self._send(value, key, headers, partition, ttl, priority)
 
     def send_many(self, values: Sequence[Value]) -> None:
         """Hand over records that have only a value: as ``send(value)`` for each, in order.
@@ -113,12 +115,13 @@ class Producer:
         headers: Mapping[str, Scalar] | None,
         partition: int | None,
         ttl: Duration | None = None,
+        priority: int = 0,
     ) -> None:
-        item = make_item(value, key, headers, self._link.limits, ttl)
+        item = make_item(value, key, headers, self._link.limits, ttl, priority)
         with self._shared.lock, self._shared.turn:
             self._check()
             lane = self._publisher.add(item, partition, self._level)
-            if item.key is None and partition is None:
+            if item.key is None and partition is None and not priority:
                 self._open = lane.open or _SEALED
             change = self._change_until_room(lane)
         while change is not None:

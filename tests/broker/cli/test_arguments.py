@@ -78,6 +78,9 @@ def test_numbers_are_read_and_refused_in_our_words() -> None:
     for text in ("x", "0", "1.5"):
         with pytest.raises(typer.BadParameter, match=f"'{text}' is not a whole number of at least"):
             whole_number(1)(text)
+    assert whole_number(0, 9)("9") == 9
+    with pytest.raises(typer.BadParameter, match="'10' is more than 9"):
+        whole_number(0, 9)("10")
     for text in ("x", "0", "-1"):
         with pytest.raises(typer.BadParameter, match=f"'{text}' is not a number above 0"):
             positive_number(text)

@@ -76,6 +76,8 @@ def test_who_holds_what(topic: Topic) -> None:
         {"retention_age_s": 0, "retention_bytes": 1},
         {"segment_bytes": 4096},
         {"max_records": 5, "overflow": "refuse"},
+        {"priorities": 2},
+        {"priorities": 10},
     ],
 )
 def test_settings(settings: TopicSettings) -> None:
@@ -93,6 +95,10 @@ def test_settings(settings: TopicSettings) -> None:
         {"max_records": -1},
         {"overflow": "drop"},
         {"overflow": 1},
+        {"priorities": 0},
+        {"priorities": 1},
+        {"priorities": 11},
+        {"priorities": "3"},
     ],
 )
 def test_settings_that_cannot_be(settings: TopicSettings) -> None:

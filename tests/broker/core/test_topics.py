@@ -123,6 +123,31 @@ def test_add_partitions(orders: Topics) -> None:
     assert orders.answers(after) == [ReplyWhenDurable(CATALOG, None, ONE, after)]
 
 
+def test_priorities_have_partitions_of_their_own(topics: Topics) -> None:
+    made = ORDERS._replace(partitions=4, settings={"priorities": 2})
+    assert topics.create(ONE, "orders", 2, {"priorities": 2}, topic_id=7) == [PrepareTopic(made, 0)]
+    topics.prepared(made)
+    assert topics.get(7).levels == 2
+    assert refusal(topics, "create", "cats", 2, {"priorities": 3}, topic_id=8) == "bad_request"
+
+
+def test_partitions_of_each_priority_are_added_and_their_number_stays() -> None:
+    topics = Topics(topics_max=3, partitions_max=9, partitions_total_max=99)
+    before = ORDERS._replace(partitions=6, settings={"priorities": 3})
+    topics.create(ONE, "orders", 2, {"priorities": 3}, topic_id=7)
+    topics.prepared(before)
+    topics.answers(before)
+    for number in (2, 10):
+        assert refusal(topics, "alter", "orders", 0, {"priorities": number}) == "bad_request"
+    with pytest.raises(Refused, match="has 2 partitions; they only grow"):
+        topics.alter(ONE, "orders", 1, {})
+    with pytest.raises(Refused, match="12 partitions; 1 to 9"):
+        topics.alter(ONE, "orders", 4, {})
+    carried_out(topics.alter(ONE, "orders", 2, {"priorities": 3}))
+    after = before._replace(partitions=9, version=3)
+    assert topics.alter(ONE, "orders", 3, {}) == [PrepareTopic(after, 6)]
+
+
 def test_partitions_that_cannot_be_made_change_nothing(orders: Topics) -> None:
     after = ORDERS._replace(partitions=4, version=2)
     orders.alter(ONE, "orders", 4, {})

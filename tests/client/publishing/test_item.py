@@ -92,3 +92,10 @@ def test_time_to_live_is_an_attribute(ttl: Duration) -> None:
 def test_a_time_to_live_that_is_none_is_refused(ttl: Duration) -> None:
     with pytest.raises(ValueError, match="more than 0 seconds"):
         make_item(b"", None, None, LIMITS, ttl)
+
+
+@pytest.mark.parametrize("priority", [-1, 10, 0.5])
+def test_priority_that_is_none_is_refused(priority: int) -> None:
+    assert make_item(b"", None, None, LIMITS, priority=9).priority == 9
+    with pytest.raises(ValueError, match="a priority is 0 to 9"):
+        make_item(b"", None, None, LIMITS, priority=priority)

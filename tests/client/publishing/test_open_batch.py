@@ -31,6 +31,7 @@ ITEMS = st.builds(
     st.none() | st.binary(max_size=5),
     st.sampled_from([b"", b"\x92\x81\xa1a\x01\x80"]),
     st.just(False),
+    st.just(0),
 )
 
 

@@ -367,3 +367,16 @@ async def test_closing_the_client_ends_its_producers() -> None:
             await client.close()
             with pytest.raises(tapemq.Closed):
                 await producer.send(b"1")
+
+
+async def test_priority_decides_the_partition() -> None:
+    async with FakeBroker() as broker, await client_of(broker) as client:
+        await client.create_topic("t", 3, priorities=3)
+        async with client.producer("t", linger=100.0) as producer:
+            await producer.send(b"0")
+            await producer.send(b"2", priority=9)
+            await producer.send(b"0 again")
+            await producer.send(b"1", priority=1)
+            await producer.send_many([b"0 once more"])
+        assert stored(broker) == [b"0", b"0 again", b"0 once more"]
+        assert [stored(broker, 1), stored(broker, 2)] == [[b"1"], [b"2"]]

@@ -9,7 +9,8 @@ from tapemq.errors import Error, IndeterminateError, PartitionNotFound
 from tapemq.publishing.item import Item
 from tapemq.wire import errors as wire
 from tapemq.wire import messages as m
-from tests.support.shell import Hands, routed_shell
+from tapemq.wire.partitions import partition_of
+from tests.support.shell import Hands, Shell, routed_shell
 from tests.support.talk import Talk
 
 
@@ -105,3 +106,41 @@ def test_failure_is_final(hands: Hands) -> None:
     talk.say(m.Failure(wire.STORAGE_FAILED.code, "damaged"), correlation)
     assert "damaged" in str(shell.failure)
     assert shell.idle
+
+
+def levels_shell(hands: Hands) -> Shell:
+    """Of a topic with two partitions of each of three levels."""
+    shell = routed_shell(hands)
+    shell.routed(m.Producer(1, 0), m.Topic("t", 7, 6, 1, {"priorities": 3}))
+    return shell
+
+
+def test_key_and_priority_decide_the_partition(hands: Hands) -> None:
+    shell = levels_shell(hands)
+    for key in (b"a", b"b", b"c", b"d"):
+        places = [
+            shell.add(Item(b"", key, b"", priority=priority), None, 0).partition
+            for priority in (0, 1, 2, 3, 9)
+        ]
+        first = partition_of(key, 2) * 3
+        assert places == [first, first + 1, first + 2, first + 2, first + 2]
+    assert shell.add(Item(b"", b"a", b"", priority=2), 0, 0).partition == 0
+
+
+def test_batches_without_a_key_take_turns_within_their_level(hands: Hands) -> None:
+    shell, places = levels_shell(hands), []
+    for priority in (0, 2, 0, 2):
+        for _ in range(2):
+            lane = shell.add(Item(b"", None, b"", priority=priority), None, 0)
+            places.append(lane.partition)
+        shell.hurry()
+    assert places == [0, 0, 2, 2, 3, 3, 5, 5]
+    assert shell.add(Item(b"", None, b""), None, 0).partition == 0
+    assert shell.add(Item(b"", None, b"", priority=1), None, 0).partition == 1
+
+
+def test_a_topic_made_anew_has_levels_of_its_own(hands: Hands) -> None:
+    shell = routed_shell(hands)
+    assert shell.add(Item(b"", None, b"", priority=9), None, 0).partition == 0
+    shell.rerouted(m.Topic("t", 8, 4, 1, {"priorities": 4}))
+    assert shell.add(Item(b"", None, b"", priority=9), None, 0).partition == 3

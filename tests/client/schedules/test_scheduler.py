@@ -67,3 +67,16 @@ async def test_a_producer_that_was_forgotten_is_opened_anew() -> None:
         volume.book.producers._by_id.clear()
         receipt = await broker.later(b"b", 60)
         assert (receipt.schedule_id, receipt.duplicate) == (2, False)
+
+
+async def test_priority_decides_the_partition() -> None:
+    async with scheduled_broker() as broker:
+        await broker.client.create_topic("t", 2, priorities=3)
+        turns = [(await broker.later(b"x", 60, priority=9)).partition for _ in range(3)]
+        assert turns == [2, 5, 2]
+        published = await broker.client.publish("t", b"x", key="a", priority=1)
+        scheduled = await broker.later(b"x", 60, key="a", priority=1)
+        assert published.partition == scheduled.partition
+        assert scheduled.partition % 3 == 1
+        every = await broker.client.schedule("t", b"x", key="a", priority=2, every=60)
+        assert every.partition == scheduled.partition + 1

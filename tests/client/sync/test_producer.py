@@ -206,3 +206,16 @@ def test_records_have_a_time_to_live(client: sync.Client) -> None:
         records = list(islice(stream, 3))
     lifetimes = [record.expires_at and record.expires_at - record.timestamp for record in records]
     assert lifetimes == [timedelta(seconds=1.5), None, timedelta(hours=1)]
+
+
+def test_priority_decides_the_partition(thread: BrokerThread, client: sync.Client) -> None:
+    client.create_topic("t", 3, priorities=3)
+    with client.producer("t", linger=100.0) as producer:
+        producer.send(b"0")
+        producer.send(b"2", priority=9)
+        producer.send(b"0 again")
+        producer.send(b"1", priority=1)
+        producer.send_many([b"0 once more"])
+    assert client.publish("t", b"2 again", priority=5).partition == 2
+    assert thread.stored() == [b"0", b"0 again", b"0 once more"]
+    assert [thread.stored(1), thread.stored(2)] == [[b"1"], [b"2", b"2 again"]]

@@ -18,10 +18,10 @@ GROUP = "billing"
 PLENTY = 1 << 20
 
 
-def queue_world(records: int = 0, partitions: int = 1) -> World:
+def queue_world(records: int = 0, partitions: int = 1, **settings: int | str | bool) -> World:
     """A topic with so many records on each partition, all on disk."""
     world = World()
-    world.create_topic("orders", partitions)
+    world.create_topic("orders", partitions, settings=settings)
     for number in range(partitions):
         if records:
             world.publish(data_log(number), *[b"%d" % at for at in range(records)])

@@ -9,7 +9,7 @@ from tapemq.batch import LogId, Role, checksum, decode_prefix
 from tapemq_broker.core import effects as e
 from tapemq_broker.core.broker import Broker, Limits
 from tapemq_broker.core.refusal import Refusal
-from tapemq_broker.core.results import Result
+from tapemq_broker.core.results import Result, TopicSettings
 from tapemq_broker.core.topics import CATALOG, entry
 from tests.support.bodies import body
 from tests.support.core.list_log import Chunk, ListLog, ListState, Value
@@ -322,13 +322,19 @@ class World:
 
     # Commands that every test needs
 
-    def create_topic(self, name: str, partitions: int = 1, session: int = 0) -> int:
+    def create_topic(
+        self,
+        name: str,
+        partitions: int = 1,
+        session: int = 0,
+        settings: TopicSettings | None = None,
+    ) -> int:
         """Create a topic; its id."""
         self._topic_id += 1
         self.execute(
             session,
             lambda request: self.core.topics.create(
-                request, name, partitions, {}, topic_id=self._topic_id
+                request, name, partitions, settings or {}, topic_id=self._topic_id
             ),
         )
         return self._topic_id

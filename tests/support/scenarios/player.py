@@ -9,7 +9,7 @@ from tapemq_broker.core import effects as e
 from tapemq_broker.core.start import Start
 from tapemq_broker.core.streams import Subscribe
 from tests.support.scenarios.names import generation
-from tests.support.scenarios.queue_player import QueuePlayer
+from tests.support.scenarios.queue_player import QueuePlayer, settings_of
 from tests.support.scenarios.wording import Wording
 
 _PLENTY = 1 << 20
@@ -45,11 +45,12 @@ class Player(QueuePlayer):
 
     # Topics
 
-    def do_create(self, name: str, partitions: str = "1") -> None:
+    def do_create(self, name: str, partitions: str = "1", **words: str) -> None:
         topic_id, topics = self._names.new_topic(name), self._world.core.topics
+        count, settings = int(partitions), settings_of(words)
         self._execute(
             "create",
-            lambda request: topics.create(request, name, int(partitions), {}, topic_id=topic_id),
+            lambda request: topics.create(request, name, count, settings, topic_id=topic_id),
         )
 
     def do_alter(self, name: str, partitions: str) -> None:

@@ -85,7 +85,7 @@ class QueuePlayer:
             start=Start(kind, int(value or 0)),
             credit_records=int(records),
             credit_bytes=_PLENTY,
-            settings=_settings(settings),
+            settings=settings_of(settings),
         )
         self._execute("consume", lambda request: self._world.core.queues.consume(request, wish))
 
@@ -127,7 +127,7 @@ class QueuePlayer:
     # Looking after groups
 
     def do_alter_queue(self, topic: str, group: str, **settings: str) -> None:
-        self._queue_command("alter", topic, group, _settings(settings))
+        self._queue_command("alter", topic, group, settings_of(settings))
 
     def do_explain(self, topic: str, group: str) -> None:
         self._queue_command("explain", topic, group, self._world.now_us)
@@ -208,7 +208,8 @@ def _runs(text: str) -> Iterator[tuple[int, int]]:
         yield int(first), int(last or first) + 1
 
 
-def _settings(words: dict[str, str]) -> dict[str, int | str | bool]:
+def settings_of(words: dict[str, str]) -> dict[str, int | str | bool]:
+    """Settings as they were typed."""
     return {name: _setting(word) for name, word in words.items()}
 
 

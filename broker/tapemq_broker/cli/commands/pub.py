@@ -66,6 +66,15 @@ Ttl = Annotated[
         "--ttl", metavar="DURATION", parser=duration, help="Queues hand it out no later than that."
     ),
 ]
+Priority = Annotated[
+    int,
+    typer.Option(
+        "--priority",
+        metavar="0-9",
+        parser=whole_number(0, 9),
+        help="9 is the highest; for a topic that has priorities.",
+    ),
+]
 
 
 class Envelope(NamedTuple):
@@ -76,6 +85,7 @@ class Envelope(NamedTuple):
     headers: dict[str, tapemq.Scalar]
     partition: int | None
     ttl: float | None
+    priority: int
 
 
 class Later(NamedTuple):
@@ -102,6 +112,7 @@ async def pub(
     tombstone: Tombstone = False,
     partition: Partition = None,
     ttl: Ttl = None,
+    priority: Priority = 0,
     delay: Delay = None,
     at: At = None,
     schedule_key: ScheduleKey = None,
@@ -113,7 +124,7 @@ async def pub(
     Prints the receipt of one record, or how many there were, once all are on the broker's disk.
     """
     given = _value(value, file, tombstone, key)
-    envelope = Envelope(topic, key, dict(map(read_header, header or ())), partition, ttl)
+    envelope = Envelope(topic, key, dict(map(read_header, header or ())), partition, ttl, priority)
     later = _later(delay, at, schedule_key, one=count == 1 and not isinstance(given, Lines))
     output = Output(as_json)
     async with connected(url) as client, explained(client, topic):
@@ -183,6 +194,7 @@ async def _publish_one(
         headers=envelope.headers,
         partition=envelope.partition,
         ttl=envelope.ttl,
+        priority=envelope.priority,
     )
     return {
         "topic": receipt.topic,
@@ -203,6 +215,7 @@ async def _schedule_one(
         headers=envelope.headers,
         partition=envelope.partition,
         ttl=envelope.ttl,
+        priority=envelope.priority,
         **later._asdict(),
     )
     return receipt._asdict()
@@ -215,14 +228,19 @@ async def _publish_all(
     total: int | None = None,
 ) -> dict[str, object]:
     key, headers, partition = envelope.key, envelope.headers or None, envelope.partition
-    ttl = envelope.ttl
+    ttl, priority = envelope.ttl, envelope.priority
     records = size_bytes = 0
     with ProgressBar("publishing", total) as bar:
         async with client.producer(envelope.topic) as producer:
             async for some in values:
                 for value in some:
                     await producer.send(
-                        value, key=key, headers=headers, partition=partition, ttl=ttl
+                        value,
+                        key=key,
+                        headers=headers,
+                        partition=partition,
+                        ttl=ttl,
+                        priority=priority,
                     )
                     size_bytes += len(value or b"")
                 records += len(some)

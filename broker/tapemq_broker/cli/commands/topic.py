@@ -56,6 +56,15 @@ Overflow = Annotated[
         "--overflow", metavar="refuse|drop_oldest", help="What becomes of what is too much."
     ),
 ]
+Priorities = Annotated[
+    int | None,
+    typer.Option(
+        "--priorities",
+        metavar="LEVELS",
+        parser=whole_number(2, 10),
+        help="So many levels, 2 to 10, each with its own partitions; queues do the highest first.",
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -92,6 +101,7 @@ async def _summary(client: tapemq.Client, name: str) -> dict[str, Any]:
 async def create(
     topic: Topic,
     partitions: Partitions = None,
+    priorities: Priorities = None,
     retention_age: RetentionAge = None,
     retention_bytes: RetentionBytes = None,
     segment_bytes: SegmentBytes = None,
@@ -101,10 +111,11 @@ async def create(
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
-    """Create a topic. It has one partition unless said otherwise."""
+    """Create a topic. It has one partition (of each priority) unless said otherwise."""
     settings = {
         **_settings(retention_age, retention_bytes, segment_bytes, ttl),
         **_length(max_records, overflow),
+        **({} if priorities is None else {"priorities": priorities}),
     }
     async with connected(url) as client:
         Output(as_json).row(_row(await client.create_topic(topic, partitions or 1, **settings)))
@@ -156,8 +167,10 @@ def _length(max_records: int | None, overflow: str | None) -> dict[str, int | st
 async def info(topic: Topic, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
     """Describe a topic and its partitions."""
     async with connected(url) as client:
-        row = _row(await client.topic(topic))
-        parts = [_partition(part) for part in await client.partitions(topic)]
+        described = await client.topic(topic)
+        row = _row(described)
+        levels = described.priorities
+        parts = [_partition(part, levels) for part in await client.partitions(topic)]
     output = Output(as_json)
     if output.as_json:
         output.row({**row, "partitions": parts})
@@ -177,9 +190,10 @@ def _row(topic: tapemq.TopicInfo) -> dict[str, Any]:
     }
 
 
-def _partition(part: tapemq.PartitionInfo) -> dict[str, Any]:
+def _partition(part: tapemq.PartitionInfo, levels: int) -> dict[str, Any]:
     return {
         "partition": part.partition,
+        **({"priority": part.partition % levels} if levels > 1 else {}),
         "first_offset": part.first_offset,
         "durable_offset": part.durable_offset,
         "next_offset": part.next_offset,

@@ -6,15 +6,17 @@ from tapemq_broker.core.effects import SubscriptionKey
 from tapemq_broker.core.queue.backlog import Backlog
 from tapemq_broker.core.queue.consumer import Consumer
 from tapemq_broker.core.queue.terms import Terms
+from tapemq_broker.core.queue.turns import LevelTurns, Turns
 
 
 class QueueGroup:
     """Consumers in order of coming. Those with credit take turns, and so do partitions with work.
 
-    Both stand in lines, so that nobody else is looked at when something happens.
+    Both stand in lines, so that nobody else is looked at when something happens. With ``levels``
+    of priority the highest that has work goes first, always.
     """
 
-    def __init__(self, topic_id: int, name: str, terms: Terms) -> None:
+    def __init__(self, topic_id: int, name: str, terms: Terms, levels: int = 1) -> None:
         self.topic_id = topic_id
         self.name = name
         self.terms = terms
@@ -22,7 +24,7 @@ class QueueGroup:
         self.consumers: dict[SubscriptionKey, Consumer] = {}
         self._sending = 0
         self._idle: OrderedDict[SubscriptionKey, Consumer] = OrderedDict()
-        self._open: OrderedDict[int, Backlog] = OrderedDict()
+        self._turns: Turns | LevelTurns = Turns() if levels == 1 else LevelTurns(levels)
 
     @property
     def with_credit(self) -> int:
@@ -67,14 +69,14 @@ class QueueGroup:
     def wake_backlog(self, backlog: Backlog) -> None:
         """Let a partition stand in line, if it has something."""
         if backlog.can_hand_out():
-            self._open[backlog.partition.number] = backlog
+            self._turns.put(backlog)
 
     def next_match(self) -> tuple[Consumer, Backlog] | None:
         """Who gets something now, and from where."""
         if self.terms.policy.paused:
             return None
         consumer = self._next_consumer()
-        backlog = self._next_backlog() if consumer is not None else None
+        backlog = self._turns.next() if consumer is not None else None
         if consumer is None or backlog is None:
             return None
         self._idle.pop(consumer.key)
@@ -86,10 +88,3 @@ class QueueGroup:
         if self.terms.policy.single_active:
             return self._idle.get(next(iter(self.consumers)))
         return next(iter(self._idle.values()))
-
-    def _next_backlog(self) -> Backlog | None:
-        while self._open:
-            _, backlog = self._open.popitem(last=False)
-            if backlog.can_hand_out():
-                return backlog
-        return None

@@ -47,7 +47,7 @@ class QueueGroups:
         if self._topics.group_count >= self._groups_max:
             raise Refused("bad_request", f"this broker holds at most {self._groups_max} groups")
         terms = Terms.of(wish.settings, 1)
-        made = QueueGroup(topic.info.topic_id, wish.group, terms)
+        made = QueueGroup(topic.info.topic_id, wish.group, terms, topic.levels)
         for partition in topic.group_partitions():
             ledger = Ledger(wish.group, partition, terms, wish.start.cursor(partition))
             made.backlogs[partition.number] = Backlog(ledger)
@@ -147,7 +147,7 @@ class QueueGroups:
             ledger = Ledger.load(name, partition, kept)
             group = topic.queue_groups.get(name)
             if group is None:
-                group = QueueGroup(topic.info.topic_id, name, ledger.terms)
+                group = QueueGroup(topic.info.topic_id, name, ledger.terms, topic.levels)
                 self._topics.add_queue_group(topic, group)
             group.backlogs[partition.number] = Backlog(ledger)
             if ledger.terms.version > group.terms.version:

@@ -38,6 +38,16 @@ def test_key_and_headers_go_with_the_value(tapemq: Tapemq, topic: str) -> None:
     assert (record["key"], record["headers"]) == ("k", {"a": "1", "b": "x=y"})
 
 
+def test_priority_decides_the_partition(tapemq: Tapemq, topic: str) -> None:
+    tapemq("topic", "create", topic, "--priorities", "3")
+    assert tapemq("pub", topic, "v", "--priority", "1").row["partition"] == 1
+    assert tapemq("pub", topic, "v", "--priority", "9", "--delay", "1h").row["partition"] == 2
+    tapemq("pub", topic, "v", "--priority", "2", "--count", "5")
+    (_, _, highest) = tapemq("topic", "info", topic).row["partitions"]
+    assert highest["next_offset"] == 5
+    assert tapemq("pub", topic, "v", "--priority", "10").code == 2
+
+
 def test_count_repeats_the_value(tapemq: Tapemq, topic: str) -> None:
     assert tapemq("pub", topic, "xyz", "--count", "5").row == {
         "topic": topic,

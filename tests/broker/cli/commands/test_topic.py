@@ -64,6 +64,15 @@ def test_info_on_a_terminal_is_a_list_and_a_table(
     assert table.splitlines()[-1].split()[:3] == ["0", "0", "0"]
 
 
+def test_priorities_have_partitions_of_their_own(tapemq: Tapemq, topic: str) -> None:
+    made = tapemq("topic", "create", topic, "--partitions", "2", "--priorities", "3").row
+    assert (made["partitions"], made["priorities"]) == (6, 3)
+    assert tapemq("topic", "create", topic, "--priorities", "11").code == 2
+    row = tapemq("topic", "info", topic).row
+    assert [part["priority"] for part in row["partitions"]] == [0, 1, 2, 0, 1, 2]
+    assert tapemq("topic", "alter", topic, "--partitions", "3").row["partitions"] == 9
+
+
 def test_alter_changes_what_is_given(tapemq: Tapemq, topic: str) -> None:
     tapemq("topic", "create", topic, "--retention-age", "7d")
     row = tapemq("topic", "alter", topic, "--partitions", "4", "--segment-bytes", "1MiB").row
