@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 from tapemq.worker.exits import Exit
 
@@ -31,6 +31,7 @@ class Stopping:
         self._end_at_once = end_at_once
         self._loop = asyncio.get_running_loop()
         self._signalled: socket.socket | None = None
+        self._before: dict[signal.Signals, Any] = {}
 
     def catch_signals(self) -> None:
         """Let SIGTERM and SIGINT ask for the end.
@@ -42,7 +43,7 @@ class Stopping:
         self._signalled.setblocking(False)
         signal.set_wakeup_fd(self._signalled.fileno(), warn_on_full_buffer=False)
         for number in _SIGNALS:
-            signal.signal(number, lambda number, frame: None)
+            self._before[number] = signal.signal(number, lambda number, frame: None)
         threading.Thread(
             target=self._watch, args=(signals,), name="tapemq-signals", daemon=True
         ).start()
@@ -52,10 +53,12 @@ class Stopping:
         self._loop.add_reader(sys.stdin.fileno(), self._on_input)
 
     def close(self) -> None:
-        """Catch no more."""
+        """Catch no more; signals do again what they did before."""
         if self._signalled is not None:
             signal.set_wakeup_fd(-1)
             self._signalled.close()
+        while self._before:
+            signal.signal(*self._before.popitem())
 
     def _on_input(self) -> None:
         if not os.read(sys.stdin.fileno(), 1024):

@@ -35,10 +35,9 @@ def catching(codes: "queue.Queue[int]") -> Iterator[Make]:
         return made[-1]
 
     yield make
-    for one in made:
+    for one in reversed(made):
         one.close()
-    for number, handler in before.items():
-        signal.signal(number, handler)
+    assert before == {number: signal.getsignal(number) for number in stopping._SIGNALS}
 
 
 async def test_the_first_signal_asks(catching: Make, caplog: pytest.LogCaptureFixture) -> None:
@@ -84,8 +83,9 @@ async def test_other_signals_mean_nothing(catching: Make) -> None:
 
 
 async def test_its_thread_ends_with_it(catching: Make) -> None:
+    others = threading.enumerate()  # the thread of another test may be about to end
     stop = catching(60.0)
-    (thread,) = (t for t in threading.enumerate() if t.name == "tapemq-signals")
+    (thread,) = (t for t in threading.enumerate() if t.name == "tapemq-signals" and t not in others)
     stop.close()
     await asyncio.to_thread(thread.join)
     assert not thread.is_alive()
