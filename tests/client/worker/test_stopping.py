@@ -37,7 +37,8 @@ def catching(codes: "queue.Queue[int]") -> Iterator[Make]:
     yield make
     for one in reversed(made):
         one.close()
-    assert before == {number: signal.getsignal(number) for number in stopping._SIGNALS}
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 async def test_the_first_signal_asks(catching: Make, caplog: pytest.LogCaptureFixture) -> None:
@@ -80,6 +81,12 @@ async def test_other_signals_mean_nothing(catching: Make) -> None:
         await stop.asked.wait()
     finally:
         signal.signal(signal.SIGUSR1, before)
+
+
+async def test_afterwards_signals_do_what_they_did_before(catching: Make) -> None:
+    before = [signal.getsignal(number) for number in stopping._SIGNALS]
+    catching(60.0).close()
+    assert [signal.getsignal(number) for number in stopping._SIGNALS] == before
 
 
 async def test_its_thread_ends_with_it(catching: Make) -> None:
