@@ -1,5 +1,6 @@
 import signal
 import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -80,6 +81,15 @@ def test_refusal_is_raised_and_the_next_call_starts_anew(
         client.publish("no such name", b"1")
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """SIGINT interrupts, whatever event loops of other tests have left."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_interrupt_while_waiting_leaves_the_client_as_it_is(
     thread: BrokerThread, client: sync.Client
 ) -> None:
