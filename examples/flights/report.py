@@ -46,7 +46,7 @@ def print_report(outcome: Outcome, names: dict[str, str]) -> None:
     done = outcome.workers
     console.print(
         f"late flights {len(done.expected):,} · settled {done.settled:,} · dead {done.dead:,} · "
-        f"failed at first and tried again {done.failed.total():,} · "
+        f"failed at first and tried again {len(done.failed):,} · "
         f"handled again after a kill {done.again:,}"
     )
     console.print(

@@ -82,8 +82,9 @@ class Workers:
 
     @property
     def again(self) -> int:
-        """How often a row was handled once more, because who held it was killed before its ack."""
-        return self.handled.total() - len(self.handled)
+        """How often a row was handled, or failed, once more: a kill came before its ack or nack."""
+        twice = self.handled.total() - len(self.handled)
+        return twice + self.failed.total() - len(self.failed)
 
     @property
     def is_good(self) -> bool:
