@@ -14,6 +14,7 @@ _BROKER_EXTRA = frozenset(
         "tzdata",
         "uvicorn",
         "uvloop",
+        "zlib_ng",
     }
 )
 _MISSING_EXTRA = 'tapemq: the command line needs the broker extra: pip install "tapemq[broker]"'

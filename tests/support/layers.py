@@ -57,7 +57,7 @@ NOT_WORLD = ("random.Random",)
 
 # Third-party packages of the SDK, besides msgpack, and where they may be imported.
 OPTIONAL = {
-    "tapemq.batch": ("backports", "compression"),
+    "tapemq.batch": ("backports", "compression", "zlib_ng"),
     "tapemq.testing": ("pytest", "pytest_asyncio"),
 }
 
