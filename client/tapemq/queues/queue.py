@@ -48,6 +48,7 @@ class Queue:
         )
         self._loop = asyncio.get_running_loop()
         self._turn_at = 0.0
+        self._beginning = asyncio.Lock()
 
     @property
     def lost(self) -> int:
@@ -62,12 +63,12 @@ class Queue:
     async def _messages(self) -> AsyncIterator[Message]:
         desk, now = self._desk, self._loop.time
         while (hand := await self._next_hand()) is not None:
-            redelivered = hand.lease.redelivered
+            if hand.lease.redelivered:
+                if (message := await self._next_redelivered(hand)) is not None:
+                    yield message
+                continue
             for message in hand.messages:
-                if redelivered:
-                    if not await self._announce(message):
-                        continue
-                elif not desk.scheduled:
+                if not desk.scheduled:
                     desk.schedule()  # to say that this one has started
                 yield message
                 if now() >= self._turn_at:
@@ -84,17 +85,23 @@ class Queue:
             if self._loop.time() >= self._turn_at:
                 await self._give_turn()
 
-    async def _announce(self, message: Message) -> bool:
-        """Have it on the wire that work on a message begins: it may kill this process.
+    async def _next_redelivered(self, hand: Hand) -> Message | None:
+        """Take a message, when it is on the wire that work on it begins: it may kill this process.
 
-        Returns whether it is still this consumer's.
+        One at a time: the handler of each takes its first step before the next one is taken, so
+        the innocent that only stand in line are not counted with the one that kills. None if it
+        is not this consumer's any more.
         """
-        try:
-            await self._give_turn()
-        except BaseException:
-            release(message._lease, message.offset)
-            raise
-        return message.offset in message._lease.held
+        async with self._beginning:
+            message: Message | None = next(hand.messages, None)
+            if message is None:
+                return None
+            try:
+                await self._give_turn()
+            except BaseException:
+                release(message._lease, message.offset)
+                raise
+        return message if message.offset in message._lease.held else None
 
     async def _announce_batch(self, batch: MessageBatch) -> None:
         try:

@@ -15,7 +15,7 @@ from tapemq.worker.handler import Handler
 
 log = logging.getLogger("tapemq.worker")
 
-_SAID: Final = {"ack": "done, ignoring", "nack": "will be tried again", "reject": "dead"}
+_SAID: Final = {"ack": "done, ignoring", "nack": "failed", "reject": "dead"}
 
 
 class Station:

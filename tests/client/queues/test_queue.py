@@ -7,7 +7,7 @@ import tapemq
 from tapemq.queues.queue import Queue
 from tapemq.wire import errors as wire
 from tapemq.wire import messages as m
-from tapemq.wire.entries import Tokens, pack_tokens
+from tapemq.wire.entries import Tokens, pack_tokens, unpack_tokens
 from tests.support.queueing import World, take
 from tests.support.reading import fill
 
@@ -183,6 +183,29 @@ async def test_redelivery_is_handed_out_when_its_start_is_on_the_wire(
                 assert (message.attempt, message.failures, message.deliveries) == (2, 1, 1)
                 break
             await message.ack()
+
+
+async def test_handler_that_kills_its_process_is_the_only_redelivery_that_has_begun(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world.queue() as queue:
+        for message in await take(queue, 10):
+            await message.nack(delay=0)
+        await world.settled(10)
+        await world.client.topics()
+        pushed = spy_on_pushes(world, monkeypatch)
+        begun: list[tuple[int, int]] = []
+
+        async def handle(message: tapemq.Message) -> None:
+            said = [unpack_tokens(token) for push, token in pushed if isinstance(push, m.Started)]
+            begun.append((message.offset, sum(entry.records for some in said for entry in some)))
+            await asyncio.sleep(0)
+            if len(begun) == 10:
+                queue.stop()
+
+        await queue.run(handle, concurrency=5)
+    # When the n-th handler takes its first step, work on n messages was said to have begun.
+    assert begun == [(offset, offset + 1) for offset in range(10)]
 
 
 async def test_cancellation_while_the_start_is_said_gives_the_message_back(world: World) -> None:

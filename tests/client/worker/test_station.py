@@ -103,7 +103,7 @@ async def test_failures_end_as_the_rules_say(
     said = [record.getMessage() for record in caplog.records if record.levelno > logging.DEBUG]
     assert "t 0:0 attempt 1: done, ignoring: KeyError: 'k'" in said
     assert "t 0:1 attempt 1: dead: no use" in said
-    assert "t 0:4 attempt 1: will be tried again: busy" in said
+    assert "t 0:4 attempt 1: failed: busy" in said
     assert "t 0:2 attempt 1: dead: ValueError: v" in said
     shown = {record.getMessage()[:5]: record.exc_info for record in caplog.records}
     assert shown["t 0:1"] is None
