@@ -148,7 +148,7 @@ def _later(
     if delay is not None and at is not None:
         raise CommandError("only one of --delay and --at can be given", code=Exit.USAGE)
     if not one:
-        raise CommandError("--delay and --at are for one record at a time", code=Exit.USAGE)
+        raise CommandError("with --delay and --at, give the one record as VALUE", code=Exit.USAGE)
     return Later(delay, at, schedule_key)
 
 
