@@ -146,6 +146,9 @@ class Settings:
         int, _size("Unsent bytes of a connection at which delivery goes on.")
     ] = 64 * KIB
     outbound_bytes_max: Annotated[int, _size("Unsent bytes that cut a connection.")] = 8 * MIB
+    outbound_memory_bytes: Annotated[
+        int, _size("Unsent bytes of all slow connections; beyond, the slowest are cut.", MIB)
+    ] = 256 * MIB
     write_stall_s: Annotated[float, _duration("Time without progress that cuts it.")] = 10.0
 
     # Groups
@@ -175,6 +178,7 @@ class Settings:
             setting.check(getattr(self, setting.name))
         self._check_order("outbound_low_bytes", "outbound_high_bytes")
         self._check_order("outbound_high_bytes", "outbound_bytes_max")
+        self._check_order("outbound_bytes_max", "outbound_memory_bytes")
         self._check_order("record_bytes_max", "batch_bytes_max")
 
     def _check_order(self, smaller: str, larger: str) -> None:

@@ -13,6 +13,7 @@ from tapemq.wire.session import Role, Session, State
 from tapemq_broker.config import Settings
 from tapemq_broker.core.effects import Deliver, Request
 from tapemq_broker.server.clock import Clock
+from tapemq_broker.server.outbound_memory import OutboundMemory
 from tapemq_broker.server.publish_memory import SMALL_BYTES, PublishMemory
 from tapemq_broker.server.translate import text_of
 
@@ -28,6 +29,9 @@ class Host(Protocol):
 
     @property
     def memory(self) -> PublishMemory: ...
+
+    @property
+    def outbound(self) -> OutboundMemory: ...
 
     def opened(self, connection: "Connection") -> None:
         """A client has connected: give it a number."""
@@ -137,6 +141,7 @@ class Connection(asyncio.BufferedProtocol):
         if exc is not None and transport is not None:
             self._read_rest(transport.get_extra_info("socket"))
         self.session.close()
+        self._host.outbound.forget(self)
         self._host.memory.change(-self._partial_bytes - self.in_flight_bytes)
         self._partial_bytes = self.in_flight_bytes = 0
         self.publish_sizes.clear()
@@ -159,9 +164,11 @@ class Connection(asyncio.BufferedProtocol):
         self._unsent_bytes = self.unsent_bytes
         # What is unsent by now may be one large batch: only what comes behind it counts.
         self._cut_at_bytes = self._unsent_bytes + self._host.settings.outbound_bytes_max
+        self._host.outbound.note(self, self._unsent_bytes)
 
     def resume_writing(self) -> None:
         self._paused_at = None
+        self._host.outbound.forget(self)
         parked, self.parked = self.parked, []
         self._host.unparked(self, parked)
 
@@ -190,8 +197,15 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.write(head)
         else:
             self._transport.writelines((head, payload))
-        if self._paused_at is not None and self.unsent_bytes > self._cut_at_bytes:
-            self.abort(f"{self.unsent_bytes} bytes unsent: the client does not read")
+        if self._paused_at is not None:
+            self._check_unsent()
+
+    def _check_unsent(self) -> None:
+        """Something was sent to a client that does not take it."""
+        unsent_bytes = self.unsent_bytes
+        self._host.outbound.note(self, unsent_bytes)
+        if unsent_bytes > self._cut_at_bytes:
+            self.abort(f"{unsent_bytes} bytes unsent: the client does not read")
 
     def has_room(self, size_bytes: int) -> bool:
         """Whether a delivery that was read meanwhile can be sent."""
@@ -215,6 +229,7 @@ class Connection(asyncio.BufferedProtocol):
     def abort(self, why: str) -> None:
         """Close at once."""
         self._host.aborted(self, why)
+        self._host.outbound.forget(self)
         self.session.close()
         if self._transport is not None:
             self._transport.abort()
@@ -258,6 +273,7 @@ class Connection(asyncio.BufferedProtocol):
         unsent = self.unsent_bytes
         if unsent < self._unsent_bytes:
             self._paused_at, self._unsent_bytes = now, unsent
+            self._host.outbound.progress(self, unsent)
             return False
         self._unsent_bytes = unsent
         return now - self._paused_at >= self._host.settings.write_stall_s

@@ -13,6 +13,7 @@ from tapemq_broker.core.effects import Deliver, Request
 from tapemq_broker.server.clock import Clock
 from tapemq_broker.server.connection import Connection
 from tapemq_broker.server.counters import Counters
+from tapemq_broker.server.outbound_memory import OutboundMemory
 from tapemq_broker.server.publish_memory import PublishMemory
 from tapemq_broker.server.session_tokens import SessionTokens
 
@@ -52,6 +53,7 @@ class Sessions:
         self.on_unparked: Callable[[int, list[Deliver]], None] = lambda number, deliveries: None
         self.tokens = SessionTokens()
         self.memory = PublishMemory(settings.publish_memory_bytes)
+        self.outbound = OutboundMemory(settings.outbound_memory_bytes)
         self.draining = False
         self._number = 0
         self._none_left: asyncio.Future[None] | None = None

@@ -27,6 +27,21 @@ async def test_who_does_not_read_is_cut_and_others_go_on() -> None:
         assert (await client.publish(topic, b"still there")).base_offset == 80
 
 
+async def test_of_many_who_do_not_read_those_are_cut_who_have_not_for_the_longest_time() -> None:
+    sizes: dict[str, Any] = {"outbound_high_bytes": 1 << 16, "outbound_bytes_max": 1 << 20}
+    async with running_server(**sizes, outbound_memory_bytes=1 << 20, write_stall_s=60) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        for _ in range(80):
+            await client.publish(topic, b"x" * 500_000)
+        for _ in range(24):
+            slow = await RawClient.connect(server.port)
+            await slow.subscribe(topic, credit_bytes=1 << 30)
+        while server.status().connections > 17:  # each has more than 64 KiB
+            await client.ask(m.Ping(), m.Pong)
+        assert (await client.publish(topic, b"still there")).base_offset == 80
+
+
 async def test_what_is_left_for_who_broke_the_protocol_is_not_kept_for_ever() -> None:
     """Nor its partitions: a client that is gone without a word reads nothing, too."""
     room = 1 << 26

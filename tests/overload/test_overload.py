@@ -1,0 +1,151 @@
+"""A healthy pair beside who misbehaves: memory stays bounded, nobody healthy loses anything.
+
+Each case is a broker under a memory limit, a healthy pair alone for a while, then the same beside
+an offender. How fast the pair is then is noted, not asserted: the machine is not ours alone. The
+long form (TEST_LONG=1) takes minutes a case, with many more offenders.
+"""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.support.crash.broker import Broker
+from tests.support.overload.healthy import Seen
+from tests.support.overload.memory_group import MemoryGroup, memory_group, missing
+from tests.support.sources import ROOT
+
+pytestmark = [pytest.mark.faults, pytest.mark.skipif(bool(missing()), reason=missing())]
+
+LONG = bool(os.environ.get("TEST_LONG"))
+LIMIT_BYTES = 256 * 1024 * 1024
+HEALTHY_PER_S = 200
+SECONDS = 60.0 if LONG else 2.0
+MIB_KIB = 1024
+
+
+class Case(NamedTuple):
+    """So many offenders, in the short and in the long form; what the broker may take for them."""
+
+    short: int
+    long: int
+    growth_max_kib: int
+
+    @property
+    def clients(self) -> int:
+        return self.long if LONG else self.short
+
+
+CASES = {
+    "slow readers": Case(100, 500, 96 * MIB_KIB),
+    "giant frames": Case(300, 10_000, 4 * MIB_KIB),
+    "decoder bombs": Case(300, 10_000, 4 * MIB_KIB),
+    "connection flood": Case(600, 20_000, 16 * MIB_KIB),
+    "slowloris": Case(300, 5_000, 32 * MIB_KIB),
+    "producers": Case(20, 100, 192 * MIB_KIB),
+}
+IDLE = Case(1_000, 9_900, 0)
+IDLE_KIB_MAX = 32
+
+
+@pytest.fixture
+def limits() -> Iterator[MemoryGroup]:
+    with memory_group(f"tapemq-test-{os.getpid()}", LIMIT_BYTES) as group:
+        yield group
+
+
+@pytest.fixture
+def broker(limits: MemoryGroup, tmp_path: Path) -> Iterator[Broker]:
+    running = Broker(
+        tmp_path / "data",
+        *("--handshake-deadline-s", "1", "--heartbeat-s", "5", "--write-stall-s", "1"),
+        *("--publish-memory-bytes", str(64 * 1024 * 1024)),
+        *("--outbound-memory-bytes", str(32 * 1024 * 1024)),
+    )
+    running.start()
+    limits.add(running.pid)
+    try:
+        yield running
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            running.kill_if_running()
+
+
+def kib(broker: Broker, name: str) -> int:
+    """VmRSS or VmHWM."""
+    status = Path(f"/proc/{broker.pid}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith(name))
+
+
+def forget_peak(broker: Broker) -> None:
+    Path(f"/proc/{broker.pid}/clear_refs").write_text("5")
+
+
+def module(name: str, *arguments: object) -> "subprocess.Popen[str]":
+    """A process beside the broker."""
+    command = [sys.executable, "-m", f"tests.support.overload.{name}", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+
+
+def healthy(broker: Broker) -> Seen:
+    with module("healthy", broker.url, SECONDS, HEALTHY_PER_S) as pair:
+        printed, _ = pair.communicate()
+    return Seen(**json.loads(printed))
+
+
+@contextlib.contextmanager
+def offending(broker: Broker, kind: str, count: int) -> "Iterator[dict[str, int]]":
+    """An offender; what came of it is there when the block has ended."""
+    port = broker.url.rsplit(":", 1)[1]
+    came: dict[str, int] = {}
+    with module("offender", kind, port, SECONDS + 2, count) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "connected\n"
+        yield came
+        came.update(json.loads(process.stdout.readline()))
+
+
+def check(seen: Seen) -> None:
+    assert seen.published > 0
+    assert (seen.read, seen.wrong) == (seen.published, 0)
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_an_offender_is_bounded_and_the_healthy_go_on(
+    broker: Broker, limits: MemoryGroup, kind: str
+) -> None:
+    case = CASES[kind]
+    alone = healthy(broker)
+    forget_peak(broker)
+    before_kib = kib(broker, "VmRSS")
+    with offending(broker, kind, case.clients) as came:
+        beside = healthy(broker)
+    growth_kib = kib(broker, "VmHWM") - before_kib
+    print(f"\n{kind}: {came}, memory +{growth_kib} KiB\n  alone  {alone}\n  beside {beside}")
+    check(alone)
+    check(beside)
+    assert growth_kib < case.growth_max_kib
+    assert limits.killed == 0
+    assert came.get("closed", came["tries"]) == came["tries"]
+    assert broker.stop() == 0
+
+
+def test_idle_connections_stay_and_cost_little(broker: Broker, limits: MemoryGroup) -> None:
+    alone = healthy(broker)
+    before_kib = kib(broker, "VmRSS")
+    with offending(broker, "idle", IDLE.clients) as came:
+        grown_kib = kib(broker, "VmRSS") - before_kib
+        beside = healthy(broker)
+    print(f"\nidle: {came}, {grown_kib / IDLE.clients:.1f} KiB each\n  {alone}\n  {beside}")
+    check(alone)
+    check(beside)
+    assert came["open"] == IDLE.clients
+    assert grown_kib < IDLE.clients * IDLE_KIB_MAX
+    assert limits.killed == 0
+    assert broker.stop() == 0
