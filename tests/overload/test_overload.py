@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.skipif(bool(missing()), reason=mis
 LONG = bool(os.environ.get("TEST_LONG"))
 LIMIT_BYTES = 256 * 1024 * 1024
 HEALTHY_PER_S = 200
-SECONDS = 60.0 if LONG else 2.0
+SECONDS = 60.0 if LONG else 1.0
 MIB_KIB = 1024
 
 
@@ -104,7 +104,7 @@ def offending(broker: Broker, kind: str, count: int) -> "Iterator[dict[str, int]
     """An offender; what came of it is there when the block has ended."""
     port = broker.url.rsplit(":", 1)[1]
     came: dict[str, int] = {}
-    with module("offender", kind, port, SECONDS + 2, count) as process:
+    with module("offender", kind, port, SECONDS + 1, count) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "connected\n"
         yield came
