@@ -31,8 +31,9 @@ from tapemq.queues.options import queue_options
 from tapemq.queues.queue import Queue
 from tapemq.queues.settings import QueueSettings
 from tapemq.schedules.due import Duration
+from tapemq.schedules.plan import plan_of
 from tapemq.schedules.receipt import ScheduleReceipt
-from tapemq.schedules.scheduling import Scheduling, plan_of
+from tapemq.schedules.scheduling import Scheduling
 from tapemq.streams.choices import stream_options
 from tapemq.streams.start import Start
 from tapemq.streams.stream import Stream

@@ -1,11 +1,14 @@
 """The SDK without asyncio, and a broker in a process of its own."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 import pytest
 
+import tapemq
 from tapemq import sync
 from tests.support.blocking import in_thread, outcome
 from tests.support.crash.broker import Broker
@@ -56,3 +59,67 @@ def test_threads_go_on_after_a_restart(broker: Broker) -> None:
             own = [value for value in values if value is not None and value[:1] == letter.encode()]
             assert own == [f"{letter}{n}".encode() for n in range(200)]
         assert client.group("t", "g").lag == 0
+
+
+def test_workers_and_restarts_lose_no_message(broker: Broker) -> None:
+    with sync.connect(broker.url) as client:
+        with client.producer("jobs") as producer:
+            producer.send_many([b"%d" % n for n in range(500)])
+        done: list[int] = []
+        once = iter((True,))
+
+        def handle(message: sync.Message) -> None:
+            if message.offset % 50 == 0 and message.attempt == 1:
+                raise tapemq.Retry("once more", delay=0.001)
+            done.append(message.offset)
+            if len(done) >= 250 and next(once, False):
+                broker.stop()
+                broker.start()
+            if len(set(done)) == 500:
+                queue.stop()
+
+        with client.queue("jobs", group="g", prefetch=20) as queue:
+            queue.run(handle, concurrency=4)
+        assert set(done) == set(range(500))
+        info = client.describe_queue("jobs", "g")
+        assert (info.ready, info.retrying, info.dead, info.leased) == (0, 0, 0, 0)
+
+
+_KILLED = """
+import os, signal, sys, tapemq.sync
+with tapemq.sync.connect(sys.argv[1]) as client, client.queue("jobs", group="g") as queue:
+    for message in queue:
+        if message.attempt == 3:
+            message.ack(confirm=True)
+            sys.exit(0)
+        with message.process():
+            if message.failures:
+                os.kill(os.getpid(), signal.SIGKILL)
+            raise ValueError
+"""
+
+
+def test_handler_that_kills_its_process_is_counted(broker: Broker) -> None:
+    with sync.connect(broker.url) as client:
+        client.publish("jobs", b"x")
+        with client.queue("jobs", group="g", retry=[0.001]):
+            pass
+        statuses = [
+            subprocess.run([sys.executable, "-c", _KILLED, broker.url], check=False).returncode
+            for _ in range(2)
+        ]
+        assert statuses == [-9, 0]
+        info = client.describe_queue("jobs", "g")
+        assert (info.ready, info.retrying, info.dead) == (0, 0, 0)
+
+
+def test_delayed_records_come(broker: Broker) -> None:
+    with sync.connect(broker.url) as client:
+        receipt = client.publish("t", b"later", delay=0.05)
+        assert receipt.schedule_id == 1
+        assert client.schedule("t", b"tick", every=3600, schedule_key="tick").schedule_id == 2
+        with client.queue("t", group="g") as queue:
+            message = next(iter(queue))
+            message.ack(confirm=True)
+            assert message.value == b"later"
+        assert [one.schedule_key for one in client.schedules("t").list()] == [b"tick"]

@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 
 from tapemq import sync
 from tapemq.network.url import Address, Target
-from tapemq.sync.client import connect_with
+from tapemq.sync.connecting import connect_with
 from tapemq.sync.dial import dial
 from tapemq.sync.link import Link
 from tapemq.sync.shared import Shared

@@ -78,3 +78,9 @@ def lease_lost(offset: int) -> LeaseLost:
         f"the message at offset {offset} is not this consumer's any more: its lease was lost, or "
         "it was settled before; nothing was changed"
     )
+
+
+def unconfirmed(timeout_s: float) -> IndeterminateError:
+    """What to raise when the answer to a settlement does not come."""
+    text = f"no answer within {timeout_s:g} s: the settlement may or may not count"
+    return IndeterminateError(text)

@@ -59,7 +59,7 @@ class Leases:
         """Leases to extend now: a token of each, for the whole of it. They count as extended."""
         entries = []
         for lease in self._by_id.values():
-            if now - lease.renewed_at >= lease.ttl_s / _YOUNG:
+            if lease.held and now - lease.renewed_at >= lease.ttl_s / _YOUNG:
                 lease.renewed_at = now
                 entries.append(Tokens(lease.lease_id, min(lease.held), 1))
         return entries

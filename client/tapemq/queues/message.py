@@ -23,8 +23,9 @@ class Message(LeasedRecord):
         """``async with message.process()``: settle it by how the block ends.
 
         Without an exception it is acked. An Exception is logged and the message nacked, to be
-        retried by the group's policy; nothing is raised. A cancellation gives the message back and
-        propagates, and so does whatever else ends the task. What was settled in the block stays so.
+        retried by the group's policy; nothing is raised. What ends more than the block, such as a
+        cancellation or a KeyboardInterrupt, gives the message back and propagates. What was settled
+        in the block stays so.
         tapemq.Retry and tapemq.Reject are exceptions to say it with.
 
         Args:

@@ -141,7 +141,8 @@ class Queue:
         reject_on: Exceptions = (),
         ignore: Exceptions = (),
     ) -> None:
-        """Handle messages, so many at a time, until stop() is called or this is cancelled.
+        """Handle messages, so many at a time, until stop() is called, or this is cancelled or
+        interrupted.
 
         Each is settled by how its handler ends: see ``Message.process``. Raises what iterating
         raises. ``prefetch`` should be larger than ``concurrency``.

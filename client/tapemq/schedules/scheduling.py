@@ -9,10 +9,10 @@ from tapemq.batch.extras import Scalar
 from tapemq.errors import Closed
 from tapemq.network.link import Link
 from tapemq.publishing.item import Item, Value, make_item
-from tapemq.schedules.due import CatchUp, Due, Duration, milliseconds, wire_due
-from tapemq.schedules.inquiries import wire_key
+from tapemq.schedules.due import CatchUp, Duration
+from tapemq.schedules.plan import Plan, recurring_plan
 from tapemq.schedules.receipt import ScheduleReceipt
-from tapemq.schedules.scheduler import Plan, Scheduler
+from tapemq.schedules.scheduler import Scheduler
 from tapemq.schedules.schedules import Schedules
 from tapemq.wire.names import check_name
 
@@ -65,15 +65,13 @@ class Scheduling(Admin):
             ValueError: neither ``cron`` nor ``every`` is given, or both.
             RequestRefused: ``cron`` or ``time_zone`` is not understood. Others as publish().
         """
-        if (cron is None) == (every is None):
-            raise ValueError("give cron or every: one of them")
-        plan = Plan(
-            Due() if start is None else wire_due(None, start),
-            wire_key(schedule_key),
-            cron or "",
-            time_zone,
-            0 if every is None else milliseconds("every", every),
-            catch_up,
+        plan = recurring_plan(
+            cron=cron,
+            every=every,
+            time_zone=time_zone,
+            catch_up=catch_up,
+            start=start,
+            schedule_key=schedule_key,
         )
         if self._link.closed:
             raise Closed("the client is closed")
@@ -89,12 +87,3 @@ class Scheduling(Admin):
             scheduler = self._schedulers[topic] = Scheduler(self._link, self._clock, name)
         timeout_s = self._timeout_s if timeout_s is None else timeout_s
         return await scheduler.schedule(item, partition, plan, timeout_s)
-
-
-def plan_of(
-    delay: Duration | None, at: datetime | None, schedule_key: bytes | str | None
-) -> Plan | None:
-    """When a record is to come once; None: it is not for later. Raises ValueError."""
-    if delay is None and at is None and schedule_key is None:
-        return None
-    return Plan(wire_due(delay, at), wire_key(schedule_key))

@@ -4,14 +4,13 @@ import logging
 import os
 import socket
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple, Self, Unpack, overload
 from weakref import WeakSet
 
-from tapemq._clock import Clock
 from tapemq.batch.extras import Scalar
 from tapemq.errors import Closed, Error
-from tapemq.network.url import parse_url
 from tapemq.publishing.choices import (
     BATCH_BYTES,
     IN_FLIGHT,
@@ -19,17 +18,22 @@ from tapemq.publishing.choices import (
     producer_lanes,
     publish_lanes,
 )
-from tapemq.publishing.item import Value, make_item
+from tapemq.publishing.item import Item, Value, make_item
 from tapemq.publishing.receipt import LEVELS, Durability, Receipt, check_durability
+from tapemq.queues.options import queue_options
+from tapemq.queues.settings import QueueSettings
 from tapemq.schedules.due import Duration
+from tapemq.schedules.plan import plan_of
+from tapemq.schedules.receipt import ScheduleReceipt
 from tapemq.streams.choices import stream_options
 from tapemq.streams.start import Start
 from tapemq.sync.confirmed import ConfirmedPublisher
-from tapemq.sync.dial import Dial, dial
 from tapemq.sync.link import Link
 from tapemq.sync.producer import Producer
 from tapemq.sync.publisher import Publisher
+from tapemq.sync.queue import Queue
 from tapemq.sync.queue_admin import QueueAdmin
+from tapemq.sync.scheduling import Scheduling
 from tapemq.sync.shared import Shared
 from tapemq.sync.stream import Stream
 from tapemq.sync.subscriber import Subscriber
@@ -50,27 +54,59 @@ class Defaults(NamedTuple):
     timeout_s: float
 
 
-class Client(QueueAdmin):
+class Client(QueueAdmin, Scheduling):
     """A connection to a broker that is made again when it is lost; see ``tapemq.sync.connect()``.
 
     Any number of threads may use it at the same time. In a process that was forked it makes a
-    connection of its own with the first call; what was opened from it before (producers, streams)
-    stays the parent's. An interrupt (KeyboardInterrupt) of a call that waits leaves the client as
-    it is; in the rare case that it comes while a call changes something, the client is closed.
+    connection of its own with the first call; what was opened from it before (producers, streams,
+    queues) stays the parent's. An interrupt (KeyboardInterrupt) of a call that waits leaves the
+    client as it is; in the rare case that it comes while a call changes something, the client is
+    closed.
     """
 
     def __init__(self, link: Link, shared: Shared, defaults: Defaults) -> None:
-        super().__init__(link, defaults.timeout_s)
+        super().__init__(link, shared, defaults.timeout_s)
         self.name = _name(defaults)
-        self._shared = shared
         self._defaults = defaults
         self._publishers: dict[str, ConfirmedPublisher] = {}
         self._producers: WeakSet[Producer] = WeakSet()
-        self._streams: WeakSet[Stream] = WeakSet()
+        self._readers: WeakSet[Stream | Queue] = WeakSet()
         shared.on_interrupt = self._break_off
         _clients.add(self)
 
     # Publishing
+
+    @overload
+    def publish(
+        self,
+        topic: str,
+        value: Value,
+        *,
+        key: bytes | str | None = ...,
+        headers: Mapping[str, Scalar] | None = ...,
+        partition: int | None = ...,
+        durability: Durability = ...,
+        ttl: Duration | None = ...,
+        priority: int = ...,
+        timeout: float | None = ...,
+    ) -> Receipt: ...
+
+    @overload
+    def publish(
+        self,
+        topic: str,
+        value: Value,
+        *,
+        key: bytes | str | None = ...,
+        headers: Mapping[str, Scalar] | None = ...,
+        partition: int | None = ...,
+        ttl: Duration | None = ...,
+        priority: int = ...,
+        timeout: float | None = ...,
+        delay: Duration | None = ...,
+        at: datetime | None = ...,
+        schedule_key: bytes | str | None = ...,
+    ) -> ScheduleReceipt: ...
 
     def publish(
         self,
@@ -84,7 +120,10 @@ class Client(QueueAdmin):
         priority: int = 0,
         durability: Durability = "durable",
         timeout: float | None = None,
-    ) -> Receipt:
+        delay: Duration | None = None,
+        at: datetime | None = None,
+        schedule_key: bytes | str | None = None,
+    ) -> Receipt | ScheduleReceipt:
         """Publish one record; it is in the log when this returns.
 
         Concurrent calls keep their order and share batches. A lost connection duplicates nothing.
@@ -101,6 +140,8 @@ class Client(QueueAdmin):
                 highest first; a ``partition`` has its own.
             durability: when to return: it is on disk ("durable"), or the system has it ("written").
             timeout: seconds; by default the client's.
+            delay, at: on disk at once, it comes into the topic after seconds (or a timedelta), or
+                at a datetime. See schedule() for ``schedule_key``.
 
         Raises:
             PayloadTooLarge: the record is over the broker's limit.
@@ -110,13 +151,16 @@ class Client(QueueAdmin):
         """
         level = LEVELS[check_durability(durability)]
         item = make_item(value, key, headers, self._link.limits, ttl, priority)
+        plan = plan_of(delay, at, schedule_key)
+        if plan is not None:
+            return self._schedule(topic, item, partition, plan, timeout)
         with self._shared.lock, self._shared.turn:
             self._link.connected()  # raises Closed
             publisher = self._publishers.get(topic)
             if publisher is None or publisher.failed:
                 publisher = self._publishers[topic] = self._make_publisher(topic)
             pending = publisher.put(item, partition, level)
-        return publisher.wait(pending, self._timeout_s if timeout is None else timeout)
+        return publisher.wait(pending, timeout_s)
 
     def _make_publisher(self, topic: str) -> ConfirmedPublisher:
         check_name("topic", topic)
@@ -209,8 +253,48 @@ class Client(QueueAdmin):
         )
         subscriber = Subscriber(self._link, self._shared, options)
         stream = Stream(self._link, self._shared, subscriber)
-        self._streams.add(stream)
+        self._readers.add(stream)
         return stream
+
+    def queue(
+        self,
+        topic: str,
+        *,
+        group: str,
+        prefetch: int = 100,
+        prefetch_bytes: int = 4 * 1024 * 1024,
+        start: Start = "earliest",
+        consumer: str | None = None,
+        **settings: Unpack[QueueSettings],
+    ) -> Queue:
+        """Work on a topic: ``with client.queue("orders", group="billing") as queue``.
+
+        Each record goes to one consumer of the group and is settled on its own.
+
+        Args:
+            topic: created on first use, if the broker is set so.
+            group: consumers of a group share its records; created on first use.
+            prefetch, prefetch_bytes: how much this consumer may hold at a time.
+            start: where a new group begins: "earliest", "latest", an offset, or a datetime.
+            consumer: a name of this one, for people.
+            settings: of a new group: see QueueSettings; alter_queue() changes them later.
+
+        Raises:
+            ValueError: an argument is out of its range.
+        """
+        options = queue_options(
+            topic,
+            group=group,
+            consumer=consumer or f"{self.name[:100]}-{self._shared.clock.token()}",
+            start=start,
+            prefetch=prefetch,
+            prefetch_bytes=prefetch_bytes,
+            timeout_s=self._timeout_s,
+            **settings,
+        )
+        queue = Queue(self._link, self._shared, options)
+        self._readers.add(queue)
+        return queue
 
     # Entering and leaving
 
@@ -254,8 +338,8 @@ class Client(QueueAdmin):
             publisher.close(error)
         for producer in tuple(self._producers):
             producer.close(error)
-        for stream in tuple(self._streams):
-            stream.fail(error)
+        for reader in tuple(self._readers):
+            reader.fail(error)
 
     def _break_off(self, error: Error) -> None:
         """A call was interrupted in the middle; the lock is held."""
@@ -269,13 +353,14 @@ class Client(QueueAdmin):
         """This process is a child, with none of the parent's threads."""
         self._shared.renew()
         self.name = _name(self._defaults)
-        self._link.after_fork(_hello(self._defaults))
+        self._link.after_fork(hello_of(self._defaults))
         self._publishers = {}
+        self._schedulers = {}
         closed = Closed(_FORKED)
         for producer in tuple(self._producers):
             producer.after_fork(closed)
-        for stream in tuple(self._streams):
-            stream.after_fork(closed)
+        for reader in tuple(self._readers):
+            reader.after_fork(closed)
 
 
 _clients: Final[WeakSet[Client]] = WeakSet()
@@ -293,61 +378,6 @@ def _name(defaults: Defaults) -> str:
     return defaults.name or f"{socket.gethostname()}-{os.getpid()}"
 
 
-def _hello(defaults: Defaults) -> m.Hello:
+def hello_of(defaults: Defaults) -> m.Hello:
+    """What its connections begin with."""
     return m.Hello(versions=[1], client=_name(defaults), namespace=defaults.namespace)
-
-
-def connect(
-    url: str = "tapemq://localhost:7077",
-    *,
-    name: str | None = None,
-    namespace: str = "default",
-    timeout: float = 10.0,
-    connect_timeout: float = 10.0,
-) -> Client:
-    """Connect to a broker: ``with tapemq.sync.connect(url) as client``.
-
-    When the connection is lost it is made again, after a random share of 0.1, 0.2, 0.4 ... 30
-    seconds, for as long as the client is open; calls wait for it until their own timeouts.
-
-    Args:
-        url: ``tapemq://host[:port][,host[:port]...]``; ``tapemqs://`` for TLS, which verifies the
-            broker's certificate. The port is 7077 by default; several hosts are tried in turn.
-        name: of this client, for operators; by default host name and process id.
-        namespace: where topics are looked up.
-        timeout: seconds that a request may take unless it says otherwise.
-        connect_timeout: seconds that the first connection may take.
-
-    Raises:
-        ValueError: the URL is none.
-        ConnectionLost: no broker could be reached in time; the text says why.
-        ProtocolViolation: what answers is no TapeMQ broker of this version.
-        Unauthenticated: the broker wants credentials.
-    """
-    return connect_with(
-        url,
-        name=name,
-        namespace=namespace,
-        timeout=timeout,
-        connect_timeout=connect_timeout,
-        clock=Clock(),
-        dial=dial,
-    )
-
-
-def connect_with(
-    url: str,
-    *,
-    name: str | None = None,
-    namespace: str = "default",
-    timeout: float = 10.0,
-    connect_timeout: float = 10.0,
-    clock: Clock,
-    dial: Dial,
-) -> Client:
-    """connect() in another world: other clocks, other sockets."""
-    defaults = Defaults(name, check_name("namespace", namespace), timeout)
-    shared = Shared(clock)
-    link = Link(parse_url(url), _hello(defaults), shared, dial)
-    link.open(connect_timeout)
-    return Client(link, shared, defaults)

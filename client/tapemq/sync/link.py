@@ -108,7 +108,15 @@ class Link(LinkState[Connection]):
                     self.move(error.address)
             except Error as error:
                 pause_s = min(attempt.pause_s(error), until - self._now())
-                self._ended.wait(pause_s)
+                self.rest(pause_s)
+
+    def rest(self, pause_s: float) -> None:
+        """Wait, but not for a client that is closed; not to be called under the lock."""
+        self._ended.wait(pause_s)
+
+    def next_change(self) -> Promise[None]:
+        """What is set when a connection comes or goes; to be called under the lock."""
+        return self._changes.next()
 
     def _send(self, attempt: Attempt, payload: bytes, until: float) -> Promise[Any] | None:
         """The promise of an answer; None if there is no connection in time."""

@@ -4,6 +4,7 @@ import pytest
 
 import tapemq
 from tapemq.queues import desk as desk_module
+from tapemq.queues import ledger as ledger_module
 from tapemq.wire import errors as wire
 from tapemq.wire import messages as m
 from tests.support.fake_broker import Reaction
@@ -23,7 +24,7 @@ async def test_what_is_settled_in_a_turn_goes_in_one_frame(world: World) -> None
 async def test_what_is_settled_in_many_turns_is_gathered_for_a_while(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(desk_module, "_GATHER_S", 1000.0)
+    monkeypatch.setattr(ledger_module, "GATHER_S", 1000.0)
     async with world.queue() as queue:
         messages = await take(queue, 10)
         for message in messages[:9]:

@@ -4,6 +4,7 @@ import pytest
 
 from tapemq import sync
 from tests.support.blocking import BrokerThread
+from tests.support.blocking_queueing import QueueWorld
 
 
 @pytest.fixture
@@ -16,3 +17,8 @@ def thread() -> Iterator[BrokerThread]:
 def client(thread: BrokerThread) -> Iterator[sync.Client]:
     with thread.connect() as client:
         yield client
+
+
+@pytest.fixture
+def world(thread: BrokerThread, client: sync.Client) -> QueueWorld:
+    return QueueWorld(thread, client)

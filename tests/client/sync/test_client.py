@@ -1,5 +1,4 @@
 import inspect
-import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -19,12 +18,11 @@ _PAIRS = [
     (tapemq.Client, sync.Client),
     (tapemq.Producer, sync.Producer),
     (tapemq.Stream, sync.Stream),
+    (tapemq.Queue, sync.Queue),
+    (tapemq.Message, sync.Message),
+    (tapemq.MessageBatch, sync.MessageBatch),
+    (tapemq.Schedules, sync.Schedules),
 ]
-
-# So far, queues are read and schedules made with asyncio only.
-_ASYNC_ONLY = {"queue", "schedule", "schedules"}
-_ASYNC_ONLY_OPTIONS = {"delay", "at", "schedule_key"}
-_ASYNC_ONLY_TEXT = re.compile("delay, at: on disk at once.*``schedule_key``[.] ")
 
 _WORDS = {
     "async with await ": "with ",
@@ -55,10 +53,8 @@ def surface(thing: Any) -> dict[str, list[tuple[str, Any, Any]]]:
         name: [
             (parameter.name, parameter.kind, parameter.default)
             for parameter in inspect.signature(call).parameters.values()
-            if parameter.name not in _ASYNC_ONLY_OPTIONS
         ]
         for name, call in calls(thing)
-        if name not in _ASYNC_ONLY
     }
 
 
@@ -68,8 +64,7 @@ def documents(thing: Any) -> dict[str, str]:
         text = inspect.getdoc(call) or ""
         for word, other in _WORDS.items():
             text = text.replace(word, other)
-        if name not in _ASYNC_ONLY:
-            found[name] = _ASYNC_ONLY_TEXT.sub("", " ".join(text.split()))
+        found[name] = " ".join(text.split())
     return found
 
 
@@ -85,23 +80,6 @@ def test_nothing_of_it_is_a_coroutine() -> None:
         for name, call in calls(sync_one):
             assert not inspect.iscoroutinefunction(call), name
             assert not inspect.isasyncgenfunction(call), name
-
-
-def test_connect_says_who_it_is(thread: BrokerThread) -> None:
-    url = thread.broker.url
-    with sync.connect(url, name="billing-7", namespace="test") as client:
-        assert client.name == "billing-7"
-    with sync.connect(url) as client:
-        assert client.name == thread.received(m.Hello, 2)[1].client != ""
-    hello = thread.received(m.Hello)[0]
-    assert (hello.client, hello.namespace, hello.versions) == ("billing-7", "test", [1])
-
-
-def test_connect_fails_in_time_with_the_reason() -> None:
-    with BrokerThread() as thread:
-        url = thread.broker.url
-    with pytest.raises(tapemq.ConnectionLost, match=r"within 0\.05 s"):
-        sync.connect(url, connect_timeout=0.05)
 
 
 def test_leaving_the_block_disconnects(thread: BrokerThread) -> None:
@@ -152,7 +130,7 @@ def test_interrupt_in_the_middle_of_a_call_closes_the_client(
     thread.received(m.Bye)
 
 
-_FORKING = """
+_FORKING = r"""
 import os, sys
 import tapemq, tapemq.sync
 
@@ -162,24 +140,39 @@ def refused(call):
     except tapemq.Closed as error:
         return "forked" in str(error)
 
-def work(client, producer, stream):
+def work(client, producer, stream, queue, message):
     assert client.publish("t", b"the child's").offset == 1
     assert refused(lambda: producer.send(b"?"))
     assert refused(lambda: producer.send_many([b"?"]))
     assert refused(lambda: next(iter(stream)))
+    assert refused(lambda: next(iter(queue)))
+    with message.process():
+        assert message.lease_lost
+    try:
+        message.ack(confirm=True)
+    except tapemq.LeaseLost:
+        pass
+    with client.queue("t", group="q") as own:
+        theirs = next(iter(own))
+        assert theirs.offset == 1 and theirs.value == b"the child's", theirs
+        theirs.ack(confirm=True)
     with client.producer("t") as own:
         own.send(b"the child's, too")
 
 with tapemq.sync.connect(sys.argv[1]) as client:
     client.publish("t", b"before")
-    with client.producer("t", linger=1000.0) as producer, client.stream("t", group="g") as stream:
+    with client.producer("t", linger=1000.0) as producer, client.stream("t", group="g") as stream, \
+            client.queue("t", group="q", prefetch=1) as queue:
+        message = next(iter(queue))
         producer.send(b"the parent's")
         child = os.fork()
         if not child:
-            work(client, producer, stream)
+            work(client, producer, stream, queue, message)
             sys.exit(7)  # leaves all the blocks
         _, status = os.waitpid(child, 0)
         assert os.waitstatus_to_exitcode(status) == 7, status
+        message.ack(confirm=True)
+        assert (message.value, queue.lost) == (b"before", 0)
     client.publish("t", b"after")
 """
 

@@ -1,0 +1,112 @@
+"""One topic's schedules on their way to the broker, without I/O: both shells build on it."""
+
+from typing import Final, NamedTuple
+
+from tapemq import errors
+from tapemq.batch import checksum
+from tapemq.errors import ConnectionLost, Error, IndeterminateError, PartitionNotFound
+from tapemq.infos import time_of
+from tapemq.publishing.item import Item
+from tapemq.schedules.plan import Plan
+from tapemq.schedules.receipt import ScheduleReceipt
+from tapemq.wire import errors as wire
+from tapemq.wire import messages as m
+from tapemq.wire.partitions import levels_of, partition_at, partition_of
+
+
+class Target(NamedTuple):
+    """Where a record is to come."""
+
+    topic_id: int
+    partition: int
+
+
+class Passage:
+    """What became of a call so far: the record was sent, and an answer was lost."""
+
+    def __init__(self, topic: str) -> None:
+        self.sent = False
+        self._topic = topic
+        self._uncertain = False
+
+    def missed(self, error: Error) -> None:
+        """It was sent, and this came instead of an answer."""
+        self._uncertain |= isinstance(error, ConnectionLost)
+
+    def heed(self, error: errors.RequestRefused) -> bool:
+        """Whether the next attempt needs another identity, and not just a new look at the topic.
+
+        Raises what no attempt changes.
+        """
+        if error.code == wire.STALE_METADATA.name:
+            return False
+        if error.code != wire.UNKNOWN_PRODUCER.name:
+            raise error
+        if self._uncertain:
+            raise IndeterminateError(f"{self._topic}: {error}; the record may be scheduled")
+        return True
+
+    def late(self, timeout_s: float, hindrance: str) -> Error:
+        """What to raise when the time has passed."""
+        within = f"within {timeout_s:g} s{hindrance}"
+        if self.sent:
+            text = f"no receipt from {self._topic} {within}: the record may be scheduled"
+            return IndeterminateError(text)
+        return errors.TimeoutError(f"a record for {self._topic} could not be scheduled {within}")
+
+
+class Compass:
+    """Where a topic's records are to come: by key, or one partition after the other.
+
+    ``route``: the topic as it is known; None: it is to be looked up.
+    """
+
+    def __init__(self, topic: str) -> None:
+        self.topic: Final = topic
+        self.route: m.Topic | None = None
+        self._next_partition = 0
+
+    def target(self, item: Item, partition: int | None) -> Target:
+        """Of a record, by the route. Raises PartitionNotFound."""
+        assert self.route is not None
+        count = self.route.partitions
+        if partition is None:
+            levels = levels_of(self.route.settings)
+            number = self._number(item.key, count // levels)
+            partition = partition_at(number, levels, item.priority)
+        if not 0 <= partition < count:
+            raise PartitionNotFound(
+                f"topic {self.topic!r} has no partition {partition}: it has {count}, counted from 0"
+            )
+        return Target(self.route.topic_id, partition)
+
+    def _number(self, key: bytes | None, partitions: int) -> int:
+        """Which one of so many partitions is a key's, or has its turn."""
+        if key is not None:
+            return partition_of(key, partitions)
+        self._next_partition += 1
+        return (self._next_partition - 1) % partitions
+
+
+def request(target: Target, body: bytes, plan: Plan) -> m.Schedule:
+    """The message that says so."""
+    return m.Schedule(
+        topic_id=target.topic_id,
+        partition=target.partition,
+        checksum=checksum(body),
+        due_us=plan.due.due_us,
+        delay_ms=plan.due.delay_ms,
+        key=plan.key,
+        cron=plan.cron,
+        time_zone=plan.time_zone,
+        every_ms=plan.every_ms,
+        catch_up=plan.catch_up,
+    )
+
+
+def receipt(topic: str, partition: int, answer: m.Scheduled) -> ScheduleReceipt:
+    """What the caller gets."""
+    due = time_of(answer.due_us)
+    return ScheduleReceipt(
+        topic, partition, answer.schedule_id, due, answer.duplicate, answer.replaced
+    )

@@ -1,0 +1,88 @@
+"""The client's calls for records that come later, without asyncio."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from tapemq.batch.extras import Scalar
+from tapemq.publishing.item import Item, Value, make_item
+from tapemq.schedules.due import CatchUp, Duration
+from tapemq.schedules.plan import Plan, recurring_plan
+from tapemq.schedules.receipt import ScheduleReceipt
+from tapemq.sync.admin import Admin
+from tapemq.sync.link import Link
+from tapemq.sync.scheduler import Scheduler
+from tapemq.sync.schedules import Schedules
+from tapemq.sync.shared import Shared
+from tapemq.wire.names import check_name
+
+
+class Scheduling(Admin):
+    """A part of the client."""
+
+    def __init__(self, link: Link, shared: Shared, timeout_s: float) -> None:
+        super().__init__(link, timeout_s)
+        self._shared = shared
+        self._schedulers: dict[str, Scheduler] = {}
+
+    def schedules(self, topic: str) -> Schedules:
+        """The pending schedules of a topic: get, cancel, list, count. Raises ValueError."""
+        return Schedules(self._do, check_name("topic", topic))
+
+    def schedule(
+        self,
+        topic: str,
+        value: Value,
+        *,
+        cron: str | None = None,
+        every: Duration | None = None,
+        time_zone: str = "UTC",
+        catch_up: CatchUp = "last",
+        start: datetime | None = None,
+        key: bytes | str | None = None,
+        headers: Mapping[str, Scalar] | None = None,
+        partition: int | None = None,
+        ttl: Duration | None = None,
+        priority: int = 0,
+        schedule_key: bytes | str | None = None,
+        timeout: float | None = None,
+    ) -> ScheduleReceipt:
+        """Have a record appended to a topic again and again, by the broker.
+
+        Args:
+            topic, value, key, headers, partition, ttl, priority: of the record, as for publish().
+            cron: minute, hour, day of month, month, day of week: ``"30 6 * * MON-FRI"``.
+            every: or so many seconds (or a timedelta) after each other, at least one.
+            time_zone: of ``cron``, such as "Europe/Berlin". A fixed time in the hour skipped in
+                spring comes right behind it; in the hour repeated in autumn it comes once.
+            catch_up: what is done about times that passed while the broker was down: "all" of
+                them come, the "last" one, or "none".
+            start: the first time; by default that of ``cron``, or one ``every`` from now.
+            schedule_key: the caller's name; takes the place of what is pending under it.
+            timeout: seconds; by default the client's.
+
+        Raises:
+            ValueError: neither ``cron`` nor ``every`` is given, or both.
+            RequestRefused: ``cron`` or ``time_zone`` is not understood. Others as publish().
+        """
+        plan = recurring_plan(
+            cron=cron,
+            every=every,
+            time_zone=time_zone,
+            catch_up=catch_up,
+            start=start,
+            schedule_key=schedule_key,
+        )
+        item = make_item(value, key, headers, self._link.limits, ttl, priority)
+        return self._schedule(topic, item, partition, plan, timeout)
+
+    def _schedule(
+        self, topic: str, item: Item, partition: int | None, plan: Plan, timeout_s: float | None
+    ) -> ScheduleReceipt:
+        with self._shared.lock, self._shared.turn:
+            self._link.connected()  # raises Closed
+            scheduler = self._schedulers.get(topic)
+            if scheduler is None:
+                name = check_name("topic", topic)
+                scheduler = self._schedulers[topic] = Scheduler(self._link, self._shared, name)
+        timeout_s = self._timeout_s if timeout_s is None else timeout_s
+        return scheduler.schedule(item, partition, plan, timeout_s)

@@ -1,0 +1,102 @@
+"""Against the real broker; what is decided is in tests/client/schedules."""
+
+import pytest
+
+import tapemq
+from tapemq import sync
+from tapemq.schedules.slots import IN_FLIGHT
+from tests.support.blocking import in_thread, outcome
+from tests.support.scheduled_broker import ScheduledBroker
+from tests.support.scheduled_sync import Call, blocking
+from tests.support.stuck_disk import StuckDisk
+
+
+def stick(_: ScheduledBroker, disk: StuckDisk) -> None:
+    disk.stuck = True
+
+
+def release(_: ScheduledBroker, disk: StuckDisk) -> None:
+    disk.release()
+
+
+def arrived(broker: ScheduledBroker, _: StuckDisk) -> int:
+    (volume,) = broker.schedules.shelf.volumes.values()
+    return volume.book.count
+
+
+def cut(broker: ScheduledBroker, _: StuckDisk) -> None:
+    for connection in list(broker.server._sessions.by_number.values()):
+        connection.abort("the network is gone")
+
+
+def forget_producers(broker: ScheduledBroker, _: StuckDisk) -> None:
+    (volume,) = broker.schedules.shelf.volumes.values()
+    volume.book.producers._by_id.clear()
+
+
+def later(client: sync.Client) -> tapemq.ScheduleReceipt:
+    return client.publish("t", b"x", delay=60)
+
+
+async def test_partitions() -> None:
+    def work(client: sync.Client, _: Call) -> None:
+        client.create_topic("t", 3)
+        assert [client.publish("t", b"x", delay=60).partition for _ in range(4)] == [0, 1, 2, 0]
+        published = client.publish("t", b"x", key="a")
+        assert client.publish("t", b"x", key="a", delay=60).partition == published.partition
+        with pytest.raises(tapemq.PartitionNotFound):
+            client.publish("t", b"x", partition=3, delay=60)
+
+    await blocking(work)
+
+
+async def test_a_lost_answer_is_asked_for_again() -> None:
+    def work(client: sync.Client, call: Call) -> None:
+        client.publish("t", b"a", delay=60)
+        call(stick)
+        scheduling = in_thread(later, client)
+        while call(arrived) < 2:
+            pass
+        call(cut)
+        call(release)
+        receipt = outcome(scheduling)
+        assert (receipt.schedule_id, receipt.duplicate) == (2, True)
+        assert client.schedules("t").count() == 2
+
+    await blocking(work)
+
+
+async def test_without_an_answer_the_outcome_is_unknown() -> None:
+    def work(client: sync.Client, call: Call) -> None:
+        client.publish("t", b"a", delay=60)
+        call(stick)
+        with pytest.raises(tapemq.IndeterminateError, match="may be scheduled"):
+            client.publish("t", b"b", delay=60, timeout=0.05)
+        call(release)
+        assert client.publish("t", b"c", delay=60).schedule_id == 3
+        with pytest.raises(tapemq.TimeoutError, match="could not be scheduled within 0 s"):
+            client.publish("other", b"d", delay=60, timeout=0)
+
+    await blocking(work)
+
+
+async def test_what_the_broker_does_not_know_any_more_is_made_anew() -> None:
+    def work(client: sync.Client, call: Call) -> None:
+        client.publish("t", b"old", delay=60)
+        client.delete_topic("t")
+        client.create_topic("t")
+        assert client.publish("t", b"new", delay=60).schedule_id == 1
+        call(forget_producers)
+        receipt = client.publish("t", b"b", delay=60)
+        assert (receipt.schedule_id, receipt.duplicate) == (2, False)
+
+    await blocking(work)
+
+
+async def test_any_number_of_threads_schedules() -> None:
+    def work(client: sync.Client, _: Call) -> None:
+        calls = [in_thread(later, client) for _ in range(IN_FLIGHT + 10)]
+        ids = {outcome(call).schedule_id for call in calls}
+        assert ids == set(range(1, IN_FLIGHT + 11))
+
+    await blocking(work)
