@@ -117,7 +117,7 @@ def test_delayed_records_come(broker: Broker) -> None:
     with sync.connect(broker.url) as client:
         receipt = client.publish("t", b"later", delay=0.05)
         assert receipt.schedule_id == 1
-        assert client.schedule("t", b"tick", every=3600, schedule_key="tick").schedule_id == 2
+        client.schedule("t", b"tick", every=3600, schedule_key="tick")
         with client.queue("t", group="g") as queue:
             message = next(iter(queue))
             message.ack(confirm=True)

@@ -211,20 +211,45 @@ def test_messages_of_a_lost_connection_are_lost(world: QueueWorld) -> None:
 
 
 def test_run_handles_so_many_at_a_time_until_it_is_stopped(world: QueueWorld) -> None:
-    barrier = threading.Barrier(3)
-    done: list[int] = []
+    lock, gate = threading.Lock(), threading.Event()
+    at_once, most, done = 0, 0, 0
 
     def handle(message: sync.Message) -> None:
-        if len(done) < 9:
-            barrier.wait(LONG_S)
-        done.append(message.offset)
-        if len(done) >= 9:
-            queue.stop()
+        nonlocal at_once, most, done
+        with lock:
+            at_once += 1
+            most = max(most, at_once)
+            if at_once == 3:
+                gate.set()
+        assert gate.wait(LONG_S)
+        with lock:
+            at_once -= 1
+            done += 1
+            if done == 10:
+                queue.stop()
 
     with world.queue() as queue:
         queue.run(handle, concurrency=3)
-    assert sorted(world.said("ack")) == sorted(done)
-    assert len(done) >= 9
+        assert (most, done) == (3, 10)
+    assert sorted(world.said("ack")) == ALL
+
+
+def test_stop_lets_handlers_finish_and_gives_the_rest_back(world: QueueWorld) -> None:
+    working, gate = threading.Event(), threading.Event()
+
+    def handle(_: sync.Message) -> None:
+        working.set()
+        assert gate.wait(LONG_S)
+
+    with world.queue() as queue:
+        running = in_thread(queue.run, handle, concurrency=1)
+        assert working.wait(LONG_S)
+        queue.stop()
+        world.settled(9)
+        assert sorted(world.said("release")) == ALL[1:]
+        gate.set()
+        outcome(running)
+    assert world.said("ack") == [0]
 
 
 def test_failing_handlers_do_not_end_run(world: QueueWorld) -> None:
