@@ -76,6 +76,7 @@ def test_lost_answer_leaves_it_open(world: QueueWorld) -> None:
         (message,) = take(queue, 1)
         with pytest.raises(tapemq.IndeterminateError):
             message.ack(confirm=True)
+        world.client.topics()  # it has connected again
         assert world.said("ack") == [0]
 
 
@@ -88,6 +89,7 @@ def test_no_answer_in_time_leaves_it_open(world: QueueWorld, kind: type) -> None
         with pytest.raises(tapemq.IndeterminateError, match=r"0\.01 s"):
             message.ack(confirm=True) if kind is m.Settle else message.extend(5)
         world.thread.cut()
+        world.client.topics()  # it has connected again
 
 
 def test_extend(world: QueueWorld) -> None:

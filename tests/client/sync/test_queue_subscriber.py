@@ -48,3 +48,4 @@ def test_who_waits_for_what_was_not_said_learns_that_it_was_lost(world: QueueWor
         with pytest.raises(tapemq.LeaseLost):
             outcome(settling)
         del queue._desk._connection
+        world.client.topics()  # it has connected again
