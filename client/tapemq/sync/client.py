@@ -154,6 +154,12 @@ class Client(QueueAdmin, Scheduling):
         plan = plan_of(delay, at, schedule_key)
         if plan is not None:
             return self._schedule(topic, item, partition, plan, timeout)
+        timeout_s = self._timeout_s if timeout is None else timeout
+        return self._publish(topic, item, partition, level, timeout_s)
+
+    def _publish(
+        self, topic: str, item: Item, partition: int | None, level: int, timeout_s: float
+    ) -> Receipt:
         with self._shared.lock, self._shared.turn:
             self._link.connected()  # raises Closed
             publisher = self._publishers.get(topic)
