@@ -1,10 +1,11 @@
 """The SDK without asyncio against the fake broker, which runs in a thread of its own."""
 
 import asyncio
+import signal
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any, Self, TypeVar
 
 from tapemq import sync
@@ -28,7 +29,9 @@ class BrokerThread:
     def __init__(self) -> None:
         self.broker = FakeBroker()
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="fake-broker")
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="fake-broker", daemon=True
+        )
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -36,10 +39,12 @@ class BrokerThread:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.run(self._close())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        try:
+            self.run(self._close())
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
 
     async def _close(self) -> None:
         await self.broker.close()
@@ -113,3 +118,24 @@ def outcome(future: "Future[T]") -> T:
     with suppress(TimeoutError):
         future.exception(LONG_S)
     return future.result(0)
+
+
+@contextmanager
+def interrupted_when(is_so: Callable[[], bool]) -> Iterator[None]:
+    """SIGINT comes to the main thread, which runs the block, as soon as something is so in it."""
+    left = threading.Event()
+    main = threading.main_thread().ident
+    assert main is not None
+
+    def interrupt() -> None:
+        while not left.is_set():
+            if is_so():
+                signal.pthread_kill(main, signal.SIGINT)
+                return
+
+    interrupting = in_thread(interrupt)
+    try:
+        yield
+    finally:
+        left.set()
+        outcome(interrupting)

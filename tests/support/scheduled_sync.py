@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tapemq import sync
-from tests.support.blocking import LONG_S
+from tests.support.blocking import LONG_S, in_thread
 from tests.support.scheduled_broker import ScheduledBroker, scheduled_broker
 from tests.support.stuck_disk import StuckDisk
 
@@ -25,8 +25,8 @@ async def blocking(work: Callable[[sync.Client, Call], None]) -> None:
 
             return asyncio.run_coroutine_threadsafe(in_loop(), loop).result(LONG_S)
 
-        def in_thread() -> None:
+        def run() -> None:
             with sync.connect(f"tapemq://127.0.0.1:{broker.server.port}") as client:
                 work(client, call)
 
-        await asyncio.to_thread(in_thread)
+        await asyncio.wrap_future(in_thread(run))

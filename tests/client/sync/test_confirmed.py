@@ -1,14 +1,10 @@
-import signal
-import threading
-from collections.abc import Iterator
-
 import pytest
 
 import tapemq
 from tapemq import sync
 from tapemq.wire import errors as wire
 from tapemq.wire import messages as m
-from tests.support.blocking import BrokerThread, in_thread, outcome
+from tests.support.blocking import BrokerThread, in_thread, interrupted_when, outcome
 from tests.support.fake_broker import Reaction
 
 TOO_LITTLE_S = 0.05
@@ -81,14 +77,6 @@ def test_refusal_is_raised_and_the_next_call_starts_anew(
         client.publish("no such name", b"1")
 
 
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """SIGINT interrupts, whatever event loops of other tests have left."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.usefixtures("interruptible")
 def test_interrupt_while_waiting_leaves_the_client_as_it_is(
     thread: BrokerThread, client: sync.Client
@@ -96,22 +84,13 @@ def test_interrupt_while_waiting_leaves_the_client_as_it_is(
     client.publish("t", b"0")
     thread.call(thread.broker.flow, 0, "disk low")
     client.topics()
-    main = threading.main_thread().ident
-    assert main is not None
 
     def is_awaited() -> bool:
         with client._shared.lock:
             return bool(client._publishers["t"].awaited())
 
-    def interrupt() -> None:
-        while not is_awaited():
-            pass  # the main thread is on its way
-        signal.pthread_kill(main, signal.SIGINT)
-
-    interrupting = in_thread(interrupt)
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted_when(is_awaited), pytest.raises(KeyboardInterrupt):
         client.publish("t", b"1")
-    outcome(interrupting)
     thread.call(thread.broker.flow, 1 << 20)
     assert client.publish("t", b"2").offset == 1
     assert thread.stored() == [b"0", b"2"]

@@ -1,5 +1,4 @@
 import signal
-import threading
 
 import pytest
 
@@ -7,7 +6,7 @@ import tapemq
 from tapemq.sync import desk as desk_module
 from tapemq.wire import errors as wire
 from tapemq.wire import messages as m
-from tests.support.blocking import in_thread, outcome
+from tests.support.blocking import in_thread, interrupted_when, outcome
 from tests.support.blocking_queueing import QueueWorld, take, work
 from tests.support.fake_broker import Reaction
 
@@ -99,6 +98,7 @@ def test_no_credit_is_granted_while_stopping(world: QueueWorld) -> None:
     ]
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_interrupt_of_a_handler_gives_its_message_back(world: QueueWorld) -> None:
     with world.queue() as queue:
         with pytest.raises(KeyboardInterrupt):
@@ -109,22 +109,16 @@ def test_interrupt_of_a_handler_gives_its_message_back(world: QueueWorld) -> Non
     assert sorted(world.said("ack")) == list(range(10))
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_interrupt_while_waiting_leaves_the_queue_as_it_is(world: QueueWorld) -> None:
     with world.queue() as queue:
         work(queue, 10)
 
-        def interrupt() -> None:
-            waits = False
-            while not waits:
-                with world.client._shared.lock:
-                    waits = bool(queue._subscriber.changes._waiting)
-            ident = threading.main_thread().ident
-            assert ident is not None
-            signal.pthread_kill(ident, signal.SIGINT)
+        def is_waiting() -> bool:
+            with world.client._shared.lock:
+                return bool(queue._subscriber.changes._waiting)
 
-        interrupting = in_thread(interrupt)
-        with pytest.raises(KeyboardInterrupt):
+        with interrupted_when(is_waiting), pytest.raises(KeyboardInterrupt):
             next(iter(queue))
-        outcome(interrupting)
         world.client.publish("t", b"10")
         assert work(queue, 1) == [10]
