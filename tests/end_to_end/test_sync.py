@@ -104,13 +104,75 @@ def test_handler_that_kills_its_process_is_counted(broker: Broker) -> None:
         client.publish("jobs", b"x")
         with client.queue("jobs", group="g", retry=[0.001]):
             pass
+        script = [sys.executable, "-c", _KILLED, broker.url]
         statuses = [
-            subprocess.run([sys.executable, "-c", _KILLED, broker.url], check=False).returncode
+            subprocess.run(script, timeout=60, check=False).returncode
             for _ in range(2)
         ]
         assert statuses == [-9, 0]
         info = client.describe_queue("jobs", "g")
         assert (info.ready, info.retrying, info.dead) == (0, 0, 0)
+
+
+_FORKED = """
+import os, sys, threading, tapemq, tapemq.sync
+from itertools import islice
+
+def is_the_parents(message):
+    message.ack()
+    try:
+        message.ack(confirm=True)
+    except tapemq.LeaseLost:
+        return message.lease_lost
+
+def work(client, message):
+    assert is_the_parents(message)
+    client.publish("more", b"the child's")
+    with client.queue("more", group="g") as own:
+        (theirs,) = islice(own, 1)
+        assert theirs.value == b"the child's"
+        theirs.ack(confirm=True)
+
+with tapemq.sync.connect(sys.argv[1]) as client:
+    with client.queue("jobs", group="g", prefetch=10) as queue:
+        held, other = islice(queue, 2)
+        done, some = [], threading.Event()
+
+        def handle(message):
+            done.append(message.offset)
+            if len(done) == 50:
+                some.set()
+            if len(done) == 498:
+                queue.stop()
+
+        working = threading.Thread(target=queue.run, args=(handle,), kwargs={"concurrency": 3})
+        working.start()
+        some.wait()
+        child = os.fork()
+        if not child:
+            work(client, held)
+            sys.exit(7)  # leaves all the blocks
+        _, status = os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(status) == 7, status
+        working.join()
+        assert sorted(done) == list(range(2, 500))
+        other.ack(confirm=True)
+        assert client.describe_queue("jobs", "g").leased == 1  # the child did not settle it
+        held.ack(confirm=True)
+        assert queue.lost == 0
+"""
+
+
+def test_forked_child_works_beside_its_parents_threads(broker: Broker) -> None:
+    with sync.connect(broker.url) as client:
+        with client.producer("jobs") as producer:
+            producer.send_many([b"%d" % n for n in range(500)])
+        script = [sys.executable, "-W", "ignore", "-c", _FORKED, broker.url]
+        done = subprocess.run(script, capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode, "Error" in done.stderr) == (0, False), done.stderr
+        for topic in ("jobs", "more"):
+            info = client.describe_queue(topic, "g")
+            assert (info.ready, info.retrying, info.dead, info.leased) == (0, 0, 0, 0)
 
 
 def test_delayed_records_come(broker: Broker) -> None:

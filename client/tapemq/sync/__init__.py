@@ -15,9 +15,8 @@ with tapemq.sync.connect("tapemq://localhost:7077") as client:
             with message.process():
                 print(message.attempt, message.value)
 
-A client may be used from several threads, and after a fork. A queue's leases
-are renewed by a thread of the client while handlers are busy. Errors and what calls return are
-those of ``tapemq``.
+A client may be used from several threads, and after a fork. A queue's leases are renewed by a
+thread of the client while handlers are busy. Errors and what calls return are those of ``tapemq``.
 """
 
 from tapemq.sync.client import Client

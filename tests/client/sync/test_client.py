@@ -151,6 +151,7 @@ def work(client, producer, stream, queue, message):
         pass
     try:
         message.ack(confirm=True)
+        assert False, "the parent's message was settled"
     except tapemq.LeaseLost:
         assert queue.lost == 1
     with client.queue("t", group="q") as own:
