@@ -105,10 +105,7 @@ def test_handler_that_kills_its_process_is_counted(broker: Broker) -> None:
         with client.queue("jobs", group="g", retry=[0.001]):
             pass
         script = [sys.executable, "-c", _KILLED, broker.url]
-        statuses = [
-            subprocess.run(script, timeout=60, check=False).returncode
-            for _ in range(2)
-        ]
+        statuses = [subprocess.run(script, timeout=60, check=False).returncode for _ in range(2)]
         assert statuses == [-9, 0]
         info = client.describe_queue("jobs", "g")
         assert (info.ready, info.retrying, info.dead) == (0, 0, 0)

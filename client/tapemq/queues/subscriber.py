@@ -1,26 +1,20 @@
 """Keeps a queue's subscription alive, and tells its desk what is pushed."""
 
-import logging
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tapemq.errors import Error, from_failure
+from tapemq.network.connection import Connection
 from tapemq.network.link import Link
 from tapemq.network.subscriptions import Subscriptions
 from tapemq.queues.intake import QueueIntake
 from tapemq.queues.message import Message
-from tapemq.queues.options import QueueOptions, consume_request
-from tapemq.streams.credit import Grant
-from tapemq.wire import messages as m
-from tapemq.wire.entries import unpack_tokens
+from tapemq.queues.options import QueueOptions
+from tapemq.queues.reader import QueueReader
 
 if TYPE_CHECKING:
     from tapemq.queues.desk import Desk
 
-log = logging.getLogger("tapemq.client")
 
-
-class QueueSubscriber(Subscriptions):
+class QueueSubscriber(QueueReader[Connection], Subscriptions):
     """One queue's subscription on whichever connection there is."""
 
     desk: "Desk"
@@ -29,27 +23,3 @@ class QueueSubscriber(Subscriptions):
         super().__init__(link, options.topic, options.timeout_s, "queue")
         self.options = options
         self.intake = QueueIntake(options.topic, Message)
-
-    def fail(self, error: Error) -> None:
-        """Let whoever iterates get ``error``. What is held is not this queue's any more."""
-        self.desk.flush()
-        super().fail(error)
-        self.desk.cut_off()
-
-    def _plan(self) -> Sequence[m.Consume]:
-        return [consume_request(self.options, self.topic_id)]
-
-    def _subscribed(self, number: int, request: m.Consume) -> None:
-        self.intake.subscribed(number, Grant(request.credit_records, request.credit_bytes))
-
-    def _cut_off(self) -> None:
-        self.desk.cut_off()
-
-    def _pushed(self, message: Any, payload: memoryview) -> None:
-        if isinstance(message, m.Leased):
-            self.desk.leased(message, payload)
-        elif isinstance(message, m.LeaseLost):
-            self.desk.lose(unpack_tokens(payload), message.reason)
-        else:
-            self._ended(from_failure(m.Failure(message.code, message.text)))
-        self.changed.set()

@@ -8,7 +8,8 @@ from typing import Any
 from tapemq.errors import Error, from_failure
 from tapemq.network.connection import Connection
 from tapemq.network.link import Link
-from tapemq.network.subscriptions import Subscriptions, ignore
+from tapemq.network.reader import ignore
+from tapemq.network.subscriptions import Subscriptions
 from tapemq.streams.assignment import Assignment
 from tapemq.streams.credit import Grant
 from tapemq.streams.intake import Intake

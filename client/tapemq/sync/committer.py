@@ -7,12 +7,12 @@ from typing import Any, Final
 
 from tapemq import errors
 from tapemq.errors import ConnectionLost, Error, Fenced
+from tapemq.network.reader import ignore
 from tapemq.streams.assignment import Assignment
 from tapemq.sync.link import Link
 from tapemq.sync.promise import Promise
 from tapemq.sync.shared import Shared, Timer
 from tapemq.sync.subscriber import Subscriber
-from tapemq.sync.subscriptions import ignore
 from tapemq.wire import messages as m
 
 log = logging.getLogger("tapemq.client")

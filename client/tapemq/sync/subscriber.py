@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, Final
 
 from tapemq.errors import Error, from_failure
+from tapemq.network.reader import ignore
 from tapemq.streams.assignment import Assignment
 from tapemq.streams.credit import Grant
 from tapemq.streams.intake import Intake
@@ -14,7 +15,7 @@ from tapemq.sync.connection import Connection
 from tapemq.sync.errand import Errand
 from tapemq.sync.link import Link
 from tapemq.sync.shared import Shared, Timer
-from tapemq.sync.subscriptions import Subscriptions, ignore
+from tapemq.sync.subscriptions import Subscriptions
 from tapemq.wire import messages as m
 
 log = logging.getLogger("tapemq.client")

@@ -107,7 +107,7 @@ async def test_subscriber_goes_where_it_is_sent() -> None:
 
 
 async def test_leaving_does_not_wait_for_a_silent_broker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subscriptions, "_LEAVE_S", 0.05)
+    monkeypatch.setattr(subscriptions, "LEAVE_S", 0.05)
     async with FakeBroker() as broker:
         link, subscriber = await subscriber_to(broker)
         broker.react(m.Unsubscribe, Reaction.IGNORE)

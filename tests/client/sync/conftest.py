@@ -7,7 +7,6 @@ from tapemq import sync
 from tests.support.blocking import LONG_S, BrokerThread
 from tests.support.blocking_queueing import QueueWorld
 
-
 _STUCK_S = 3 * LONG_S
 
 
