@@ -20,6 +20,22 @@ class Due(NamedTuple):
     delay_ms: int = 0
 
 
+class Plan(NamedTuple):
+    """When a record comes, and under which key it can be replaced."""
+
+    due: Due = Due()
+    key: bytes = b""
+    cron: str = ""
+    time_zone: str = "UTC"
+    every_ms: int = 0
+    catch_up: CatchUp = "last"
+
+    @property
+    def is_plain(self) -> bool:
+        """Once, and without a key: it can leave together with others."""
+        return not (self.key or self.cron or self.every_ms)
+
+
 def wire_due(delay: Duration | None, at: datetime | None) -> Due:
     """As the protocol says it. Raises ValueError."""
     if delay is not None and at is not None:

@@ -1,102 +1,149 @@
 """Scheduling records of one topic."""
 
 import asyncio
-import builtins
-from functools import partial
-from typing import Any, Final, NamedTuple
+from collections import deque
+from typing import Final, NamedTuple
 
 from tapemq import errors
 from tapemq._clock import Clock
-from tapemq.batch import checksum
-from tapemq.errors import ConnectionLost, Error, IndeterminateError, NotHere, PartitionNotFound
-from tapemq.infos import time_of
-from tapemq.network.attempt import Attempt
-from tapemq.network.connection import Connection
+from tapemq.errors import Error, IndeterminateError, PartitionNotFound
 from tapemq.network.link import Link
 from tapemq.publishing.item import Item
-from tapemq.schedules.due import CatchUp, Due
+from tapemq.schedules.courier import Courier, Stale
+from tapemq.schedules.due import Plan
+from tapemq.schedules.parcel import Parcel, Target
 from tapemq.schedules.receipt import ScheduleReceipt
-from tapemq.schedules.slots import Slot, Slots
-from tapemq.wire import errors as wire
+from tapemq.schedules.wanted import Wanted
 from tapemq.wire import messages as m
 from tapemq.wire.partitions import levels_of, partition_at, partition_of
 
+_IN_FLIGHT: Final = 2
+"""So many parcels of a lane are under way; meanwhile the next ones fill."""
 
-class Plan(NamedTuple):
-    """When a record comes, and under which key it can be replaced."""
+_LOOK_UP_S: Final = 60.0
 
-    due: Due = Due()
-    key: bytes = b""
-    cron: str = ""
-    time_zone: str = "UTC"
-    every_ms: int = 0
-    catch_up: CatchUp = "last"
+
+class Lane:
+    """Parcels that may have company, for a partition, with times or with delays."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[Parcel] = deque()
+        self.in_flight = 0
+        self.is_due = False
+
+
+class _Key(NamedTuple):
+    target: Target
+    is_delayed: bool
 
 
 class Scheduler:
-    """A client's way to schedule records of a topic; calls may run beside each other."""
+    """A client's way to schedule records of a topic; calls that run beside each other leave
+    together."""
 
     def __init__(self, link: Link, clock: Clock, topic: str) -> None:
         self.topic: Final = topic
         self._link: Final = link
-        self._clock: Final = clock
-        self._slots: Final = Slots(link)
+        self._courier: Final = Courier(link, clock)
+        self._lanes: Final[dict[_Key, Lane]] = {}
         self._route: m.Topic | None = None
+        self._unrouted: list[Wanted] = []
         self._next_partition = 0
+        self._looking_up: asyncio.Task[None] | None = None
+        self._tasks: Final[set[asyncio.Task[None]]] = set()
 
     async def schedule(
         self, item: Item, partition: int | None, plan: Plan, timeout_s: float
     ) -> ScheduleReceipt:
-        """Schedule a record, on as many connections as it takes. Raises Error."""
-        state = _State()
+        """Schedule a record. Cancelled or too late, it is withdrawn if it was not sent yet.
+
+        Raises Error.
+        """
+        wanted = Wanted(item, partition, plan)
+        timer = asyncio.get_running_loop().call_later(timeout_s, self._expire, wanted, timeout_s)
         try:
-            async with asyncio.timeout(timeout_s), self._slots.taken(timeout_s) as slot:
-                while True:
-                    target = await self._target(item, partition, timeout_s)
-                    body = slot.encode(item, self._clock.wall_us())
-                    try:
-                        answer = await self._ask(_message(target, body, plan), body, state)
-                    except errors.RequestRefused as error:
-                        await self._heed(error, slot, state, timeout_s)
-                    else:
-                        return _receipt(self.topic, target.partition, answer)
-        except builtins.TimeoutError:
-            raise self._late(state, timeout_s) from None
+            self._put(wanted)
+            return await wanted.future
+        except asyncio.CancelledError:
+            wanted.withdraw()
+            raise
+        finally:
+            timer.cancel()
 
-    def _late(self, state: "_State", timeout_s: float) -> Error:
+    def _expire(self, wanted: Wanted, timeout_s: float) -> None:
+        if wanted.future.done():
+            return
         within = f"within {timeout_s:g} s{self._link.hindrance()}"
-        if state.sent:
+        if wanted.is_sent:
             text = f"no receipt from {self.topic} {within}: the record may be scheduled"
-            return IndeterminateError(text)
-        return errors.TimeoutError(f"a record for {self.topic} could not be scheduled {within}")
-
-    async def _heed(
-        self, error: errors.RequestRefused, slot: Slot, state: "_State", timeout_s: float
-    ) -> None:
-        """Do what a refusal asks for before the next attempt, else raise it."""
-        if error.code == wire.STALE_METADATA.name:
-            self._route = None
-        elif error.code != wire.UNKNOWN_PRODUCER.name:
-            raise error
-        elif state.uncertain:
-            raise IndeterminateError(f"{self.topic}: {error}; the record may be scheduled")
+            wanted.fail(IndeterminateError(text))
         else:
-            slot.restart(await self._slots.open(timeout_s))
+            text = f"a record for {self.topic} could not be scheduled {within}"
+            wanted.fail(errors.TimeoutError(text))
+        wanted.withdraw()
 
-    async def _target(self, item: Item, partition: int | None, timeout_s: float) -> "_Target":
-        if self._route is None:
-            request = m.DescribeTopic(self.topic, create=True)
-            self._route = await self._link.call(request, timeout_s)
-        count = self._route.partitions
+    # The topic
+
+    def _put(self, *some: Wanted) -> None:
+        if self._route is not None:
+            for wanted in some:
+                self._place(wanted, self._route)
+            return
+        self._unrouted += some
+        if self._looking_up is None:
+            self._looking_up = asyncio.create_task(self._look_up())
+
+    async def _look_up(self) -> None:
+        request = m.DescribeTopic(self.topic, create=True)
+        failure: Error | None = None
+        while self._route is None and failure is None:
+            try:
+                self._route = await self._link.call(request, _LOOK_UP_S)
+            except errors.TimeoutError:
+                continue  # each record has a deadline of its own
+            except Error as error:
+                failure = error
+        self._looking_up = None
+        unrouted, self._unrouted = self._unrouted, []
+        for wanted in unrouted:
+            if failure is not None:
+                wanted.fail(failure)
+            elif not wanted.future.done():
+                self._put(wanted)
+
+    def _place(self, wanted: Wanted, route: m.Topic) -> None:
+        try:
+            target = self._target(wanted, route)
+        except PartitionNotFound as error:
+            wanted.fail(error)
+            return
+        if not wanted.plan.is_plain:
+            parcel = Parcel(self.topic, target)
+            parcel.add(wanted)
+            self._send(parcel, None)
+            return
+        key = _Key(target, not wanted.plan.due.due_us)
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = Lane()
+        if not lane.waiting or not lane.waiting[-1].admits(wanted):
+            lane.waiting.append(Parcel(self.topic, target))
+        lane.waiting[-1].add(wanted)
+        if not lane.is_due and lane.in_flight < _IN_FLIGHT:
+            lane.is_due = True
+            asyncio.get_running_loop().call_soon(self._pump, lane)
+
+    def _target(self, wanted: Wanted, route: m.Topic) -> Target:
+        count, partition = route.partitions, wanted.partition
         if partition is None:
-            levels = levels_of(self._route.settings)
-            number = self._number(item.key, count // levels)
-            partition = partition_at(number, levels, item.priority)
+            levels = levels_of(route.settings)
+            number = self._number(wanted.item.key, count // levels)
+            partition = partition_at(number, levels, wanted.item.priority)
         if not 0 <= partition < count:
             raise PartitionNotFound(
                 f"topic {self.topic!r} has no partition {partition}: it has {count}, counted from 0"
             )
-        return _Target(self._route.topic_id, partition)
+        return Target(route.topic_id, partition)
 
     def _number(self, key: bytes | None, partitions: int) -> int:
         """Which one of so many partitions is a key's, or has its turn."""
@@ -105,83 +152,31 @@ class Scheduler:
         self._next_partition += 1
         return (self._next_partition - 1) % partitions
 
-    async def _ask(self, message: m.Schedule, body: bytes, state: "_State") -> m.Scheduled:
-        """Send until it is answered. Raises Error."""
-        attempt = Attempt(message, repeatable=True)
-        while True:
-            connection = await self._link.connected()
-            if not await _room(connection, len(body)):
-                continue
-            state.sent = True
-            try:
-                answer: m.Scheduled = await _send(connection, message, body)
-            except NotHere as error:
-                self._link.move(error.address)
-            except Error as error:
-                state.uncertain |= isinstance(error, ConnectionLost)
-                await asyncio.sleep(attempt.pause_s(error))
-            else:
-                return answer
+    # Sending
 
+    def _pump(self, lane: Lane) -> None:
+        lane.is_due = False
+        while lane.waiting and lane.in_flight < _IN_FLIGHT:
+            parcel = lane.waiting.popleft()
+            if not parcel.is_empty:
+                lane.in_flight += 1
+                self._send(parcel, lane)
 
-class _State:
-    """What became of a call so far: the record was sent, and an answer was lost."""
+    def _send(self, parcel: Parcel, lane: Lane | None) -> None:
+        parcel.task = asyncio.create_task(self._take(parcel, lane))
+        self._tasks.add(parcel.task)
+        parcel.task.add_done_callback(self._tasks.discard)
 
-    sent = False
-    uncertain = False
-
-
-class _Target(NamedTuple):
-    topic_id: int
-    partition: int
-
-
-def _message(target: _Target, body: bytes, plan: Plan) -> m.Schedule:
-    return m.Schedule(
-        topic_id=target.topic_id,
-        partition=target.partition,
-        checksum=checksum(body),
-        due_us=plan.due.due_us,
-        delay_ms=plan.due.delay_ms,
-        key=plan.key,
-        cron=plan.cron,
-        time_zone=plan.time_zone,
-        every_ms=plan.every_ms,
-        catch_up=plan.catch_up,
-    )
-
-
-def _receipt(topic: str, partition: int, answer: m.Scheduled) -> ScheduleReceipt:
-    due = time_of(answer.due_us)
-    return ScheduleReceipt(
-        topic, partition, answer.schedule_id, due, answer.duplicate, answer.replaced
-    )
-
-
-async def _room(connection: Connection, size_bytes: int) -> bool:
-    """Wait until so much may be sent; whether the connection is still there."""
-    while connection.is_open and not connection.admits(size_bytes):
-        room: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        connection.want_room(room, partial(_resolve, room))
-        await asyncio.wait((room, connection.lost), return_when=asyncio.FIRST_COMPLETED)
-    return connection.is_open
-
-
-def _resolve(room: asyncio.Future[None]) -> None:
-    if not room.done():
-        room.set_result(None)
-
-
-async def _send(connection: Connection, message: m.Schedule, body: bytes) -> Any:
-    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-
-    def answer(result: Any) -> None:
-        if future.done():  # the caller has given up
-            return
-        if isinstance(result, Error):
-            future.set_exception(result)
-        else:
-            future.set_result(result)
-
-    connection.publish(message, [body], answer)
-    return await future
+    async def _take(self, parcel: Parcel, lane: Lane | None) -> None:
+        try:
+            await self._courier.take(parcel)
+        except Stale:
+            self._route = None
+            self._lanes.clear()  # what waits in them goes, and comes back
+            self._put(*parcel.wanted)
+        except Exception as error:
+            parcel.fail(error)
+        finally:
+            if lane is not None:
+                lane.in_flight -= 1
+                self._pump(lane)

@@ -9,10 +9,10 @@ from tapemq.batch.extras import Scalar
 from tapemq.errors import Closed
 from tapemq.network.link import Link
 from tapemq.publishing.item import Item, Value, make_item
-from tapemq.schedules.due import CatchUp, Due, Duration, milliseconds, wire_due
+from tapemq.schedules.due import CatchUp, Due, Duration, Plan, milliseconds, wire_due
 from tapemq.schedules.inquiries import wire_key
 from tapemq.schedules.receipt import ScheduleReceipt
-from tapemq.schedules.scheduler import Plan, Scheduler
+from tapemq.schedules.scheduler import Scheduler
 from tapemq.schedules.schedules import Schedules
 from tapemq.wire.names import check_name
 

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from tapemq.schedules.due import Due, milliseconds, wire_due
+from tapemq.schedules.due import Due, Plan, milliseconds, wire_due
 
 
 def test_a_delay_is_rounded_up_and_never_early() -> None:
@@ -32,3 +32,9 @@ def test_only_one_of_them_is_given() -> None:
 def test_a_duration_is_not_negative_nor_endless(duration: float | timedelta) -> None:
     with pytest.raises(ValueError, match="every is not negative"):
         milliseconds("every", duration)
+
+
+def test_what_is_alone() -> None:
+    assert Plan(Due(5)).is_plain
+    assert not any(plan.is_plain for plan in (Plan(key=b"k"), Plan(cron="* * * * *")))
+    assert not Plan(every_ms=1000).is_plain
