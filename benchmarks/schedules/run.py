@@ -57,10 +57,14 @@ def size_bytes(directory: Path, pattern: str) -> int:
     return sum(path.stat().st_blocks * 512 for path in directory.rglob(pattern) if path.is_file())
 
 
+def _url(broker: TapemqBroker) -> str:
+    return str(broker.endpoint["url"])
+
+
 def _started(directory: Path) -> tuple[TapemqBroker, Start]:
     begin = time.monotonic()
     broker = TapemqBroker(directory)
-    uvloop.run(client.first_answer(broker.endpoint["url"]))
+    uvloop.run(client.first_answer(_url(broker)))
     return broker, Start(broker.ready_s, time.monotonic() - begin)
 
 
@@ -68,7 +72,7 @@ def measure(repetition: int, count: int, due: int, directory: Path) -> ScheduleR
     """See the module's text."""
     broker = TapemqBroker(directory)
     try:
-        url = broker.endpoint["url"]
+        url = _url(broker)
         uvloop.run(client.make(url, WARM_UP))
         _, few_count_ms = uvloop.run(client.count(url))
         before_bytes = procfs.memory_bytes(broker.pid)
@@ -90,7 +94,7 @@ def measure(repetition: int, count: int, due: int, directory: Path) -> ScheduleR
         broker, clean_start = _started(directory)
         broker.kill()
         broker, killed_start = _started(directory)
-        lateness = uvloop.run(client.fire(broker.endpoint["url"], due))
+        lateness = uvloop.run(client.fire(_url(broker), due))
         last_peak_bytes = procfs.peak_memory_bytes(broker.pid)
     finally:
         broker.kill()

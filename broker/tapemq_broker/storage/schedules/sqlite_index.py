@@ -1,7 +1,7 @@
 """The index of schedules in a SQLite file, with a checksum for each row."""
 
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
@@ -9,13 +9,14 @@ from typing import Any, Final
 
 from tapemq.batch import checksum
 from tapemq_broker.storage.schedules.index import (
+    NOTHING,
     BeginFiring,
     DueRow,
     EndFiring,
     IndexDamaged,
+    LeftOut,
     Move,
     Operation,
-    Partition,
     Put,
     Remove,
     Row,
@@ -190,13 +191,13 @@ class SqliteScheduleIndex:
         return rows
 
     def due(
-        self, now_us: int, limit: int, max_bytes: int, without: Collection[Partition] = ()
+        self, now_us: int, limit: int, max_bytes: int, without: LeftOut = NOTHING
     ) -> list[DueRow]:
         but, values = _without(without)
         where = f"WHERE due_us <= ? {but} ORDER BY due_us, topic_id, schedule_id LIMIT ?"
         return self._rows(where, (now_us, *values, limit), max_bytes)
 
-    def next_due_us(self, without: Collection[Partition] = ()) -> int | None:
+    def next_due_us(self, without: LeftOut = NOTHING) -> int | None:
         but, values = _without(without)
         query = f"SELECT due_us FROM schedule WHERE due_us >= 0 {but} ORDER BY due_us LIMIT 1"
         with self._errors():
@@ -249,9 +250,13 @@ def _id(topic_id: int) -> bytes:
     return topic_id.to_bytes(8, "big")
 
 
-def _without(partitions: Collection[Partition]) -> tuple[str, list[Any]]:
+def _without(left_out: LeftOut) -> tuple[str, list[Any]]:
+    partitions, topics = left_out
     but = " AND NOT (topic_id = ? AND partition = ?)" * len(partitions)
-    return but, [value for topic_id, number in partitions for value in (_id(topic_id), number)]
+    values: list[Any] = [v for topic_id, number in partitions for v in (_id(topic_id), number)]
+    if topics:
+        but += f" AND topic_id NOT IN ({','.join('?' * len(topics))})"
+    return but, values + [_id(topic_id) for topic_id in topics]
 
 
 def _checksum(row: Row) -> int:

@@ -8,6 +8,7 @@ import pytest
 from tapemq_broker.storage.schedules.index import (
     BeginFiring,
     EndFiring,
+    LeftOut,
     Move,
     Put,
     Remove,
@@ -98,10 +99,20 @@ def test_what_is_due_comes_in_order_of_all_topics(index: ScheduleIndex) -> None:
 def test_partitions_can_be_left_out(index: ScheduleIndex) -> None:
     index.apply(T, 2, [Put(row(1, 100, partition=1)), Put(row(2, 200))])
     index.apply(OTHER, 1, [Put(row(1, 300, partition=1))])
-    without = [(T, 1)]
+    without = LeftOut([(T, 1)])
     assert [one.row.schedule_id for one in index.due(900, 10, 10**9, without)] == [2, 1]
     assert index.next_due_us(without) == 200
-    assert index.next_due_us([*without, (T, 0)]) == 300
+    assert index.next_due_us(LeftOut([(T, 1), (T, 0)])) == 300
+
+
+def test_topics_can_be_left_out(index: ScheduleIndex) -> None:
+    index.apply(T, 2, [Put(row(1, 100, partition=1)), Put(row(2, 200))])
+    index.apply(OTHER, 1, [Put(row(7, 300, partition=1))])
+    without = LeftOut([(T, 1)], [T, 99])
+    assert [one.row.schedule_id for one in index.due(900, 10, 10**9, without)] == [7]
+    assert index.next_due_us(without) == 300
+    assert index.next_due_us(LeftOut([(OTHER, 1)], [T])) is None
+    assert [one.topic_id for one in index.due(900, 10, 10**9, LeftOut((), [OTHER]))] == [T, T]
 
 
 def test_pages_go_on_behind_a_time_and_an_id(index: ScheduleIndex) -> None:
