@@ -143,7 +143,7 @@ class Alarm:
             schedule = schedule_of(row)
             times = due_times(schedule, now_us, self._up_since_us, self._zones)
             found[topic_id, row.partition].append(Due(schedule, times))
-        return found, 0 if rows else index.next_due_us(without)
+        return found, 0 if rows else index.next_due_us(now_us, without)
 
     async def _fire(self, topic_id: int, number: int, due: list[Due]) -> None:
         volume = self._shelf.volumes.get(topic_id)

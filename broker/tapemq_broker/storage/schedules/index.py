@@ -118,8 +118,8 @@ class ScheduleIndex(Protocol):
     ) -> list[DueRow]:
         """Rows due at ``now_us`` or before, in order; up to ``limit``, about ``max_bytes``."""
 
-    def next_due_us(self, without: LeftOut = NOTHING) -> int | None:
-        """When the first row is due."""
+    def next_due_us(self, after_us: int, without: LeftOut = NOTHING) -> int | None:
+        """When the first row behind a time is due; or a time before that, to look again then."""
 
     def page(self, topic_id: int, after_us: int, after_id: int, limit: int) -> list[Row]:
         """Rows of a topic in the order of time and id, behind a time and id."""

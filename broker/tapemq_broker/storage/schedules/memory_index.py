@@ -93,13 +93,14 @@ class MemoryScheduleIndex:
         )
         return within_bytes(rows, max_bytes)
 
-    def next_due_us(self, without: LeftOut = NOTHING) -> int | None:
+    def next_due_us(self, after_us: int, without: LeftOut = NOTHING) -> int | None:
         return min(
             (
                 due_us
                 for topic_id, topic in self._asked_for(without)
                 for due_us, schedule_id in topic.order
-                if (topic_id, topic.rows[schedule_id].partition) not in without.partitions
+                if due_us > after_us
+                and (topic_id, topic.rows[schedule_id].partition) not in without.partitions
             ),
             default=None,
         )

@@ -25,6 +25,9 @@ from tapemq_broker.storage.schedules.index import (
 from tapemq_broker.storage.schedules.memory_index import within_bytes
 
 _VERSION: Final = 1
+_NEXT_ROWS: Final = 1024
+"""So many are looked at for one that is not left out: a topic may have millions of those."""
+
 _INTEGER_MAX: Final = 2**63 - 1
 _CACHE_KIB: Final = 16 * 1024
 _JOURNAL_PAGES: Final = 16 * 1024
@@ -197,12 +200,17 @@ class SqliteScheduleIndex:
         where = f"WHERE due_us <= ? {but} ORDER BY due_us, topic_id, schedule_id LIMIT ?"
         return self._rows(where, (now_us, *values, limit), max_bytes)
 
-    def next_due_us(self, without: LeftOut = NOTHING) -> int | None:
-        but, values = _without(without)
-        query = f"SELECT due_us FROM schedule WHERE due_us >= 0 {but} ORDER BY due_us LIMIT 1"
+    def next_due_us(self, after_us: int, without: LeftOut = NOTHING) -> int | None:
+        limit = _NEXT_ROWS if any(without) else 1
+        query = "SELECT due_us, topic_id, partition FROM schedule WHERE due_us > ? ORDER BY due_us"
+        topics = {_id(topic_id) for topic_id in without.topics}
+        partitions = {(_id(topic_id), number) for topic_id, number in without.partitions}
         with self._errors():
-            row = self._db.execute(query, values).fetchone()
-        return None if row is None else int(row[0])
+            rows = self._db.execute(f"{query} LIMIT ?", (after_us, limit)).fetchall()
+        for due_us, topic, number in rows:
+            if topic not in topics and (topic, number) not in partitions:
+                return int(due_us)
+        return int(rows[-1][0]) if len(rows) == limit else None
 
     def page(self, topic_id: int, after_us: int, after_id: int, limit: int) -> list[Row]:
         where = (
