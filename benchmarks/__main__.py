@@ -20,6 +20,7 @@ from benchmarks.options import (
 )
 from benchmarks.picture import draw
 from benchmarks.report import report
+from benchmarks.schedules import command as schedules
 from benchmarks.work import command as work
 
 
@@ -61,6 +62,8 @@ def main() -> int:
                 return backlog.main(arguments.records, Path(name))
             if arguments.command == "work":
                 return work.main(arguments, Path(name))
+            if arguments.command == "schedules":
+                return schedules.main(arguments, Path(name))
             return run_comparison(arguments, Path(name))
     except BenchmarkError as error:
         print(f"benchmark: {error}", file=sys.stderr)

@@ -7,6 +7,7 @@ from pathlib import Path
 from benchmarks.comparison import LATENCIES, PIPELINES
 from benchmarks.goals import LATENCY_SCENARIO
 from benchmarks.rabbitmq import ClassicQueue, Stream
+from benchmarks.schedules import command as schedules
 from benchmarks.system import System
 from benchmarks.tapemq_side import Batches, Records
 from benchmarks.task import Scenario, Settings
@@ -32,12 +33,14 @@ def parser() -> argparse.ArgumentParser:
     """The options of `python -m benchmarks`."""
     made = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     made.description = "Measure TapeMQ and RabbitMQ side by side."
-    kinds = made.add_subparsers(dest="command", metavar="[backlog|work]")
+    kinds = made.add_subparsers(dest="command", metavar="[backlog|work|schedules]")
     backlog = kinds.add_parser("backlog", help="memory and start time with a large backlog")
     backlog.add_argument("--records", type=int, default=10_000_000, help="default: 10,000,000")
     queue = kinds.add_parser("work", help="a work queue: every record acked on its own")
     work.add_options(queue, RESULTS)
-    for each in (made, backlog, queue):
+    later = kinds.add_parser("schedules", help="memory, disk and lateness of many schedules")
+    schedules.add_options(later, RESULTS)
+    for each in (made, backlog, queue, later):
         each.add_argument(
             "--directory",
             type=Path,

@@ -46,8 +46,17 @@ def cpu_s(pid: int) -> float:
 
 def peak_memory_bytes(pid: int) -> int:
     """The largest resident size a process has had (VmHWM)."""
+    return _status_bytes(pid, "VmHWM")
+
+
+def memory_bytes(pid: int) -> int:
+    """The resident size of a process now (VmRSS)."""
+    return _status_bytes(pid, "VmRSS")
+
+
+def _status_bytes(pid: int, name: str) -> int:
     for line in (PROC / str(pid) / "status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
+        if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024
     return 0
 

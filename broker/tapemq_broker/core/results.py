@@ -37,7 +37,10 @@ class PublishResult(NamedTuple):
 
 
 class ScheduleResult(NamedTuple):
-    """What became of a schedule. ``due_us`` 0: a retry of one that is pending no more."""
+    """What became of schedules. ``due_us`` 0: a retry of what is pending no more.
+
+    They have ids from ``schedule_id`` on; each is due at ``due_us`` or so much later as was said.
+    """
 
     schedule_id: int
     due_us: int

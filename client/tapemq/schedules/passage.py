@@ -48,11 +48,7 @@ class Passage:
 
     def late(self, timeout_s: float, hindrance: str) -> Error:
         """What to raise when the time has passed."""
-        within = f"within {timeout_s:g} s{hindrance}"
-        if self.sent:
-            text = f"no receipt from {self._topic} {within}: the record may be scheduled"
-            return IndeterminateError(text)
-        return errors.TimeoutError(f"a record for {self._topic} could not be scheduled {within}")
+        return late(self._topic, self.sent, timeout_s, hindrance)
 
 
 class Compass:
@@ -86,6 +82,14 @@ class Compass:
             return partition_of(key, partitions)
         self._next_partition += 1
         return (self._next_partition - 1) % partitions
+
+
+def late(topic: str, sent: bool, timeout_s: float, hindrance: str) -> Error:
+    """What becomes of a call whose time has passed."""
+    within = f"within {timeout_s:g} s{hindrance}"
+    if sent:
+        return IndeterminateError(f"no receipt from {topic} {within}: the record may be scheduled")
+    return errors.TimeoutError(f"a record for {topic} could not be scheduled {within}")
 
 
 def request(target: Target, body: bytes, plan: Plan) -> m.Schedule:

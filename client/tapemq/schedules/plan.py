@@ -17,6 +17,11 @@ class Plan(NamedTuple):
     every_ms: int = 0
     catch_up: CatchUp = "last"
 
+    @property
+    def is_plain(self) -> bool:
+        """Once, and without a key: it can leave together with others."""
+        return not (self.key or self.cron or self.every_ms)
+
 
 def plan_of(
     delay: Duration | None, at: datetime | None, schedule_key: bytes | str | None

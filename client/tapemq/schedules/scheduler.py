@@ -1,111 +1,156 @@
 """Scheduling records of one topic."""
 
 import asyncio
-import builtins
-from functools import partial
-from typing import Any, Final
+from collections import deque
+from typing import Final, NamedTuple
 
 from tapemq import errors
 from tapemq._clock import Clock
-from tapemq.errors import Error, NotHere
-from tapemq.network.attempt import Attempt
-from tapemq.network.connection import Connection
+from tapemq.errors import Error, PartitionNotFound
 from tapemq.network.link import Link
 from tapemq.publishing.item import Item
-from tapemq.schedules.passage import Compass, Passage, receipt, request
+from tapemq.schedules.courier import Courier, Stale
+from tapemq.schedules.parcel import Parcel
+from tapemq.schedules.passage import Compass, Target, late
 from tapemq.schedules.plan import Plan
 from tapemq.schedules.receipt import ScheduleReceipt
-from tapemq.schedules.slots import Slot, Slots
+from tapemq.schedules.wanted import Wanted
 from tapemq.wire import messages as m
+
+_IN_FLIGHT: Final = 2
+"""So many parcels of a lane are under way; meanwhile the next ones fill."""
+
+_LOOK_UP_S: Final = 60.0
+
+
+class Lane:
+    """Parcels that may have company, for a partition, with times or with delays."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[Parcel] = deque()
+        self.in_flight = 0
+        self.is_due = False
+
+
+class _Key(NamedTuple):
+    target: Target
+    is_delayed: bool
 
 
 class Scheduler:
-    """A client's way to schedule records of a topic; calls may run beside each other."""
+    """A client's way to schedule records of a topic; calls that run beside each other leave
+    together."""
 
     def __init__(self, link: Link, clock: Clock, topic: str) -> None:
         self.topic: Final = topic
         self._link: Final = link
-        self._clock: Final = clock
-        self._slots: Final = Slots(link)
+        self._courier: Final = Courier(link, clock)
+        self._lanes: Final[dict[_Key, Lane]] = {}
         self._compass: Final = Compass(topic)
+        self._unrouted: list[Wanted] = []
+        self._looking_up: asyncio.Task[None] | None = None
+        self._tasks: Final[set[asyncio.Task[None]]] = set()
 
     async def schedule(
         self, item: Item, partition: int | None, plan: Plan, timeout_s: float
     ) -> ScheduleReceipt:
-        """Schedule a record, on as many connections as it takes. Raises Error."""
-        passage = Passage(self.topic)
+        """Schedule a record. Cancelled or too late, it is withdrawn if it was not sent yet.
+
+        Raises Error.
+        """
+        wanted = Wanted(item, partition, plan)
+        timer = asyncio.get_running_loop().call_later(timeout_s, self._expire, wanted, timeout_s)
         try:
-            async with asyncio.timeout(timeout_s), self._slots.taken(timeout_s) as slot:
-                while True:
-                    await self._look_up(timeout_s)
-                    target = self._compass.target(item, partition)
-                    body = slot.encode(item, self._clock.wall_us())
-                    try:
-                        answer = await self._ask(request(target, body, plan), body, passage)
-                    except errors.RequestRefused as error:
-                        await self._heed(error, slot, passage, timeout_s)
-                    else:
-                        return receipt(self.topic, target.partition, answer)
-        except builtins.TimeoutError:
-            raise passage.late(timeout_s, self._link.hindrance()) from None
+            self._put(wanted)
+            return await wanted.future
+        except asyncio.CancelledError:
+            wanted.withdraw()
+            raise
+        finally:
+            timer.cancel()
 
-    async def _heed(
-        self, error: errors.RequestRefused, slot: Slot, passage: Passage, timeout_s: float
-    ) -> None:
-        """Do what a refusal asks for before the next attempt, else raise it."""
-        if passage.heed(error):
-            slot.restart(await self._slots.open(timeout_s))
-        else:
-            self._compass.route = None
-
-    async def _look_up(self, timeout_s: float) -> None:
-        while self._compass.route is None:
-            described = m.DescribeTopic(self.topic, create=True)
-            self._compass.route = await self._link.call(described, timeout_s)
-
-    async def _ask(self, message: m.Schedule, body: bytes, passage: Passage) -> m.Scheduled:
-        """Send until it is answered. Raises Error."""
-        attempt = Attempt(message, repeatable=True)
-        while True:
-            connection = await self._link.connected()
-            if not await _room(connection, len(body)):
-                continue
-            passage.sent = True
-            try:
-                answer: m.Scheduled = await _send(connection, message, body)
-            except NotHere as error:
-                self._link.move(error.address)
-            except Error as error:
-                passage.missed(error)
-                await asyncio.sleep(attempt.pause_s(error))
-            else:
-                return answer
-
-
-async def _room(connection: Connection, size_bytes: int) -> bool:
-    """Wait until so much may be sent; whether the connection is still there."""
-    while connection.is_open and not connection.admits(size_bytes):
-        room: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        connection.want_room(room, partial(_resolve, room))
-        await asyncio.wait((room, connection.lost), return_when=asyncio.FIRST_COMPLETED)
-    return connection.is_open
-
-
-def _resolve(room: asyncio.Future[None]) -> None:
-    if not room.done():
-        room.set_result(None)
-
-
-async def _send(connection: Connection, message: m.Schedule, body: bytes) -> Any:
-    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-
-    def answer(result: Any) -> None:
-        if future.done():  # the caller has given up
+    def _expire(self, wanted: Wanted, timeout_s: float) -> None:
+        if wanted.future.done():
             return
-        if isinstance(result, Error):
-            future.set_exception(result)
-        else:
-            future.set_result(result)
+        wanted.fail(late(self.topic, wanted.is_sent, timeout_s, self._link.hindrance()))
+        wanted.withdraw()
 
-    connection.publish(message, [body], answer)
-    return await future
+    # The topic
+
+    def _put(self, *some: Wanted) -> None:
+        if self._compass.route is not None:
+            for wanted in some:
+                self._place(wanted)
+            return
+        self._unrouted += some
+        if self._looking_up is None:
+            self._looking_up = asyncio.create_task(self._look_up())
+
+    async def _look_up(self) -> None:
+        request = m.DescribeTopic(self.topic, create=True)
+        failure: Error | None = None
+        while self._compass.route is None and failure is None:
+            try:
+                self._compass.route = await self._link.call(request, _LOOK_UP_S)
+            except errors.TimeoutError:
+                continue  # each record has a deadline of its own
+            except Error as error:
+                failure = error
+        self._looking_up = None
+        unrouted, self._unrouted = self._unrouted, []
+        for wanted in unrouted:
+            if failure is not None:
+                wanted.fail(failure)
+            elif not wanted.future.done():
+                self._put(wanted)
+
+    def _place(self, wanted: Wanted) -> None:
+        try:
+            target = self._compass.target(wanted.item, wanted.partition)
+        except PartitionNotFound as error:
+            wanted.fail(error)
+            return
+        if not wanted.plan.is_plain:
+            parcel = Parcel(self.topic, target)
+            parcel.add(wanted)
+            self._send(parcel, None)
+            return
+        key = _Key(target, not wanted.plan.due.due_us)
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = Lane()
+        if not lane.waiting or not lane.waiting[-1].admits(wanted):
+            lane.waiting.append(Parcel(self.topic, target))
+        lane.waiting[-1].add(wanted)
+        if not lane.is_due and lane.in_flight < _IN_FLIGHT:
+            lane.is_due = True
+            asyncio.get_running_loop().call_soon(self._pump, lane)
+
+    # Sending
+
+    def _pump(self, lane: Lane) -> None:
+        lane.is_due = False
+        while lane.waiting and lane.in_flight < _IN_FLIGHT:
+            parcel = lane.waiting.popleft()
+            if not parcel.is_empty:
+                lane.in_flight += 1
+                self._send(parcel, lane)
+
+    def _send(self, parcel: Parcel, lane: Lane | None) -> None:
+        parcel.task = asyncio.create_task(self._take(parcel, lane))
+        self._tasks.add(parcel.task)
+        parcel.task.add_done_callback(self._tasks.discard)
+
+    async def _take(self, parcel: Parcel, lane: Lane | None) -> None:
+        try:
+            await self._courier.take(parcel)
+        except Stale:
+            self._compass.route = None
+            self._lanes.clear()  # what waits in them goes, and comes back
+            self._put(*parcel.wanted)
+        except Exception as error:
+            parcel.fail(error)
+        finally:
+            if lane is not None:
+                lane.in_flight -= 1
+                self._pump(lane)

@@ -1,7 +1,7 @@
 """Identities to number schedules under, so that a retry is not a second schedule."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -12,11 +12,11 @@ from tapemq.publishing.item import Item
 from tapemq.wire import messages as m
 
 IN_FLIGHT: Final = 64
-"""So many schedules of a topic may await their receipts."""
+"""So many requests to schedule records of a topic may await their answers."""
 
 
 class Slot:
-    """A producer with at most one record in flight."""
+    """A producer with at most one batch in flight."""
 
     def __init__(self, producer: m.Producer) -> None:
         self.restart(producer)
@@ -26,22 +26,24 @@ class Slot:
         self._producer = producer
         self._sequence = 0
 
-    def encode(self, item: Item, time_us: int) -> bytes:
-        """The body of a record, under the next number."""
-        keys = None if item.key is None else [item.key]
-        extras = [item.extras] if item.extras else None
+    def encode(self, items: Sequence[Item], time_us: int) -> bytes:
+        """The body of records, under the next numbers."""
+        values = [item.value for item in items]
+        keys = [item.key for item in items]
+        extras = [item.extras for item in items]
+        has_keys = any(key is not None for key in keys)
         return encode_body(
-            Columns([item.value], keys, extras),
+            Columns(values, keys if has_keys else None, extras if any(extras) else None),
             producer_id=self._producer.producer_id,
             producer_epoch=self._producer.producer_epoch,
             first_sequence=self._sequence,
             producer_time_us=time_us,
-            flags=EXPIRY if item.expires else 0,
+            flags=EXPIRY if any(item.expires for item in items) else 0,
         )
 
-    def settled(self) -> None:
-        """The broker has it: go on with the next number."""
-        self._sequence += 1
+    def settled(self, count: int) -> None:
+        """The broker has them: go on behind them."""
+        self._sequence += count
 
 
 class Slots:
@@ -54,11 +56,10 @@ class Slots:
 
     @asynccontextmanager
     async def taken(self, timeout_s: float) -> AsyncIterator[Slot]:
-        """A slot for one schedule. One that did not end well is not used again."""
+        """A slot for one batch. One that did not end well is not used again."""
         async with self._room:
             slot = self._free.pop() if self._free else Slot(await self.open(timeout_s))
             yield slot
-            slot.settled()
             self._free.append(slot)
 
     async def open(self, timeout_s: float) -> m.Producer:

@@ -54,7 +54,7 @@ class Scheduler:
         with self._slot(call) as slot:
             while True:
                 target = self._target(item, partition, call)
-                body = slot.encode(item, self._shared.clock.wall_us())
+                body = slot.encode([item], self._shared.clock.wall_us())
                 try:
                     answer = self._ask(request(target, body, plan), body, call)
                 except RequestRefused as error:
@@ -70,7 +70,7 @@ class Scheduler:
         try:
             slot = self._free_slot() or Slot(self._call(m.OpenProducer(), call))
             yield slot
-            slot.settled()
+            slot.settled(1)
             self._free.append(slot)
         finally:
             self._room.release()

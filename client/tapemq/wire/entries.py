@@ -1,7 +1,8 @@
 """Packed entries: which records of which leases, and runs of offsets.
 
 Big-endian. A *token* entry is ``lease_id u64, first_offset u64, count u32``: so many records of a
-lease, one behind the other. A *run* is ``first_offset u64, count u32``.
+lease, one behind the other. A *run* is ``first_offset u64, count u32``. A *time* is a u64 of
+microseconds.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,10 +10,11 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from tapemq.wire.errors import ProtocolError
-from tapemq.wire.limits import RUNS_MAX, TOKENS_MAX
+from tapemq.wire.limits import RUNS_MAX, SCHEDULES_MAX, TOKENS_MAX
 
 _TOKEN: Final = Struct(">QQI")
 _RUN: Final = Struct(">QI")
+_TIME: Final = Struct(">Q")
 TOKEN_BYTES: Final = _TOKEN.size
 RUN_BYTES: Final = _RUN.size
 assert (TOKEN_BYTES, RUN_BYTES) == (20, 12)
@@ -74,6 +76,21 @@ def unpack_runs(data: bytes | memoryview) -> Sequence[Run]:
             raise ProtocolError(f"a run from offset {run.first_offset}, below {end}")
         end = run.first_offset + run.records
     return runs
+
+
+def pack_times(times_us: Iterable[int]) -> bytes:
+    """Microseconds of each. More than SCHEDULES_MAX are refused."""
+    return b"".join(map(_TIME.pack, times_us))
+
+
+def unpack_times(data: bytes | memoryview) -> Sequence[int]:
+    """Raises ProtocolError for what is no list of times."""
+    size_bytes = len(data)
+    if size_bytes % _TIME.size or size_bytes > _TIME.size * SCHEDULES_MAX:
+        raise ProtocolError(
+            f"{size_bytes} bytes of times: each takes {_TIME.size}, and {SCHEDULES_MAX} fit"
+        )
+    return [time_us for (time_us,) in _TIME.iter_unpack(data)]
 
 
 def _check(first_offset: int, count: int) -> None:

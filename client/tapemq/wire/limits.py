@@ -46,5 +46,8 @@ TOKENS_MAX = 4096
 RUNS_MAX = 256
 """Most runs of offsets in a message."""
 
+SCHEDULES_MAX = 256
+"""Most records of a Schedule: so many take some milliseconds of a broker."""
+
 PAGE_ITEMS_MAX = 256
 """Most entries of a page in a payload."""

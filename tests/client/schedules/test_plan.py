@@ -29,3 +29,9 @@ def test_what_recurs_has_a_cron_or_an_interval() -> None:
     for choice in ({}, {"cron": "* * * * *", "every": 1}):
         with pytest.raises(ValueError, match="one of them"):
             recurring_plan(**ONCE | choice)
+
+
+def test_what_is_alone() -> None:
+    assert Plan(Due(5)).is_plain
+    assert not any(plan.is_plain for plan in (Plan(key=b"k"), Plan(cron="* * * * *")))
+    assert not Plan(every_ms=1000).is_plain

@@ -1,9 +1,12 @@
 import asyncio
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 import tapemq
-from tests.support.scheduled_broker import ScheduledBroker, scheduled_broker
+from tapemq.wire.limits import SCHEDULES_MAX
+from tests.support.scheduled_broker import START, scheduled_broker
 from tests.support.stuck_disk import StuckDisk
 
 
@@ -17,27 +20,6 @@ async def test_records_without_a_key_take_turns_and_keys_have_their_partition() 
         assert (await broker.later(b"x", 60, key="a")).partition == published.partition
         with pytest.raises(tapemq.PartitionNotFound):
             await broker.later(b"x", 60, partition=3)
-
-
-async def test_a_lost_answer_is_asked_for_again() -> None:
-    disk = StuckDisk(post=asyncio.get_running_loop().call_soon)
-    async with scheduled_broker(disk) as broker:
-        await broker.later(b"a", 60)
-        disk.stuck = True
-        scheduling = asyncio.create_task(broker.later(b"b", 60))
-        await arrived(broker, 2)
-        for connection in list(broker.server._sessions.by_number.values()):
-            connection.abort("the network is gone")
-        disk.release()
-        receipt = await scheduling
-        assert (receipt.schedule_id, receipt.duplicate) == (2, True)
-        assert await broker.pending() == 2
-
-
-async def arrived(broker: ScheduledBroker, count: int) -> None:
-    (volume,) = broker.schedules.shelf.volumes.values()
-    while volume.book.count < count:
-        await broker.client.status()
 
 
 async def test_without_an_answer_the_outcome_is_unknown() -> None:
@@ -60,15 +42,6 @@ async def test_a_topic_that_was_made_anew_is_looked_up_again() -> None:
         assert await broker.pending() == 1
 
 
-async def test_a_producer_that_was_forgotten_is_opened_anew() -> None:
-    async with scheduled_broker() as broker:
-        await broker.later(b"a", 60)
-        (volume,) = broker.schedules.shelf.volumes.values()
-        volume.book.producers._by_id.clear()
-        receipt = await broker.later(b"b", 60)
-        assert (receipt.schedule_id, receipt.duplicate) == (2, False)
-
-
 async def test_priority_decides_the_partition() -> None:
     async with scheduled_broker() as broker:
         await broker.client.create_topic("t", 2, priorities=3)
@@ -80,3 +53,67 @@ async def test_priority_decides_the_partition() -> None:
         assert scheduled.partition % 3 == 1
         every = await broker.client.schedule("t", b"x", key="a", priority=2, every=60)
         assert every.partition == scheduled.partition + 1
+
+
+async def test_what_comes_together_leaves_together() -> None:
+    async with scheduled_broker() as broker:
+        await broker.later(b"a", 60)
+        numbers = range(2 * SCHEDULES_MAX + 10)
+        receipts = await asyncio.gather(
+            *(broker.later(b"%d" % number, 60 + number % 7) for number in numbers)
+        )
+        assert [one.schedule_id for one in receipts] == [number + 2 for number in numbers]
+        assert [one.due for one in receipts] == [
+            START + timedelta(seconds=60 + number % 7) for number in numbers
+        ]
+        (volume,) = broker.schedules.shelf.volumes.values()
+        log = broker.server._engine.logs.data(volume.book.log)
+        assert log._end.next_batch < 10
+        broker.advance(67)
+        await broker.none_pending()
+        assert len(await broker.all_values()) == len(receipts) + 1
+
+
+async def test_times_and_delays_keys_and_partitions_are_kept_apart() -> None:
+    async with scheduled_broker() as broker:
+        client = broker.client
+        await client.create_topic("t", 2)
+        receipts = await asyncio.gather(
+            client.publish("t", b"a", delay=5, partition=0),
+            client.publish("t", b"b", at=START + timedelta(seconds=6), partition=0),
+            client.publish("t", b"c", delay=7, partition=1),
+            client.publish("t", b"d", delay=8, partition=0, schedule_key="k"),
+            client.publish("t", b"e", delay=9, partition=0),
+            client.schedule("t", b"f", every=10, partition=1),
+        )
+        for second, receipt in enumerate(receipts, 5):
+            assert receipt.due == START + timedelta(seconds=second)
+        schedules = [one async for one in client.schedules("t").list()]
+        assert [(one.due, one.schedule_id, one.partition) for one in schedules] == [
+            (one.due, one.schedule_id, one.partition) for one in receipts
+        ]
+
+
+async def test_what_was_not_sent_is_withdrawn() -> None:
+    async with scheduled_broker() as broker:
+        await broker.later(b"a", 60)
+        given_up = asyncio.create_task(broker.later(b"b", 60))
+        kept = asyncio.create_task(broker.later(b"c", 60))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        assert (await kept).schedule_id == 2
+        with pytest.raises(asyncio.CancelledError):
+            await given_up
+        with pytest.raises(tapemq.TimeoutError, match="could not be scheduled"):
+            await broker.later(b"d", 60, timeout=0)
+        assert await broker.pending() == 2
+
+
+async def test_a_topic_that_cannot_be_made_is_said_to_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with scheduled_broker() as broker:
+        settings = replace(broker.server._engine.sessions.settings, auto_create_topics=False)
+        monkeypatch.setattr(broker.server._engine.sessions, "settings", settings)
+        found = await asyncio.gather(
+            *(broker.later(b"x", 60) for _ in range(3)), return_exceptions=True
+        )
+        assert [type(one) for one in found] == [tapemq.TopicNotFound] * 3

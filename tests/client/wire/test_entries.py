@@ -10,12 +10,14 @@ from tapemq.wire.entries import (
     Run,
     Tokens,
     pack_runs,
+    pack_times,
     pack_tokens,
     unpack_runs,
+    unpack_times,
     unpack_tokens,
 )
 from tapemq.wire.errors import ProtocolError
-from tapemq.wire.limits import RUNS_MAX, TOKENS_MAX
+from tapemq.wire.limits import RUNS_MAX, SCHEDULES_MAX, TOKENS_MAX
 
 U64 = st.integers(0, 2**64 - 1)
 TOKENS = st.builds(Tokens, U64, st.integers(0, 2**63), st.integers(1, 2**32 - 1))
@@ -35,7 +37,13 @@ def test_runs_come_back(steps: list[tuple[int, int]]) -> None:
     assert unpack_runs(pack_runs(runs)) == runs
 
 
+@given(st.lists(U64, max_size=SCHEDULES_MAX))
+def test_times_come_back(times_us: list[int]) -> None:
+    assert unpack_times(memoryview(pack_times(times_us))) == times_us
+
+
 def test_layout() -> None:
+    assert pack_times([1, 2**64 - 1]).hex() == "0000000000000001ffffffffffffffff"
     assert pack_tokens([(1, 2, 3)]).hex() == "0000000000000001000000000000000200000003"
     assert pack_runs([(2, 3)]).hex() == "000000000000000200000003"
 
@@ -66,6 +74,9 @@ def test_sizes_that_are_no_multiple_or_over_the_limit_are_refused() -> None:
     for size_bytes in (1, RUN_BYTES + 1, RUN_BYTES * (RUNS_MAX + 1)):
         with pytest.raises(ProtocolError, match=f"{size_bytes} bytes"):
             unpack_runs(bytes(size_bytes))
+    for size_bytes in (1, 9, 8 * (SCHEDULES_MAX + 1)):
+        with pytest.raises(ProtocolError, match=f"{size_bytes} bytes"):
+            unpack_times(bytes(size_bytes))
 
 
 def test_as_many_as_fit_are_taken() -> None:
@@ -77,6 +88,6 @@ def test_as_many_as_fit_are_taken() -> None:
 
 @given(st.binary(max_size=100))
 def test_any_bytes(data: bytes) -> None:
-    for unpack in (unpack_tokens, unpack_runs):
+    for unpack in (unpack_tokens, unpack_runs, unpack_times):
         with suppress(ProtocolError):
             unpack(data)

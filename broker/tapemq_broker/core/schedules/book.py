@@ -4,7 +4,7 @@ What is pending is in an index that takes a while to answer. So whoever asks for
 looked the schedule up already (``found``), and what happened since is in ``recent``.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from tapemq.batch import BodyPrefix, LogId, Numbers, Role, checksum
@@ -38,13 +38,17 @@ def _id_at(offset: int) -> int:
 
 
 class Wish(NamedTuple):
-    """What a client wants to be scheduled."""
+    """What a client wants to be scheduled: records, each of them due ``later_us`` behind a time.
+
+    One that has a key or recurs is alone.
+    """
 
     partition: int
     due_us: int
+    later_us: Sequence[int]
     key: bytes
     recurrence: Recurrence
-    record: bytes
+    records: Sequence[bytes]
 
 
 class Due(NamedTuple):
@@ -85,9 +89,7 @@ class Book:
         return schedule_id in self._busy
 
     def repeats(self, prefix: BodyPrefix) -> int | None:
-        """The id that a retry has got before; None for a new schedule. Raises Refused."""
-        if prefix.record_count != 1:
-            raise Refused("bad_request", f"a schedule is one record, not {prefix.record_count}")
+        """The first id that a retry has got before; None for what is new. Raises Refused."""
         repeated = self.producers.check(prefix)
         return None if repeated is None else _id_at(repeated.base_offset)
 
@@ -99,26 +101,33 @@ class Book:
         replaced: Schedule | None,
         now_us: int,
     ) -> Effects:
-        """Note a schedule that does not repeat another one. Raises Refused."""
+        """Note schedules that do not repeat others; one of them may be ``replaced``.
+
+        Raises Refused.
+        """
         if self.recent.size_bytes > RECENT_BYTES_MAX:
             raise Refused("overloaded", "the index of schedules is behind; try again", 0.1)
-        schedule = Schedule(
-            _id_at(self.next_offset), wish.due_us, wish.partition, wish.key, wish.record, now_us,
-            wish.recurrence,
-        )  # fmt: skip
-        entry = Scheduled(schedule, replaced.schedule_id if replaced else 0)
+        old_id = replaced.schedule_id if replaced else 0
+        entries = [Scheduled(new, old_id) for new in self._schedules(wish, now_us)]
         numbers = Numbers(prefix.producer_id, prefix.producer_epoch, prefix.first_sequence, now_us)
 
         def then(offset: int) -> Effects:
             self.producers.observe(prefix, offset, now_us)
-            self.recent.scheduled(offset, entry)
-            self.count += 0 if replaced else 1
-            result = ScheduleResult(
-                schedule.schedule_id, schedule.due_us, False, replaced is not None
-            )
-            return [ReplyWhenDurable(self.log, offset + 1, request, result)]
+            for at, entry in enumerate(entries, offset):
+                self.recent.scheduled(at, entry)
+            self.count += 0 if replaced else len(entries)
+            result = ScheduleResult(_id_at(offset), wish.due_us, False, replaced is not None)
+            return [ReplyWhenDurable(self.log, self.next_offset, request, result)]
 
-        return [self._journal([entry], then, request, numbers)]
+        return [self._journal(entries, then, request, numbers)]
+
+    def _schedules(self, wish: Wish, now_us: int) -> Iterator[Schedule]:
+        places = zip(wish.later_us, wish.records, strict=True)
+        for schedule_id, (later_us, record) in enumerate(places, _id_at(self.next_offset)):
+            due_us = wish.due_us + later_us
+            yield Schedule(
+                schedule_id, due_us, wish.partition, wish.key, record, now_us, wish.recurrence
+            )
 
     def cancel(self, request: Request, found: Schedule) -> Effects:
         """Forget a schedule."""

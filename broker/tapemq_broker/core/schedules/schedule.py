@@ -4,7 +4,7 @@ from typing import Any, Final, NamedTuple
 
 import msgpack
 
-from tapemq.batch import BatchError, Columns, decode_columns, decode_prefix, encode_body
+from tapemq.batch import Columns, decode_columns, decode_prefix, encode_body
 from tapemq.batch.expiry import EXPIRY
 
 SCHEDULER_ID: Final = 2**64 - 1
@@ -54,15 +54,17 @@ class Move(NamedTuple):
     fired: int
 
 
-def pack_record(body: bytes | memoryview) -> bytes:
-    """The record of a body of one, packed. Raises BatchError if there are more."""
+def pack_records(body: bytes | memoryview) -> list[bytes]:
+    """The records of a body, each packed. Raises BatchError."""
     columns = decode_columns(body)
-    if len(columns.values) != 1:
-        raise BatchError(f"a schedule is one record, this body has {len(columns.values)}")
-    key = None if columns.keys is None else _plain(columns.keys[0])
-    extras = b"" if columns.extras is None else bytes(columns.extras[0])
+    count = len(columns.values)
+    keys = columns.keys or (None,) * count
+    extras = columns.extras or (b"",) * count
     expires = bool(decode_prefix(body).flags & EXPIRY)
-    return bytes(msgpack.packb((_plain(columns.values[0]), key, extras, expires)))
+    return [
+        bytes(msgpack.packb((_plain(value), _plain(key), bytes(extra), expires)))
+        for value, key, extra in zip(columns.values, keys, extras, strict=True)
+    ]
 
 
 def _plain(value: Any) -> bytes | None:

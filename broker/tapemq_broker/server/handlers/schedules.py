@@ -5,6 +5,7 @@ from functools import partial
 from typing import Final
 
 from tapemq.wire import messages as m
+from tapemq.wire.entries import unpack_times
 from tapemq.wire.pages import pack_page
 from tapemq_broker.core.effects import Request
 from tapemq_broker.core.refusal import Refusal
@@ -57,6 +58,7 @@ class ScheduleHandlers:
                 due_us,
                 message.key,
                 recurrence,
+                unpack_times(message.later_us) or (0,),
             )
         )
 

@@ -18,7 +18,7 @@ from tapemq_broker.server.schedules.index_runner import IndexRunner
 from tapemq_broker.server.schedules.indexer import Indexer
 from tapemq_broker.server.schedules.rows import schedule_of
 from tapemq_broker.server.schedules.shelf import Shelf
-from tapemq_broker.storage.schedules.index import IndexDamaged, Partition, ScheduleIndex
+from tapemq_broker.storage.schedules.index import IndexDamaged, LeftOut, Partition, ScheduleIndex
 
 log = logging.getLogger("tapemq.broker")
 
@@ -81,7 +81,7 @@ class Alarm:
             await self._wait()
             if not self._is_due():
                 continue
-            if self._flow.blocked == DISK_LOW or self._shelf.is_loading:
+            if self._flow.blocked == DISK_LOW:
                 await self._pause(_LOOK_AGAIN_S)
                 continue
             try:
@@ -116,8 +116,7 @@ class Alarm:
     async def _round(self) -> bool:
         """Fire what is due; whether anything that is due has been dealt with."""
         self._due_us = None  # what becomes due meanwhile says so
-        without = [(v.topic_id, n) for v in self._shelf.volumes.values() for n in v.book.firings]
-        without += self._firing.refused
+        without = self._not_now()
         now_us = self._engine.world.clock.wall_us()
         due, next_us = await self._runner.run(lambda index: self._look(index, now_us, without))
         ends = self._ends()
@@ -126,12 +125,17 @@ class Alarm:
             self.due_at(next_us)
         return not due or ends != self._ends()
 
+    def _not_now(self) -> LeftOut:
+        """What is firing or refused, and topics of which the index does not say all yet."""
+        volumes = self._shelf.volumes.values()
+        firing = [(v.topic_id, number) for v in volumes for number in v.book.firings]
+        waiting = [v.topic_id for v in volumes if not v.is_ready]
+        return LeftOut([*firing, *self._firing.refused], waiting)
+
     def _ends(self) -> list[int]:
         return [volume.book.next_offset for volume in self._shelf.volumes.values()]
 
-    def _look(
-        self, index: ScheduleIndex, now_us: int, without: list[Partition]
-    ) -> tuple[_Due, int | None]:
+    def _look(self, index: ScheduleIndex, now_us: int, without: LeftOut) -> tuple[_Due, int | None]:
         """What is due, and when to look again. In the index's thread."""
         found: _Due = defaultdict(list)
         rows = index.due(now_us, _ROWS_AT_ONCE, _BYTES_AT_ONCE, without)
@@ -139,7 +143,7 @@ class Alarm:
             schedule = schedule_of(row)
             times = due_times(schedule, now_us, self._up_since_us, self._zones)
             found[topic_id, row.partition].append(Due(schedule, times))
-        return found, 0 if rows else index.next_due_us(without)
+        return found, 0 if rows else index.next_due_us(now_us, without)
 
     async def _fire(self, topic_id: int, number: int, due: list[Due]) -> None:
         volume = self._shelf.volumes.get(topic_id)

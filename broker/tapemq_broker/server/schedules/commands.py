@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -13,7 +13,7 @@ from tapemq_broker.core.refusal import Refusal, Refused
 from tapemq_broker.core.results import ScheduleResult
 from tapemq_broker.core.schedules.book import Wish
 from tapemq_broker.core.schedules.recurrence import check_due, check_recurrence, next_us
-from tapemq_broker.core.schedules.schedule import Recurrence, Schedule, pack_record
+from tapemq_broker.core.schedules.schedule import Recurrence, Schedule, pack_records
 from tapemq_broker.server.durability import LogGone
 from tapemq_broker.server.engine import Engine
 from tapemq_broker.server.schedules.rows import schedule_of
@@ -23,11 +23,12 @@ from tapemq_broker.server.schedules.zones import zone
 from tapemq_broker.storage.schedules.index import IndexDamaged, Row, ScheduleIndex
 
 KEY_BYTES_MAX: Final = 1024
+_Inspected = tuple[BodyPrefix, list[bytes]]
 _GONE: Final = Refusal("unknown_topic", "the topic was deleted")
 
 
 class Job(NamedTuple):
-    """A schedule that is to be made. ``due_us`` 0: when its recurrence says."""
+    """Schedules that are to be made. ``due_us`` 0: when its recurrence says."""
 
     request: Request
     topic_id: int
@@ -37,6 +38,12 @@ class Job(NamedTuple):
     due_us: int
     key: bytes
     recurrence: Recurrence
+    later_us: Sequence[int] = (0,)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing has to be looked up for it."""
+        return not self.key and self.recurrence.is_once
 
 
 class Name(NamedTuple):
@@ -75,7 +82,7 @@ class ScheduleCommands:
     def _at_once(self, job: Job) -> bool:
         """Do what needs no look into the index; whether it is done."""
         volume = self._schedules.shelf.volumes.get(job.topic_id)
-        if volume is None or job.key or not job.recurrence.is_once or is_heavy(job.body):
+        if volume is None or not job.is_plain or is_heavy(job.body):
             return False
         self._engine.execute(
             job.request, lambda: self._decide(volume, job, self._inspect(job), None)
@@ -95,15 +102,13 @@ class ScheduleCommands:
 
     async def _schedule(self, job: Job) -> None:
         volume = await self._schedules.volume(job.topic_id)
-        prefix, record = await asyncio.to_thread(self._inspect, job)
+        inspected = await asyncio.to_thread(self._inspect, job)
         if not job.recurrence.is_once:
             check_recurrence(job.recurrence, zone)
             due_us = await asyncio.to_thread(self._first_us, job)
             job = job._replace(due_us=check_due(due_us))
         replaced = await self._find(volume, Name(0, job.key)) if job.key else None
-        self._engine.execute(
-            job.request, lambda: self._decide(volume, job, (prefix, record), replaced)
-        )
+        self._engine.execute(job.request, lambda: self._decide(volume, job, inspected, replaced))
         self._schedules.indexer.wake(volume)
 
     def _first_us(self, job: Job) -> int:
@@ -112,12 +117,17 @@ class ScheduleCommands:
         now_us = self._engine.world.clock.wall_us()
         return next_us(job.recurrence, now_us, now_us, zone)
 
-    def _inspect(self, job: Job) -> tuple[BodyPrefix, bytes]:
+    def _inspect(self, job: Job) -> _Inspected:
         if len(job.key) > KEY_BYTES_MAX:
             raise Refused("bad_request", f"a key has at most {KEY_BYTES_MAX} bytes")
         prefix = inspect(job.body, job.body_checksum, self._engine.core.batch_limits)
+        count, times = prefix.record_count, len(job.later_us)
+        if count != times:
+            raise Refused("bad_request", f"{count} records with {times} times")
+        if count > 1 and not job.is_plain:
+            raise Refused("bad_request", "one record has a key or recurs, not several")
         try:
-            return prefix, pack_record(job.body)
+            return prefix, pack_records(job.body)
         except BatchError as error:
             raise Refused("bad_batch", str(error)) from None
 
@@ -125,34 +135,41 @@ class ScheduleCommands:
         self,
         volume: Volume,
         job: Job,
-        inspected: tuple[BodyPrefix, bytes],
+        inspected: _Inspected,
         replaced: Schedule | None,
     ) -> Effects:
         volume.check_ready()
         topic = self._engine.core.topics.get(job.topic_id)
         topic.partition(job.partition).check_usable()
-        prefix, record = inspected
+        prefix, records = inspected
         repeated = volume.book.repeats(prefix)
         if repeated is not None:
             self._engine.spawn(
                 self.answering(job.request, partial(self._repeat, job, volume, repeated))
             )
             return []
-        wish = Wish(job.partition, check_due(job.due_us), job.key, job.recurrence, record)
+        due_us = check_due(job.due_us)
+        check_due(due_us + max(job.later_us))
+        wish = Wish(job.partition, due_us, job.later_us, job.key, job.recurrence, records)
         now_us = self._engine.world.clock.wall_us()
-        self._engine.counters.schedules_made += 1
+        self._engine.counters.schedules_made += len(records)
         try:
             return volume.book.schedule(job.request, prefix, wish, replaced, now_us)
         except BatchError as error:
             raise Refused("batch_too_large", str(error)) from None
 
-    async def _repeat(self, job: Job, volume: Volume, schedule_id: int) -> None:
+    async def _repeat(self, job: Job, volume: Volume, first_id: int) -> None:
         """Answer a retry with what there was made first."""
-        # Ids are offsets plus one, so this is where the entry ends.
-        await self._schedules.shelf.durable(volume, schedule_id)
-        found = await self._look(volume, Name(schedule_id, b""))
-        due_us = found.due_us if found else 0
-        self._engine.reply(job.request, ScheduleResult(schedule_id, due_us, True, False))
+        ids = range(first_id, first_id + len(job.later_us))
+        # Ids are offsets plus one, so this is where the last entry ends.
+        await self._schedules.shelf.durable(volume, ids[-1])
+        due_us = 0
+        for schedule_id, later_us in zip(ids, job.later_us, strict=True):
+            found = await self._look(volume, Name(schedule_id, b""))
+            if found is not None:
+                due_us = found.due_us - later_us
+                break
+        self._engine.reply(job.request, ScheduleResult(first_id, due_us, True, False))
 
     # Looking
 

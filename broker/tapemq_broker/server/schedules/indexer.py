@@ -2,22 +2,24 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from tapemq_broker.core.schedules.entries import Entry, Fired, Moved, Scheduled
-from tapemq_broker.core.schedules.recent import Layer
+from tapemq_broker.core.schedules.recent import Layer, Placed
 from tapemq_broker.server.durability import LogGone
 from tapemq_broker.server.engine import Engine
 from tapemq_broker.server.schedules.compaction import Compaction
 from tapemq_broker.server.schedules.index_runner import IndexRunner
 from tapemq_broker.server.schedules.rows import operations
 from tapemq_broker.server.schedules.shelf import Shelf, Volume
-from tapemq_broker.storage.schedules.index import IndexDamaged
+from tapemq_broker.storage.schedules.index import IndexDamaged, ScheduleIndex
 
 log = logging.getLogger("tapemq.broker")
 
 _RETRY_S: Final = 1.0
+_ENTRIES_AT_ONCE: Final = 2048
+"""So many take some tens of milliseconds; then others may look, most of all for what is due."""
 
 
 class Indexer:
@@ -66,23 +68,37 @@ class Indexer:
         upto = volume.book.next_offset
         recent = volume.book.recent
         await self._shelf.durable(volume, upto)
-        done = list(operations(layer.entries))
-        while not volume.is_gone:
-            try:
-                await self._runner.run(lambda index: index.apply(volume.topic_id, upto, done))
-            except OSError as error:
-                log.error("the index of schedules cannot be written: %s", error)
-                await asyncio.sleep(_RETRY_S)
-                continue
-            break
+        for first in range(0, len(layer.entries), _ENTRIES_AT_ONCE):
+            if volume.book.recent is not recent:
+                return  # the index is being made anew meanwhile
+            some = layer.entries[first : first + _ENTRIES_AT_ONCE]
+            is_last = first + len(some) == len(layer.entries)
+            await self._apply(volume, upto if is_last else some[-1].offset + 1, some)
         if volume.book.recent is not recent:
-            return  # the index is being made anew meanwhile
+            return
         recent.indexed()
         volume.indexed_upto = upto
         volume.notify()
         first_us = min((due for one in layer.entries for due in _due(one.entry)), default=0)
         if first_us:
             self._on_due(first_us)
+
+    async def _apply(self, volume: Volume, upto: int, entries: Sequence[Placed]) -> None:
+        recent = volume.book.recent
+
+        def apply(index: ScheduleIndex) -> None:
+            # In an index that was emptied meanwhile this would hide what comes before it.
+            if volume.book.recent is recent:
+                index.apply(volume.topic_id, upto, list(operations(entries)))
+
+        while not volume.is_gone:
+            try:
+                await self._runner.run(apply)
+            except OSError as error:
+                log.error("the index of schedules cannot be written: %s", error)
+                await asyncio.sleep(_RETRY_S)
+                continue
+            break
 
     async def caught_up(self, volume: Volume) -> None:
         """Wait until the index says what was written up to now. Raises LogGone, Refused."""

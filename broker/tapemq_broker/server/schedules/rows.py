@@ -51,17 +51,9 @@ def _moves(entry: Fired | Moved) -> Iterator[Operation]:
 
 def row_of(schedule: Schedule, position: int) -> Row:
     """A schedule as a row of the index."""
-    recurrence = None if schedule.recurrence.is_once else tuple(schedule.recurrence)
-    return Row(
-        schedule_id=schedule.schedule_id,
-        position=position,
-        due_us=schedule.due_us,
-        partition=schedule.partition,
-        key=schedule.key,
-        fired=schedule.fired,
-        head=bytes(msgpack.packb((schedule.created_us, recurrence))),
-        record=schedule.record,
-    )
+    schedule_id, due_us, partition, key, record, created_us, recurrence, fired = schedule
+    head = msgpack.packb((created_us, None if recurrence.is_once else tuple(recurrence)))
+    return Row(schedule_id, position, due_us, partition, key, fired, bytes(head), record)
 
 
 def schedule_of(row: Row) -> Schedule:

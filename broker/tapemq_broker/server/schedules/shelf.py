@@ -61,11 +61,6 @@ class Shelf:
         """How many schedules are pending."""
         return sum(volume.book.count for volume in self.volumes.values())
 
-    @property
-    def is_loading(self) -> bool:
-        """Whether the index lags behind a log."""
-        return any(not (v.is_ready or v.damage) for v in self.volumes.values())
-
     async def durable(self, volume: Volume, offset: int) -> None:
         """Wait until a schedule log is on disk up to an offset. Raises LogGone."""
         if volume.is_gone:

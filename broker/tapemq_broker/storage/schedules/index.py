@@ -6,7 +6,7 @@ it, whole.
 """
 
 from collections.abc import Collection, Sequence
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 
 class IndexDamaged(Exception):
@@ -85,6 +85,16 @@ Partition = tuple[int, int]
 """A topic's id and the number of a partition."""
 
 
+class LeftOut(NamedTuple):
+    """What nobody asks for: some partitions, and some topics with all of theirs."""
+
+    partitions: Collection[Partition] = ()
+    topics: Collection[int] = ()
+
+
+NOTHING: Final = LeftOut()
+
+
 class ScheduleIndex(Protocol):
     """Pending schedules of all topics. Raises IndexDamaged; and OSError if it cannot work now."""
 
@@ -104,15 +114,12 @@ class ScheduleIndex(Protocol):
         """A schedule by its key."""
 
     def due(
-        self, now_us: int, limit: int, max_bytes: int, without: Collection[Partition] = ()
+        self, now_us: int, limit: int, max_bytes: int, without: LeftOut = NOTHING
     ) -> list[DueRow]:
-        """Rows due at ``now_us`` or before, in order; no more than ``limit``, about ``max_bytes``.
+        """Rows due at ``now_us`` or before, in order; up to ``limit``, about ``max_bytes``."""
 
-        ``without``: none of these partitions.
-        """
-
-    def next_due_us(self, without: Collection[Partition] = ()) -> int | None:
-        """When the first row is due."""
+    def next_due_us(self, after_us: int, without: LeftOut = NOTHING) -> int | None:
+        """When the first row behind a time is due; or a time before that, to look again then."""
 
     def page(self, topic_id: int, after_us: int, after_id: int, limit: int) -> list[Row]:
         """Rows of a topic in the order of time and id, behind a time and id."""

@@ -1,15 +1,16 @@
 """An index of schedules in memory: for brokers whose disk is in memory, too."""
 
 from bisect import bisect_right, insort
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from tapemq_broker.storage.schedules.index import (
+    NOTHING,
     BeginFiring,
     DueRow,
     EndFiring,
+    LeftOut,
     Move,
     Operation,
-    Partition,
     Put,
     Remove,
     Row,
@@ -78,13 +79,13 @@ class MemoryScheduleIndex:
         return max((row for row in rows if row.key == key), default=None)
 
     def due(
-        self, now_us: int, limit: int, max_bytes: int, without: Collection[Partition] = ()
+        self, now_us: int, limit: int, max_bytes: int, without: LeftOut = NOTHING
     ) -> list[DueRow]:
         found = [
             (due_us, topic_id, schedule_id)
-            for topic_id, topic in self._topics.items()
+            for topic_id, topic in self._asked_for(without)
             for due_us, schedule_id in topic.order[: bisect_right(topic.order, (now_us, 2**64))]
-            if (topic_id, topic.rows[schedule_id].partition) not in without
+            if (topic_id, topic.rows[schedule_id].partition) not in without.partitions
         ]
         rows = (
             DueRow(topic_id, self._topics[topic_id].rows[schedule_id])
@@ -92,16 +93,20 @@ class MemoryScheduleIndex:
         )
         return within_bytes(rows, max_bytes)
 
-    def next_due_us(self, without: Collection[Partition] = ()) -> int | None:
+    def next_due_us(self, after_us: int, without: LeftOut = NOTHING) -> int | None:
         return min(
             (
                 due_us
-                for topic_id, topic in self._topics.items()
+                for topic_id, topic in self._asked_for(without)
                 for due_us, schedule_id in topic.order
-                if (topic_id, topic.rows[schedule_id].partition) not in without
+                if due_us > after_us
+                and (topic_id, topic.rows[schedule_id].partition) not in without.partitions
             ),
             default=None,
         )
+
+    def _asked_for(self, without: LeftOut) -> list[tuple[int, _Topic]]:
+        return [one for one in self._topics.items() if one[0] not in without.topics]
 
     def page(self, topic_id: int, after_us: int, after_id: int, limit: int) -> list[Row]:
         rows = self._rows(topic_id)

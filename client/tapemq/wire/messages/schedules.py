@@ -4,12 +4,13 @@ from typing import NamedTuple
 
 
 class Schedule(NamedTuple):
-    """Keep a record until it is due. Payload: a body of one record. Answered by Scheduled.
+    """Keep records until they are due. Payload: a body of them. Answered by Scheduled.
 
     Due at ``due_us``, or ``delay_ms`` after its arrival; then it is appended to its partition.
     ``key`` (if not empty) is the caller's name for it, and replaces what is pending under it. With
     ``cron`` (in ``time_zone``) or ``every_ms`` it recurs; ``catch_up`` ("all", "last", "none") is
     what happens with the times that passed while the broker was down.
+    ``later_us`` (packed u64s): each record is due so much later; empty: it is one record.
     """
 
     topic_id: int
@@ -22,11 +23,12 @@ class Schedule(NamedTuple):
     time_zone: str = "UTC"
     every_ms: int = 0
     catch_up: str = "last"
+    later_us: bytes = b""
     deadline_ms: int = 0
 
 
 class Scheduled(NamedTuple):
-    """The record is on disk, and due at ``due_us``."""
+    """It is on disk, and due at ``due_us``. Further records of the body have the next ids."""
 
     schedule_id: int
     due_us: int

@@ -37,7 +37,7 @@ def write(book: Book, effects: Effects) -> tuple[list[Entry], Effects]:
 def make(
     book: Book, *, key: bytes = b"", sequence: int = 0, old: Schedule | None = None
 ) -> Schedule:
-    wish = Wish(0, 5000, key, ONCE, b"record")
+    wish = Wish(0, 5000, (0,), key, ONCE, [b"record"])
     (entry,), _ = write(book, book.schedule(REQUEST, prefix(sequence), wish, old, NOW))
     assert isinstance(entry, Scheduled)
     return entry.schedule
@@ -49,7 +49,7 @@ def due(schedule: Schedule, next_us: int = 0) -> Due:
 
 def test_a_schedule_is_answered_when_it_is_durable() -> None:
     book = Book(7)
-    wish = Wish(3, 5000, b"", ONCE, b"record")
+    wish = Wish(3, 5000, (0,), b"", ONCE, [b"record"])
     entries, after = write(book, book.schedule(REQUEST, prefix(0), wish, None, NOW))
     assert entries == [Scheduled(Schedule(1, 5000, 3, b"", b"record", NOW))]
     result = ScheduleResult(1, 5000, False, False)
@@ -59,7 +59,7 @@ def test_a_schedule_is_answered_when_it_is_durable() -> None:
 
 def test_what_a_full_disk_refuses_has_not_happened() -> None:
     book = Book(7)
-    book.schedule(REQUEST, prefix(0), Wish(0, 5000, b"", ONCE, b""), None, NOW)
+    book.schedule(REQUEST, prefix(0), Wish(0, 5000, (0,), b"", ONCE, [b""]), None, NOW)
     assert (book.count, book.next_offset) == (0, 0)
     assert book.repeats(prefix(0)) is None
     assert book.recent.freeze() is None
@@ -74,15 +74,26 @@ def test_a_retry_finds_the_first_id() -> None:
         book.repeats(prefix(3))
 
 
-def test_a_schedule_is_one_record() -> None:
-    with pytest.raises(Refused, match="one record, not 2"):
-        Book(7).repeats(prefix(0, 2))
+def test_several_have_ids_one_behind_the_other() -> None:
+    book = Book(7)
+    make(book)
+    wish = Wish(3, 5000, (20, 0), b"", ONCE, [b"a", b"b"])
+    entries, after = write(book, book.schedule(REQUEST, prefix(1, 2), wish, None, NOW))
+    assert entries == [
+        Scheduled(Schedule(2, 5020, 3, b"", b"a", NOW)),
+        Scheduled(Schedule(3, 5000, 3, b"", b"b", NOW)),
+    ]
+    assert after == [ReplyWhenDurable(book.log, 3, REQUEST, ScheduleResult(2, 5000, False, False))]
+    assert book.count == 3
+    assert book.repeats(prefix(1, 2)) == 2
+    with pytest.raises(Refused, match="other batches"):
+        book.repeats(prefix(1))
 
 
 def test_a_replacement_does_not_count_twice() -> None:
     book = Book(7)
     old = make(book, key=b"k")
-    wish = Wish(0, 9000, b"k", ONCE, b"")
+    wish = Wish(0, 9000, (0,), b"k", ONCE, [b""])
     (entry,), after = write(book, book.schedule(REQUEST, prefix(1), wish, old, NOW))
     assert isinstance(entry, Scheduled)
     assert entry.replaces == old.schedule_id

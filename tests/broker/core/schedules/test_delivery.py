@@ -8,12 +8,12 @@ from tapemq_broker.core.schedules.book import ActiveFiring, Due
 from tapemq_broker.core.schedules.delivery import body_of, deliver
 from tapemq_broker.core.schedules.entries import Firing, Shot
 from tapemq_broker.core.schedules.recurrence import Times
-from tapemq_broker.core.schedules.schedule import SCHEDULER_ID, Schedule, pack_record
+from tapemq_broker.core.schedules.schedule import SCHEDULER_ID, Schedule, pack_records
 
 
 def firing(sequence: int = 0) -> ActiveFiring:
     """One schedule for two of its times, and another one."""
-    first, second = (pack_record(encode_body(Columns([value]))) for value in (b"a", b"b"))
+    first, second = pack_records(encode_body(Columns([b"a", b"b"])))
     due = [
         Due(Schedule(1, 10, 0, b"", first, 0), Times((10, 20), 30)),
         Due(Schedule(2, 15, 0, b"", second, 0), Times((15,), 0)),
@@ -45,7 +45,7 @@ def test_a_partition_that_has_forgotten_the_scheduler_says_so() -> None:
 
 
 def test_records_that_expire_say_so_in_the_bodys_flags() -> None:
-    record = pack_record(encode_body(Columns([b"x"]), flags=EXPIRY))
+    (record,) = pack_records(encode_body(Columns([b"x"]), flags=EXPIRY))
     due = [Due(Schedule(1, 10, 0, b"", record, 0), Times((10,), 0))]
     body = body_of(ActiveFiring(Firing(0, 0, 0, (Shot(1, 10),)), due, 1), 99)
     assert decode_prefix(body).flags & EXPIRY

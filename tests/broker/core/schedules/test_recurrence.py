@@ -166,3 +166,62 @@ def test_more_than_a_minute_late_is_missed() -> None:
     rarely = Recurrence(every_ms=1_000_000, catch_up="none")
     assert at(rarely, 69.9) == Times((10 * S,), 1010 * S)
     assert at(rarely, 70.1) == Times((), 1010 * S)
+
+
+@pytest.mark.parametrize(
+    ("zone", "start", "first", "second"),
+    [
+        # Clocks are set forward by half an hour, from 02:00 to 02:30.
+        ("Australia/Lord_Howe", "2026-10-03T00:00:00", "2026-10-04T02:30:00+11:00",
+         "2026-10-05T02:15:00+11:00"),
+        # There is no midnight: they are set forward at 00:00.
+        ("America/Santiago", "2026-09-05T12:00:00", "2026-09-06T02:15:00-03:00",
+         "2026-09-07T02:15:00-03:00"),
+    ],
+)  # fmt: skip
+def test_zones_that_change_otherwise(zone: str, start: str, first: str, second: str) -> None:
+    assert list(islice(times("15 2 * * *", start, zone=zone), 2)) == [first, second]
+
+
+def test_a_midnight_that_is_skipped_comes_at_one() -> None:
+    found = times("0 0 * * *", "2026-09-05T12:00:00", zone="America/Santiago")
+    assert list(islice(found, 2)) == ["2026-09-06T01:00:00-03:00", "2026-09-07T00:00:00-03:00"]
+
+
+def test_every_counts_hours_that_pass_whatever_clocks_say() -> None:
+    daily = Recurrence(every_ms=24 * 3_600_000, time_zone=BERLIN)
+    start = us("2026-10-24T10:00:00")
+    assert next_us(daily, start, start, zones) == us("2026-10-25T10:00:00")
+
+
+@pytest.mark.parametrize(
+    ("catch_up", "fire"),
+    [
+        ("all", ["2026-10-24T22:30", "2026-10-24T23:30", "2026-10-25T00:30", "2026-10-25T01:30",
+                 "2026-10-25T02:30"]),
+        ("last", ["2026-10-25T02:30"]),
+        ("none", []),
+    ],
+)  # fmt: skip
+def test_what_was_missed_over_the_repeated_hour(catch_up: str, fire: list[str]) -> None:
+    hourly = Recurrence("30 * * * *", BERLIN, catch_up=catch_up)
+    schedule = Schedule(1, us("2026-10-24T22:30"), 0, b"", b"", 0, hourly)
+    now_us = us("2026-10-25T03:00")
+    assert due_times(schedule, now_us, now_us, zones) == Times(
+        tuple(us(text) for text in fire), us("2026-10-25T03:30")
+    )
+
+
+@pytest.mark.parametrize(("catch_up", "count"), [("all", 3), ("last", 1), ("none", 0)])
+@pytest.mark.parametrize("day", ["2026-03-29", "2026-10-25"])
+def test_a_fixed_time_is_missed_once_a_day(day: str, catch_up: str, count: int) -> None:
+    """Down from the day before the change until the day behind it."""
+    daily = Recurrence("30 2 * * *", BERLIN, catch_up=catch_up)
+    month, number = int(day[5:7]), int(day[8:])
+    first = datetime(2026, month, number - 1, 2, 30, tzinfo=ZoneInfo(BERLIN))
+    now = datetime(2026, month, number + 1, 12, tzinfo=ZoneInfo(BERLIN))
+    schedule = Schedule(1, int(first.timestamp()) * S, 0, b"", b"", 0, daily)
+    now_us = int(now.timestamp()) * S
+    found = due_times(schedule, now_us, now_us, zones)
+    assert len(found.fire_us) == count
+    assert found.next_us == now_us + int(14.5 * HOUR)

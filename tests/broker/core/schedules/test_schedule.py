@@ -1,8 +1,14 @@
 import pytest
 
-from tapemq.batch import BatchError, Columns, decode_columns, encode_body
+from tapemq.batch import Columns, decode_columns, encode_body
 from tapemq.batch.extras import encode_extras
-from tapemq_broker.core.schedules.schedule import ONCE, Recurrence, body_of, columns_of, pack_record
+from tapemq_broker.core.schedules.schedule import (
+    ONCE,
+    Recurrence,
+    body_of,
+    columns_of,
+    pack_records,
+)
 
 HEADERS = encode_extras({"a": 1})
 
@@ -18,20 +24,15 @@ HEADERS = encode_extras({"a": 1})
     ],
 )
 def test_a_record_is_the_same_when_it_is_unpacked(columns: Columns) -> None:
-    packed = pack_record(memoryview(encode_body(columns)))
+    (packed,) = pack_records(memoryview(encode_body(columns)))
     assert decode_columns(body_of(packed)) == columns
 
 
-def test_only_one_record_is_packed() -> None:
-    with pytest.raises(BatchError, match="this body has 2"):
-        pack_record(encode_body(Columns([b"a", b"b"])))
-
-
 def test_records_with_and_without_key_make_one_body() -> None:
-    records = [
-        pack_record(encode_body(Columns([b"a"]))),
-        pack_record(encode_body(Columns([b"b"], [b"k"]))),
-    ]
+    columns = Columns([b"a", None, b"c"], [None, b"k", None], [b"", b"", HEADERS])
+    assert columns_of(pack_records(encode_body(columns))) == columns
+    records = pack_records(encode_body(Columns([b"a"])))
+    records += pack_records(encode_body(Columns([b"b"], [b"k"])))
     assert columns_of(records) == Columns([b"a", b"b"], [None, b"k"], None)
 
 

@@ -111,6 +111,26 @@ async def test_an_index_that_cannot_be_read_is_tried_again(
         assert "cannot be read: gone for a moment" in caplog.text
 
 
+async def test_a_topic_whose_index_is_being_built_makes_no_other_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tapemq_broker.server.schedules.alarm._ROWS_AT_ONCE", 2)
+    async with scheduled_broker() as broker:
+        for number in range(5):
+            await broker.later(b"%d" % number, 1)
+        await broker.pending()
+        (volume,) = broker.schedules.shelf.volumes.values()
+        volume.is_ready = False
+        await broker.client.publish("other", b"x", delay=2)
+        broker.advance(2)
+        async with broker.client.stream("other", start="earliest") as stream:
+            assert (await anext(aiter(stream))).value == b"x"
+        assert (await broker.client.partition("t", 0)).next_offset == 0
+        volume.is_ready = True
+        broker.schedules.alarm.due_at(0)
+        assert await broker.values(5) == [b"%d" % number for number in range(5)]
+
+
 async def test_more_than_one_batch_may_be_due_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tapemq_broker.server.schedules.alarm._ROWS_AT_ONCE", 7)
     monkeypatch.setattr("tapemq_broker.server.schedules.firing._BATCH_RECORDS", 3)

@@ -6,6 +6,7 @@ import pytest
 import tapemq
 from tapemq.batch import Columns, checksum, encode_body
 from tapemq.wire import messages as m
+from tapemq.wire.entries import pack_times
 from tests.support.raw_client import RawClient, Refused
 from tests.support.scheduled_broker import START, ScheduledBroker, scheduled_broker
 
@@ -92,12 +93,66 @@ async def test_what_cannot_be_scheduled_is_refused(fields: dict[str, object], na
         RawClient.close_all()
 
 
-async def test_two_records_are_no_schedule() -> None:
+async def test_several_come_each_at_its_time() -> None:
+    async with scheduled_broker() as broker:
+        client, topic = await raw(broker)
+        body = encode_body(Columns([b"c", b"a", b"b"]), producer_id=9)
+        times = pack_times([3_000_000, 0, 2_000_000])
+        several = wish(topic, body, later_us=times)
+        first = await client.ask(several, m.Scheduled, body)
+        assert first == m.Scheduled(1, START_US + HOUR_US)
+        assert await broker.pending() == 3
+        body = encode_body(Columns([b"d"]), producer_id=9, first_sequence=3)
+        assert (await client.ask(wish(topic, body), m.Scheduled, body)).schedule_id == 4
+        broker.advance(3600)
+        assert await broker.values(2) == [b"a", b"d"]
+        broker.advance(2)
+        assert await broker.values(3) == [b"a", b"d", b"b"]
+        broker.advance(1)
+        await broker.none_pending()
+        assert await broker.all_values() == [b"a", b"d", b"b", b"c"]
+        RawClient.close_all()
+
+
+async def test_a_retry_of_several_gets_the_first_id() -> None:
+    async with scheduled_broker() as broker:
+        client, topic = await raw(broker)
+        body = encode_body(Columns([b"a", b"b"]), producer_id=9)
+        several = wish(topic, body, later_us=pack_times([0, 5_000_000]))
+        answers = [await client.ask(several, m.Scheduled, body) for _ in range(2)]
+        broker.advance(3600)
+        assert await broker.values(1) == [b"a"]
+        answers.append(await client.ask(several, m.Scheduled, body))
+        first = m.Scheduled(1, START_US + HOUR_US)
+        assert answers == [first, *[first._replace(duplicate=True)] * 2]
+        broker.advance(5)
+        await broker.none_pending()
+        again = await client.ask(several, m.Scheduled, body)
+        assert again == m.Scheduled(1, 0, duplicate=True)
+        assert await broker.all_values() == [b"a", b"b"]
+        RawClient.close_all()
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({}, "2 records with 1 times"),
+        ({"later_us": pack_times([0, 1, 2])}, "2 records with 3 times"),
+        ({"later_us": pack_times([0, 1]), "key": b"k"}, "not several"),
+        ({"later_us": pack_times([0, 1]), "every_ms": 5000}, "not several"),
+        ({"later_us": pack_times([0, 2**63])}, "out of range"),
+    ],
+)
+async def test_several_that_cannot_be_scheduled_are_refused(
+    fields: dict[str, object], text: str
+) -> None:
     async with scheduled_broker() as broker:
         client, topic = await raw(broker)
         body = encode_body(Columns([b"x", b"y"]))
-        with pytest.raises(Refused, match="one record"):
-            await client.ask(wish(topic, body), m.Scheduled, body)
+        for _ in range(2):  # the first one makes the log
+            with pytest.raises(Refused, match=text):
+                await client.ask(wish(topic, body, **fields), m.Scheduled, body)
+        assert await broker.pending() == 0
         RawClient.close_all()
 
 

@@ -43,12 +43,3 @@ async def test_the_shelf_counts_and_waits() -> None:
         with pytest.raises(LogGone):
             await shelf.durable(volume, 2)
         volume.is_gone = False
-
-
-async def test_it_is_loading_while_one_volume_is() -> None:
-    async with scheduled_broker() as broker:
-        await broker.later(b"a", 60)
-        (volume,) = broker.schedules.shelf.volumes.values()
-        volume.is_ready = False
-        assert broker.schedules.shelf.is_loading
-        volume.is_ready = True

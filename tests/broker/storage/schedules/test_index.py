@@ -8,6 +8,7 @@ import pytest
 from tapemq_broker.storage.schedules.index import (
     BeginFiring,
     EndFiring,
+    LeftOut,
     Move,
     Put,
     Remove,
@@ -41,7 +42,7 @@ def test_nothing_is_known_of_a_strange_topic(index: ScheduleIndex) -> None:
     assert index.topics() == []
     assert index.find(T, 1) is None
     assert index.due(10**9, 10, 10**9) == []
-    assert index.next_due_us() is None
+    assert index.next_due_us(0) is None
     assert index.page(T, 0, 0, 10) == []
     assert index.oldest(T, 10, 10**9) == []
 
@@ -92,16 +93,28 @@ def test_what_is_due_comes_in_order_of_all_topics(index: ScheduleIndex) -> None:
     assert len(index.due(300, 2, 10**9)) == 2
     assert len(index.due(300, 10, len(b"record") * 3)) == 3
     assert len(index.due(300, 10, 0)) == 1
-    assert index.next_due_us() == 100
+    assert index.next_due_us(0) == 100
 
 
 def test_partitions_can_be_left_out(index: ScheduleIndex) -> None:
     index.apply(T, 2, [Put(row(1, 100, partition=1)), Put(row(2, 200))])
     index.apply(OTHER, 1, [Put(row(1, 300, partition=1))])
-    without = [(T, 1)]
+    without = LeftOut([(T, 1)])
     assert [one.row.schedule_id for one in index.due(900, 10, 10**9, without)] == [2, 1]
-    assert index.next_due_us(without) == 200
-    assert index.next_due_us([*without, (T, 0)]) == 300
+    assert index.next_due_us(0, without) == 200
+    assert index.next_due_us(0, LeftOut([(T, 1), (T, 0)])) == 300
+
+
+def test_topics_can_be_left_out(index: ScheduleIndex) -> None:
+    index.apply(T, 2, [Put(row(1, 100, partition=1)), Put(row(2, 200))])
+    index.apply(OTHER, 1, [Put(row(7, 300, partition=1))])
+    without = LeftOut([(T, 1)], [T, 99])
+    assert [one.row.schedule_id for one in index.due(900, 10, 10**9, without)] == [7]
+    assert index.next_due_us(0, without) == 300
+    assert index.next_due_us(0, LeftOut([(OTHER, 1)], [T])) is None
+    assert index.next_due_us(200) == index.next_due_us(299) == 300
+    assert index.next_due_us(300) is None
+    assert [one.topic_id for one in index.due(900, 10, 10**9, LeftOut((), [OTHER]))] == [T, T]
 
 
 def test_pages_go_on_behind_a_time_and_an_id(index: ScheduleIndex) -> None:
@@ -147,6 +160,6 @@ def test_a_reset_index_is_empty(index: ScheduleIndex) -> None:
     index.apply(T, 1, [Put(row(1))])
     index.reset()
     assert index.topics() == []
-    assert index.next_due_us() is None
+    assert index.next_due_us(0) is None
     index.apply(T, 1, [Put(row(1))])
     assert index.state(T).pending == 1

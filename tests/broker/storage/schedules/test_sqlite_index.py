@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tapemq_broker.storage.schedules.index import IndexDamaged, Put, Row, TopicState
+from tapemq_broker.storage.schedules.index import IndexDamaged, LeftOut, Put, Row, TopicState
 from tapemq_broker.storage.schedules.sqlite_index import SqliteScheduleIndex
 
 ROW = Row(1, 0, 100, 0, b"key", 0, b"head", b"record")
@@ -32,6 +32,19 @@ def test_an_index_of_another_version_is_replaced(tmp_path: Path) -> None:
     db.close()
     index = SqliteScheduleIndex(tmp_path / "index")
     assert index.topics() == []
+    index.close()
+
+
+def test_few_rows_are_looked_at_for_the_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tapemq_broker.storage.schedules.sqlite_index._NEXT_ROWS", 3)
+    index = SqliteScheduleIndex(tmp_path / "index")
+    index.apply(7, 5, [Put(ROW._replace(schedule_id=n, due_us=n, key=b"")) for n in range(1, 6)])
+    index.apply(8, 1, [Put(ROW._replace(due_us=9))])
+    assert index.next_due_us(0, LeftOut((), [7])) == 3  # look again then
+    assert index.next_due_us(3, LeftOut((), [7])) == 9
+    assert index.next_due_us(4, LeftOut([(7, 0)], [8])) is None
     index.close()
 
 

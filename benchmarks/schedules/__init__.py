@@ -1,0 +1,1 @@
+"""What schedules cost: memory and disk for many that are pending, and how late they come."""

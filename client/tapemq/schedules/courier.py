@@ -1,0 +1,106 @@
+"""Takes parcels to the broker, on as many connections as it takes."""
+
+import asyncio
+from functools import partial
+from typing import Any, Final
+
+from tapemq import errors
+from tapemq._clock import Clock
+from tapemq.errors import ConnectionLost, Error, IndeterminateError, NotHere
+from tapemq.network.attempt import Attempt
+from tapemq.network.connection import Connection
+from tapemq.network.link import Link
+from tapemq.schedules.parcel import Parcel
+from tapemq.schedules.slots import Slot, Slots
+from tapemq.wire import errors as wire
+from tapemq.wire import messages as m
+
+_OPEN_S: Final = 60.0
+"""To become a producer; who waits for a receipt has a deadline of their own."""
+
+
+class Stale(Exception):
+    """The topic was made anew, or changed: look it up again."""
+
+
+class Courier:
+    """Each parcel goes under an identity of its own, so that a retry is no second schedule."""
+
+    def __init__(self, link: Link, clock: Clock) -> None:
+        self._link: Final = link
+        self._clock: Final = clock
+        self._slots: Final = Slots(link)
+
+    async def take(self, parcel: Parcel) -> None:
+        """Have a parcel scheduled, and resolve it. Raises Stale, Error."""
+        async with self._slots.taken(_OPEN_S) as slot:
+            while True:
+                try:
+                    answer = await self._ask(parcel, slot)
+                except errors.RequestRefused as error:
+                    await self._heed(error, slot, parcel)
+                else:
+                    slot.settled(len(parcel.items))
+                    parcel.resolve(answer)
+                    return
+
+    async def _heed(self, error: errors.RequestRefused, slot: Slot, parcel: Parcel) -> None:
+        """Do what a refusal asks for before the next attempt, else raise it."""
+        if error.code == wire.STALE_METADATA.name:
+            raise Stale from error
+        if error.code != wire.UNKNOWN_PRODUCER.name:
+            raise error
+        if parcel.is_uncertain:
+            raise IndeterminateError(f"{error}; the record may be scheduled")
+        slot.restart(await self._slots.open(_OPEN_S))
+
+    async def _ask(self, parcel: Parcel, slot: Slot) -> m.Scheduled:
+        """Send until it is answered. Raises Error."""
+        body = b""
+        while True:
+            connection = await self._link.connected()
+            if not await _room(connection, parcel.size_bytes):
+                continue
+            if not body:
+                parcel.is_sent = True
+                body = slot.encode(parcel.items, self._clock.wall_us())
+                message = parcel.message(body)
+                attempt = Attempt(message, repeatable=True)
+            try:
+                answer: m.Scheduled = await _send(connection, message, body)
+            except NotHere as error:
+                self._link.move(error.address)
+            except Error as error:
+                parcel.is_uncertain |= isinstance(error, ConnectionLost)
+                await asyncio.sleep(attempt.pause_s(error))
+            else:
+                return answer
+
+
+async def _room(connection: Connection, size_bytes: int) -> bool:
+    """Wait until so much may be sent; whether the connection is still there."""
+    while connection.is_open and not connection.admits(size_bytes):
+        room: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        connection.want_room(room, partial(_resolve, room))
+        await asyncio.wait((room, connection.lost), return_when=asyncio.FIRST_COMPLETED)
+    return connection.is_open
+
+
+def _resolve(room: asyncio.Future[None]) -> None:
+    if not room.done():
+        room.set_result(None)
+
+
+async def _send(connection: Connection, message: m.Schedule, body: bytes) -> Any:
+    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    def answer(result: Any) -> None:
+        if future.done():  # nobody waits any more
+            return
+        if isinstance(result, Error):
+            future.set_exception(result)
+        else:
+            future.set_result(result)
+
+    connection.publish(message, [body], answer)
+    return await future

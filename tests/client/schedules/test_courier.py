@@ -1,0 +1,53 @@
+import asyncio
+
+import pytest
+
+import tapemq
+from tests.support.scheduled_broker import ScheduledBroker, scheduled_broker
+from tests.support.stuck_disk import StuckDisk
+
+
+async def test_a_lost_answer_is_asked_for_again() -> None:
+    disk = StuckDisk(post=asyncio.get_running_loop().call_soon)
+    async with scheduled_broker(disk) as broker:
+        await broker.later(b"a", 60)
+        disk.stuck = True
+        scheduling = asyncio.create_task(broker.later(b"b", 60))
+        await arrived(broker, 2)
+        for connection in list(broker.server._sessions.by_number.values()):
+            connection.abort("the network is gone")
+        disk.release()
+        receipt = await scheduling
+        assert (receipt.schedule_id, receipt.duplicate) == (2, True)
+        assert await broker.pending() == 2
+
+
+async def arrived(broker: ScheduledBroker, count: int) -> None:
+    (volume,) = broker.schedules.shelf.volumes.values()
+    while volume.book.count < count:
+        await broker.client.status()
+
+
+async def test_a_producer_that_was_forgotten_is_opened_anew() -> None:
+    async with scheduled_broker() as broker:
+        await broker.later(b"a", 60)
+        (volume,) = broker.schedules.shelf.volumes.values()
+        volume.book.producers._by_id.clear()
+        receipt = await broker.later(b"b", 60)
+        assert (receipt.schedule_id, receipt.duplicate) == (2, False)
+
+
+async def test_whether_a_forgotten_producer_was_heard_is_not_known() -> None:
+    disk = StuckDisk(post=asyncio.get_running_loop().call_soon)
+    async with scheduled_broker(disk) as broker:
+        await broker.later(b"a", 60)
+        disk.stuck = True
+        scheduling = asyncio.create_task(broker.later(b"b", 60))
+        await arrived(broker, 2)
+        (volume,) = broker.schedules.shelf.volumes.values()
+        volume.book.producers._by_id.clear()
+        for connection in list(broker.server._sessions.by_number.values()):
+            connection.abort("the network is gone")
+        disk.release()
+        with pytest.raises(tapemq.IndeterminateError, match="may be scheduled"):
+            await scheduling
