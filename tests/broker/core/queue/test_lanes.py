@@ -2,6 +2,7 @@ import pytest
 
 from tapemq_broker.core.effects import ReadKeys
 from tapemq_broker.core.partition import Partition
+from tapemq_broker.core.queue import beyond
 from tapemq_broker.core.queue.lanes import Lanes
 from tapemq_broker.core.queue.lease import Run
 from tapemq_broker.core.queue.ledger import Ledger
@@ -97,16 +98,109 @@ def test_a_failing_record_blocks_its_key_or_steps_aside(mode: str, next_ones: li
     assert keyed.take() == ([1] if mode == "block" else [])
 
 
-def test_only_so_many_records_are_looked_at() -> None:
-    keyed = Keyed("aaaaab", look_ahead=3)
-    assert keyed.read() == [(0, 3)]
-    assert keyed.take() == [0]
+def test_only_so_many_records_get_a_slot() -> None:
+    keyed = Keyed("abcaad", look_ahead=3)
+    assert keyed.read() == [(0, 6)]
+    assert keyed.take() == [0, 1, 2]
     state, text = keyed.lanes.obstacle() or ("", "")
     assert state == "look_ahead_full"
-    assert "from offset 3 on" in text
+    assert "3 records are leased or wait for a retry, and 2 are parked behind 1 keys" in text
+    assert "from offset 5 on" in text
+    keyed.settle(1)
+    assert keyed.read() == [(5, 6)]
+    assert keyed.take() == [5]
+
+
+def test_beyond_the_look_ahead_others_go_on_and_nothing_overtakes() -> None:
+    keyed = Keyed("aaaaaaabab-", look_ahead=4)
+    assert keyed.read() == [(0, 11)]
+    assert keyed.take() == [0, 7, 10]
+    (remark,) = keyed.lanes.remarks()
+    assert "5 records are parked beyond the look-ahead of 4" in remark
+    assert "most of all b'a' (5)" in remark
+    assert "b'a': 7 wait behind it, from offset 1 on" in (keyed.lanes.obstacle() or ("", ""))[1]
+    keyed.settle(7, 10)
+    assert keyed.take() == [9]
+    order = [0]
+    while order[-1] != 8:
+        keyed.settle(order[-1])
+        keyed.read()
+        order += keyed.take()
+    assert order == [0, 1, 2, 3, 4, 5, 6, 8]
+    assert keyed.lanes.remarks() == []
+
+
+@pytest.mark.parametrize(
+    ("sets", "asked"), [(256, [(2505, 2506)]), (1, [(1004, 2004), (2004, 2506)])]
+)
+def test_the_next_of_a_key_is_looked_for(
+    sets: int, asked: list[Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(beyond, "_SETS", sets)
+    keyed = Keyed("aabbb" + "a" * 2500 + "b", look_ahead=3)
+    keyed.read()
+    assert keyed.take() == [0, 2]
+    keyed.settle(2)
+    assert keyed.take() == [3]
+    keyed.settle(3)
+    assert keyed.read() == [(4, 1004)]
+    assert keyed.take() == [4]
+    keyed.settle(4)
+    assert keyed.read() == asked
+    assert keyed.take() == [2505]
+
+
+def test_what_was_asked_and_is_answered_in_part_is_asked_again() -> None:
+    keyed = Keyed("aaaabb", look_ahead=2)
+    keyed.read()
+    assert keyed.take() == [0, 4]
+    for offset in (0, 1):
+        keyed.settle(offset)
+        if offset == 0:
+            assert keyed.take() == [1]
+    ((effect,),) = [keyed.lanes.wanted()]
+    assert isinstance(effect, ReadKeys)
+    assert (effect.first, effect.upto) == (2, 6)
+    keyed.lanes.keys_read(2, [b"a"])
+    assert keyed.take() == [2]
+    keyed.settle(2)
+    assert keyed.read() == [(3, 6)]
+    assert keyed.take() == [3]
+
+
+def test_what_cannot_be_read_again_is_handed_out_alone() -> None:
+    keyed = Keyed("aaaa", look_ahead=1)
+    keyed.read()
+    assert keyed.take() == [0]
     keyed.settle(0)
-    assert keyed.read() == [(3, 4)]
     assert keyed.take() == [1]
+    keyed.settle(1)
+    assert len(keyed.lanes.wanted()) == 1
+    keyed.lanes.keys_read(2, [None])
+    assert keyed.take() == [2]
+
+
+def test_what_failed_before_a_start_comes_before_what_is_beyond() -> None:
+    keyed = Keyed("aaaaa", look_ahead=2)
+    keyed.ledger.trouble(4).place = Place.WAITING
+    keyed.read()
+    assert keyed.take() == [0]
+    keyed.retry(4)
+    keyed.settle(0)
+    assert keyed.take() == [4]
+    keyed.settle(4)
+    assert keyed.take() == [1]
+
+
+def test_a_new_limit_of_a_key_counts_at_once() -> None:
+    keyed = Keyed("aaaa", look_ahead=2)
+    keyed.read()
+    assert keyed.take() == [0]
+    keyed.ledger.terms = Terms.of({"key_lanes": True, "key_concurrency": 3, "look_ahead": 3}, 2)
+    keyed.lanes.settings_changed()
+    assert keyed.take() == [1]
+    assert keyed.read() == [(2, 4)]
+    assert keyed.take() == [2]
 
 
 def test_the_key_that_blocks_most_is_named() -> None:
@@ -199,3 +293,18 @@ def test_what_is_gone_lets_others_pass() -> None:
     keyed.lanes.forget_below(2)
     assert keyed.take() == [2, 3, 4, 5]
     assert keyed.lanes.cursor == 6
+
+
+def test_what_is_gone_beyond_the_look_ahead_is_not_looked_for() -> None:
+    keyed = Keyed("aaaaaaba", look_ahead=2)
+    keyed.read()
+    assert keyed.take() == [0, 6]
+    keyed.ledger.gone_below(4)
+    keyed.lanes.forget_below(4)
+    assert "(3)" in keyed.lanes.remarks()[0]
+    assert keyed.read() == [(4, 8)]
+    assert keyed.take() == [4]
+    keyed.ledger.gone_below(8)
+    keyed.lanes.forget_below(8)
+    assert keyed.lanes.remarks() == []
+    assert (keyed.read(), keyed.take()) == ([], [])

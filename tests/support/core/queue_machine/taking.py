@@ -26,21 +26,24 @@ from tests.support.core.queue_machine.seeing import (
 )
 from tests.support.core.reading import data_log
 
-settings = st.fixed_dictionaries(
-    {"lease_ms": st.just(LEASE_MS)},
-    optional={
-        "max_attempts": st.sampled_from([0, 1, 2, 3]),
-        "retry_delays_ms": st.sampled_from(["0", "1000", "0,2000"]),
-        "key_lanes": st.just(True),
-        "key_failure": st.sampled_from(["block", "park"]),
-        "key_concurrency": st.sampled_from([1, 2]),
-        "look_ahead": st.sampled_from([3, 1000]),
-        "single_active": st.just(True),
-        "hold": st.just(False),
-        "expire_dead": st.just(True),
-        "dead_max": st.sampled_from([2, 1000]),
-        "retry_max": st.sampled_from([1, 1000]),
-    },
+LANES = {
+    "key_failure": st.sampled_from(["block", "park"]),
+    "key_concurrency": st.sampled_from([1, 2]),
+    "look_ahead": st.sampled_from([2, 3, 5, 8, 1000]),
+}
+COMMON = {
+    "max_attempts": st.sampled_from([0, 1, 2, 3]),
+    "retry_delays_ms": st.sampled_from(["0", "1000", "0,2000"]),
+    "single_active": st.just(True),
+    "hold": st.just(False),
+    "expire_dead": st.just(True),
+    "dead_max": st.sampled_from([2, 1000]),
+    "retry_max": st.sampled_from([1, 1000]),
+}
+LEASE = {"lease_ms": st.just(LEASE_MS)}
+settings = st.one_of(
+    st.fixed_dictionaries(LEASE, optional=COMMON),
+    st.fixed_dictionaries({**LEASE, "key_lanes": st.just(True), **LANES}, optional=COMMON),
 )
 
 
