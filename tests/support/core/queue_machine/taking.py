@@ -29,7 +29,7 @@ from tests.support.core.reading import data_log
 LANES = {
     "key_failure": st.sampled_from(["block", "park"]),
     "key_concurrency": st.sampled_from([1, 2]),
-    "look_ahead": st.sampled_from([2, 3, 5, 8, 1000]),
+    "look_ahead": st.sampled_from([2, 2, 3, 3, 5, 8, 1000]),
 }
 COMMON = {
     "max_attempts": st.sampled_from([0, 1, 2, 3]),
@@ -50,10 +50,12 @@ settings = st.one_of(
 class TakingRules(SeeingMachine):
     """Sessions are numbers; each may take records of each group once."""
 
-    @initialize(wanted=settings, records=st.integers(2, 9))
-    def begin(self, wanted: dict[str, int | str | bool], records: int) -> None:
-        """With something to do."""
+    @initialize(wanted=settings, records=st.integers(2, 9), hot=st.sampled_from([0, 0, 4, 9]))
+    def begin(self, wanted: dict[str, int | str | bool], records: int, hot: int) -> None:
+        """With something to do, of which much may be of one key."""
         for number in range(PARTITIONS):
+            if hot:
+                self.publish(number, [b"0"] * hot)
             self.publish(number, [b"0", b"1", b"-", b"0", b"2", b"1", b"1", b"0", b"2"][:records])
         self.world.sync()
         self.consume("a", 1, 10, "earliest", wanted)
@@ -61,7 +63,7 @@ class TakingRules(SeeingMachine):
 
     @rule(
         number=partitions,
-        values=st.lists(st.sampled_from([b"0", b"1", b"2", b"-"]), min_size=1, max_size=6),
+        values=st.lists(st.sampled_from([b"0", b"0", b"1", b"2", b"-"]), min_size=1, max_size=6),
     )
     def publish(self, number: int, values: list[bytes]) -> None:
         """Of the same few keys."""
