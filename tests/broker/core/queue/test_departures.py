@@ -99,3 +99,14 @@ def test_a_topic_is_deleted_while_things_come_back() -> None:
     later(world, 0.05)
     assert world.answer(request) == Done()
     assert len(world.core.queues) == 0
+
+
+def test_who_is_gone_gets_nothing_though_it_had_credit() -> None:
+    world = scattered(5)
+    world.run(world.core.queues.credit(key(1), 9, 0))
+    world.run(world.core.queues.credit(key(2), -1000, 0))
+    close(world)
+    assert not world.leasing
+    later(world, 0.05)
+    later(world, 0.05)
+    assert (info(world).consumers, info(world).leased) == (1, 0)
