@@ -38,7 +38,7 @@ class QueueSettings(TypedDict, total=False):
     key_failure: Literal["block", "park"]
     """A message that waits for its retry holds up those of its key, or does not; "block"."""
     look_ahead: int
-    """So many records beyond a blocked key may be looked at for others; 100,000."""
+    """With key_lanes, so many may be out, and so many more parked with their keys; 100,000."""
     single_active: bool
     """Only one consumer gets messages, until it leaves; False."""
     paused: bool

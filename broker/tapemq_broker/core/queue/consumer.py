@@ -9,7 +9,8 @@ from tapemq_broker.core.effects import SubscriptionKey
 class Consumer:
     """``name`` is for people. ``sending``: a lease is on its way to it, so its credit is not known.
 
-    ``leases`` are the ids of what it holds. ``stalled``: its connection takes no more now.
+    ``leases`` are the ids of what it holds, oldest first. ``stalled``: its connection takes no more
+    now.
     """
 
     key: SubscriptionKey
@@ -17,7 +18,7 @@ class Consumer:
     credit_records: int
     credit_bytes: int
     sending: int | None = None
-    leases: set[int] = field(default_factory=set)
+    leases: dict[int, None] = field(default_factory=dict)
     stalled: bool = False
 
     @property

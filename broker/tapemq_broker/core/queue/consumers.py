@@ -47,9 +47,12 @@ class Consumers:
 
     def remove(self, consuming: Consuming) -> None:
         """A consumer is gone."""
-        key = consuming.consumer.key
-        of_session = self._by_session[key.session]
-        del of_session[key]
-        if not of_session:
-            del self._by_session[key.session]
+        self.forget(consuming.consumer.key)
         consuming.group.remove(consuming.consumer)
+
+    def forget(self, key: SubscriptionKey) -> None:
+        """A consumer is gone, though its group has it still; nothing, if it is gone already."""
+        of_session = self._by_session.get(key.session, {})
+        of_session.pop(key, None)
+        if not of_session:
+            self._by_session.pop(key.session, None)

@@ -20,7 +20,8 @@ def explain(group: QueueGroup, now_us: int) -> Explanation:
     if dropped:
         numbers += f" {dropped} were dropped because the topic takes no more than max_records."
     state = found[0][0] if found else "delivering"
-    return Explanation(state, [*dict.fromkeys(text for _, text in found), numbers])
+    remarks = [remark for backlog in backlogs for remark in backlog.supply.remarks()]
+    return Explanation(state, [*dict.fromkeys(text for _, text in found), numbers, *remarks])
 
 
 def _obstacles(group: QueueGroup, backlogs: list[Backlog], now_us: int) -> list[tuple[str, str]]:

@@ -121,6 +121,9 @@ class Frontier:
         """The cursor follows by itself."""
         self._returned.forget_below(offset)
 
+    def settings_changed(self) -> None:
+        """None is of concern."""
+
     def wanted(self) -> Effects:
         """Nothing: offsets are enough."""
         return []
@@ -131,3 +134,7 @@ class Frontier:
     def obstacle(self) -> tuple[str, str] | None:
         """There is none."""
         return None
+
+    def remarks(self) -> list[str]:
+        """There are none."""
+        return []

@@ -79,9 +79,11 @@ class QueueGroups:
 
         def then() -> Effects:
             group.set_terms(terms)
-            effects: Effects = []
-            self._dispatch.pump(group, effects)
-            return [*effects, done_when_put(topic, request)]
+            outcome = Outcome()
+            for backlog in group.backlogs.values():
+                backlog.supply.settings_changed()
+                outcome.touch(group, backlog)
+            return [*self._dispatch.finish(outcome), done_when_put(topic, request)]
 
         puts = []
         for backlog in group.backlogs.values():

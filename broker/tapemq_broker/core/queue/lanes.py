@@ -2,11 +2,12 @@
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from heapq import heapify, heappop, heappush
+from heapq import heapify, heappop, heappush, nlargest
 from typing import Final
 
 from tapemq_broker.core.effects import Effects, ReadKeys
+from tapemq_broker.core.queue.beyond import Beyond
+from tapemq_broker.core.queue.lane import Lane
 from tapemq_broker.core.queue.lease import Run
 from tapemq_broker.core.queue.ledger import Ledger
 from tapemq_broker.core.queue.returned import RUNS_MAX
@@ -16,26 +17,21 @@ from tapemq_broker.core.queue.trouble import Place
 _READ_RECORDS: Final = 1000
 """Keys that are read at a time, and how many records should be ready at least."""
 
-
-@dataclass(slots=True)
-class _Lane:
-    """A key: records with a slot (ready, leased, or failed and blocking), and those behind them."""
-
-    slots: int = 0
-    parked: deque[int] = field(default_factory=deque)
+_NAMED_KEYS: Final = 3
 
 
 class Lanes:
-    """Keys are known of all unsettled records up to ``cursor``; nothing is known behind it.
-
-    A known record is *admitted* (it has a slot of its key), *parked* behind others of its key, or
-    *aside*: it has failed, and does not block (key_failure "park").
+    """Nothing is known from ``cursor`` on. An unsettled record below it is *admitted* (it has a
+    slot of its key), *parked* behind others of its key, with its key or *beyond* what there is room
+    for, or *aside*: it has failed, and does not block (key_failure "park").
     """
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._keys: dict[int, bytes | None] = {}
-        self._lanes: dict[bytes, _Lane] = {}
+        self._lanes: dict[bytes, Lane] = {}
+        self._parked = 0
+        self._beyond = Beyond()
         self._admitted: set[int] = set()
         self._aside: set[int] = set()
         self._due: list[int] = []
@@ -43,7 +39,11 @@ class Lanes:
         self._back: list[int] = []
         self._deliveries: dict[int, int] = {}
         self._unread: deque[int] = deque()
+        # Lanes with a free slot, and with nothing to fill it but what is parked beyond.
+        self._hungry: dict[bytes, None] = {}
         self._asked: int | None = None
+        self._sought: Lane | None = None
+        self._wishes = deque([self._ask_next, self._ask_parked])
         self._cursor = 0
         self.restart()
 
@@ -54,13 +54,15 @@ class Lanes:
 
     def restart(self) -> None:
         """Begin at the floor, and know nothing."""
-        for known in (self._keys, self._lanes, self._deliveries, self._unread):
+        for known in (self._keys, self._lanes, self._deliveries, self._unread, self._hungry):
             known.clear()
+        self._beyond.clear()
+        self._parked = 0
         self._admitted.clear()
         self._aside.clear()
         for heap in (self._due, self._fresh, self._back):
             heap.clear()
-        self._asked = None
+        self._asked = self._sought = None
         self._cursor = self._ledger.settled.floor
 
     def has_ready(self, *, fresh: bool) -> bool:
@@ -131,26 +133,47 @@ class Lanes:
     def _policy_parks(self) -> bool:
         return self._ledger.terms.policy.key_failure == "park"
 
+    @property
+    def _has_room(self) -> bool:
+        """Whether more records may get a slot."""
+        return len(self._admitted) + len(self._aside) < self._ledger.terms.policy.look_ahead
+
+    def _has_room_behind(self, lane: Lane) -> bool:
+        """Whether a lane may park more with their keys: so that others may, too."""
+        return len(lane.parked) < self._ledger.terms.policy.look_ahead - self._parked
+
+    def _is_open(self, lane: Lane) -> bool:
+        """Whether a slot is free, and nothing with a known key waits for it."""
+        return not lane.parked and lane.slots < self._ledger.terms.policy.key_concurrency
+
     def _enter(self, offset: int, *, first: bool = False) -> None:
         """A record wants a slot of its key; ``first``: before those that are parked."""
         key = self._keys[offset]
         if key is None:
             self._admit(offset)
             return
-        lane = self._lanes.setdefault(key, _Lane())
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = Lane(key)
+        self._keys[offset] = lane.key  # of many alike, one is kept
         if first:
             lane.parked.appendleft(offset)
         else:
             lane.parked.append(offset)
-        self._advance(key, lane)
+        self._parked += 1
+        self._advance(lane)
 
-    def _advance(self, key: bytes, lane: _Lane) -> None:
+    def _advance(self, lane: Lane) -> None:
         """Give free slots away."""
         while lane.parked and lane.slots < self._ledger.terms.policy.key_concurrency:
             lane.slots += 1
+            self._parked -= 1
             self._admit(lane.parked.popleft())
-        if not lane.slots and not lane.parked:
-            del self._lanes[key]
+        if lane.has_beyond:
+            if self._is_open(lane):
+                self._hungry[lane.key] = None
+        elif not lane.slots and not lane.parked:
+            self._lanes.pop(lane.key, None)
 
     def _admit(self, offset: int) -> None:
         self._admitted.add(offset)
@@ -169,35 +192,66 @@ class Lanes:
         if key is not None:
             lane = self._lanes[key]
             lane.slots -= 1
-            self._advance(key, lane)
+            self._advance(lane)
 
     def forget_below(self, offset: int) -> None:
         """Records are gone; those behind them may go."""
         for lane in self._lanes.values():
             lane.parked = deque(parked for parked in lane.parked if parked >= offset)
+        self._parked = sum(len(lane.parked) for lane in self._lanes.values())
+        self._beyond.forget_below(offset, self._lanes.values())
         for heap in (self._due, self._fresh, self._back):
             heap[:] = [known for known in heap if known >= offset]
             heapify(heap)
         for known in [known for known in self._keys if known < offset]:
             self._deliveries.pop(known, None)
             self.settled(known, known + 1)
+        self.settings_changed()
+
+    def settings_changed(self) -> None:
+        """A key may have more slots now."""
+        for lane in list(self._lanes.values()):
+            self._advance(lane)
 
     def wanted(self) -> Effects:
-        """Keys, if there is little to hand out and room to remember them."""
+        """Keys, if there is little to hand out, or a lane to fill, and room for more."""
         if self._asked is not None:
             return []
-        ledger = self._ledger
         while self._unread:
             offset = self._unread.popleft()
-            if offset in ledger.troubles and offset not in self._keys:
+            if offset in self._ledger.troubles and offset not in self._keys:
                 return self._ask(offset, offset + 1)
-        room = ledger.terms.policy.look_ahead - len(self._keys)
-        if len(self._fresh) >= _READ_RECORDS or room <= 0:
+        if not self._has_room:
             return []
+        self._wishes.rotate()
+        return self._wishes[0]() or self._wishes[1]()
+
+    def _ask_next(self) -> Effects:
+        """Keys of records that were not looked at."""
+        is_enough = len(self._fresh) >= _READ_RECORDS or len(self._hungry) >= _READ_RECORDS
+        if is_enough or self._beyond.is_full:
+            return []
+        ledger = self._ledger
         upto = ledger.partition.durable_offset
         self._cursor = ledger.settled.free_from(self.cursor, upto)
-        end = min(upto, self._cursor + min(room, _READ_RECORDS))
+        end = min(upto, self._cursor + _READ_RECORDS)
         return self._ask(self._cursor, end) if self._cursor < end else []
+
+    def _ask_parked(self) -> Effects:
+        """Keys of records among which the next one of a lane may be."""
+        while self._hungry:
+            key = next(iter(self._hungry))
+            del self._hungry[key]
+            lane = self._lanes.get(key)
+            if lane is None or not self._is_open(lane):
+                continue
+            first = self._beyond.next_of(lane)
+            if first is None:
+                self._advance(lane)
+                continue
+            self._sought = lane
+            return self._ask(first, min(first + _READ_RECORDS, self._cursor))
+        return []
 
     def _ask(self, first: int, upto: int) -> Effects:
         self._asked = first
@@ -208,41 +262,106 @@ class Lanes:
         if self._asked != first:
             return
         self._asked = None
-        for offset, key in enumerate(keys, first):
-            if offset not in self._keys and self._ledger.is_unsettled(offset):
-                self._know(offset, key)
+        if self._sought is not None:
+            sought, self._sought = self._sought, None
+            self._bring_back(sought, first, keys)
+            return
+        read = self._look_at(first, keys)
         if first >= self._cursor:
-            self._cursor = max(self._cursor, first + len(keys))
+            self._cursor = max(self._cursor, first + read)
 
-    def _know(self, offset: int, key: bytes | None) -> None:
+    def _look_at(self, first: int, keys: Sequence[bytes | None]) -> int:
+        """Let records enter for the first time; how many of them there is room for."""
+        for offset, key in enumerate(keys, first):
+            if offset in self._keys or not self._ledger.is_unsettled(offset):
+                continue
+            if offset in self._ledger.troubles:
+                self._know_troubled(offset, key)
+            elif not self._know(offset, key):
+                return offset - first
+        return len(keys)
+
+    def _know_troubled(self, offset: int, key: bytes | None) -> None:
         self._keys[offset] = key
-        trouble = self._ledger.troubles.get(offset)
-        waits = trouble is not None and trouble.place is not Place.READY
-        if waits and self._policy_parks:
+        if self._policy_parks and self._ledger.troubles[offset].place is not Place.READY:
             self._aside.add(offset)
-        else:
-            self._enter(offset, first=offset < self._cursor)
+            return
+        lane = self._lanes.get(key) if key is not None else None
+        is_last = offset >= self._cursor and (lane is None or not lane.has_beyond)
+        self._enter(offset, first=not is_last)
+
+    def _know(self, offset: int, key: bytes | None) -> bool:
+        """Admit a record, or park it; whether there is room."""
+        lane = self._lanes.get(key) if key is not None else None
+        if lane is not None and (lane.has_beyond or not self._is_open(lane)):
+            if lane.has_beyond or not self._has_room_behind(lane):
+                if self._beyond.is_full:
+                    return False
+                self._beyond.park(lane, offset)
+                return True
+        elif not self._has_room:
+            return False
+        self._keys[offset] = key
+        self._enter(offset)
+        return True
+
+    def _bring_back(self, sought: Lane, first: int, keys: Sequence[bytes | None]) -> None:
+        """Of what was parked beyond, let the next ones of their lanes enter."""
+        stopped: set[bytes] = set()
+        for offset, key in enumerate(keys, first):
+            lane = self._lanes.get(key) if key is not None else sought
+            if lane is None or lane.key in stopped:
+                continue
+            if not self._beyond.is_next(lane, offset, first):
+                continue
+            if not (self._has_room if self._is_open(lane) else self._has_room_behind(lane)):
+                stopped.add(lane.key)
+                lane.beyond_first = offset
+                continue
+            self._beyond.take(lane, offset)
+            self._keys[offset] = key  # None: it cannot be read; its lease will meet the damage
+            self._enter(offset)
+        if sought.has_beyond and sought.key not in stopped:
+            sought.beyond_first = max(sought.beyond_first, first + len(keys))
+        self._advance(sought)
 
     def obstacle(self) -> tuple[str, str] | None:
-        """Too many records behind a few keys; or just some keys that block theirs."""
+        """Too many records out or behind others; or just some keys that block theirs."""
         if self._due or self._back or self._fresh:
             return None
-        number = self._ledger.partition.number
-        blocked = [(key, lane) for key, lane in self._lanes.items() if lane.parked]
-        look_ahead = self._ledger.terms.policy.look_ahead
-        if len(self._keys) >= look_ahead:
+        where = f"Partition {self._ledger.partition.number}"
+        blocked = [lane for lane in self._lanes.values() if lane.waiting]
+        is_more = self._hungry or self.cursor < self._ledger.partition.durable_offset
+        if is_more and (not self._has_room or self._beyond.is_full):
             return "look_ahead_full", (
-                f"Partition {number}: {look_ahead} records are leased or parked behind "
+                f"{where}: {len(self._admitted) + len(self._aside)} records are leased or wait "
+                f"for a retry, and {self._parked + self._beyond.count} are parked behind "
                 f"{len(blocked)} keys; nothing from offset {self.cursor} on is looked at before "
                 "some of them are settled."
             )
         if not blocked:
             return None
-        key, lane = max(blocked, key=lambda item: len(item[1].parked))
+        lane = max(blocked, key=lambda lane: lane.waiting)
+        first = lane.parked[0] if lane.parked else lane.beyond_first
         return "blocked_by_key", (
-            f"Partition {number}: {len(blocked)} keys block records behind them, most of all "
-            f"{key!r}: {len(lane.parked)} wait behind it, from offset {lane.parked[0]} on."
+            f"{where}: {len(blocked)} keys block records behind them, most of all "
+            f"{lane.key!r}: {lane.waiting} wait behind it, from offset {first} on."
         )
+
+    def remarks(self) -> list[str]:
+        """What is parked beyond the look-ahead."""
+        if not self._beyond.count:
+            return []
+        lanes = [lane for lane in self._lanes.values() if lane.beyond]
+        most = nlargest(_NAMED_KEYS, lanes, key=lambda lane: lane.beyond)
+        named = ", ".join(f"{lane.key!r} ({lane.beyond})" for lane in most)
+        ledger = self._ledger
+        text = (
+            f"Partition {ledger.partition.number}: {self._beyond.count} records are parked beyond "
+            f"the look-ahead of {ledger.terms.policy.look_ahead}, as ranges of offsets, behind "
+            f"{len(lanes)} keys, most of all {named}; their keys are read again in their turn."
+        )
+        return [text]
 
 
 def _runs(heap: list[int], limit: int) -> list[Run]:

@@ -51,7 +51,7 @@ class Leases:
         held = self._held[lease.lease_id] = Held(lease, group, backlog, consumer)
         backlog.leases[lease.lease_id] = lease
         backlog.leased += lease.count
-        consumer.leases.add(lease.lease_id)
+        consumer.leases[lease.lease_id] = None
         group.begin_sending(consumer, backlog, lease.lease_id)
         return held
 
@@ -74,7 +74,7 @@ class Leases:
         lease, group, backlog, consumer = held
         group.end_sending(consumer, backlog, lease.lease_id)
         self._wheel.remove(lease.lease_id, lease.deadline)
-        consumer.leases.discard(lease.lease_id)
+        consumer.leases.pop(lease.lease_id, None)
         del backlog.leases[lease.lease_id]
         del self._held[lease.lease_id]
 

@@ -15,6 +15,7 @@ from tapemq_broker.core.positions import done_when_put
 from tapemq_broker.core.queue.administration import Administration
 from tapemq_broker.core.queue.consumer import Consumer
 from tapemq_broker.core.queue.consumers import Consumers, Consuming
+from tapemq_broker.core.queue.departures import Departures
 from tapemq_broker.core.queue.dispatch import Dispatch
 from tapemq_broker.core.queue.group import QueueGroup
 from tapemq_broker.core.queue.groups import QueueGroups
@@ -49,6 +50,7 @@ class Queues(Administration):
         self._dispatch = Dispatch(self._leases)
         super().__init__(topics, QueueGroups(topics, groups_max, self._dispatch), self._dispatch)
         self._settling = Settling(self._dispatch)
+        self._departures = Departures(consumers, self._leases, self._settling)
         self._subscriptions = subscriptions
         self._consumers = consumers
 
@@ -101,31 +103,29 @@ class Queues(Administration):
         for held in self._held_by(found):
             self._settling.release_all(held, outcome)
             self._leases.drop(held)
-        return [*self._left([found], outcome), Reply(request, Done())]
+        self._consumers.remove(found)
+        effects = self._dispatch.finish(outcome)
+        return [*effects, *self._pumped([found.group]), Reply(request, Done())]
 
     def session_closed(self, session: int, now_us: int) -> Effects:
         """A connection is gone: what its handlers had begun with counts as crashed."""
-        gone = self._consumers.of_session(session)
-        outcome = Outcome()
-        for found in gone:
-            for held in self._held_by(found):
-                self._settling.lost(held, now_us, outcome)
-                self._leases.drop(held)
+        self._departures.begin(self._consumers.of_session(session))
         self._leases.forget_session(session)
-        return self._left(gone, outcome)
+        return self._depart(now_us, Outcome())
+
+    def _depart(self, now_us: int, outcome: Outcome) -> Effects:
+        """What has happened, and that some of what was held by who is gone is given back."""
+        left = self._departures.step(now_us, outcome)
+        return self._dispatch.finish(outcome) + self._pumped(left)
 
     def _held_by(self, consuming: Consuming) -> list[Held]:
-        found = map(self._leases.get, sorted(consuming.consumer.leases))
+        found = map(self._leases.get, list(consuming.consumer.leases))
         return [held for held in found if held is not None]
 
-    def _left(self, gone: Iterable[Consuming], outcome: Outcome) -> Effects:
-        """Consumers are gone, all of them before anything of theirs is given to others."""
-        groups: dict[QueueGroup, None] = {}
-        for consuming in gone:
-            self._consumers.remove(consuming)
-            groups[consuming.group] = None
-        effects = self._dispatch.finish(outcome)
-        for group in groups:  # With single_active, it is the next one's turn now.
+    def _pumped(self, groups: Iterable[QueueGroup]) -> Effects:
+        """With single_active, it is the next one's turn in groups that a consumer has left."""
+        effects: Effects = []
+        for group in dict.fromkeys(groups):
             self._dispatch.pump(group, effects)
         return effects
 
@@ -310,7 +310,7 @@ class Queues(Administration):
             self._leases.drop(held)
         for backlog, group in self._dispatch.retries.due(now_us).items():
             outcome.touch(group, backlog)
-        return effects + self._dispatch.finish(outcome)
+        return effects + self._depart(now_us, outcome)
 
     def take_changes(self, log: LogId) -> dict[bytes, bytes | None]:
         """What has to be written to a group log."""
@@ -320,8 +320,8 @@ class Queues(Administration):
         """End all queues of a topic that is not among the topics any more."""
         groups, effects = self.groups.topic_deleted(topic)
         for group in groups:
-            for consumer in list(group.consumers.values()):
-                self._consumers.remove(Consuming(group, consumer))
+            for key in group.consumers:
+                self._consumers.forget(key)
         return effects
 
 

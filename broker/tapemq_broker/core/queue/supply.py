@@ -49,6 +49,9 @@ class Supply(Protocol):
     def restart(self) -> None:
         """Begin at the floor, with what the ledger has."""
 
+    def settings_changed(self) -> None:
+        """The group's settings are others now."""
+
     def wanted(self) -> Effects:
         """What has to be found out so that more is ready."""
 
@@ -57,3 +60,6 @@ class Supply(Protocol):
 
     def obstacle(self) -> tuple[str, str] | None:
         """Why records that are ready are not handed out: a state, and a sentence."""
+
+    def remarks(self) -> list[str]:
+        """What else there is to say, in sentences."""

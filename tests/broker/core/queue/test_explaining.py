@@ -87,11 +87,19 @@ def test_damaged() -> None:
     )
 
 
-@pytest.mark.parametrize(("look_ahead", "state"), [(10, "blocked_by_key"), (2, "look_ahead_full")])
-def test_lanes(look_ahead: int, state: str) -> None:
+@pytest.mark.parametrize(
+    ("look_ahead", "state", "remarks"),
+    [(10, "blocked_by_key", 0), (2, "blocked_by_key", 1), (1, "look_ahead_full", 0)],
+)
+def test_lanes(look_ahead: int, state: str, remarks: int) -> None:
     world = leased(4, 10, key_lanes=True, look_ahead=look_ahead)
     asked = world.asking.popleft()
-    keys = [b"a"] * (asked.upto - asked.first)
+    keys = [b"a"] * 3 + [b"b"] if look_ahead > 1 else [b"b", b"c", b"d", b"e"]
     world.run(world.core.queues.keys_read(asked.log, asked.group, asked.first, keys))
     send(world)
-    assert explanation(world).state == state
+    found = explanation(world)
+    assert found.state == state
+    beyond = [text for text in found.sentences if "beyond the look-ahead" in text]
+    assert len(beyond) == remarks
+    assert all("1 records are parked beyond the look-ahead of 2" in text for text in beyond)
+    assert all("behind 1 keys, most of all b'a' (1);" in text for text in beyond)

@@ -5,12 +5,24 @@ for a retry, or dead; the model says which, and everything that the core says ha
 """
 
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
 
+from tapemq_broker.core.queue import lanes
 from tests.support.core.queue_machine.machine import QueueMachine
 
 LONG = os.environ.get("TAPEMQ_TEST_LONG") == "1"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _short_slices() -> Iterator[None]:
+    """So that what is read together is seldom all of a key."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lanes, "_READ_RECORDS", 3)
+        yield
+
 
 TestQueues = QueueMachine.TestCase
 TestQueues.settings = settings(

@@ -32,6 +32,9 @@ ALTERATIONS: list[dict[str, int | str | bool]] = [
     {"paused": True},
     {"single_active": False},
     {"max_attempts": 4},
+    {"key_concurrency": 2},
+    {"look_ahead": 2},
+    {"look_ahead": 1000},
 ]
 
 

@@ -7,6 +7,9 @@ from tests.support.core.queue_machine.looking_after import LookingAfterRules
 from tests.support.core.queue_machine.model import ModelGroup, Rec
 from tests.support.core.queue_machine.seeing import PARTITIONS, key_of
 
+HOLDING = ("leased", "withheld", "retrying")
+"""Records that have a slot of their lane, or had one."""
+
 
 class QueueMachine(LookingAfterRules):
     """Anything, in any order."""
@@ -69,7 +72,8 @@ class QueueMachine(LookingAfterRules):
         ]
         if not group.policy.key_lanes:
             return bool(ready)
-        if self.world.asking or group.policy.look_ahead < 1000 or full:
+        slots = sum(rec.state in HOLDING for _, rec in recs)
+        if self.world.asking or slots >= group.policy.look_ahead or full:
             return False
         return any(self._lane_is_free(group, number, offset, recs) for offset, _ in ready)
 
@@ -78,8 +82,7 @@ class QueueMachine(LookingAfterRules):
     ) -> bool:
         values = self.world.values(number)
         lane = key_of(values[offset])
-        holding = ("leased", "withheld", "retrying")
-        holders = sum(key_of(values[o]) == lane and rec.state in holding for o, rec in recs)
+        holders = sum(key_of(values[o]) == lane and rec.state in HOLDING for o, rec in recs)
         return lane is None or holders < group.policy.key_concurrency
 
     def teardown(self) -> None:

@@ -26,31 +26,36 @@ from tests.support.core.queue_machine.seeing import (
 )
 from tests.support.core.reading import data_log
 
-settings = st.fixed_dictionaries(
-    {"lease_ms": st.just(LEASE_MS)},
-    optional={
-        "max_attempts": st.sampled_from([0, 1, 2, 3]),
-        "retry_delays_ms": st.sampled_from(["0", "1000", "0,2000"]),
-        "key_lanes": st.just(True),
-        "key_failure": st.sampled_from(["block", "park"]),
-        "key_concurrency": st.sampled_from([1, 2]),
-        "look_ahead": st.sampled_from([3, 1000]),
-        "single_active": st.just(True),
-        "hold": st.just(False),
-        "expire_dead": st.just(True),
-        "dead_max": st.sampled_from([2, 1000]),
-        "retry_max": st.sampled_from([1, 1000]),
-    },
+LANES = {
+    "key_failure": st.sampled_from(["block", "park"]),
+    "key_concurrency": st.sampled_from([1, 2]),
+    "look_ahead": st.sampled_from([2, 2, 3, 3, 5, 8, 1000]),
+}
+COMMON = {
+    "max_attempts": st.sampled_from([0, 1, 2, 3]),
+    "retry_delays_ms": st.sampled_from(["0", "1000", "0,2000"]),
+    "single_active": st.just(True),
+    "hold": st.just(False),
+    "expire_dead": st.just(True),
+    "dead_max": st.sampled_from([2, 1000]),
+    "retry_max": st.sampled_from([1, 1000]),
+}
+LEASE = {"lease_ms": st.just(LEASE_MS)}
+settings = st.one_of(
+    st.fixed_dictionaries(LEASE, optional=COMMON),
+    st.fixed_dictionaries({**LEASE, "key_lanes": st.just(True), **LANES}, optional=COMMON),
 )
 
 
 class TakingRules(SeeingMachine):
     """Sessions are numbers; each may take records of each group once."""
 
-    @initialize(wanted=settings, records=st.integers(2, 9))
-    def begin(self, wanted: dict[str, int | str | bool], records: int) -> None:
-        """With something to do."""
+    @initialize(wanted=settings, records=st.integers(2, 9), hot=st.sampled_from([0, 0, 4, 9]))
+    def begin(self, wanted: dict[str, int | str | bool], records: int, hot: int) -> None:
+        """With something to do, of which much may be of one key."""
         for number in range(PARTITIONS):
+            if hot:
+                self.publish(number, [b"0"] * hot)
             self.publish(number, [b"0", b"1", b"-", b"0", b"2", b"1", b"1", b"0", b"2"][:records])
         self.world.sync()
         self.consume("a", 1, 10, "earliest", wanted)
@@ -58,7 +63,7 @@ class TakingRules(SeeingMachine):
 
     @rule(
         number=partitions,
-        values=st.lists(st.sampled_from([b"0", b"1", b"2", b"-"]), min_size=1, max_size=6),
+        values=st.lists(st.sampled_from([b"0", b"0", b"1", b"2", b"-"]), min_size=1, max_size=6),
     )
     def publish(self, number: int, values: list[bytes]) -> None:
         """Of the same few keys."""
