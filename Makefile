@@ -5,6 +5,8 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 BENCH_STAMP := $(VENV)/.installed-bench
+# All tests at once: a file stays with one worker, and the long files, which come first, stay first.
+WORKERS := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 EXTRAS := broker,zstd,dev
 CODE := $(wildcard client broker tests benchmarks examples)
 TYPED := $(wildcard client broker tests benchmarks)
@@ -45,7 +47,7 @@ format: $(STAMP) ## Format the code and fix what can be fixed by itself
 	@$(PYTHON) -m ruff check --quiet --fix $(CODE)
 
 test: $(STAMP) ## Run the tests; choose some with ARGS="tests/client -k frames"
-	@$(PYTHON) -m pytest $(ARGS)
+	@$(PYTHON) -m pytest $(or $(ARGS),$(WORKERS))
 
 demo: $(STAMP) ## Run the flights example against a broker of its own
 	@$(PYTHON) examples/flights $(ARGS)

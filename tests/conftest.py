@@ -1,4 +1,5 @@
 import asyncio
+import signal
 from collections.abc import Callable, Mapping
 
 import pytest
@@ -8,6 +9,23 @@ from hypothesis import settings
 # A deadline would be a timed assertion: it fails on a busy machine, not on a fault.
 settings.register_profile("tapemq", deadline=None)
 settings.load_profile("tapemq")
+
+LONG_FOLDERS = ("simulation", "faults")
+
+
+def pytest_configure() -> None:
+    """Let SIGINT interrupt.
+
+    A shell ignores it in what it runs in the background, and the processes that are started there
+    inherit that: a test that interrupts one would wait for its end for ever.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long, or one of several workers would still be at it at the end."""
+    items.sort(key=lambda item: item.path.parent.name not in LONG_FOLDERS)
 
 
 def pytest_asyncio_loop_factories(

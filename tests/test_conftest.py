@@ -1,9 +1,17 @@
 import asyncio
+import signal
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import uvloop
 
-from tests.conftest import pytest_asyncio_loop_factories
+from tests.conftest import (
+    pytest_asyncio_loop_factories,
+    pytest_collection_modifyitems,
+    pytest_configure,
+)
 
 
 def on_uvloop() -> bool:
@@ -19,3 +27,19 @@ async def test_marked_test_runs_on_both_loops(request: pytest.FixtureRequest) ->
 async def test_other_test_runs_on_asyncio_alone(request: pytest.FixtureRequest) -> None:
     assert set(pytest_asyncio_loop_factories(request.node)) == {"asyncio"}
     assert not on_uvloop()
+
+
+def test_an_ignored_interrupt_is_heeded_again() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        pytest_configure()
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_long_folders_come_first_and_all_else_keeps_its_order() -> None:
+    paths = ["tests/client/b.py", "tests/faults/c.py", "tests/broker/a.py", "tests/simulation/d.py"]
+    items: list[Any] = [SimpleNamespace(path=Path(path)) for path in paths]
+    pytest_collection_modifyitems(items)
+    assert [str(item.path) for item in items] == [paths[n] for n in (1, 3, 0, 2)]
