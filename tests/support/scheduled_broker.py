@@ -5,10 +5,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 
 import tapemq
 from tapemq_broker.config import Settings
 from tapemq_broker.server.clock import RealClock, RealRandom
+from tapemq_broker.server.schedules import alarm, shelf
 from tapemq_broker.server.schedules.service import Schedules
 from tapemq_broker.server.server import Server
 from tapemq_broker.server.world import World
@@ -19,6 +21,8 @@ from tests.support.running_server import fatal
 
 TOPIC = "t"
 START = datetime(2026, 3, 28, 12, tzinfo=UTC)
+_SOON_S = 0.01
+"""After what it looks, and clients ask, again: that is real time."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -109,9 +113,10 @@ class ScheduledBroker:
 @asynccontextmanager
 async def scheduled_broker(disk: Disk | None = None) -> AsyncIterator[ScheduledBroker]:
     """Started, and stopped in the end."""
-    broker = ScheduledBroker(disk)
-    await broker.start()
-    try:
-        yield broker
-    finally:
-        await broker.stop()
+    with patch.object(alarm, "_LOOK_AGAIN_S", _SOON_S), patch.object(shelf, "_RETRY_S", _SOON_S):
+        broker = ScheduledBroker(disk)
+        await broker.start()
+        try:
+            yield broker
+        finally:
+            await broker.stop()

@@ -18,7 +18,7 @@ class CoreMachine(PublishingRules, ReadingRules, GroupRules, DiskRules):
     """Anything, in any order."""
 
 
-LONG = os.environ.get("TEST_LONG") == "1"
+LONG = bool(os.environ.get("TEST_LONG"))
 
 TestCore = CoreMachine.TestCase
 TestCore.settings = settings(

@@ -13,7 +13,7 @@ from hypothesis import settings
 from tapemq_broker.core.queue import lanes
 from tests.support.core.queue_machine.machine import QueueMachine
 
-LONG = os.environ.get("TAPEMQ_TEST_LONG") == "1"
+LONG = bool(os.environ.get("TEST_LONG"))
 
 
 @pytest.fixture(autouse=True, scope="module")
