@@ -1,6 +1,7 @@
 import asyncio
 import signal
 from collections.abc import Callable, Mapping
+from itertools import chain
 
 import pytest
 import uvloop
@@ -11,6 +12,9 @@ settings.register_profile("tapemq", deadline=None)
 settings.load_profile("tapemq")
 
 LONG_FOLDERS = ("simulation", "faults")
+
+SUMMARY = "summary"
+"""The property in which a test records lines to be printed behind all results."""
 
 
 def pytest_configure() -> None:
@@ -26,6 +30,15 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes long, or one of several workers would still be at it at the end."""
     items.sort(key=lambda item: item.path.parent.name not in LONG_FOLDERS)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests have recorded, whichever process they ran in."""
+    for report in chain.from_iterable(terminalreporter.stats.values()):
+        if getattr(report, "when", None) == "call":
+            for name, lines in report.user_properties:
+                if name == SUMMARY:
+                    terminalreporter.write("\n".join([*lines, ""]))
 
 
 def pytest_asyncio_loop_factories(

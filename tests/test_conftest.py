@@ -8,9 +8,11 @@ import pytest
 import uvloop
 
 from tests.conftest import (
+    SUMMARY,
     pytest_asyncio_loop_factories,
     pytest_collection_modifyitems,
     pytest_configure,
+    pytest_terminal_summary,
 )
 
 
@@ -43,3 +45,14 @@ def test_long_folders_come_first_and_all_else_keeps_its_order() -> None:
     items: list[Any] = [SimpleNamespace(path=Path(path)) for path in paths]
     pytest_collection_modifyitems(items)
     assert [str(item.path) for item in items] == [paths[n] for n in (1, 3, 0, 2)]
+
+
+def test_what_tests_record_is_printed_once() -> None:
+    printed: list[str] = []
+    properties = [(SUMMARY, ["one", "two"]), ("other", 3)]
+    passed = SimpleNamespace(when="call", user_properties=properties)
+    after = SimpleNamespace(when="teardown", user_properties=properties)
+    stats = {"passed": [passed], "": [after], "warnings": [SimpleNamespace()]}
+    reporter: Any = SimpleNamespace(stats=stats, write=printed.append)
+    pytest_terminal_summary(reporter)
+    assert printed == ["one\ntwo\n"]

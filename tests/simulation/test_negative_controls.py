@@ -20,10 +20,16 @@ SEEDS_MAX = 60
 
 
 def is_caught(
-    rule: str | None = None, break_it: Callable[[Trouble], None] = lambda trouble: None
+    rule: str | None = None,
+    break_it: Callable[[Trouble], None] = lambda trouble: None,
+    *,
+    first: int = 0,
 ) -> bool:
-    """Whether a seed breaks the rule; None: any rule, or the broker itself refuses to go on."""
-    for seed in range(SEEDS_MAX):
+    """Whether a seed breaks the rule; None: any rule, or the broker itself refuses to go on.
+
+    The first seed to try is one that did when this was written; all others follow.
+    """
+    for seed in (*range(first, SEEDS_MAX), *range(first)):
         run = Simulation(seed, break_it=break_it).play()
         if rule in run.broken or (rule is None and run.complaint):
             return True
@@ -41,14 +47,14 @@ def test_receipts_that_leave_before_the_sync() -> None:
     def break_it(trouble: Trouble) -> None:
         trouble.hurries = True
 
-    assert is_caught("lost", break_it)
+    assert is_caught("lost", break_it, first=10)
 
 
 def test_names_of_new_files_that_are_not_synced() -> None:
     def break_it(trouble: Trouble) -> None:
         trouble.forgets_names = True
 
-    assert is_caught(None, break_it)
+    assert is_caught(None, break_it, first=1)
 
 
 def test_producers_forgotten_at_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +69,7 @@ def test_failed_syncs_whose_bytes_are_not_written_again(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(recovery, "rewrite", lambda *_: 0)
     monkeypatch.setattr(recovery, "check_again", lambda *_: None)
-    assert is_caught(None, break_it)
+    assert is_caught(None, break_it, first=4)
 
 
 def test_acks_that_are_confirmed_before_the_sync(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,12 +82,12 @@ def test_acks_that_are_confirmed_before_the_sync(monkeypatch: pytest.MonkeyPatch
             wait(engine, effect)
 
     monkeypatch.setattr(Engine, "_reply_when_durable", hurry)
-    assert is_caught("settled_again")
+    assert is_caught("settled_again", first=2)
 
 
 def test_changes_of_groups_that_are_never_written(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Broker, "take_changes", lambda *_: {})
-    assert is_caught("miscounted")
+    assert is_caught("miscounted", first=2)
 
 
 def test_leases_whose_records_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,4 +100,4 @@ def test_leases_whose_records_are_passed_over(monkeypatch: pytest.MonkeyPatch) -
         return sent(queues, delivery, **report)
 
     monkeypatch.setattr(Queues, "lease_sent", lose)
-    assert is_caught("unworked")
+    assert is_caught("unworked", first=2)

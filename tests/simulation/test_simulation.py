@@ -6,11 +6,12 @@ exactly, whatever PYTHONHASHSEED is.
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Final
 
 import pytest
 
+from tests.conftest import SUMMARY
 from tests.support.simulation.simulation import Run, Simulation
 
 _CHUNK: Final = 10
@@ -48,13 +49,8 @@ class Totals:
 
 
 @pytest.fixture(scope="module")
-def totals(request: pytest.FixtureRequest) -> Iterator[Totals]:
-    totals = Totals()
-    yield totals
-    capture = request.config.pluginmanager.get_plugin("capturemanager")
-    assert capture is not None
-    with capture.global_and_fixture_disabled():
-        print("", *totals.lines(), sep="\n")
+def totals() -> Totals:
+    return Totals()
 
 
 @pytest.mark.parametrize("seeds", chunks(), ids=lambda seeds: f"{seeds.start}-{seeds.stop - 1}")
@@ -67,8 +63,11 @@ def test_seeds(seeds: range, totals: Totals) -> None:
         assert run.history.operations() >= 200, f"seed {seed} does too little"
 
 
-def test_everything_went_wrong(totals: Totals) -> None:
+def test_everything_went_wrong(
+    totals: Totals, record_property: Callable[[str, object], None]
+) -> None:
     """The seeds are worth nothing if what they are to provoke does not happen."""
+    record_property(SUMMARY, totals.lines())
     if totals.seeds < 100:
         pytest.skip("needs the usual 100 seeds")
     assert totals.faults.keys() >= {
