@@ -11,7 +11,7 @@ from hypothesis import settings
 settings.register_profile("tapemq", deadline=None)
 settings.load_profile("tapemq")
 
-LONG_FOLDERS = ("simulation", "faults")
+LONG_FOLDERS = ("simulation", "faults", "overload")
 
 SUMMARY = "summary"
 """The property in which a test records lines to be printed behind all results."""

@@ -1,5 +1,6 @@
 """A limit on the memory of a process: a control group of the system, of version 1 or 2."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,7 +33,7 @@ class MemoryGroup(NamedTuple):
 def missing() -> str:
     """Why there can be no such group here; empty if there can."""
     try:
-        with memory_group("tapemq-check", 1 << 30):
+        with memory_group(f"tapemq-check-{os.getpid()}", 1 << 30):  # others may ask, too
             return ""
     except OSError as error:
         return f"needs root and memory control groups: {error}"
