@@ -40,7 +40,7 @@ def test_threads_go_on_after_a_restart(broker: Broker) -> None:
     with sync.connect(broker.url) as client:
 
         def publish(letter: str) -> list[int]:
-            return [client.publish("t", f"{letter}{n}").offset for n in range(200)]
+            return [client.publish("t", f"{letter}{n}", timeout=60).offset for n in range(200)]
 
         def read() -> list[bytes | None]:
             with client.stream("t", group="g", start="earliest") as stream:
