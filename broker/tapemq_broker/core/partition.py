@@ -45,6 +45,7 @@ class Partition:
         self.first_offset = first_offset
         self.durable_offset = durable_offset
         self.refused(next_offset)
+        self.producers.forget_empty()
 
     def refused(self, next_offset: int) -> None:
         """An append failed: the log still ends at ``next_offset``."""

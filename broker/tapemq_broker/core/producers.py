@@ -165,6 +165,15 @@ class Producers:
                 return
             known.forget_from(offset)
 
+    def forget_empty(self) -> None:
+        """Forget producers of whom a log that was just opened holds nothing that is remembered.
+
+        A snapshot may name them, if their batches did not reach the disk; another log that lost
+        the same batches has no snapshot. Both must give the same answer.
+        """
+        for producer_id in [key for key, known in self._by_id.items() if known.last_offset < 0]:
+            del self._by_id[producer_id]
+
     def _evict(self, now_us: int) -> None:
         """Make room. Few at a time: a clock that jumps ahead must not make all forgotten."""
         idle_before_us = now_us - PRODUCER_IDLE_S * 1_000_000

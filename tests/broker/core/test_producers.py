@@ -163,6 +163,18 @@ def test_batch_in_the_snapshot_that_the_disk_refused_is_no_duplicate(producers: 
         assert restored.check(prefix(5, 1)) is None
 
 
+def test_producer_that_only_the_snapshot_knows_is_a_stranger_after_a_start(
+    producers: Producers,
+) -> None:
+    appended(producers, 106, (0, 1), producer=9)
+    started = Producers()
+    started.restore(producers.snapshot())
+    started.forget_from(106)  # a batch was about to be written when the snapshot was taken
+    started.forget_empty()
+    assert refusal(started, 1, producer=9) == "unknown_producer"
+    assert started.check(prefix(5, 1)) == Remembered(5, 1, 105)
+
+
 def test_idle_producers_are_forgotten_a_few_at_a_time() -> None:
     producers = Producers()
     for producer in range(1, 6):

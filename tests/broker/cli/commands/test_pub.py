@@ -137,7 +137,7 @@ def test_a_value_that_is_too_large_says_so(tapemq: Tapemq, topic: str, tmp_path:
     [
         (("v", "--delay", "1", "--at", "2030-01-01T00:00Z"), "only one of --delay and --at"),
         (("v", "--schedule-key", "k"), "needs --delay or --at"),
-        (("v", "--delay", "1", "--count", "2"), "one record at a time"),
+        (("v", "--delay", "1", "--count", "2"), "give the one record as VALUE"),
         (("v", "--at", "soon"), "not a time"),
     ],
 )
