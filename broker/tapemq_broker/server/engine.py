@@ -21,6 +21,7 @@ from tapemq_broker.server.durable_queue import DurableQueue
 from tapemq_broker.server.key_reads import KeyReads
 from tapemq_broker.server.leases import Leases
 from tapemq_broker.server.logs import Logs, Opened
+from tapemq_broker.server.measuring import measure
 from tapemq_broker.server.observer import ProducersObserver
 from tapemq_broker.server.receipts import Receipts
 from tapemq_broker.server.rising_clock import RisingClock
@@ -73,7 +74,7 @@ class Engine:
             e.TakeBack: self._take_back,
             e.ReadKeys: self._key_reads.start,
             e.PrepareTopic: lambda effect: self.spawn(self._prepare_topic(effect)),
-            e.Reconfigure: lambda effect: self.logs.reconfigure(effect.topic),
+            e.Reconfigure: self._reconfigure,
             e.RemoveTopic: lambda effect: self.spawn(self._remove_topic(effect)),
             e.TruncateFront: self._truncate_front,
         }
@@ -287,9 +288,18 @@ class Engine:
         for partition in self.core.topics.get(info.topic_id).partitions[effect.first_partition :]:
             made_log = self.logs.data(partition.log)
             partition.opened(made_log.first_offset, made_log.next_offset, made_log.durable_offset)
+            measure(partition, info.settings, made_log, wait=False)
             # Else nothing of its producers is written when a segment rolls, and the next start
             # has to read the whole log.
             made_log.observer = ProducersObserver(partition.producers)
+
+    def _reconfigure(self, effect: e.Reconfigure) -> None:
+        """Apply a topic's settings to its logs."""
+        self.logs.reconfigure(effect.topic)
+        for partition in self.core.topics.get(effect.topic.topic_id).partitions:
+            if not partition.damage:
+                data = self.logs.data(partition.log)
+                measure(partition, effect.topic.settings, data, wait=False)
 
     async def _remove_topic(self, effect: e.RemoveTopic) -> None:
         """Remove a topic's logs; the catalog has forgotten it first."""

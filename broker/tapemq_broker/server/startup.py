@@ -12,6 +12,7 @@ from tapemq_broker.core.topic import Topic
 from tapemq_broker.core.topics import CATALOG
 from tapemq_broker.server.counters import Counters
 from tapemq_broker.server.logs import Logs
+from tapemq_broker.server.measuring import measure
 from tapemq_broker.server.observer import ProducersObserver
 from tapemq_broker.server.world import World
 from tapemq_broker.storage.clean import CleanEntry
@@ -93,6 +94,7 @@ class Startup:
         self._logs.add_data(data)
         self.note_cut(data)
         partition.opened(data.first_offset, data.next_offset, data.durable_offset)
+        measure(partition, topic.info.settings, data)
 
     def _load_groups(self, core: Broker, topic: Topic, partition: Partition) -> int:
         """Open the groups of a partition; up to where their positions prove it was on disk.
