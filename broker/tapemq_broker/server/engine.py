@@ -20,7 +20,8 @@ from tapemq_broker.server.durability import Durability
 from tapemq_broker.server.durable_queue import DurableQueue
 from tapemq_broker.server.key_reads import KeyReads
 from tapemq_broker.server.leases import Leases
-from tapemq_broker.server.logs import Logs, Opened
+from tapemq_broker.server.log_store import Opened
+from tapemq_broker.server.logs import Logs
 from tapemq_broker.server.measuring import measure
 from tapemq_broker.server.observer import ProducersObserver
 from tapemq_broker.server.receipts import Receipts
@@ -268,7 +269,7 @@ class Engine:
     async def _prepare_topic(self, effect: e.PrepareTopic) -> None:
         """Make the logs of a topic in a thread: directories and their syncs take a while."""
         info = effect.topic
-        make = partial(self.logs.make_topic, info, effect.first_partition)
+        make = partial(self.logs.store.make_topic, info, effect.first_partition)
         opened: list[Opened] = []
         try:
             opened = await self._loop.run_in_executor(None, make)
@@ -278,7 +279,7 @@ class Engine:
                 # A sync may have failed: trying again could seem to succeed, and lose what follows.
                 self.world.fatal(f"the logs of topic {info.name} cannot be made: {error}")
             refused = Refused("disk_full", f"it cannot be made: {error}", _FULL.retry_after_s)
-            self.logs.discard(opened)
+            self.logs.store.discard(opened)
             if effect.first_partition == 0:
                 await self._remove_files(info)
             self.run(self.core.topics.unprepared(info, refused))
@@ -316,7 +317,7 @@ class Engine:
     async def _remove_files(self, info: TopicInfo) -> None:
         """Remove the files of a topic that the catalog does not name (any more)."""
         try:
-            await self._loop.run_in_executor(None, self.logs.remove_topic, info)
+            await self._loop.run_in_executor(None, self.logs.store.remove_topic, info)
         except OSError as error:
             log.error("files of topic %s are left, remove them by hand: %s", info.name, error)
 

@@ -49,7 +49,7 @@ class Startup:
 
         Raises LogRefused, and DataDirectoryError if the disk is full.
         """
-        catalog = self._logs.open_catalog(self._clean.get(CATALOG))
+        catalog = self._logs.store.open_catalog(self._clean.get(CATALOG))
         self._logs.add_state(catalog)
         self.note_cut(catalog.log)
         boot_epoch = self._next_boot_epoch(catalog)
@@ -79,7 +79,7 @@ class Startup:
         partition = topic.partitions[number]
         durable_floor = self._load_groups(core, topic, partition)
         try:
-            data = self._logs.open_data(
+            data = self._logs.store.open_data(
                 topic.info,
                 number,
                 observer=ProducersObserver(partition.producers),
@@ -103,7 +103,7 @@ class Startup:
         """
         number = partition.number
         try:
-            groups = self._logs.open_groups(
+            groups = self._logs.store.open_groups(
                 topic.info, number, clean=self._clean.get(partition.groups_log), must_exist=True
             )
         except (LogRefused, CorruptLog) as refused:
