@@ -133,3 +133,5 @@ class LogStore:
     def remove_topic(self, info: TopicInfo) -> None:
         """Remove a topic's files; blocks."""
         self._directory.remove_topic(info.name, info.topic_id)
+        # Not before: somebody may have been reading until the files were gone.
+        self._cache.forget_directory(self._directory.topic_path(info.name, info.topic_id))

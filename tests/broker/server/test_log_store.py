@@ -1,4 +1,7 @@
 import asyncio
+import gc
+import os
+from pathlib import Path
 
 import pytest
 
@@ -7,7 +10,9 @@ from tapemq_broker.core.results import TopicInfo
 from tapemq_broker.server.log_store import LogStore
 from tapemq_broker.storage.directory import DataDirectory
 from tapemq_broker.storage.errors import LogRefused
+from tapemq_broker.storage.files import OsDisk
 from tapemq_broker.storage.memory_disk import MemoryDisk
+from tests.support.logs import batch_of
 from tests.support.running_server import memory_world
 
 
@@ -52,3 +57,25 @@ async def test_nothing_is_left_of_a_topic_that_is_removed(
     store.discard(store.make_topic(topic(2), 0))
     store.remove_topic(topic(2))
     assert disk.list_directory("topics/default") == []
+
+
+async def test_files_of_a_removed_topic_are_closed(tmp_path: Path) -> None:
+    """The disk gets its bytes back when nobody has them open."""
+    disk = OsDisk(str(tmp_path))
+    store = LogStore(memory_world(disk), DataDirectory.open(disk, bytes(16)), Settings())
+    made = store.make_topic(topic(2), 0)
+    made[0].data.append(batch_of(b"x"), 1)
+    made[1].groups.put({b"g": b"x"}, 1)
+    assert open_below(tmp_path / "topics")
+    store.discard(made)
+    del made
+    store.remove_topic(topic(2))
+    gc.collect()
+    assert open_below(tmp_path / "topics") == []
+    disk.close()
+
+
+def open_below(path: Path) -> list[str]:
+    """What this process has open in a directory; files that were removed, too."""
+    links = [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    return [name for name in map(os.readlink, links) if name.startswith(str(path))]
