@@ -15,7 +15,7 @@ class PartitionInfo(NamedTuple):
     topic: str
     partition: int
     first_offset: int
-    """The first record that retention and ``max_records`` have left."""
+    """The first record that retention and length limits have left."""
     visible_offset: int
     """Everything below may be read."""
     durable_offset: int
@@ -30,7 +30,7 @@ class PartitionInfo(NamedTuple):
     time_offset: int | None
     """The first offset appended at the time asked for, or later."""
     dropped: int = 0
-    """Records that went since the broker's start because there were more than ``max_records``."""
+    """Records that went since the broker's start because of ``max_records`` or ``max_bytes``."""
 
 
 class TopicInfo(NamedTuple):

@@ -7,6 +7,7 @@ import pytest
 
 import tapemq
 from tapemq_broker.server.server import Server
+from tapemq_broker.storage.memory_disk import MemoryDisk
 from tests.support.running_server import running_server
 
 pytestmark = pytest.mark.both_loops
@@ -80,3 +81,27 @@ async def test_the_newest_are_kept_and_the_others_counted(
     async with client.queue("t", group="g", hold=False) as queue:
         message = await anext(aiter(queue))
         assert message.value == b"980"
+
+
+async def test_bytes_limit_too_before_and_after_a_start() -> None:
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server, await connect(server) as client:
+        await client.create_topic("t", segment_bytes=100_000)
+        async with client.producer("t") as producer:
+            for _ in range(1000):
+                await producer.send(b"x" * 1000)
+        # Bytes that were there before are known roughly, as full segments are not read for it.
+        await client.alter_topic("t", max_bytes=200_000, overflow="drop_oldest")
+        await client.publish("t", b"x" * 1000)
+        before = await client.partition("t", 0)
+        assert 150 <= before.next_offset - before.first_offset <= 200
+        await client.create_topic("full", max_bytes=5000)
+        await client.publish("full", b"x" * 5000)
+    async with running_server(disk) as server, await connect(server) as client:
+        part = await client.partition("t", 0)
+        assert part.next_offset == before.next_offset
+        assert abs(part.first_offset - before.first_offset) <= 64
+        with pytest.raises(tapemq.IndeterminateError, match="are in its log, max_bytes is 5000"):
+            await client.publish("full", b"x", timeout=0.5)
+        await client.alter_topic("full", max_bytes=10_000)
+        await client.publish("full", b"x")

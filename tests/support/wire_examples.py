@@ -28,6 +28,8 @@ _DEAD = {
     "crashes": 0,
     "replays": 0,
     "died_us": 1_700_000_000_002_000,
+    "first_failure_us": 1_700_000_000_000_000,
+    "last_failure_us": 1_700_000_000_001_000,
 }
 _SCHEDULE = {
     "schedule_id": 1,

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import typer
 
 import tapemq
+from tapemq.streams.lookup import records_at
 from tapemq_broker.cli.place import Place
-from tapemq_broker.cli.record_lookup import records_at
 from tapemq_broker.cli.record_text import named
 
 Choice = dict[str, Any]
@@ -115,5 +115,7 @@ def history(entry: tapemq.DeadRecord) -> dict[str, Any]:
         "failures": entry.failures,
         "crashes": entry.crashes,
         "redriven": entry.replays,
+        "first_failed_at": entry.first_failed_at,
+        "last_failed_at": entry.last_failed_at,
         "died_at": entry.died_at,
     }

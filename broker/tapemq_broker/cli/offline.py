@@ -1,23 +1,23 @@
 """Data directories that no broker uses, for the commands that look at files."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import typer
 
-from tapemq.batch import Header, Role
+from tapemq.batch import Role
 from tapemq_broker.cli.errors import CommandError
 from tapemq_broker.cli.exits import Exit
 from tapemq_broker.cli.setting_sources import ConfigurationError, load
-from tapemq_broker.core.group import Position
-from tapemq_broker.storage.directory import FORMAT_PATH, DataDirectory, LogPlace
+from tapemq_broker.core.queue.entries import durable_floor
+from tapemq_broker.core.topics import CATALOG, topics_in
+from tapemq_broker.storage.directory import CATALOG_PATH, FORMAT_PATH, DataDirectory, LogPlace
 from tapemq_broker.storage.errors import DataDirectoryError
 from tapemq_broker.storage.files import OsDisk
 from tapemq_broker.storage.last_values import LastValues
 from tapemq_broker.storage.log_files import LogFiles
-from tapemq_broker.storage.scan import Batch
 from tapemq_broker.storage.stretches import stretches
 
 DataPath = Annotated[
@@ -98,20 +98,29 @@ def _place(directory: DataDirectory, root: Path, path: Path) -> LogPlace | None:
 
 
 def committed_upto(directory: DataDirectory, place: LogPlace) -> int:
-    """The highest position that a group has committed in the partition; 0 without any.
+    """Below which offset groups have handled something in the partition; 0 if they have not.
 
-    What was committed had been on disk. Only sound batches of the group log are looked at.
+    What was handled had been on disk. Only sound batches of the group log are looked at.
     """
     if place.log_id.role is not Role.DATA:
         return 0
     log_id = place.log_id._replace(role=Role.GROUPS)
     path = directory.log_path(place.topic, log_id, place.namespace)
+    entries = _sound_entries(LogFiles(directory.disk, path, log_id))
+    return durable_floor(entries)
+
+
+def known_topics(directory: DataDirectory) -> set[str]:
+    """The directories of the topics in the catalog, as far as that is sound."""
+    topics = topics_in(_sound_entries(LogFiles(directory.disk, CATALOG_PATH, CATALOG)))
+    return {directory.topic_path(info.name, info.topic_id) for info in topics}
+
+
+def _sound_entries(files: LogFiles) -> Mapping[bytes, bytes]:
+    """What the sound batches of a state log add up to."""
     values = LastValues()
-
-    def take(_: int, batch: Batch) -> None:
-        header: Header = batch.header
-        values.observe(header, memoryview(batch.body))
-
-    for _ in stretches(LogFiles(directory.disk, path, log_id), take):
+    for _ in stretches(
+        files, lambda _, batch: values.observe(batch.header, memoryview(batch.body))
+    ):
         pass
-    return max((Position.decode(value).cursor for value in values.entries.values()), default=0)
+    return values.entries

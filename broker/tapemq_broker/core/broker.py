@@ -121,7 +121,7 @@ class Broker:
             prefix = inspect(body, body_checksum, self.batch_limits)
         if prefix.producer_id == SCHEDULER_ID:
             raise Refused("bad_request", f"producer id {SCHEDULER_ID} is the broker's own")
-        if "max_records" in topic.info.settings:
+        if topic.has_limit:
             found.check_usable()
             if found.producers.check(prefix) is None:  # not a retry of what is in the log
                 check_room(topic, found)
@@ -148,8 +148,8 @@ class Broker:
         if topic is None or log.role is not Role.DATA:
             return []
         partition = topic.partitions[log.partition]
-        partition.durable_offset = offset
-        if "max_records" not in topic.info.settings:
+        partition.durable_upto(offset)
+        if not topic.has_limit:
             return []
         target = droppable(topic, partition)
         dropped = target - partition.first_offset

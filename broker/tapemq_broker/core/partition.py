@@ -2,11 +2,12 @@
 
 from typing import NamedTuple
 
-from tapemq.batch import BodyPrefix, Kind, LogId, Role
+from tapemq.batch import HEADER_BYTES, BodyPrefix, Kind, LogId, Role
 from tapemq_broker.core.effects import Append
 from tapemq_broker.core.producers import Producers
 from tapemq_broker.core.refusal import Refused
 from tapemq_broker.core.results import PublishResult
+from tapemq_broker.core.sizes import Sizes
 
 
 class Published(NamedTuple):
@@ -32,6 +33,8 @@ class Partition:
         self.groups_log = LogId(topic_id, number, Role.GROUPS)
         self.number = number
         self.producers = Producers()
+        # None where no limit in bytes asks for it.
+        self.sizes: Sizes | None = None
         self.first_offset = 0
         self.dropped = 0
         self.next_offset = 0
@@ -51,6 +54,14 @@ class Partition:
         """An append failed: the log still ends at ``next_offset``."""
         self.next_offset = next_offset
         self.producers.forget_from(next_offset)
+        if self.sizes is not None:
+            self.sizes.refused(next_offset)
+
+    def durable_upto(self, offset: int) -> None:
+        """The log is on disk up to an offset."""
+        self.durable_offset = offset
+        if self.sizes is not None:
+            self.sizes.durable_upto(offset)
 
     def check_usable(self) -> None:
         """Raise Refused if the log could not be opened."""
@@ -80,5 +91,7 @@ class Partition:
         base = self.next_offset
         self.next_offset = base + prefix.record_count
         self.producers.observe(prefix, base, now_us)
+        if self.sizes is not None:
+            self.sizes.add(self.next_offset, HEADER_BYTES + len(body))
         append = Append(self.log, Kind.DATA, base, prefix.record_count, body, body_checksum)
         return Published(append, PublishResult(base, False, False, now_us), self.next_offset)

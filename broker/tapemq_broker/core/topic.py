@@ -16,13 +16,14 @@ SETTING_TYPES: Final[dict[str, type]] = {
     "segment_bytes": int,
     "ttl_s": int,
     "max_records": int,
+    "max_bytes": int,
     "overflow": str,
     "priorities": int,
 }
 """Settings of a topic: records older than this may go (0: never); segments beyond this size, per
 partition, may go (0: never); size of a segment file (0: the broker's); records older than this
-are not handed out by queue groups any more (0: always); most records of a partition (0: any); what
-becomes of what is too much, see core.length; levels of priority, see levels_of()."""
+are not handed out by queue groups any more (0: always); most records, and bytes, of a partition
+(0: any); what becomes of what is too much, see core.length; levels of priority, see levels_of()."""
 
 _CHOICES: Final = {"overflow": ("refuse", "drop_oldest")}
 SEGMENT_BYTES_MIN: Final = 4096
@@ -42,6 +43,12 @@ class Topic:
     def levels(self) -> int:
         """How many levels of priority there are; 1: none."""
         return levels_of(self.info.settings)
+
+    @property
+    def has_limit(self) -> bool:
+        """Whether partitions may be full."""
+        settings = self.info.settings
+        return "max_records" in settings or "max_bytes" in settings
 
     def partition(self, number: int) -> Partition:
         """Raises Refused for a number that the topic does not have."""

@@ -1,6 +1,6 @@
 """The catalog's topics: create, look up, change, delete."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from heapq import nsmallest
 
 from tapemq.batch import LogId, Role
@@ -51,9 +51,8 @@ class Topics:
 
     def load(self, entries: Mapping[bytes, bytes]) -> list[Topic]:
         """Start with what the catalog holds."""
-        for key, value in entries.items():
-            if key.startswith(_TOPIC_KEY):
-                self._add(decode_topic(key[len(_TOPIC_KEY) :].decode(), value))
+        for info in topics_in(entries):
+            self._add(info)
         self._partitions_total = sum(topic.info.partitions for topic in self.by_id.values())
         return list(self.by_id.values())
 
@@ -236,6 +235,13 @@ class Topics:
             raise Refused(
                 "bad_request", f"{partitions} partitions; 1 to {self._partitions_max} are allowed"
             )
+
+
+def topics_in(entries: Mapping[bytes, bytes]) -> Iterator[TopicInfo]:
+    """All topics that a catalog knows."""
+    for key, value in entries.items():
+        if key.startswith(_TOPIC_KEY):
+            yield decode_topic(key[len(_TOPIC_KEY) :].decode(), value)
 
 
 def page_of(names: Iterable[str], after: str) -> NamesPage:

@@ -20,7 +20,9 @@ from tapemq_broker.server.durability import Durability
 from tapemq_broker.server.durable_queue import DurableQueue
 from tapemq_broker.server.key_reads import KeyReads
 from tapemq_broker.server.leases import Leases
-from tapemq_broker.server.logs import Logs, Opened
+from tapemq_broker.server.log_store import Opened
+from tapemq_broker.server.logs import Logs
+from tapemq_broker.server.measuring import measure
 from tapemq_broker.server.observer import ProducersObserver
 from tapemq_broker.server.receipts import Receipts
 from tapemq_broker.server.rising_clock import RisingClock
@@ -73,7 +75,7 @@ class Engine:
             e.TakeBack: self._take_back,
             e.ReadKeys: self._key_reads.start,
             e.PrepareTopic: lambda effect: self.spawn(self._prepare_topic(effect)),
-            e.Reconfigure: lambda effect: self.logs.reconfigure(effect.topic),
+            e.Reconfigure: self._reconfigure,
             e.RemoveTopic: lambda effect: self.spawn(self._remove_topic(effect)),
             e.TruncateFront: self._truncate_front,
         }
@@ -267,7 +269,7 @@ class Engine:
     async def _prepare_topic(self, effect: e.PrepareTopic) -> None:
         """Make the logs of a topic in a thread: directories and their syncs take a while."""
         info = effect.topic
-        make = partial(self.logs.make_topic, info, effect.first_partition)
+        make = partial(self.logs.store.make_topic, info, effect.first_partition)
         opened: list[Opened] = []
         try:
             opened = await self._loop.run_in_executor(None, make)
@@ -277,7 +279,7 @@ class Engine:
                 # A sync may have failed: trying again could seem to succeed, and lose what follows.
                 self.world.fatal(f"the logs of topic {info.name} cannot be made: {error}")
             refused = Refused("disk_full", f"it cannot be made: {error}", _FULL.retry_after_s)
-            self.logs.discard(opened)
+            self.logs.store.discard(opened)
             if effect.first_partition == 0:
                 await self._remove_files(info)
             self.run(self.core.topics.unprepared(info, refused))
@@ -287,9 +289,18 @@ class Engine:
         for partition in self.core.topics.get(info.topic_id).partitions[effect.first_partition :]:
             made_log = self.logs.data(partition.log)
             partition.opened(made_log.first_offset, made_log.next_offset, made_log.durable_offset)
+            measure(partition, info.settings, made_log, wait=False)
             # Else nothing of its producers is written when a segment rolls, and the next start
             # has to read the whole log.
             made_log.observer = ProducersObserver(partition.producers)
+
+    def _reconfigure(self, effect: e.Reconfigure) -> None:
+        """Apply a topic's settings to its logs."""
+        self.logs.reconfigure(effect.topic)
+        for partition in self.core.topics.get(effect.topic.topic_id).partitions:
+            if not partition.damage:
+                data = self.logs.data(partition.log)
+                measure(partition, effect.topic.settings, data, wait=False)
 
     async def _remove_topic(self, effect: e.RemoveTopic) -> None:
         """Remove a topic's logs; the catalog has forgotten it first."""
@@ -306,7 +317,7 @@ class Engine:
     async def _remove_files(self, info: TopicInfo) -> None:
         """Remove the files of a topic that the catalog does not name (any more)."""
         try:
-            await self._loop.run_in_executor(None, self.logs.remove_topic, info)
+            await self._loop.run_in_executor(None, self.logs.store.remove_topic, info)
         except OSError as error:
             log.error("files of topic %s are left, remove them by hand: %s", info.name, error)
 

@@ -5,13 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 
-from tapemq.batch import Kind, LogId, Role
+from tapemq.batch import LogId, Role
 from tapemq_broker.config import Settings
 from tapemq_broker.core.effects import Append, Deliver, Journal, PutState
 from tapemq_broker.core.results import TopicInfo
 from tapemq_broker.core.topics import CATALOG
+from tapemq_broker.server.log_store import LogStore, Opened
 from tapemq_broker.server.state_changes import Changes, StateChanges
 from tapemq_broker.server.world import World
 from tapemq_broker.storage.clean import CleanEntry
@@ -19,37 +20,26 @@ from tapemq_broker.storage.directory import DataDirectory
 from tapemq_broker.storage.errors import LogFull
 from tapemq_broker.storage.flusher import Flusher
 from tapemq_broker.storage.log import Log
-from tapemq_broker.storage.observer import Observer
-from tapemq_broker.storage.opening import Claims
 from tapemq_broker.storage.reading import ReadPlan
-from tapemq_broker.storage.record_log import LogSettings, NewBatch
-from tapemq_broker.storage.segment_cache import SegmentCache
+from tapemq_broker.storage.record_log import NewBatch
 from tapemq_broker.storage.state_log import StateLog
 
 _FULL_RETRY_S = 1.0
-_STATE_SEGMENT_BYTES = 4 * 1024 * 1024
-_SCHEDULE_SEGMENT_BYTES = 16 * 1024 * 1024
 _NOTHING: Final[Mapping[bytes, bytes | None]] = MappingProxyType({})
 
 _MARKS_AT_ONCE = 128
 """Thousands of logs that come to rest together must not keep the event loop: 15 µs each."""
 
 
-class Opened(NamedTuple):
-    """A partition's logs."""
-
-    data: Log
-    groups: StateLog
-
-
 class Logs:
-    """Everything on disk. Appends and state go through here, so the flusher knows of them."""
+    """Everything on disk. Appends and state go through here, so the flusher knows of them.
+
+    ``store``: how logs are opened and made, before they are taken into use here.
+    """
 
     def __init__(self, world: World, directory: DataDirectory, settings: Settings) -> None:
         self._world = world
-        self._directory = directory
-        self._settings = settings
-        self._cache = SegmentCache(world.disk)
+        self.store = LogStore(world, directory, settings)
         self._data: dict[LogId, Log] = {}
         self._states: dict[LogId, StateLog] = {}
         self._schedules: dict[LogId, Log] = {}
@@ -69,100 +59,7 @@ class Logs:
         self._synced_at: dict[LogId, float] = {}
         self._catalog_waiters: list[tuple[int, asyncio.Event]] = []
 
-    # Opening and closing
-
-    def open_catalog(self, clean: CleanEntry | None) -> StateLog:
-        """Open the catalog. Raises LogRefused."""
-        path = self._directory.catalog_path
-        return self._open_state(CATALOG, Kind.CATALOG, path, clean, must_exist=False)
-
-    def open_groups(
-        self, info: TopicInfo, partition: int, *, clean: CleanEntry | None, must_exist: bool
-    ) -> StateLog:
-        """Open the group log of a partition. Raises LogRefused."""
-        log_id = LogId(info.topic_id, partition, Role.GROUPS)
-        path = self._directory.log_path(info.name, log_id)
-        return self._open_state(log_id, Kind.GROUP, path, clean, must_exist=must_exist)
-
-    def _open_state(
-        self, log_id: LogId, kind: Kind, path: str, clean: CleanEntry | None, *, must_exist: bool
-    ) -> StateLog:
-        return StateLog.open(
-            self._world.disk,
-            path,
-            log_id,
-            kind,
-            clean=clean,
-            now_us=self._world.clock.wall_us(),
-            settings=LogSettings(segment_bytes=_STATE_SEGMENT_BYTES),
-            must_exist=must_exist,
-            cache=self._cache,
-        )
-
-    def open_data(
-        self,
-        info: TopicInfo,
-        partition: int,
-        *,
-        observer: Observer | None,
-        clean: CleanEntry | None,
-        durable_floor: int,
-        must_exist: bool,
-    ) -> Log:
-        """Open the records of a partition. Raises LogRefused."""
-        log_id = LogId(info.topic_id, partition, Role.DATA)
-        claims = Claims(clean, durable_floor, must_exist)
-        return self._open_log(info, log_id, self._log_settings(info), observer, claims)
-
-    def open_schedules(
-        self, info: TopicInfo, *, observer: Observer, clean: CleanEntry | None, must_exist: bool
-    ) -> Log:
-        """Open the schedule log of a topic. Raises LogRefused, CorruptLog, LogFull, OSError."""
-        log_id = LogId(info.topic_id, 0, Role.SCHEDULE)
-        settings = LogSettings(segment_bytes=_SCHEDULE_SEGMENT_BYTES)
-        return self._open_log(info, log_id, settings, observer, Claims(clean, 0, must_exist))
-
-    def _open_log(
-        self,
-        info: TopicInfo,
-        log_id: LogId,
-        settings: LogSettings,
-        observer: Observer | None,
-        claims: Claims,
-    ) -> Log:
-        path, now_us = self._directory.log_path(info.name, log_id), self._world.clock.wall_us()
-        return Log.open(
-            self._world.disk,
-            path,
-            log_id,
-            settings=settings,
-            observer=observer,
-            cache=self._cache,
-            now_us=now_us,
-            **claims._asdict(),
-        )
-
-    def _log_settings(self, info: TopicInfo) -> LogSettings:
-        own = int(info.settings.get("segment_bytes", 0))
-        return LogSettings(segment_bytes=own or self._settings.segment_bytes)
-
-    def make_topic(self, info: TopicInfo, first_partition: int) -> list[Opened]:
-        """Create the logs of a topic's partitions; blocks, and touches nothing shared."""
-        made = []
-        for partition in range(first_partition, info.partitions):
-            data = self.open_data(
-                info, partition, observer=None, clean=None, durable_floor=0, must_exist=False
-            )
-            groups = self.open_groups(info, partition, clean=None, must_exist=False)
-            made.append(Opened(data, groups))
-        return made
-
-    def discard(self, opened: list[Opened]) -> None:
-        """Close logs that were made in vain."""
-        now_us = self._world.clock.wall_us()
-        for data, groups in opened:
-            data.close(clean=False, now_us=now_us)
-            groups.close(clean=False, now_us=now_us)
+    # Taking into use, and letting go
 
     def add(self, opened: list[Opened]) -> None:
         """Take logs into use."""
@@ -181,7 +78,7 @@ class Logs:
 
     def reconfigure(self, info: TopicInfo) -> None:
         """Apply a topic's settings to its logs."""
-        segment_bytes = self._log_settings(info).segment_bytes
+        segment_bytes = self.store.settings_of(info).segment_bytes
         for partition in range(info.partitions):
             log = self._data.get(LogId(info.topic_id, partition, Role.DATA))
             if log is not None:
@@ -206,10 +103,6 @@ class Logs:
             self.flusher.forget(log.log if isinstance(log, StateLog) else log)
             log.close(clean=False, now_us=self._world.clock.wall_us())
         return gone
-
-    def remove_topic(self, info: TopicInfo) -> None:
-        """Remove a topic's files; blocks."""
-        self._directory.remove_topic(info.name, info.topic_id)
 
     def close(self) -> list[CleanEntry]:
         """Close everything after the last sync; what the CLEAN file is to say."""

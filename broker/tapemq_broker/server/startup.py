@@ -12,6 +12,7 @@ from tapemq_broker.core.topic import Topic
 from tapemq_broker.core.topics import CATALOG
 from tapemq_broker.server.counters import Counters
 from tapemq_broker.server.logs import Logs
+from tapemq_broker.server.measuring import measure
 from tapemq_broker.server.observer import ProducersObserver
 from tapemq_broker.server.world import World
 from tapemq_broker.storage.clean import CleanEntry
@@ -48,7 +49,7 @@ class Startup:
 
         Raises LogRefused, and DataDirectoryError if the disk is full.
         """
-        catalog = self._logs.open_catalog(self._clean.get(CATALOG))
+        catalog = self._logs.store.open_catalog(self._clean.get(CATALOG))
         self._logs.add_state(catalog)
         self.note_cut(catalog.log)
         boot_epoch = self._next_boot_epoch(catalog)
@@ -78,7 +79,7 @@ class Startup:
         partition = topic.partitions[number]
         durable_floor = self._load_groups(core, topic, partition)
         try:
-            data = self._logs.open_data(
+            data = self._logs.store.open_data(
                 topic.info,
                 number,
                 observer=ProducersObserver(partition.producers),
@@ -93,6 +94,7 @@ class Startup:
         self._logs.add_data(data)
         self.note_cut(data)
         partition.opened(data.first_offset, data.next_offset, data.durable_offset)
+        measure(partition, topic.info.settings, data)
 
     def _load_groups(self, core: Broker, topic: Topic, partition: Partition) -> int:
         """Open the groups of a partition; up to where their positions prove it was on disk.
@@ -101,7 +103,7 @@ class Startup:
         """
         number = partition.number
         try:
-            groups = self._logs.open_groups(
+            groups = self._logs.store.open_groups(
                 topic.info, number, clean=self._clean.get(partition.groups_log), must_exist=True
             )
         except (LogRefused, CorruptLog) as refused:

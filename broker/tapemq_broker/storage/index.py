@@ -18,6 +18,7 @@ File, integers big-endian and unsigned::
 import sys
 from array import array
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from struct import Struct
 from typing import Final, NamedTuple
 
@@ -84,6 +85,10 @@ class Index:
             self._times.append(header.append_time_us)
             self._offsets.append(header.base_offset)
             self._next_position = position + interval_bytes
+
+    def entries(self) -> Iterator[Entry]:
+        """All of them, ascending."""
+        return map(self._entry, range(len(self)))
 
     def find(self, offset: int) -> Entry:
         """Where to start looking for the batch that contains ``offset``."""

@@ -8,6 +8,7 @@ segments in doubt, nor a gap between their names.
 """
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final, NamedTuple
 
@@ -283,6 +284,21 @@ class Log:
     def segments(self) -> list[SegmentInfo]:
         """All segments, oldest first."""
         return [segment.info() for segment in self._segments]
+
+    def landmarks(self, covering_bytes: int, *, wait: bool) -> Iterator[tuple[int, int]]:
+        """Offsets and bytes; see the log seam."""
+        covered = 0
+        number = len(self._segments)
+        while number > 0 and covered < covering_bytes:
+            number -= 1
+            covered += self._segments[number].size_bytes
+        start = 0
+        for segment in self._segments[number:]:
+            yield segment.base_offset, start
+            for entry in SegmentReader(self._cache, self.log_id, segment).entries(wait):
+                yield entry.offset, start + entry.position
+            start += segment.size_bytes
+        yield self.next_offset, start
 
     def close(self, *, clean: bool, now_us: int) -> CleanEntry | None:
         """Let go of the files; see the log seam."""

@@ -1,6 +1,7 @@
 """A log in memory: the log seam without files, for what is above it and needs no disk."""
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from tapemq.batch import HEADER_BYTES, Header, LogId
@@ -175,6 +176,14 @@ class MemoryLog:
             size_bytes = sum(len(stored.data) for stored in batches)
             infos.append(SegmentInfo(base, end, size_bytes, append_time_us))
         return infos
+
+    def landmarks(self, covering_bytes: int, *, wait: bool) -> Iterator[tuple[int, int]]:
+        """Offsets and bytes; see the log seam."""
+        byte = 0
+        for header, data in (stored for segment in self._segments for stored in segment):
+            yield header.base_offset, byte
+            byte += len(data)
+        yield self.next_offset, byte
 
     def close(self, *, clean: bool, now_us: int) -> CleanEntry | None:
         """Append nothing any more. There is nothing that a next start could find."""

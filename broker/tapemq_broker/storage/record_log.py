@@ -3,6 +3,7 @@
 Nothing above it may assume a local file or an instant answer.
 """
 
+from collections.abc import Iterator
 from typing import Final, NamedTuple, Protocol
 
 from tapemq.batch import Kind
@@ -144,6 +145,14 @@ class RecordLog(Protocol):
 
     def segments(self) -> list[SegmentInfo]:
         """All segments, oldest first."""
+
+    def landmarks(self, covering_bytes: int, *, wait: bool) -> Iterator[tuple[int, int]]:
+        """Offsets, and how many bytes the log takes below each; ascending, the last is its end.
+
+        They cover the newest so many bytes, or all there are, and count from the first of them.
+        They are some 64 KiB apart; where that takes the disk and ``wait`` is False, a segment.
+        Raises OSError if the disk fails. Nothing may happen to the log until the last was taken.
+        """
 
     def close(self, *, clean: bool, now_us: int) -> CleanEntry | None:
         """Let go of the files. Nothing can be appended any more.

@@ -41,6 +41,12 @@ class Recent(Generic[T]):
             if len(self._entries) > self._entries_max:
                 self._entries.popitem(last=False)
 
+    def drop_under(self, prefix: str) -> None:
+        """Forget all whose keys begin so."""
+        with self._lock:
+            for key in [key for key in self._entries if key.startswith(prefix)]:
+                del self._entries[key]
+
     def drop(self, *keys: str) -> None:
         with self._lock:
             for key in keys:
@@ -81,6 +87,14 @@ class SegmentCache:
         with self._lock:
             for path in paths:
                 self._in_use.pop(path, None)
+
+    def forget_directory(self, path: str) -> None:
+        """Let go of what lay in a directory that was removed, and below it.
+
+        As long as a file is open, the disk does not get its bytes back.
+        """
+        self._recent.drop_under(f"{path}/")
+        self.indexes.drop_under(f"{path}/")
 
     def _keep(self, file: File) -> File:
         # Opening is not under the lock, because it may wait for the disk. Of two threads that

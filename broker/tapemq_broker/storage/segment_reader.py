@@ -1,6 +1,6 @@
 """Reading one segment: bytes, headers, and the place of an offset or a time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from tapemq.batch import HEADER_BYTES, BatchError, Header, Kind, LogId, decode_header
@@ -127,6 +127,13 @@ class SegmentReader:
         return CorruptLog(
             self.segment.path, position, offset, max(offset, self.next_offset), str(reason)
         )
+
+    def entries(self, wait: bool) -> Iterator[Entry]:
+        """Places where batches begin; none if finding them would take long, and not ``wait``."""
+        try:
+            return self.load_index(wait).entries()
+        except WouldWait:
+            return iter(())
 
     def load_index(self, wait: bool) -> Index:
         """The index; read from its file, or made anew where that is missing or damaged."""

@@ -1,11 +1,11 @@
 """Checking every byte of a data directory that no broker uses. Changes nothing."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
 from tapemq_broker.storage.clean import CLEAN_PATH, CleanState, read_clean
 from tapemq_broker.storage.diagnosis import Claims, diagnose
-from tapemq_broker.storage.directory import DataDirectory, LogPlace
+from tapemq_broker.storage.directory import CATALOG_PATH, DataDirectory, LogPlace
 from tapemq_broker.storage.errors import repair_command
 from tapemq_broker.storage.index import Index
 from tapemq_broker.storage.log_files import LogFiles
@@ -38,15 +38,49 @@ class Problem(NamedTuple):
 _NOTHING_TO_DO = "nothing to do: it is made anew when it is needed"
 
 
-def verify(directory: DataDirectory, progress: Progress | None = None) -> Iterator[Problem]:
-    """Check every log, whole. Yields what is wrong, as it is found. Raises OSError."""
+def verify(
+    directory: DataDirectory,
+    progress: Progress | None = None,
+    known_topics: Collection[str] | None = None,
+) -> Iterator[Problem]:
+    """Check every log, whole. Yields what is wrong, as it is found. Raises OSError.
+
+    ``known_topics``: the directories of the topics that the catalog knows, if that matters;
+    where the catalog is damaged it does not, for then it may have known more.
+    """
     data = directory.disk.read_file(CLEAN_PATH)
     clean = read_clean(data) if data is not None else CleanState({})
     if clean.complaint:
         advice = "nothing to do: the next start takes longer"
         yield Problem("", CLEAN_PATH, 0, 0, 0, clean.complaint, advice, is_harmless=True)
     for place in directory.logs():
-        yield from _Verification(directory, place, clean, progress).run()
+        for problem in _Verification(directory, place, clean, progress).run():
+            yield problem
+            if place.path == CATALOG_PATH and not problem.is_harmless:
+                known_topics = None
+    if known_topics is not None:
+        for path in directory.unknown_topics(known_topics):
+            yield _unknown_topic(directory, path)
+
+
+def _unknown_topic(directory: DataDirectory, path: str) -> Problem:
+    """No broker reads it. Without records it is what a crash leaves that met a topic's making."""
+    logs = [place for place in directory.logs() if place.path.startswith(f"{path}/")]
+    if any(_has_records(directory, place) for place in logs):
+        problem = "the catalog knows no such topic, but there are records in it"
+        advice = (
+            "restore the data directory from a copy, of which the catalog knows it; or keep a copy "
+            "and remove it by hand"
+        )
+        return Problem(path, path, 0, 0, 0, problem, advice)
+    problem = "the catalog knows no such topic; there is no record in it"
+    advice = "remove it by hand: a topic was being created when the broker ended"
+    return Problem(path, path, 0, 0, 0, problem, advice, is_harmless=True)
+
+
+def _has_records(directory: DataDirectory, place: LogPlace) -> bool:
+    found = stretches(LogFiles(directory.disk, place.path, place.log_id))
+    return any(not stretch.is_sound or stretch.after.next_offset > 0 for stretch in found)
 
 
 class _Verification:

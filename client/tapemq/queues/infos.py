@@ -94,3 +94,8 @@ class DeadRecord(NamedTuple):
     replays: int
     """How often it was redriven before."""
     died_at: datetime | None
+    first_failed_at: datetime | None = None
+    """When it failed or crashed first since it was redriven; None if it never did (a reject is no
+    failure). Times are the broker's, in UTC."""
+    last_failed_at: datetime | None = None
+    """When it did last; also None if an older broker wrote it."""

@@ -160,4 +160,6 @@ def _dead_record(partition: int, row: dict[str, Any]) -> DeadRecord:
         row["crashes"],
         row["replays"],
         time_of(row["died_us"]),
+        time_of(row.get("first_failure_us", 0)),
+        time_of(row.get("last_failure_us", 0)),
     )

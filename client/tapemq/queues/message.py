@@ -13,6 +13,10 @@ class Message(LeasedRecord):
     all that is said in this turn of the event loop; one that comes too late is logged and counted
     (``Queue.lost``). With ``confirm`` it returns when it is on disk, and raises LeaseLost if the
     message is not this consumer's any more, IndeterminateError if no answer came.
+
+    ``reason`` is a word to choose dead messages by (200 bytes), ``error`` the text of what went
+    wrong (1,024 bytes); what is longer is cut. Both stay with the message while it fails, and when
+    it is dead: see DeadRecord.
     """
 
     __slots__ = ()
@@ -40,14 +44,19 @@ class Message(LeasedRecord):
         await self._settle(ACK, confirm)
 
     async def nack(
-        self, *, delay: Duration | None = None, reason: str = "", confirm: bool = False
+        self,
+        *,
+        delay: Duration | None = None,
+        reason: str = "",
+        error: str = "",
+        confirm: bool = False,
     ) -> None:
         """It failed: let it come again after ``delay`` (None: by the group's policy)."""
-        await self._settle(nack(delay, reason), confirm)
+        await self._settle(nack(delay, reason, error), confirm)
 
-    async def reject(self, *, reason: str = "", confirm: bool = False) -> None:
+    async def reject(self, *, reason: str = "", error: str = "", confirm: bool = False) -> None:
         """It is dead now: kept, but not delivered until it is redriven."""
-        await self._settle(reject(reason), confirm)
+        await self._settle(reject(reason, error), confirm)
 
     async def release(self, *, confirm: bool = False) -> None:
         """Give it back: it is delivered again at once, and nothing is counted."""

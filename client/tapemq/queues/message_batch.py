@@ -12,7 +12,8 @@ from tapemq.streams.record_batch import RecordBatch
 class MessageBatch(RecordBatch):
     """Up to 512 messages of one partition, one behind the other: a RecordBatch with verbs.
 
-    A verb settles those of them that were not settled one by one. ``confirm`` as in Message.
+    A verb settles those of them that were not settled one by one. ``confirm``, ``reason`` and
+    ``error`` as in Message.
     """
 
     __slots__ = ("_lease",)
@@ -38,14 +39,19 @@ class MessageBatch(RecordBatch):
         await self._settle(ACK, confirm)
 
     async def nack(
-        self, *, delay: Duration | None = None, reason: str = "", confirm: bool = False
+        self,
+        *,
+        delay: Duration | None = None,
+        reason: str = "",
+        error: str = "",
+        confirm: bool = False,
     ) -> None:
         """They failed: let them come again after ``delay`` (None: by the group's policy)."""
-        await self._settle(nack(delay, reason), confirm)
+        await self._settle(nack(delay, reason, error), confirm)
 
-    async def reject(self, *, reason: str = "", confirm: bool = False) -> None:
+    async def reject(self, *, reason: str = "", error: str = "", confirm: bool = False) -> None:
         """They are dead now."""
-        await self._settle(reject(reason), confirm)
+        await self._settle(reject(reason, error), confirm)
 
     async def release(self, *, confirm: bool = False) -> None:
         """Give them back; nothing is counted."""

@@ -10,7 +10,8 @@ from tapemq_broker.cli.place import Place
 from tests.support.running_server import running_server
 
 ENTRY = tapemq.DeadRecord(
-    1, 7, "bad_data", "KeyError: 'x'", 2, 1, 4, datetime(2026, 1, 31, tzinfo=UTC)
+    *(1, 7, "bad_data", "KeyError: 'x'", 2, 1, 4, datetime(2026, 1, 31, tzinfo=UTC)),
+    last_failed_at=datetime(2026, 1, 30, tzinfo=UTC),
 )
 
 
@@ -105,5 +106,7 @@ def test_the_history_is_all_that_is_known() -> None:
         "failures": 2,
         "crashes": 1,
         "redriven": 4,
+        "first_failed_at": None,
+        "last_failed_at": ENTRY.last_failed_at,
         "died_at": ENTRY.died_at,
     }

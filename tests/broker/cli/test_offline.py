@@ -5,8 +5,11 @@ import pytest
 from tapemq.batch import Kind, LogId, Role
 from tapemq_broker.cli.errors import CommandError
 from tapemq_broker.cli.exits import Exit
-from tapemq_broker.cli.offline import committed_upto, opened
+from tapemq_broker.cli.offline import committed_upto, known_topics, opened
 from tapemq_broker.core.group import Position
+from tapemq_broker.core.queue.entries import Head, dead_key, head_key
+from tapemq_broker.core.results import TopicInfo
+from tapemq_broker.core.topics import CATALOG, entry
 from tapemq_broker.storage.directory import DataDirectory
 from tapemq_broker.storage.files import OsDisk
 from tapemq_broker.storage.state_log import StateLog
@@ -105,11 +108,15 @@ def test_bad_settings_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def commit(data_dir: Path, **cursors: int) -> None:
     """Put positions of groups where a broker keeps them."""
+    put(data_dir, {name.encode(): Position(at).encode() for name, at in cursors.items()})
+
+
+def put(data_dir: Path, entries: dict[bytes, bytes]) -> None:
+    """Put entries of groups where a broker keeps them."""
     disk = OsDisk(str(data_dir))
     log_id = LogId(42, 0, Role.GROUPS)
     state = StateLog.open(disk, f"{TOPIC}/0.groups", log_id, Kind.GROUP, now_us=1)
-    for name, cursor in cursors.items():
-        state.put({name.encode(): Position(cursor).encode()}, now_us=1)
+    state.put(entries, now_us=1)
     disk.close()
 
 
@@ -121,3 +128,24 @@ def test_the_furthest_position_of_a_group_is_found(data_dir: Path) -> None:
         assert committed_upto(data.directory, data.needs_place()) == 17
     with opened(data_dir / TOPIC / "0.groups") as data:
         assert committed_upto(data.directory, data.needs_place()) == 0
+
+
+def test_queue_groups_prove_what_they_settled_or_failed_at(data_dir: Path) -> None:
+    head = Head(4, 0, 0, {}).encode()
+    put(data_dir, {head_key("q"): head, dead_key("q", 29): b"whatever", b"s": Position(5).encode()})
+    with opened(data_dir / TOPIC / "0") as data:
+        assert committed_upto(data.directory, data.needs_place()) == 30
+
+
+def test_topics_of_the_catalog_are_known_by_their_directories(data_dir: Path) -> None:
+    with opened(data_dir) as data:
+        assert known_topics(data.directory) == set()
+    topics = [TopicInfo("orders", 42, 1, 1, {}), TopicInfo("gone", 43, 1, 1, {})]
+    disk = OsDisk(str(data_dir))
+    catalog = StateLog.open(disk, "catalog", CATALOG, Kind.CATALOG, now_us=1)
+    for info in topics:
+        catalog.put(entry(info).changes, now_us=1)
+    catalog.put(dict.fromkeys(entry(topics[1]).changes), now_us=1)
+    disk.close()
+    with opened(data_dir) as data:
+        assert known_topics(data.directory) == {TOPIC}

@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 
+from tapemq.batch import HEADER_BYTES
 from tapemq_broker.core import effects as e
 from tapemq_broker.core.length import RETRY_AFTER_S, LengthLimit
 from tapemq_broker.core.queue.verb import Verb
 from tapemq_broker.core.refusal import Refusal
+from tests.support.bodies import body
 from tests.support.core.queueing import GROUP, consume, info, queue_world, send, settle
 from tests.support.core.reading import data_log, subscribe, wish
 from tests.support.core.world import World
@@ -45,9 +47,11 @@ def first_offset(world: World) -> int:
     [
         ({}, None),
         ({"max_records": 0, "overflow": "drop_oldest"}, None),
-        ({"max_records": 5}, LengthLimit(5, False)),
-        ({"max_records": 5, "overflow": "refuse"}, LengthLimit(5, False)),
-        ({"max_records": 5, "overflow": "drop_oldest"}, LengthLimit(5, True)),
+        ({"max_bytes": 0}, None),
+        ({"max_records": 5}, LengthLimit(5, 0, False)),
+        ({"max_bytes": 5}, LengthLimit(0, 5, False)),
+        ({"max_records": 5, "overflow": "refuse"}, LengthLimit(5, 0, False)),
+        ({"max_records": 5, "max_bytes": 6, "overflow": "drop_oldest"}, LengthLimit(5, 6, True)),
     ],
 )
 def test_limits(settings: dict[str, Any], limit: LengthLimit | None) -> None:
@@ -155,3 +159,90 @@ def test_what_is_not_on_disk_yet_replaces_nothing() -> None:
     world.publish(data_log(), *[b"x"] * 10)
     world.core.durable_upto(data_log(), 4)
     assert first_offset(world) == 1
+
+
+BATCH = HEADER_BYTES + len(body(b"x"))
+"""What one small record takes."""
+
+
+@pytest.mark.parametrize("overflow", ["refuse", "drop_oldest"])
+def test_bytes_that_a_queue_holds_count_until_they_are_settled(overflow: str) -> None:
+    world = limited(max_bytes=3 * BATCH - 5, overflow=overflow)
+    consume(world)
+    assert fill(world) == 3
+    refusal = publish(world, b"x")
+    assert refusal is not None
+    assert f"{3 * BATCH} bytes are not settled by group 'billing'" in refusal.text
+    assert f"max_bytes is {3 * BATCH - 5}; settle some, or raise the limit" in refusal.text
+    lease = send(world)
+    settle(world, Verb.ACK, (lease.lease_id, 0, 1))
+    world.sync()
+    assert fill(world) == 1
+    assert (first_offset(world), info(world).gone) == (0, 0)
+
+
+def test_what_waits_alone_does_not_make_all_behind_it_count() -> None:
+    world = limited(max_bytes=4 * BATCH)
+    consume(world)
+    assert fill(world) == 4
+    while world.leasing:
+        lease = send(world)
+        settle(world, Verb.ACK, *[(lease.lease_id, a, b - a) for a, b in lease.runs if a > 0])
+    world.sync()
+    assert fill(world) == 3
+
+
+def test_bytes_that_are_not_on_disk_yet_count_too() -> None:
+    world = limited(max_bytes=3 * BATCH)
+    consume(world)
+    requests = [world.publish(data_log(), b"x") for _ in range(5)]
+    world.sync()
+    refused = [isinstance(world.answer(request), Refusal) for request in requests]
+    assert refused == [False, False, False, True, True]
+
+
+def test_what_a_full_disk_refused_does_not_count() -> None:
+    world = limited(max_bytes=3 * BATCH)
+    world.disk_full = True
+    assert [isinstance(publish(world, b"x"), Refusal) for _ in range(5)] == [True] * 5
+    world.disk_full = False
+    assert fill(world) == 3
+
+
+def test_bytes_that_a_stream_group_has_not_read_count() -> None:
+    world = limited(max_bytes=3 * BATCH)
+    publish(world, b"x")
+    subscribe(world, wish(1, group="audit", hold=True, start="latest"))
+    world.sync()
+    assert fill(world) == 3
+
+
+def test_the_newest_bytes_stay_where_nothing_is_held() -> None:
+    world = limited(max_bytes=3 * BATCH + 5, overflow="drop_oldest")
+    consume(world, hold=False, records=2)
+    for _ in range(10):
+        assert publish(world, b"x") is None
+    partition = world.core.topics.named("orders").partitions[0]
+    assert (first_offset(world), partition.dropped, info(world).gone) == (7, 7, 7)
+    assert publish(world, b"x" * 1000) is None
+    assert first_offset(world) == 10
+    world.start()
+    assert first_offset(world) == 10
+
+
+def test_the_stricter_of_two_limits_drops() -> None:
+    world = limited(max_bytes=3 * BATCH, max_records=2, overflow="drop_oldest")
+    for _ in range(10):
+        publish(world, b"x")
+    assert first_offset(world) == 8
+
+
+def test_either_of_two_limits_makes_full() -> None:
+    world = limited(max_bytes=3 * BATCH, max_records=5)
+    assert fill(world) == 3
+    refusal = publish(world, b"x")
+    assert refusal is not None
+    assert "let a group with hold read it, or retention remove some" in refusal.text
+    world.execute(0, lambda r: world.core.topics.alter(r, "orders", 0, {"max_bytes": 0}))
+    world.sync()
+    assert fill(world) == 2

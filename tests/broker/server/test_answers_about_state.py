@@ -29,7 +29,7 @@ class Setup:
         self.disk = FullDisk()
         self.world = memory_world(self.disk)
         self.logs = self.open_logs()
-        self.logs.add(self.logs.make_topic(TOPIC, 0))
+        self.logs.add(self.logs.store.make_topic(TOPIC, 0))
         sessions = Sessions(Settings(), self.world.clock, Counters())
         core = Broker(1, limits_of(Settings()))
         self.engine = Engine(self.world, core, self.logs, sessions)
@@ -66,7 +66,9 @@ class Setup:
     def found(self, log_id: LogId) -> set[int]:
         """The changes of a log that the next start would find."""
         self.disk.power_cut()
-        groups = self.open_logs().open_groups(TOPIC, log_id.partition, clean=None, must_exist=True)
+        groups = self.open_logs().store.open_groups(
+            TOPIC, log_id.partition, clean=None, must_exist=True
+        )
         return {int(key) for key in groups.entries}
 
 

@@ -49,7 +49,7 @@ async def test_marks_of_many_logs_are_written_some_at_a_time() -> None:
     disk = FullDisk(post=asyncio.get_running_loop().call_soon)
     world = memory_world(disk)
     logs = Logs(world, DataDirectory.open(disk, bytes(16)), Settings())
-    logs.add(logs.make_topic(TopicInfo("t", 1, 200, 1, {}), 0))
+    logs.add(logs.store.make_topic(TopicInfo("t", 1, 200, 1, {}), 0))
     for partition in range(200):
         log_id = LogId(1, partition, Role.DATA)
         logs.append(Append(log_id, Kind.DATA, 0, 1, b"", checksum(b"")), 0)
@@ -134,7 +134,7 @@ def join(topic: m.Topic, number: int, group: str, *, hold: bool = False) -> m.Su
 async def test_changes_are_written_to_all_logs_or_to_none() -> None:
     disk = FullDisk(post=asyncio.get_running_loop().call_soon)
     logs = logs_with_a_catalog(disk)
-    made = logs.make_topic(TopicInfo("two", 2, 2, 1, {}), 0)
+    made = logs.store.make_topic(TopicInfo("two", 2, 2, 1, {}), 0)
     logs.add(made)
     first, second = (LogId(2, partition, Role.GROUPS) for partition in range(2))
     logs.put_state(first, {b"g": b"old"}, 0)
@@ -152,8 +152,8 @@ async def test_changes_are_written_to_all_logs_or_to_none() -> None:
 
 def logs_with_a_catalog(disk: FullDisk) -> Logs:
     logs = Logs(memory_world(disk), DataDirectory.open(disk, bytes(16)), Settings())
-    logs.add_state(logs.open_catalog(None))
-    logs.add(logs.make_topic(TopicInfo("t", 1, 1, 1, {}), 0))
+    logs.add_state(logs.store.open_catalog(None))
+    logs.add(logs.store.make_topic(TopicInfo("t", 1, 1, 1, {}), 0))
     return logs
 
 
@@ -167,7 +167,7 @@ async def test_nothing_is_appended_that_the_catalog_may_not_know() -> None:
     await logs.all_durable()
     disk.power_cut()
     found = Logs(memory_world(disk), DataDirectory.open(disk, bytes(16)), Settings())
-    assert found.open_catalog(None).entries == {b"topic/t": b"1"}
+    assert found.store.open_catalog(None).entries == {b"topic/t": b"1"}
 
 
 async def test_catalog_is_not_durable_while_a_full_disk_keeps_it_out() -> None:

@@ -35,6 +35,11 @@ def test_entries_keep_their_distance() -> None:
     ]
 
 
+def test_entries_are_told_in_order() -> None:
+    index = index_of((0, 10, 0), (10, 20, 100), (20, 20, 200))
+    assert list(index.entries()) == [(0, 0), (100, 10), (200, 20)]
+
+
 def test_the_first_batch_is_always_taken() -> None:
     assert index_of((7, 1, 0), interval_bytes=1 << 20).find(7) == (0, 7)
 

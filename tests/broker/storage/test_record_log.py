@@ -269,3 +269,28 @@ def test_a_limit_of_records_ends_behind_the_batch_that_reaches_it(
         chunk = plan.run(wait=True)
         assert chunk is not None
         assert chunk.record_count == expected
+
+
+@pytest.mark.parametrize("covering_bytes", [1, 700, 1 << 20])
+def test_landmarks_say_how_much_is_below_an_offset(
+    setup: Setup, log: SyncedLog, covering_bytes: int
+) -> None:
+    fill(setup, 20)
+    found = list(log.landmarks(covering_bytes, wait=True))
+    assert found == sorted(found)
+    assert found[0][1] == 0
+    assert found[-1][0] == log.next_offset
+    assert min(covering_bytes, log.size_bytes) <= found[-1][1] <= log.size_bytes
+    byte = 0
+    begins = {}
+    offset = found[0][0]
+    while offset < log.next_offset:
+        chunk = log.plan(offset, upto=log.next_offset, max_bytes=1 << 20).run(wait=True)
+        assert chunk is not None
+        for header in headers(chunk.data):
+            begins[header.base_offset] = byte
+            byte += header.batch_bytes
+        offset = chunk.next_offset
+    assert found[-1][1] == byte
+    assert all(begins[offset] == byte for offset, byte in found[:-1])
+    assert len(found) > len(begins) // 3

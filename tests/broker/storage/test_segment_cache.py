@@ -2,6 +2,7 @@ import gc
 
 import pytest
 
+from tapemq_broker.storage.index import Index
 from tapemq_broker.storage.segment_cache import Recent, SegmentCache
 from tests.support.faulty_disk import FaultyDisk
 
@@ -78,3 +79,16 @@ def test_a_forgotten_file_is_opened_anew(disk: FaultyDisk) -> None:
     cache.forget(["a", "b"])
     assert cache.file_if_open("a") is None
     assert cache.file("a") is not file
+
+
+def test_a_directory_is_forgotten_with_all_that_lay_in_it(disk: FaultyDisk) -> None:
+    cache = SegmentCache(disk)
+    for path in ("t/0/a.log", "t/0.groups/a.log", "t2/0/a.log"):
+        disk.make_directory(path.rpartition("/")[0])
+        cache.create(path)
+        cache.indexes.put(path, Index())
+    cache.forget_directory("t")
+    gc.collect()
+    known = [cache.file_if_open(p) for p in ("t/0/a.log", "t/0.groups/a.log", "t2/0/a.log")]
+    assert [file is not None for file in known] == [False, False, True]
+    assert [cache.indexes.get(p) is None for p in ("t/0/a.log", "t2/0/a.log")] == [True, False]

@@ -53,6 +53,14 @@ def batch_bytes(setup: Setup) -> int:
     return setup.sealed.size_bytes // setup.sealed.next_offset
 
 
+def test_entries_are_known_without_the_disk_or_not_at_all(setup: Setup) -> None:
+    expected = list(setup.reader().entries(wait=False))
+    assert len(expected) > 2
+    setup.forget()
+    assert list(setup.reader().entries(wait=False)) == []
+    assert list(setup.reader().entries(wait=True)) == expected
+
+
 def test_every_offset_has_its_place(setup: Setup) -> None:
     assert setup.sealed.next_offset == 14
     assert positions(setup) == [number * batch_bytes(setup) for number in range(14)]

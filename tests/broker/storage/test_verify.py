@@ -73,3 +73,17 @@ def test_damaged_caches_are_harmless() -> None:
         ("CLEAN", True),
         (index, True),
     ]
+
+
+def test_a_topic_that_the_catalog_does_not_know_is_a_problem_if_it_has_records() -> None:
+    disk = Damage().disk()
+    topic = DIRECTORY.rpartition("/")[0]
+    disk.make_directory("topics/default/empty~0000000000000009/0")
+    known = list(verify(DataDirectory(disk, bytes(16)), None, {topic}))
+    found = list(verify(DataDirectory(disk, bytes(16)), None, set()))
+    empty = ("topics/default/empty~0000000000000009", True)
+    assert [(problem.log, problem.is_harmless) for problem in known] == [empty]
+    assert sorted((problem.log, problem.is_harmless) for problem in found) == sorted(
+        [empty, (topic, False)]
+    )
+    assert {"remove it by hand" in problem.advice for problem in found} == {True}

@@ -19,6 +19,7 @@ def die(world: World, *offsets: int, partition: int = 0, reason: str = "attempts
             "crashes": 2,
             "replays": 1,
             "died_us": 1_000_000,
+            "first_failure_us": 500_000,
         }
 
 
@@ -77,7 +78,10 @@ async def test_dead_records_come_in_pages(grouped: World) -> None:
         (0, 1), (0, 5), (0, 9), (1, 3), (1, 4),
     ]  # fmt: skip
     died_at = datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)
-    assert found[0] == tapemq.DeadRecord(0, 1, "attempts", "KeyError: 'total'", 3, 2, 1, died_at)
+    assert found[0] == tapemq.DeadRecord(
+        *(0, 1, "attempts", "KeyError: 'total'", 3, 2, 1, died_at),
+        first_failed_at=datetime(1970, 1, 1, 0, 0, 0, 500_000, tzinfo=UTC),
+    )
 
 
 async def test_some_dead_records_are_listed(grouped: World) -> None:

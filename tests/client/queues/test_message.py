@@ -14,15 +14,15 @@ async def test_verbs(world: World) -> None:
     async with world.queue() as queue:
         one, two, three, four, five = await take(queue, 5)
         await one.ack()
-        await two.nack(delay=1.5, reason="busy")
-        await three.reject(reason="bad")
+        await two.nack(delay=1.5, reason="busy", error="E" * 2000)
+        await three.reject(reason="bad", error="no id")
         await four.release()
         await five.nack()
         await world.settled(5)
         said = [settle for settle, _ in world.broker.queues.settlements]
         assert said == [
-            m.Settle(1, "nack", by_policy=False, delay_ms=1500, reason="busy"),
-            m.Settle(1, "reject", reason="bad"),
+            m.Settle(1, "nack", by_policy=False, delay_ms=1500, reason="busy", error="E" * 1024),
+            m.Settle(1, "reject", reason="bad", error="no id"),
             m.Settle(1, "release"),
             m.Settle(1, "nack"),
             m.Settle(1, "ack"),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from tapemq.batch import BodyPrefix, decode_columns, decode_prefix
+from tapemq.batch import HEADER_BYTES, BodyPrefix, decode_columns, decode_prefix
 from tapemq_broker.core.effects import Append, Deliver
 
 Value = bytes | None
@@ -51,6 +51,13 @@ class ListLog:
         self.first_offset = 0
         self.next_offset = 0
         self.durable_offset = 0
+
+    def landmarks(self) -> list[tuple[int, int]]:
+        """Offsets, and how many bytes are below each."""
+        found = [(0, 0)]
+        for batch in self.batches:
+            found.append((batch.next_offset, found[-1][1] + HEADER_BYTES + len(batch.body)))
+        return found
 
     def append(self, effect: Append) -> None:
         """The core and the log have to agree on offsets."""

@@ -10,6 +10,7 @@ from tapemq_broker.core import effects as e
 from tapemq_broker.core.broker import Broker, Limits
 from tapemq_broker.core.refusal import Refusal
 from tapemq_broker.core.results import Result, TopicSettings
+from tapemq_broker.core.sizes import Sizes
 from tapemq_broker.core.topics import CATALOG, entry
 from tests.support.bodies import body
 from tests.support.core.list_log import Chunk, ListLog, ListState, Value
@@ -102,6 +103,14 @@ class World:
         for batch in [batch for batch in log.batches if batch.base_offset >= newest]:
             partition.producers.observe(batch.prefix, batch.base_offset, self.now_us)
         partition.opened(log.first_offset, log.next_offset, log.durable_offset)
+        self._measure(topic_id)
+
+    def _measure(self, topic_id: int) -> None:
+        topic = self.core.topics.get(topic_id)
+        limit_bytes = int(topic.info.settings.get("max_bytes", 0))
+        for partition in topic.partitions:
+            log = self.logs[partition.log]
+            partition.sizes = Sizes(limit_bytes, log.landmarks()) if limit_bytes else None
 
     def crash(self, survivors: int = 0) -> None:
         """Lose all sessions and all memory, and what is not on disk; then start.
@@ -191,6 +200,8 @@ class World:
                 self._wait(_Waiting(effect.log, None, then=effect.then))
             case e.PrepareTopic():
                 self._prepare(effect)
+            case e.Reconfigure():
+                self._measure(effect.topic.topic_id)
             case e.RemoveTopic():
                 self._remove(effect.topic.topic_id)
             case e.TruncateFront():
@@ -227,6 +238,7 @@ class World:
             self.states[LogId(effect.topic.topic_id, number, Role.GROUPS)] = ListState()
         self.run([entry(effect.topic)])
         self.run(self.core.topic_prepared(effect.topic, self.now))
+        self._measure(effect.topic.topic_id)
 
     def _remove(self, topic_id: int) -> None:
         for logs in (self.logs, self.states):

@@ -50,6 +50,12 @@ MaxRecords = Annotated[
         help="A partition takes no more than that; 0: any number.",
     ),
 ]
+MaxBytes = Annotated[
+    str | None,
+    typer.Option(
+        "--max-bytes", metavar="SIZE", help="A partition takes no more than that; 0: any size."
+    ),
+]
 Overflow = Annotated[
     str | None,
     typer.Option(
@@ -107,6 +113,7 @@ async def create(
     segment_bytes: SegmentBytes = None,
     ttl: Ttl = None,
     max_records: MaxRecords = None,
+    max_bytes: MaxBytes = None,
     overflow: Overflow = None,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
@@ -114,7 +121,7 @@ async def create(
     """Create a topic. It has one partition (of each priority) unless said otherwise."""
     settings = {
         **_settings(retention_age, retention_bytes, segment_bytes, ttl),
-        **_length(max_records, overflow),
+        **_length(max_records, max_bytes, overflow),
         **({} if priorities is None else {"priorities": priorities}),
     }
     async with connected(url) as client:
@@ -130,6 +137,7 @@ async def alter(
     segment_bytes: SegmentBytes = None,
     ttl: Ttl = None,
     max_records: MaxRecords = None,
+    max_bytes: MaxBytes = None,
     overflow: Overflow = None,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
@@ -137,7 +145,7 @@ async def alter(
     """Change what is given. There can be more partitions later, never fewer."""
     settings = {
         **_settings(retention_age, retention_bytes, segment_bytes, ttl),
-        **_length(max_records, overflow),
+        **_length(max_records, max_bytes, overflow),
     }
     if not settings and partitions is None:
         raise typer.BadParameter("nothing to change was given")
@@ -158,8 +166,11 @@ def _settings(
     return {name: read(text) for name, text, read in given if text is not None}
 
 
-def _length(max_records: int | None, overflow: str | None) -> dict[str, int | str]:
-    given = {"max_records": max_records, "overflow": overflow}
+def _length(
+    max_records: int | None, max_bytes: str | None, overflow: str | None
+) -> dict[str, int | str]:
+    size_bytes = None if max_bytes is None else read_size(max_bytes)
+    given = {"max_records": max_records, "max_bytes": size_bytes, "overflow": overflow}
     return {name: value for name, value in given.items() if value is not None}
 
 

@@ -9,7 +9,7 @@ import typer
 from tapemq_broker.cli.command import command
 from tapemq_broker.cli.errors import CommandError
 from tapemq_broker.cli.exits import Exit
-from tapemq_broker.cli.offline import DataPath, opened
+from tapemq_broker.cli.offline import DataPath, known_topics, opened
 from tapemq_broker.cli.options import AsJson
 from tapemq_broker.cli.output import Output
 from tapemq_broker.cli.progress import ProgressBar
@@ -32,7 +32,8 @@ def verify(path: DataPath = None, as_json: AsJson = False) -> None:
             advice = f"name the data directory: tapemq verify {data.root}"
             raise CommandError("only whole data directories are verified", advice, Exit.USAGE)
         with ProgressBar("checking", _size_bytes(data.directory), "bytes") as bar:
-            found = list(problems_of(data.directory, bar.advance))
+            known = known_topics(data.directory)
+            found = list(problems_of(data.directory, bar.advance, known))
         Output(as_json).rows(_row(problem, data.root) for problem in found)
     damaged = sum(not problem.is_harmless for problem in found)
     print(f"{damaged or 'nothing'} damaged in {data.root}", file=sys.stderr)

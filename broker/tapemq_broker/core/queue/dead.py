@@ -6,7 +6,11 @@ import msgpack
 
 
 class Dead(NamedTuple):
-    """Why and when it died, and what came before. Times are of the wall clock."""
+    """Why and when it died, and what came before. Times are of the wall clock.
+
+    ``first_failure_us`` and ``last_failure_us``: since it was redriven; 0 if it neither failed nor
+    crashed. What was written before there was the last one has 0 there.
+    """
 
     reason: str
     error: str
@@ -15,6 +19,7 @@ class Dead(NamedTuple):
     replays: int
     died_us: int
     first_failure_us: int
+    last_failure_us: int = 0
 
     def encode(self) -> bytes:
         """The value of its entry."""

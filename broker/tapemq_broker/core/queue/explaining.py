@@ -18,7 +18,7 @@ def explain(group: QueueGroup, now_us: int) -> Explanation:
     )
     dropped = sum(backlog.partition.dropped for backlog in backlogs)
     if dropped:
-        numbers += f" {dropped} were dropped because the topic takes no more than max_records."
+        numbers += f" {dropped} were dropped because of the topic's max_records or max_bytes."
     state = found[0][0] if found else "delivering"
     remarks = [remark for backlog in backlogs for remark in backlog.supply.remarks()]
     return Explanation(state, [*dict.fromkeys(text for _, text in found), numbers, *remarks])

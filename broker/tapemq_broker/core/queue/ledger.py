@@ -64,9 +64,13 @@ class Ledger:
     @property
     def hold_offset(self) -> int:
         """Everything from here on may still be needed."""
-        needed = [self.settled.floor]
-        needed += [offsets.min() for offsets in (self.revived, self.dead_offsets) if offsets]
-        return min(needed)
+        start = self.unsettled_from
+        return min(start, self.dead_offsets.min()) if self.dead_offsets else start
+
+    @property
+    def unsettled_from(self) -> int:
+        """The oldest record that is not settled, or where the next one comes."""
+        return min(self.settled.floor, self.revived.min()) if self.revived else self.settled.floor
 
     def unsettled(self) -> int:
         """How many visible records are not settled."""

@@ -139,7 +139,8 @@ class Settling:
             trouble.crashes,
             trouble.replays,
             why.now_us,
-            trouble.first_failure_us or why.now_us,
+            trouble.first_failure_us,
+            trouble.last_us,
         )
         held.backlog.leased -= 1
         ledger.bury(offset, dead)

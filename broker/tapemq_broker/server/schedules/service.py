@@ -214,7 +214,7 @@ class Schedules:
         self, volume: Volume, info: TopicInfo, clean: CleanEntry | None, *, must_exist: bool
     ) -> Log:
         observer = ProducersObserver(volume.book.producers)
-        return self._engine.logs.open_schedules(
+        return self._engine.logs.store.open_schedules(
             info, observer=observer, clean=clean, must_exist=must_exist
         )
 

@@ -8,7 +8,7 @@ def test_create_prints_what_was_made(tapemq: Tapemq, topic: str) -> None:
     ran = tapemq(
         *("topic", "create", topic, "--partitions", "2", "--retention-age", "7d"),
         *("--retention-bytes", "1GiB", "--segment-bytes", "1 MiB", "--ttl", "1h"),
-        *("--max-records", "5", "--overflow", "drop_oldest"),
+        *("--max-records", "5", "--max-bytes", "1 GiB", "--overflow", "drop_oldest"),
     )
     assert ran.code == 0
     assert len(ran.row.pop("topic_id")) == 16
@@ -22,6 +22,7 @@ def test_create_prints_what_was_made(tapemq: Tapemq, topic: str) -> None:
         "segment_bytes": 2**20,
         "ttl_s": 3600,
         "max_records": 5,
+        "max_bytes": 2**30,
         "overflow": "drop_oldest",
     }
 

@@ -1,4 +1,5 @@
 import shlex
+import shutil
 
 from tests.broker.cli.commands.conftest import Records, Tapemq
 from tests.support.crash.broker import Broker
@@ -36,6 +37,28 @@ def test_what_does_no_harm_is_said_and_ends_with_0(offline: Tapemq, records: Rec
     ran = offline("verify", records.data_dir)
     assert ran.code == 0
     assert (ran.row["segment"], ran.row["is_harmless"]) == ("CLEAN", True)
+
+
+def test_topics_that_the_catalog_does_not_know_are_named(offline: Tapemq, records: Records) -> None:
+    empty = records.data_dir / "topics/default/lost~00000000000000aa"
+    (empty / "0").mkdir(parents=True)
+    ran = offline("verify", records.data_dir)
+    assert (ran.code, ran.row["log"]) == (0, "topics/default/lost~00000000000000aa")
+    shutil.rmtree(empty)
+    shutil.copytree(records.log, empty / "0")
+    ran = offline("verify", records.data_dir)
+    assert ran.code == 4
+    assert "the catalog knows no such topic, but there are records in it" in ran.out
+
+
+def test_a_damaged_catalog_knows_nothing_of_topics(offline: Tapemq, records: Records) -> None:
+    catalog = records.data_dir / "catalog/00000000000000000000.log"
+    data = bytearray(catalog.read_bytes())
+    data[5] ^= 1
+    catalog.write_bytes(data)
+    ran = offline("verify", records.data_dir)
+    assert ran.code == 4
+    assert {row["log"] for row in ran.rows} == {"catalog"}
 
 
 def test_nothing_is_changed(offline: Tapemq, records: Records) -> None:

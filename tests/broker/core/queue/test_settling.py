@@ -52,7 +52,7 @@ def test_attempts_are_failures_and_crashes() -> None:
     assert (lease.failures, lease.crashes) == (0, 1)
     world.now = 9.0
     settle(world, Verb.NACK, (lease.lease_id, 0, 1), reason="no luck", error="at all")
-    assert dead(world, 0) == Dead("no luck", "at all", 1, 1, 0, 9_000_000, 1_200_000)
+    assert dead(world, 0) == Dead("no luck", "at all", 1, 1, 0, 9_000_000, 1_200_000, 9_000_000)
     assert (info(world).crashed, info(world).failed, info(world).dead) == (1, 1, 1)
 
 
@@ -68,8 +68,19 @@ def test_without_a_limit_a_record_never_dies() -> None:
 def test_a_rejected_record_is_dead_at_once() -> None:
     world, lease = leased()
     settle(world, Verb.REJECT, (lease.lease_id, 0, 2), error="x" * 5000)
-    assert dead(world, 1) == Dead("rejected", "x" * 1024, 0, 0, 0, 0, 0)
+    assert dead(world, 1) == Dead("rejected", "x" * 1024, 0, 0, 0, 0, 0, 0)
     assert info(world).ack_floor == 2
+
+
+def test_a_reject_is_no_failure() -> None:
+    world, lease = leased(1)
+    world.now = 3.0
+    settle(world, Verb.NACK, (lease.lease_id, 0, 1), delay_ms=0)
+    world.sync()
+    lease = send(world)
+    world.now = 9.0
+    settle(world, Verb.REJECT, (lease.lease_id, 0, 1))
+    assert dead(world, 0)[2:] == (1, 0, 0, 9_000_000, 3_000_000, 3_000_000)
 
 
 def test_what_is_released_counts_as_nothing() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from tapemq_broker.server import logs
+from tapemq_broker.server import log_store
 from tapemq_broker.server.schedules import compaction
 from tests.support.scheduled_broker import ScheduledBroker, scheduled_broker
 
@@ -9,7 +9,7 @@ SEGMENT_BYTES = 4096
 
 @pytest.fixture(autouse=True)
 def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logs, "_SCHEDULE_SEGMENT_BYTES", SEGMENT_BYTES)
+    monkeypatch.setattr(log_store, "_SCHEDULE_SEGMENT_BYTES", SEGMENT_BYTES)
 
 
 def size_bytes(broker: ScheduledBroker) -> int:

@@ -1,10 +1,13 @@
 """Reads single records of a partition by their offsets."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
-from typing import Final
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from contextlib import aclosing
+from typing import Final, Protocol
 
-import tapemq
+from tapemq.infos import PartitionInfo
+from tapemq.streams.record import Record
+from tapemq.streams.stream import Stream
 
 _NEAR_OFFSETS: Final = 1000
 """What is so near is read on to; for what is farther away reading begins anew."""
@@ -13,16 +16,29 @@ _PREFETCH_BYTES: Final = 256 * 1024
 _WAIT_S: Final = 10.0
 
 
+class Reader(Protocol):
+    """What it takes: a client."""
+
+    def stream(
+        self, topic: str, *, start: int, partitions: Sequence[int], prefetch_bytes: int
+    ) -> Stream:
+        """A stream without a group."""
+
+    async def partition(self, topic: str, partition: int) -> PartitionInfo:
+        """Where a partition ends."""
+
+
 async def records_at(
-    client: tapemq.Client, topic: str, partition: int, offsets: Iterable[int]
-) -> AsyncIterator[tuple[int, tapemq.Record | None]]:
+    client: Reader, topic: str, partition: int, offsets: Iterable[int]
+) -> AsyncGenerator[tuple[int, Record | None], None]:
     """The records at ascending offsets, all of them visible; None for one that is not there."""
     wanted = list(offsets)
     while wanted:
         near = _near(wanted)
         wanted = wanted[len(near) :]
-        async for found in _read(client, topic, partition, near):
-            yield found
+        async with aclosing(_read(client, topic, partition, near)) as records:
+            async for found in records:
+                yield found
 
 
 def _near(offsets: list[int]) -> list[int]:
@@ -34,8 +50,8 @@ def _near(offsets: list[int]) -> list[int]:
 
 
 async def _read(
-    client: tapemq.Client, topic: str, partition: int, offsets: list[int]
-) -> AsyncIterator[tuple[int, tapemq.Record | None]]:
+    client: Reader, topic: str, partition: int, offsets: list[int]
+) -> AsyncGenerator[tuple[int, Record | None], None]:
     """They lie near each other."""
     end = (await client.partition(topic, partition)).visible_offset
     left = [offset for offset in offsets if offset < end]
@@ -53,7 +69,7 @@ async def _read(
         yield offset, None
 
 
-async def _next(records: AsyncIterator[tapemq.Record]) -> tapemq.Record | None:
+async def _next(records: AsyncIterator[Record]) -> Record | None:
     """None if none comes: a repair may have left nothing at the end of what can be read."""
     try:
         async with asyncio.timeout(_WAIT_S):

@@ -3,8 +3,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 import tapemq
-from tapemq_broker.cli import record_lookup
-from tapemq_broker.cli.record_lookup import records_at
+from tapemq.streams import lookup
+from tapemq.streams.lookup import records_at
 from tests.support.running_server import running_server
 
 
@@ -24,7 +24,7 @@ async def client() -> AsyncIterator[tapemq.Client]:
 async def test_records_are_found_at_their_offsets(
     client: tapemq.Client, near: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(record_lookup, "_NEAR_OFFSETS", near)
+    monkeypatch.setattr(lookup, "_NEAR_OFFSETS", near)
     found = [
         (offset, record and record.value)
         async for offset, record in records_at(client, "t", 0, [0, 1, 5, 9])

@@ -1,0 +1,137 @@
+"""Where the logs of a broker lie: opened, made, and removed. None is in use yet, or any more."""
+
+from typing import NamedTuple
+
+from tapemq.batch import Kind, LogId, Role
+from tapemq_broker.config import Settings
+from tapemq_broker.core.results import TopicInfo
+from tapemq_broker.core.topics import CATALOG
+from tapemq_broker.server.world import World
+from tapemq_broker.storage.clean import CleanEntry
+from tapemq_broker.storage.directory import DataDirectory
+from tapemq_broker.storage.log import Log
+from tapemq_broker.storage.observer import Observer
+from tapemq_broker.storage.opening import Claims
+from tapemq_broker.storage.record_log import LogSettings
+from tapemq_broker.storage.segment_cache import SegmentCache
+from tapemq_broker.storage.state_log import StateLog
+
+_STATE_SEGMENT_BYTES = 4 * 1024 * 1024
+_SCHEDULE_SEGMENT_BYTES = 16 * 1024 * 1024
+
+
+class Opened(NamedTuple):
+    """A partition's logs."""
+
+    data: Log
+    groups: StateLog
+
+
+class LogStore:
+    """Where logs lie, and with which settings they are opened."""
+
+    def __init__(self, world: World, directory: DataDirectory, settings: Settings) -> None:
+        self._world = world
+        self._directory = directory
+        self._settings = settings
+        self._cache = SegmentCache(world.disk)
+
+    def open_catalog(self, clean: CleanEntry | None) -> StateLog:
+        """Open the catalog. Raises LogRefused."""
+        path = self._directory.catalog_path
+        return self._open_state(CATALOG, Kind.CATALOG, path, clean, must_exist=False)
+
+    def open_groups(
+        self, info: TopicInfo, partition: int, *, clean: CleanEntry | None, must_exist: bool
+    ) -> StateLog:
+        """Open the group log of a partition. Raises LogRefused."""
+        log_id = LogId(info.topic_id, partition, Role.GROUPS)
+        path = self._directory.log_path(info.name, log_id)
+        return self._open_state(log_id, Kind.GROUP, path, clean, must_exist=must_exist)
+
+    def _open_state(
+        self, log_id: LogId, kind: Kind, path: str, clean: CleanEntry | None, *, must_exist: bool
+    ) -> StateLog:
+        return StateLog.open(
+            self._world.disk,
+            path,
+            log_id,
+            kind,
+            clean=clean,
+            now_us=self._world.clock.wall_us(),
+            settings=LogSettings(segment_bytes=_STATE_SEGMENT_BYTES),
+            must_exist=must_exist,
+            cache=self._cache,
+        )
+
+    def open_data(
+        self,
+        info: TopicInfo,
+        partition: int,
+        *,
+        observer: Observer | None,
+        clean: CleanEntry | None,
+        durable_floor: int,
+        must_exist: bool,
+    ) -> Log:
+        """Open the records of a partition. Raises LogRefused."""
+        log_id = LogId(info.topic_id, partition, Role.DATA)
+        claims = Claims(clean, durable_floor, must_exist)
+        return self._open_log(info, log_id, self.settings_of(info), observer, claims)
+
+    def open_schedules(
+        self, info: TopicInfo, *, observer: Observer, clean: CleanEntry | None, must_exist: bool
+    ) -> Log:
+        """Open the schedule log of a topic. Raises LogRefused, CorruptLog, LogFull, OSError."""
+        log_id = LogId(info.topic_id, 0, Role.SCHEDULE)
+        settings = LogSettings(segment_bytes=_SCHEDULE_SEGMENT_BYTES)
+        return self._open_log(info, log_id, settings, observer, Claims(clean, 0, must_exist))
+
+    def _open_log(
+        self,
+        info: TopicInfo,
+        log_id: LogId,
+        settings: LogSettings,
+        observer: Observer | None,
+        claims: Claims,
+    ) -> Log:
+        path, now_us = self._directory.log_path(info.name, log_id), self._world.clock.wall_us()
+        return Log.open(
+            self._world.disk,
+            path,
+            log_id,
+            settings=settings,
+            observer=observer,
+            cache=self._cache,
+            now_us=now_us,
+            **claims._asdict(),
+        )
+
+    def settings_of(self, info: TopicInfo) -> LogSettings:
+        """How the records of a topic are laid out."""
+        own = int(info.settings.get("segment_bytes", 0))
+        return LogSettings(segment_bytes=own or self._settings.segment_bytes)
+
+    def make_topic(self, info: TopicInfo, first_partition: int) -> list[Opened]:
+        """Create the logs of a topic's partitions; blocks, and touches nothing shared."""
+        made = []
+        for partition in range(first_partition, info.partitions):
+            data = self.open_data(
+                info, partition, observer=None, clean=None, durable_floor=0, must_exist=False
+            )
+            groups = self.open_groups(info, partition, clean=None, must_exist=False)
+            made.append(Opened(data, groups))
+        return made
+
+    def discard(self, opened: list[Opened]) -> None:
+        """Close logs that were made in vain."""
+        now_us = self._world.clock.wall_us()
+        for data, groups in opened:
+            data.close(clean=False, now_us=now_us)
+            groups.close(clean=False, now_us=now_us)
+
+    def remove_topic(self, info: TopicInfo) -> None:
+        """Remove a topic's files; blocks."""
+        self._directory.remove_topic(info.name, info.topic_id)
+        # Not before: somebody may have been reading until the files were gone.
+        self._cache.forget_directory(self._directory.topic_path(info.name, info.topic_id))
