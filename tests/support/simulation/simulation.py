@@ -27,6 +27,7 @@ from tests.support.simulation.weather import draw_weather
 from tests.support.simulation.workload import Workload
 
 _LONGEST_S: Final = 3600.0
+_LARGE_CHANCE: Final = 0.02
 
 
 @dataclass
@@ -77,7 +78,7 @@ class Simulation:
             self._part("machine"),
             draw_settings(self._part("settings")),
             self.run.history,
-            lambda: down.choice((0.01, 0.5, 3.0)) * down.random(),
+            lambda: down.choice((0.01, 0.01, 0.1, 0.5, 2.0)) * down.random(),
         )
         break_it(self.machine.trouble)
         self.machine.trouble.read_wait_chance = self._part("reads").choice((0.0, 0.1, 0.9))
@@ -85,6 +86,7 @@ class Simulation:
         self.machine.trouble.forgets = cache.random() < 0.6
         self.machine.trouble.evict_chance = cache.choice((0.0, 0.0, 0.02, 0.2))
         self._scene = Scene(self.loop, self._part("apps"), self.machine, self.run.history, rot)
+        self._scene.large = self._part("size").random() < _LARGE_CHANCE
         mischief = self._part("mischief")
         self._mischief = Mischief(self.loop, mischief, self.machine, crashes=2, rot=rot)
 
