@@ -166,7 +166,9 @@ class DataDirectory:
     @property
     def has_topics(self) -> bool:
         """Whether topics were made here: then a catalog was, before them."""
-        return any(_folders(self.disk, f"{_TOPICS}/{name}") for name in _folders(self.disk, _TOPICS))
+        return any(
+            _folders(self.disk, f"{_TOPICS}/{name}") for name in _folders(self.disk, _TOPICS)
+        )
 
     def unknown_topics(self, known: Collection[str]) -> list[str]:
         """The directories of topics that are none of the ``known`` ones; see topic_path()."""

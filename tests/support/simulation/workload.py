@@ -11,6 +11,7 @@ from tests.support.simulation.operating_app import OperatingApp
 from tests.support.simulation.plans import (
     GroupPlan,
     QueuePlan,
+    TopicPlan,
     draw_groups,
     draw_queues,
     draw_topics,
@@ -18,6 +19,7 @@ from tests.support.simulation.plans import (
 from tests.support.simulation.publishing_app import PublishingApp
 from tests.support.simulation.reading_app import ReadingApp
 from tests.support.simulation.scene import Scene
+from tests.support.simulation.scheduling_app import SchedulingApp
 from tests.support.simulation.working_app import WorkingApp
 
 _RECORDS: Final = (40, 60)
@@ -33,8 +35,13 @@ class Workload:
         self._scene = scene
         random = self._random = Random(scene.random.random())
         self.topics = draw_topics(random, large=scene.large)
+        # Retention would remove some before anybody looks.
+        kept = [topic.name for topic in self.topics if not topic.retention_bytes]
+        self.scheduled_topic = random.choice(kept or ["topic-later"])
+        if not kept:
+            self.topics.append(TopicPlan("topic-later", 1, 0))
         self.groups = draw_groups(random, self.topics, large=scene.large)
-        self.queues = [] if scene.rot else draw_queues(random, self.topics, large=scene.large)
+        self.queues = draw_queues(random, self.topics, large=scene.large)
 
     async def prepare(self) -> None:
         """Create the topics, before anything goes wrong."""
@@ -51,6 +58,9 @@ class Workload:
         """Let everybody work until all is published and all that goes wrong has gone wrong."""
         readers = [self._scene.loop.create_task(work) for work in self._readers()]
         workers = [self._scene.loop.create_task(work) for work in self._publishers()]
+        scheduling = SchedulingApp(self._scene, self.scheduled_topic, self._schedules())
+        scheduler = self._scene.app("scheduler", scheduling.run)
+        workers.append(self._scene.loop.create_task(scheduler.run()))
         if self._random.random() < (0.5 if self._scene.large else 0.15):
             operating = OperatingApp(self._scene, self.topics[0])
             operator = self._scene.app("operator", operating.run)
@@ -59,6 +69,9 @@ class Workload:
         for reader in readers:
             reader.cancel()
         await asyncio.wait(readers)
+
+    def _schedules(self) -> int:
+        return self._random.randrange(20, 40) if self._scene.large else self._random.randrange(3, 9)
 
     def _publishers(self) -> Iterator[_Job]:
         random = self._random
