@@ -13,7 +13,7 @@ TYPED := $(wildcard client broker tests benchmarks)
 PIP := $(PYTHON) -m pip --quiet --quiet --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test format demo bench crash faults clean
+.PHONY: help setup check test format demo bench crash faults simulate clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
@@ -65,6 +65,9 @@ crash: $(STAMP) ## Run the long form of the crash tests
 
 faults: $(STAMP) ## Run the long form of the fault tests
 	@TEST_LONG=1 $(PYTHON) -m pytest -s -m faults $(ARGS)
+
+simulate: $(STAMP) ## Run the simulation from seeds over all cores: SEEDS=7 or SEEDS=0-19999
+	@$(PYTHON) -m tests.support.simulation $(SEEDS)
 
 clean: ## Remove the virtual environment, caches and build results
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

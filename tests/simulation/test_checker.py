@@ -69,7 +69,7 @@ def broken(history: History) -> set[str]:
 def test_good_history_breaks_no_rule(history: History) -> None:
     assert check(history) == {}
     assert verdict({}) == ""
-    assert len({rule.__name__ for rule in RULES}) == 17
+    assert len({rule.__name__ for rule in RULES}) == 21
     assert report(history) == {
         "attempted": 5,
         "acked": 5,
@@ -80,6 +80,9 @@ def test_good_history_breaks_no_rule(history: History) -> None:
         "worked": 0,
         "settled": 0,
         "committed": 1,
+        "scheduled": 0,
+        "handed_out_max": 0,
+        "p99_ms": 500,
     }
     assert history.operations() == 16
 
@@ -347,3 +350,10 @@ def test_stuck(history: History) -> None:
     assert broken(history) == {"stuck"}
     history.up = [(0.0, 60.0), (90.0, 120.0)]
     assert broken(history) == set()
+
+
+def test_torn_batch(history: History) -> None:
+    history.frames = [frozenset({value(3), value(4)}), frozenset({value(8), value(9)})]
+    assert broken(history) == set()
+    del history.final[LOG][4]
+    assert "torn_batch" in broken(history)

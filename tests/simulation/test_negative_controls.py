@@ -1,78 +1,147 @@
-"""The simulation must notice an engine that is broken on purpose, or its silence means nothing."""
+"""The simulation must notice an engine that is broken on purpose, or its silence means nothing.
 
-from collections.abc import Callable
-from typing import Any
+For each rule of the checker there is a way to break broker or SDK that breaks this rule.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 import pytest
 
+from tapemq.batch import Columns, LogId, Role, encode_parts
+from tapemq.publishing.open_batch import OpenBatch
+from tapemq.publishing.outbox import Pending
+from tapemq.streams.assignment import Assignment
+from tapemq.wire import messages as m
 from tapemq_broker.core import effects as e
 from tapemq_broker.core.broker import Broker
+from tapemq_broker.core.group import StreamGroup
+from tapemq_broker.core.groups import Groups
 from tapemq_broker.core.queue.queues import Queues
-from tapemq_broker.core.results import Settled
+from tapemq_broker.core.results import Done, PublishResult, Settled
 from tapemq_broker.server.engine import Engine
+from tapemq_broker.server.handlers.publishing import PublishingHandlers
 from tapemq_broker.server.observer import ProducersObserver
-from tapemq_broker.storage import recovery
+from tapemq_broker.server.schedules.alarm import Alarm
+from tapemq_broker.server.schedules.commands import ScheduleCommands
+from tapemq_broker.server.schedules.firing import Firing
+from tapemq_broker.storage import diagnosis, recovery
+from tapemq_broker.storage.evidence import Behind
+from tapemq_broker.storage.flusher import Flusher
+from tapemq_broker.storage.state_log import StateLog
+from tests.support.simulation import damage_trials
+from tests.support.simulation.checker import RULES
 from tests.support.simulation.sim_disk import Trouble
-from tests.support.simulation.simulation import Simulation
+from tests.support.simulation.simulation import Run, Simulation
 
-SEEDS_MAX = 60
+SEEDS_MAX: Final = 60
 """Each of these is caught by one seed in ten at least."""
 
+Patch = pytest.MonkeyPatch
 
-def is_caught(
-    rule: str | None = None,
-    break_it: Callable[[Trouble], None] = lambda trouble: None,
-    *,
-    first: int = 0,
+
+def caught(
+    catches: Callable[[Run], object], break_it: Callable[[Trouble], None] = lambda trouble: None
 ) -> bool:
-    """Whether a seed breaks the rule; None: any rule, or the broker itself refuses to go on.
-
-    The first seed to try is one that did when this was written; all others follow.
-    """
-    for seed in (*range(first, SEEDS_MAX), *range(first)):
-        run = Simulation(seed, break_it=break_it).play()
-        if rule in run.broken or (rule is None and run.complaint):
-            return True
-    return False
+    """Whether one of the seeds notices."""
+    return any(
+        catches(Simulation(seed, break_it=break_it, rot=False).play()) for seed in range(SEEDS_MAX)
+    )
 
 
-def test_disk_that_does_not_sync() -> None:
-    def break_it(trouble: Trouble) -> None:
-        trouble.lies = True
+def answer_before_the_sync(patch: Patch) -> None:
+    sync = Trouble.__init__
 
-    assert is_caught(None, break_it)
-
-
-def test_receipts_that_leave_before_the_sync() -> None:
-    def break_it(trouble: Trouble) -> None:
+    def hurry(trouble: Trouble, **options: Any) -> None:
+        sync(trouble, **options)
         trouble.hurries = True
 
-    assert is_caught("lost", break_it, first=10)
+    patch.setattr(Trouble, "__init__", hurry)
 
 
-def test_names_of_new_files_that_are_not_synced() -> None:
-    def break_it(trouble: Trouble) -> None:
-        trouble.forgets_names = True
-
-    assert is_caught(None, break_it, first=1)
+def name_wrong_offsets(patch: Patch) -> None:
+    settle = Pending.settle
+    patch.setattr(Pending, "settle", lambda self, part, at, told: settle(self, part, at + 1, told))
 
 
-def test_producers_forgotten_at_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ProducersObserver, "observe", lambda *_: None)
-    monkeypatch.setattr(ProducersObserver, "restore", lambda *_: None)
-    assert is_caught("duplicate")
+def forget_producers_at_a_restart(patch: Patch) -> None:
+    patch.setattr(ProducersObserver, "observe", lambda *_: None)
+    patch.setattr(ProducersObserver, "restore", lambda *_: None)
 
 
-def test_failed_syncs_whose_bytes_are_not_written_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    def break_it(trouble: Trouble) -> None:
-        trouble.forgets = True
+def drop_what_need_not_be_durable(patch: Patch) -> None:
+    append = PublishingHandlers._append
 
-    monkeypatch.setattr(recovery, "rewrite", lambda *_: 0)
-    monkeypatch.setattr(recovery, "check_again", lambda *_: None)
-    assert is_caught(None, break_it, first=4)
+    def forge(self: PublishingHandlers, message: m.Publish, request: Any, *body: Any) -> None:
+        if message.level == 0:
+            append(self, message, request, *body)
+            return
+        log = LogId(message.topic_id, message.partition, Role.DATA)
+        engine = self._engine
+        engine.reply(request, PublishResult(engine.logs.next_offset(log), False, False, 0))
+
+    patch.setattr(PublishingHandlers, "_append", forge)
 
 
-def test_acks_that_are_confirmed_before_the_sync(monkeypatch: pytest.MonkeyPatch) -> None:
+def send_batches_backwards(patch: Patch) -> None:
+    seal = OpenBatch.seal
+
+    def turn(batch: OpenBatch) -> Columns:
+        batch.values.reverse()
+        return seal(batch)
+
+    patch.setattr(OpenBatch, "seal", turn)
+
+
+def spoil_the_last_of_a_batch(patch: Patch) -> None:
+    encode = encode_parts
+
+    def spoil(columns: Columns, *numbers: Any, **options: Any) -> Any:
+        values = [*columns.values]
+        if len(values) > 1:
+            values[-1] = b"spoilt"
+        return encode(columns._replace(values=values), *numbers, **options)
+
+    patch.setattr("tapemq.publishing.lane.encode_parts", spoil)
+
+
+def resume(patch: Patch, by: int) -> None:
+    """Streams go on elsewhere after they were interrupted."""
+    assign = Assignment.assign
+
+    def miss(self: Assignment, message: m.Assigned, known: bool) -> bool:
+        goes_on = assign(self, message, known)
+        if goes_on and self.position + by >= 0:
+            self.position += by
+        return goes_on
+
+    patch.setattr(Assignment, "assign", miss)
+
+
+def forget_some_topics(patch: Patch) -> None:
+    put = StateLog.put
+
+    def forget(self: StateLog, changes: Mapping[bytes, bytes | None], now_us: int) -> int:
+        return put(self, {key: changes[key] for key in changes if b"extra" not in key}, now_us)
+
+    patch.setattr(StateLog, "put", forget)
+
+
+def commit_too_much(patch: Patch) -> None:
+    commit = Groups.commit
+
+    def go_too_far(self: Groups, *place: Any, offset: int, **claim: Any) -> e.Effects:
+        _, _, partition = self._find(*place[1:])
+        return commit(self, *place, offset=min(offset + 1, partition.durable_offset), **claim)
+
+    patch.setattr(Groups, "commit", go_too_far)
+
+
+def commit_nothing(patch: Patch) -> None:
+    patch.setattr(StreamGroup, "committed", lambda *_: None)
+
+
+def confirm_before_the_sync(patch: Patch) -> None:
     wait = Engine._reply_when_durable
 
     def hurry(engine: Engine, effect: e.ReplyWhenDurable) -> None:
@@ -81,16 +150,14 @@ def test_acks_that_are_confirmed_before_the_sync(monkeypatch: pytest.MonkeyPatch
         else:
             wait(engine, effect)
 
-    monkeypatch.setattr(Engine, "_reply_when_durable", hurry)
-    assert is_caught("settled_again", first=2)
+    patch.setattr(Engine, "_reply_when_durable", hurry)
 
 
-def test_changes_of_groups_that_are_never_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Broker, "take_changes", lambda *_: {})
-    assert is_caught("miscounted", first=2)
+def write_no_changes_of_groups(patch: Patch) -> None:
+    patch.setattr(Broker, "take_changes", lambda *_: {})
 
 
-def test_leases_whose_records_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def pass_over_leased_records(patch: Patch) -> None:
     sent = Queues.lease_sent
 
     def lose(queues: Queues, delivery: e.DeliverLease, **report: Any) -> e.Effects:
@@ -99,5 +166,103 @@ def test_leases_whose_records_are_passed_over(monkeypatch: pytest.MonkeyPatch) -
             report["absent"] = [(first, first + 1)]
         return sent(queues, delivery, **report)
 
-    monkeypatch.setattr(Queues, "lease_sent", lose)
-    assert is_caught("unworked", first=2)
+    patch.setattr(Queues, "lease_sent", lose)
+
+
+def fire_into_nothing(patch: Patch) -> None:
+    async def swallow(self: Firing, volume: Any, number: int, body: bytes) -> int | None:
+        partition = self._partition(volume, number)
+        assert partition is not None
+        return self._engine.logs.next_offset(partition.log)
+
+    patch.setattr(Firing, "_append", swallow)
+
+
+def fire_early(patch: Patch) -> None:
+    due_at, look = Alarm.due_at, Alarm._look
+    patch.setattr(Alarm, "due_at", lambda self, due_us: due_at(self, max(due_us - 500_000, 0)))
+    patch.setattr(
+        *(Alarm, "_look"),
+        lambda self, index, now_us, without: look(self, index, now_us + 500_000, without),
+    )
+
+
+def cancel_nothing(patch: Patch) -> None:
+    async def agree(self: ScheduleCommands, request: Any, topic_id: int, name: Any) -> None:
+        self._engine.reply(request, Done())
+
+    patch.setattr(ScheduleCommands, "cancel", agree)
+
+
+def sync_no_more_after_a_while(patch: Patch) -> None:
+    begin = Flusher._begin_round
+
+    def stop(self: Flusher[Any]) -> None:
+        if self.rounds < 30:
+            begin(self)
+
+    patch.setattr(Flusher, "_begin_round", stop)
+
+
+CONTROLS: Final[dict[str, Callable[[Patch], None]]] = {
+    "inconsistent_offset": name_wrong_offsets,
+    "duplicate": forget_producers_at_a_restart,
+    "lost": answer_before_the_sync,
+    "hole": drop_what_need_not_be_durable,
+    "phantom": spoil_the_last_of_a_batch,
+    "reordered": send_batches_backwards,
+    "torn_batch": spoil_the_last_of_a_batch,
+    "skip": lambda patch: resume(patch, +1),
+    "nonmonotonic": lambda patch: resume(patch, -1),
+    "catalog": forget_some_topics,
+    "undelivered": commit_too_much,
+    "redelivered": commit_nothing,
+    "position_regression": commit_nothing,
+    "position_ahead": commit_too_much,
+    "settled_again": confirm_before_the_sync,
+    "miscounted": write_no_changes_of_groups,
+    "unworked": pass_over_leased_records,
+    "unfired": fire_into_nothing,
+    "early": fire_early,
+    "cancelled": cancel_nothing,
+    "stuck": sync_no_more_after_a_while,
+}
+
+
+def test_every_rule_has_a_control() -> None:
+    assert CONTROLS.keys() == {rule.__name__ for rule in RULES}
+
+
+@pytest.mark.parametrize("rule", CONTROLS)
+def test_rule_fires(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    CONTROLS[rule](monkeypatch)
+    assert caught(lambda run: rule in run.broken)
+
+
+def test_disk_that_does_not_sync() -> None:
+    def break_it(trouble: Trouble) -> None:
+        trouble.lies = True
+
+    assert caught(lambda run: run.complaint, break_it)
+
+
+def test_names_of_new_files_that_are_not_synced() -> None:
+    def break_it(trouble: Trouble) -> None:
+        trouble.forgets_names = True
+
+    assert caught(lambda run: run.complaint, break_it)
+
+
+def test_failed_syncs_whose_bytes_are_not_written_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def break_it(trouble: Trouble) -> None:
+        trouble.forgets = True
+
+    monkeypatch.setattr(recovery, "rewrite", lambda *_: 0)
+    monkeypatch.setattr(recovery, "check_again", lambda *_: None)
+    assert caught(lambda run: run.complaint, break_it)
+
+
+def test_rot_that_is_taken_for_a_torn_tail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(damage_trials, "_CHANCE", 1.0)
+    monkeypatch.setattr(diagnosis, "look_behind", lambda *_: Behind(None))
+    assert caught(lambda run: "in silence" in run.failure)

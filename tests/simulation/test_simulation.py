@@ -1,66 +1,33 @@
 """The whole engine from seeds: broker, SDK, disk, network and time, with everything going wrong.
 
-``TEST_SEEDS=7`` runs one seed, ``TEST_SEEDS=100:1100`` a thousand others. A seed replays
-exactly, whatever PYTHONHASHSEED is.
+``make simulate SEEDS=0-19999`` runs others. A seed replays exactly, whatever PYTHONHASHSEED is.
 """
 
-import os
-from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
 import pytest
 
 from tests.conftest import SUMMARY
-from tests.support.simulation.simulation import Run, Simulation
+from tests.support.simulation.campaign import failures, run_all
+from tests.support.simulation.simulation import Simulation
+from tests.support.simulation.totals import Totals
 
-_CHUNK: Final = 10
-_REPLAY: Final = "TEST_SEEDS={} make test ARGS=tests/simulation/test_simulation.py"
+SEEDS: Final = range(300)
+"""What two cores do in about 40 seconds; a thousand would take more than a minute."""
 
-
-def chunks() -> list[range]:
-    """The seeds to run, a few at a time so that progress can be seen."""
-    first, _, last = os.environ.get("TEST_SEEDS", "0:100").partition(":")
-    start, stop = int(first), int(last or int(first) + 1)
-    return [range(seed, min(seed + _CHUNK, stop)) for seed in range(start, stop, _CHUNK)]
-
-
-class Totals:
-    """What happened in all seeds together."""
-
-    def __init__(self) -> None:
-        self.seeds = 0
-        self.faults: Counter[str] = Counter()
-        self.rows: Counter[str] = Counter()
-        self.counts: Counter[str] = Counter()
-
-    def add(self, run: Run) -> None:
-        self.seeds += 1
-        self.faults += run.faults
-        self.rows += run.rows
-        self.counts.update(run.counts)
-
-    def lines(self) -> list[str]:
-        parts = {"faults": self.faults, "recovery": self.rows, "records": self.counts}
-        return [f"simulation: {self.seeds} seeds"] + [
-            f"  {name}: " + ", ".join(f"{key} {count}" for key, count in sorted(counts.items()))
-            for name, counts in parts.items()
-        ]
+RARE: Final = {"FINISHED_CUT", "MISSING_BYTES", "MISSING_SEGMENT", "TORN_GAP", "TORN_REORDERED"}
+"""Rows that one seed in a hundred meets at most: `make simulate` asks for them in more seeds."""
 
 
 @pytest.fixture(scope="module")
 def totals() -> Totals:
-    return Totals()
+    return run_all(SEEDS)
 
 
-@pytest.mark.parametrize("seeds", chunks(), ids=lambda seeds: f"{seeds.start}-{seeds.stop - 1}")
-def test_seeds(seeds: range, totals: Totals) -> None:
-    for seed in seeds:
-        run = Simulation(seed, logs=len(seeds) == 1).play()
-        totals.add(run)
-        assert not run.complaint, f"seed {seed}: {run.complaint}\nreplay: {_REPLAY.format(seed)}"
-        assert run.crashes >= 2, f"seed {seed} crashed the broker {run.crashes} times"
-        assert run.history.operations() >= 200, f"seed {seed} does too little"
+def test_no_seed_fails(totals: Totals) -> None:
+    assert not totals.complaints, "\n\n".join(failures(totals))
+    assert totals.seeds == len(SEEDS)
 
 
 def test_everything_went_wrong(
@@ -68,18 +35,11 @@ def test_everything_went_wrong(
 ) -> None:
     """The seeds are worth nothing if what they are to provoke does not happen."""
     record_property(SUMMARY, totals.lines())
-    if totals.seeds < 100:
-        pytest.skip("needs the usual 100 seeds")
-    assert totals.faults.keys() >= {
-        *("kill", "cut_power", "die_in_a_call", "die_while_starting", "fail_a_sync", "eio"),
-        *("stop", "cut_connection", "silence_connection", "fill_disk", "enospc"),
-        *("delay_connection", "pause_process", "crowd_disk", "slow_disk", "stall", "jump_clock"),
-        *("forgotten", "evicted"),
-    }
-    assert totals.rows.keys() >= {"NEW_LOG", "CLEAN", "KEPT", "COVERED", "TORN_SHORT", "TORN_LAST"}
+    assert set(totals.never()) <= RARE
     assert totals.counts["recovered"] > 0
     assert totals.counts["rewritten_bytes"] > 0
     assert totals.counts["acked"] > 0.9 * totals.counts["attempted"]
+    assert totals.errors["storage_failed"] > 0
 
 
 def test_seed_replays_exactly() -> None:

@@ -38,8 +38,8 @@ class LogStore:
 
     def open_catalog(self, clean: CleanEntry | None) -> StateLog:
         """Open the catalog. Raises LogRefused."""
-        path = self._directory.catalog_path
-        return self._open_state(CATALOG, Kind.CATALOG, path, clean, must_exist=False)
+        path, must_exist = self._directory.catalog_path, self._directory.has_topics
+        return self._open_state(CATALOG, Kind.CATALOG, path, clean, must_exist=must_exist)
 
     def open_groups(
         self, info: TopicInfo, partition: int, *, clean: CleanEntry | None, must_exist: bool

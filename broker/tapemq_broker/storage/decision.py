@@ -9,6 +9,7 @@ What stays undecidable is damage inside the batches of the last sync before a cr
 """
 
 from enum import Enum
+from functools import cache
 from typing import Final, NamedTuple
 
 
@@ -176,6 +177,7 @@ TABLE: Final = (
 )
 
 
+@cache
 def decide(findings: Findings) -> Row:
     """The one row that applies."""
     (row,) = {pattern.row for pattern in TABLE if pattern.matches(findings)}

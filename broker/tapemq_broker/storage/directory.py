@@ -163,6 +163,13 @@ class DataDirectory:
                 "it is tried again at the next start, or remove it by hand"
             )
 
+    @property
+    def has_topics(self) -> bool:
+        """Whether topics were made here: then a catalog was, before them."""
+        return any(
+            _folders(self.disk, f"{_TOPICS}/{name}") for name in _folders(self.disk, _TOPICS)
+        )
+
     def unknown_topics(self, known: Collection[str]) -> list[str]:
         """The directories of topics that are none of the ``known`` ones; see topic_path()."""
         return [

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from tapemq.errors import ConnectionLost, Error, IndeterminateError, LeaseLost
+from tapemq.errors import ConnectionLost, Error, IndeterminateError, LeaseLost, Overloaded
 from tapemq.network.exchange import Reply
 from tapemq.wire.entries import Tokens, unpack_tokens
 
@@ -24,6 +24,7 @@ class Confirmation:
     """The answers to the frames of one settlement."""
 
     def __init__(self, frames: int, waiters: Sequence[Waiter]) -> None:
+        self._frames = frames
         self._left = frames
         self._waiters = list(waiters)
 
@@ -51,8 +52,16 @@ class Confirmation:
             failure.__cause__ = error
             error = failure
         for waiter in self._waiters:
-            waiter.done(error)
+            waiter.done(self._stopping(error, waiter))
         self._waiters.clear()
+
+    def _stopping(self, error: Error, waiter: Waiter) -> Error:
+        """A broker that stops takes no settlements, and the leases end with the connection."""
+        if not isinstance(error, Overloaded):
+            return error
+        if self._frames == 1:
+            return lease_lost(waiter.first_offset)
+        return IndeterminateError(f"the settlement may or may not count in part: {error}")
 
     def _lose(self, lost: Iterable[Tokens]) -> None:
         waiting = []

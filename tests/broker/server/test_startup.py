@@ -7,7 +7,7 @@ import pytest
 from tapemq.wire import messages as m
 from tapemq.wire.errors import STORAGE_FAILED
 from tapemq_broker.config import Settings
-from tapemq_broker.storage.errors import DataDirectoryError
+from tapemq_broker.storage.errors import DataDirectoryError, LogRefused
 from tapemq_broker.storage.memory_disk import MemoryDisk
 from tests.support.full_disk import FullDisk
 from tests.support.raw_client import RawClient, Refused
@@ -54,6 +54,24 @@ async def test_a_damaged_partition_is_refused_and_the_others_serve(
         detached, _ = await client.push_of(m.Detached)
         assert detached.code == STORAGE_FAILED.code
         assert (await client.publish(well, b"c")).base_offset == 2
+
+
+async def test_a_catalog_that_is_gone_is_not_made_anew() -> None:
+    """Every topic would be gone with it, and nobody told. (Simulation, seed 82.)"""
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk):
+        pass
+    disk.remove("CLEAN")
+    for name in disk.list_directory("catalog"):
+        disk.remove(f"catalog/{name}")
+    async with running_server(disk) as server:  # there was nothing to lose
+        await (await RawClient.connect(server.port)).topic("t")
+    disk.remove("CLEAN")
+    for name in disk.list_directory("catalog"):
+        disk.remove(f"catalog/{name}")
+    with pytest.raises(LogRefused, match="MISSING_LOG"):
+        async with running_server(disk):
+            pass
 
 
 async def test_damaged_groups_do_not_take_the_partition_with_them() -> None:

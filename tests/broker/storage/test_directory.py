@@ -198,3 +198,11 @@ def test_topics_that_nobody_knows() -> None:
     disk = make_disk({f"topics/default/{name}/0.log": b"" for name in names})
     directory = DataDirectory(disk, ID)
     assert directory.unknown_topics({"topics/default/a~1"}) == ["topics/default/b~2"]
+
+
+def test_topics_that_were_made_are_known() -> None:
+    disk = MemoryDisk()
+    directory = DataDirectory.open(disk, bytes(16))
+    assert not directory.has_topics
+    disk.make_directory(f"{directory.topic_path('orders', 7)}/0")
+    assert directory.has_topics

@@ -54,6 +54,16 @@ def test_without_an_answer_nobody_knows() -> None:
     assert len(told) == 1
 
 
+@pytest.mark.parametrize(
+    ("frames", "error"), [(1, tapemq.LeaseLost), (2, tapemq.IndeterminateError)]
+)
+def test_a_broker_that_stops_takes_the_lease_with_it(frames: int, error: type[Error]) -> None:
+    """Nobody is told of an overload: it is over when the connection is. (Simulation, seed 698.)"""
+    one, told = waiter(7, 3, 4)
+    Confirmation(frames, [one]).answered(tapemq.Overloaded("the broker is stopping"))
+    assert [type(found) for found in told] == [error]
+
+
 def test_refusal_is_passed_on() -> None:
     one, told = waiter(7, 3, 4)
     refused = tapemq.RequestRefused("no such subscription")

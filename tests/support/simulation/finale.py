@@ -12,6 +12,7 @@ from tests.support.simulation.history import Delivery, LogName, Place, Position
 from tests.support.simulation.machine import Death
 from tests.support.simulation.plans import GroupPlan
 from tests.support.simulation.scene import Scene
+from tests.support.simulation.scheduling_app import none_pending
 from tests.support.simulation.working_app import DrainingApp
 from tests.support.simulation.workload import Workload
 
@@ -41,6 +42,7 @@ class Finale:
     async def _end_broker(self) -> None:
         machine = self._scene.machine
         await machine.ready()
+        machine.clock.skew_s = 0.0  # or what is scheduled waits for an hour
         death = self._random.choice(list(Death))
         if death is Death.STOP:
             await machine.stop()
@@ -49,6 +51,7 @@ class Finale:
 
     async def _read_everything(self, client: Client) -> None:
         async with asyncio.timeout(_DRAIN_S):
+            await none_pending(client, self._workload.scheduled_topic)
             await asyncio.sleep(1.0)  # for retention to do its work
             history = self._scene.history
             history.final_topics = await client.topics()
@@ -64,7 +67,9 @@ class Finale:
                 history.first_offsets[LogName(topic, info.partition)] = info.first_offset
 
     async def _read_topic(self, client: Client, topic: str) -> None:
-        final = self._scene.history.final
+        history = self._scene.history
+        final, times = history.final, history.scheduled_times
+        scheduled = {schedule.value for schedule in history.schedules}
         ends = {info.partition: info.next_offset for info in await client.partitions(topic)}
         for partition in ends:
             final[LogName(topic, partition)] = {}
@@ -72,6 +77,8 @@ class Finale:
         def take(record: tapemq.Record) -> None:
             assert record.value is not None
             final[LogName(topic, record.partition)][record.offset] = record.value
+            if record.value in scheduled:
+                times[record.value] = record.timestamp
 
         async with client.stream(topic, start="earliest") as stream:
             await _read_until(stream, ends, take)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 from math import inf
 from typing import NamedTuple
@@ -113,6 +114,18 @@ class Work:
     done_s: float = inf
 
 
+@dataclass(slots=True)
+class Schedule:
+    """A record to be published later. ``cancel``: what came of that; None if nobody tried."""
+
+    topic: str
+    value: bytes
+    invoked_s: float
+    outcome: Outcome = Outcome.PENDING
+    due: datetime | None = None
+    cancel: Outcome | None = None
+
+
 class Position(NamedTuple):
     """A group's position, as the broker told it."""
 
@@ -149,6 +162,11 @@ class History:
     works: list[Work] = field(default_factory=list)
     queues: dict[str, str] = field(default_factory=dict)
     """Queue groups that have been drained at the end, and their topics."""
+    schedules: list[Schedule] = field(default_factory=list)
+    scheduled_times: dict[bytes, datetime] = field(default_factory=dict)
+    """When the broker published what was scheduled: the times of the records themselves."""
+    frames: list[frozenset[bytes]] = field(default_factory=list)
+    """Which values producers have put into one frame."""
     positions: list[Position] = field(default_factory=list)
     seeks: list[Seek] = field(default_factory=list)
     final: dict[LogName, dict[int, bytes]] = field(default_factory=dict)
@@ -195,5 +213,5 @@ class History:
 
     def operations(self) -> int:
         """How many calls the clients made and how many records they were handed."""
-        calls = len(self.publishes) + len(self.commits) + len(self.seeks)
+        calls = len(self.publishes) + len(self.commits) + len(self.seeks) + len(self.schedules)
         return calls + len(self.deliveries) + len(self.works)

@@ -34,11 +34,13 @@ class SimulationError(Exception):
 class _Handle(asyncio.Handle):
     __slots__ = ("process",)
     process: Process | None
+    _cancelled: bool  # Handle's
 
 
 class _Timer(asyncio.TimerHandle):
     __slots__ = ("process",)
     process: Process | None
+    _cancelled: bool  # Handle's
 
 
 class SimLoop(asyncio.BaseEventLoop):
@@ -58,6 +60,8 @@ class SimLoop(asyncio.BaseEventLoop):
         self.set_debug(False)
         self.random = random
         self.steps = 0
+        self.reordered = 0
+        """How often news came in another order than that in which it happened."""
         self.failures: list[str] = []
         self._steps_max = steps_max
         self._now_s = START_S
@@ -115,7 +119,8 @@ class SimLoop(asyncio.BaseEventLoop):
     def _handle(
         self, callback: Callable[..., object], args: Any, context: Context | None
     ) -> _Handle:
-        context = context if context is not None else copy_context()
+        if context is None:
+            context = copy_context()
         handle = _Handle(callback, args, self, context)
         handle.process = process_of(context)
         return handle
@@ -195,30 +200,36 @@ class SimLoop(asyncio.BaseEventLoop):
         """Let a process stand still, as when it or its machine is suspended."""
         if process.alive and not process.paused:
             process.paused = True
+            process.runs = False
             self._paused[process] = []
             self.call_io(duration_s, process, self._resume, process, context=self.network.context)
 
     def _resume(self, process: Process) -> None:
         process.paused = False
+        process.runs = process.alive
         self._next_up.extend(self._paused.pop(process))
 
     def _run_once(self) -> None:
-        if self._next_up or self._stopping:
+        queue, timers, outside = self._next_up, self._timers, self._outside
+        if queue or self._stopping:
             self._now_s += self.random.random() * _ROUND_S
         else:
             self._jump()
-        self._take_news()
-        self._take_timers()
-        queue = self._next_up
+        now_s = self._now_s
+        if outside and outside[0][0] <= now_s:
+            self._take_news()
+        while timers and timers[0][0] <= now_s:
+            queue.append(heapq.heappop(timers)[2])
         for _ in range(len(queue)):
             self._run(queue.popleft())
 
     def _run(self, handle: _Handle | _Timer) -> None:
         process = handle.process
-        if handle.cancelled() or (process is not None and not process.alive):
+        if handle._cancelled:
             return
-        if process is not None and process.paused:
-            self._paused[process].append(handle)
+        if process is not None and not process.runs:
+            if process.alive:
+                self._paused[process].append(handle)
             return
         self.steps += 1
         handle._run()
@@ -229,28 +240,34 @@ class SimLoop(asyncio.BaseEventLoop):
 
     def _jump(self) -> None:
         """Move time to the next thing that will happen."""
-        while self._timers and _is_void(self._timers[0][2]):
-            heapq.heappop(self._timers)
-        times = [queue[0][0] for queue in (self._timers, self._outside) if queue]
-        if not times:
+        timers, outside = self._timers, self._outside
+        while timers and _is_void(timers[0][2]):
+            heapq.heappop(timers)
+        if timers and (not outside or timers[0][0] < outside[0][0]):
+            next_s = timers[0][0]
+        elif outside:
+            next_s = outside[0][0]
+        else:
             raise SimulationError(f"at {self._now_s:.6f} s: nothing is left that could happen")
-        self._now_s = max(self._now_s, min(times))
+        if next_s > self._now_s:
+            self._now_s = next_s
 
     def _take_news(self) -> None:
-        due: list[tuple[object, _Handle]] = []
-        while self._outside and self._outside[0][0] <= self._now_s:
-            due.append(heapq.heappop(self._outside)[2:])
-        if len(due) > 1:
-            places: dict[int, float] = {}
-            for source, _ in due:
-                places.setdefault(id(source), self.random.random())
-            due.sort(key=lambda item: places[id(item[0])])
-        self._next_up.extend(handle for _, handle in due)
-
-    def _take_timers(self) -> None:
-        while self._timers and self._timers[0][0] <= self._now_s:
-            self._next_up.append(heapq.heappop(self._timers)[2])
+        outside, now_s = self._outside, self._now_s
+        first = heapq.heappop(outside)
+        if not outside or outside[0][0] > now_s:
+            self._next_up.append(first[3])
+            return
+        due = [first]
+        while outside and outside[0][0] <= now_s:
+            due.append(heapq.heappop(outside))
+        places: dict[int, float] = {}
+        for item in due:
+            places.setdefault(id(item[2]), self.random.random())
+        ordered = sorted(due, key=lambda item: places[id(item[2])])
+        self.reordered += ordered != due
+        self._next_up.extend([item[3] for item in ordered])
 
 
 def _is_void(handle: _Timer) -> bool:
-    return handle.cancelled() or (handle.process is not None and not handle.process.alive)
+    return handle._cancelled or (handle.process is not None and not handle.process.alive)

@@ -61,6 +61,9 @@ class Machine:
         self.server: Server | None = None
         self.process: Process | None = None
         self.processes: list[Process] = []
+        self.duplicates = 0
+        self.at_rest: Callable[[], None] = lambda: None
+        """Called when a broker is gone and the next one has not been started."""
         self._history = history
         self._down_s = down_s
         self._up_since_s = 0.0
@@ -91,6 +94,7 @@ class Machine:
         """Boot, and boot again, for ever."""
         while True:
             await self._boot()
+            self.at_rest()
             await asyncio.sleep(self._down_s())
 
     async def _boot(self) -> None:
@@ -148,6 +152,8 @@ class Machine:
         if self._ready.is_set():
             self._history.up.append((self._up_since_s, self.loop.time()))
         self._ready.clear()
+        if self.server is not None:
+            self.duplicates += self.server._counters.duplicates
         self.server = None
         self._died.set()
         gone.set()

@@ -40,41 +40,45 @@ class QueuePlan(NamedTuple):
     key_lanes: bool
 
 
-def draw_topics(random: Random) -> list[TopicPlan]:
+def draw_topics(random: Random, *, large: bool) -> list[TopicPlan]:
     """One to three topics, and sometimes one that is made by its first use."""
     topics = [
-        TopicPlan(f"topic-{number}", random.randrange(1, 5), random.choice((0, 0, 10_000)))
-        for number in range(random.randrange(1, 4))
+        TopicPlan(
+            f"topic-{number}",
+            random.randrange(1, 5) if large else random.choice((1, 1, 2, 3)),
+            random.choice((0, 0, 10_000 if large else 4_000)),
+        )
+        for number in range(random.randrange(1, 4) if large else random.choice((1, 1, 2)))
     ]
-    if random.random() < 0.5:
+    if random.random() < (0.5 if large else 0.2):
         topics.append(TopicPlan("topic-auto", 1, 0, on_first_use=True))
     return topics
 
 
-def draw_groups(random: Random, topics: list[TopicPlan]) -> list[GroupPlan]:
+def draw_groups(random: Random, topics: list[TopicPlan], *, large: bool) -> list[GroupPlan]:
     """One to three groups."""
     return [
         GroupPlan(
             random.choice(topics).name,
             f"group-{number}",
-            members=random.randrange(1, 4),
+            members=random.randrange(1, 4) if large else random.choice((1, 1, 2)),
             seeks=random.random() < 0.2,
             hold=random.random() < 0.5,
         )
-        for number in range(random.randrange(1, 4))
+        for number in range(random.randrange(1, 4) if large else random.choice((1, 1, 2)))
     ]
 
 
-def draw_queues(random: Random, topics: list[TopicPlan]) -> list[QueuePlan]:
-    """None, one or two queue groups."""
+def draw_queues(random: Random, topics: list[TopicPlan], *, large: bool) -> list[QueuePlan]:
+    """One or two queue groups."""
     return [
         QueuePlan(
             random.choice(topics).name,
             f"queue-{number}",
-            workers=random.randrange(1, 4),
+            workers=random.randrange(1, 4) if large else random.choice((1, 1, 2)),
             lease_s=random.choice((0.5, 3.0, 30.0)),
             retry_s=random.choice((0.0, 0.01, 1.0)),
             key_lanes=random.random() < 0.3,
         )
-        for number in range(random.randrange(3))
+        for number in range(random.randrange(1, 3) if large else 1)
     ]

@@ -1,5 +1,6 @@
 """What is on the disk of a simulated machine, and what a power cut leaves of it."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import copy_context
 from random import Random
@@ -29,9 +30,7 @@ class Platter(MemoryDisk):
         self._context = copy_context()
         self._delay_s = 0.0
         self._random = random
-        self.writes_lost = 0
-        self.names_lost = 0
-        self.blocks_evicted = 0
+        self.lost: Counter[str] = Counter()
 
     def sync_after(
         self,
@@ -56,7 +55,7 @@ class Platter(MemoryDisk):
     def evicted_blocks(self, path: str, forgotten: set[int]) -> Iterable[int]:
         chance = self._random.choice((0.0, 0.5, 1.0))
         gone = [block for block in sorted(forgotten) if self._random.random() < chance]
-        self.blocks_evicted += len(gone)
+        self.lost["evicted"] += len(gone)
         return gone
 
     def _post_later(self, finish: Callable[[], None]) -> None:
@@ -66,7 +65,8 @@ class Platter(MemoryDisk):
         if not pending:
             return ()
         survivors = list(self._survivors(pending))
-        self.writes_lost += survivors != list(pending)
+        if survivors != list(pending):
+            self.lost["torn" if survivors else "lost_writes"] += 1
         return survivors
 
     def _survivors(self, pending: Sequence[Write]) -> Iterator[Write]:
@@ -116,7 +116,7 @@ class Platter(MemoryDisk):
                 survivors.append(change)
             else:
                 lost |= names
-        self.names_lost += len(pending) - len(survivors)
+        self.lost["lost_names"] += len(pending) - len(survivors)
         return survivors
 
 

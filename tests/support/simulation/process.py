@@ -24,6 +24,8 @@ class Process:
     def __init__(self, name: str) -> None:
         self.name = name
         self.alive = True
+        self.runs = True
+        """Neither dead nor paused."""
         self.paused = False
         self.exit_reason = ""
         self._context: Context = copy_context()
@@ -49,7 +51,7 @@ class Process:
         """Die. Once."""
         if not self.alive:
             return
-        self.alive = False
+        self.alive = self.runs = False
         self.exit_reason = reason
         # Kept until bury(): collected as garbage, they would run their finally blocks.
         self._buried = [task for task in self._tasks if not task.done()]

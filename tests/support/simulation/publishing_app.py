@@ -13,6 +13,10 @@ _TIMEOUTS_S: Final = (0.5, 5.0, 30.0)
 _EXPECTED: Final = ("indeterminate", "deadline_exceeded")
 
 
+OPERATIONS_MIN: Final = 200
+"""Publishers go on until the applications of a run have done so many."""
+
+
 class PublishingApp:
     """Publishes single records, several at a time, or at a high rate, ``count`` in all."""
 
@@ -27,7 +31,7 @@ class PublishingApp:
     async def run(self, client: Client) -> None:
         """Publish until all are out."""
         random = self._random
-        while self._left > 0:
+        while self._left > 0 or self._scene.history.operations() < OPERATIONS_MIN:
             await random.choice((self._one, self._together, self._stream))(client)
             await asyncio.sleep(random.choice((0.001, 0.02, 0.3)) * random.random())
 

@@ -39,8 +39,9 @@ class ReadingApp:
         self._topic = plan.topic
         self._group = plan.group
         self._streams = 0
-        # By partition, of the stream that is open: behind the last record that it handed out.
-        self._handed_out: dict[int, int] = {}
+        # By partition, of the stream that is open: behind the last record that it handed out, and
+        # when that was.
+        self._handed_out: dict[int, tuple[int, float]] = {}
 
     async def run(self, client: Client) -> None:
         """Read until the process is killed."""
@@ -101,9 +102,9 @@ class ReadingApp:
     def _handed(self, reader: Reader, record: tapemq.Record) -> None:
         place = Place(record.topic, record.partition, record.offset)
         assert record.value is not None
-        delivery = Delivery(reader.name, place, record.value, self._scene.loop.time())
-        self._scene.history.deliveries.append(delivery)
-        self._handed_out[record.partition] = record.offset + 1
+        now_s = self._scene.loop.time()
+        self._scene.history.deliveries.append(Delivery(reader.name, place, record.value, now_s))
+        self._handed_out[record.partition] = record.offset + 1, now_s
 
     async def _commit(self, stream: tapemq.Stream, reader: Reader) -> None:
         commits = self._begin_commits(stream, reader)
@@ -117,17 +118,20 @@ class ReadingApp:
             self._committed(commits)
 
     def _begin_commits(self, stream: tapemq.Stream, reader: Reader) -> list[Commit]:
-        """What a commit now covers: what this stream was handed of the partitions it reads."""
-        now_s, positions = self._scene.loop.time(), stream.position
+        """What a commit now covers: what this stream was handed of the partitions it reads.
+
+        The stream may have committed it by itself, at any time since.
+        """
+        positions = stream.position
         commits = [
             Commit(
                 reader.name,
                 self._group,
                 LogName(self._topic, partition),
                 min(offset, positions[partition]),
-                now_s,
+                handed_s,
             )
-            for partition, offset in self._handed_out.items()
+            for partition, (offset, handed_s) in self._handed_out.items()
             if partition in positions
         ]
         self._scene.history.commits += commits

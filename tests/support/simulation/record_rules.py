@@ -98,6 +98,7 @@ def _behind(history: History, gone: Publish, there: list[Publish]) -> Iterator[s
 def phantom(history: History) -> Iterator[str]:
     """A record is seen that was never published, was refused, or vanishes again."""
     outcomes = {publish.value: publish.outcome for publish in history.publishes}
+    outcomes |= {schedule.value: schedule.outcome for schedule in history.schedules}
     for place, value, source in _sightings(history):
         outcome = outcomes.get(value)
         if outcome is None:
@@ -119,6 +120,15 @@ def catalog(history: History) -> Iterator[str]:
             yield f"{topic} was {'created' if expected else 'deleted'}; there are " + ", ".join(
                 history.final_topics
             )
+
+
+def torn_batch(history: History) -> Iterator[str]:
+    """Of the records that were sent in one frame, some are there and some are not."""
+    values = {value for _, value in history.final_places()}
+    for frame in history.frames:
+        missing = frame - values
+        if missing and len(missing) < len(frame):
+            yield f"of {len(frame)} records in a frame, {sorted(missing)} are missing"
 
 
 def reordered(history: History) -> Iterator[str]:

@@ -21,6 +21,8 @@ class Scene:
     history: History
     rot: bool = False
     """Reads may return wrong bits: the broker may refuse to serve what is hit."""
+    large: bool = False
+    """More of everything than the promises need to be put to the test."""
     errors: Counter[str] = field(default_factory=Counter)
     apps: list[App] = field(default_factory=list)
 

@@ -189,7 +189,7 @@ class SimDisk:
             self._loop.call_io(delay_s, self, report, None)
         elif trouble.hurries:
             self._loop.call_io(delay_s, self, report, None)
-            self._platter.sync_after(20 * delay_s, self._inner(files), lambda error: None)
+            self._platter.sync_after(500 * delay_s, self._inner(files), lambda error: None)
         else:
             # What is written from here on is not covered, whenever the sync ends.
             self._platter.sync_after(delay_s, self._inner(files), report)

@@ -9,14 +9,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from random import Random
+from traceback import format_exception
 from typing import Any, Final
 from unittest.mock import patch
 
+from tapemq.batch import Columns
+from tapemq.publishing.open_batch import OpenBatch
 from tapemq_broker.config import Settings
 from tapemq_broker.storage import last_values, state_log
-from tests.support.simulation.checker import check, report, verdict
+from tests.support.simulation.checker import RULES, STUCK, check, report, verdict
+from tests.support.simulation.damage_trials import DamageTrials
 from tests.support.simulation.finale import Finale
 from tests.support.simulation.history import History
+from tests.support.simulation.lasting_index import LastingIndex
 from tests.support.simulation.loop import START_S, SimLoop, SimulationError
 from tests.support.simulation.machine import Death, Machine
 from tests.support.simulation.mischief import Mischief
@@ -27,6 +32,8 @@ from tests.support.simulation.weather import draw_weather
 from tests.support.simulation.workload import Workload
 
 _LONGEST_S: Final = 3600.0
+_LARGE_CHANCE: Final = 0.02
+_ROT_CHANCE: Final = 0.15
 
 
 @dataclass
@@ -53,7 +60,7 @@ class Run:
 
 class Simulation:
     """Builds the world of a seed and runs it. ``break_it`` may spoil the disk on purpose;
-    with ``rot``, some reads return wrong bits;
+    with ``rot``, some reads return wrong bits (None: the seed decides);
     with ``logs``, what broker and SDK log is not suppressed."""
 
     def __init__(
@@ -61,7 +68,7 @@ class Simulation:
         seed: int,
         *,
         break_it: Callable[[Trouble], None] = lambda trouble: None,
-        rot: bool = False,
+        rot: bool | None = None,
         logs: bool = False,
     ) -> None:
         self._logs = logs
@@ -77,14 +84,20 @@ class Simulation:
             self._part("machine"),
             draw_settings(self._part("settings")),
             self.run.history,
-            lambda: down.choice((0.01, 0.5, 3.0)) * down.random(),
+            lambda: down.choice((0.01, 0.01, 0.1, 0.5, 2.0)) * down.random(),
         )
+        self.machine.schedule_index = LastingIndex(self._part("index")).open
+        self._trials = DamageTrials(self.machine, self._part("damage"))
+        self.machine.at_rest = self._trials.maybe
         break_it(self.machine.trouble)
+        if rot is None:
+            rot = self._part("rot").random() < _ROT_CHANCE
         self.machine.trouble.read_wait_chance = self._part("reads").choice((0.0, 0.1, 0.9))
         cache = self._part("page cache")
         self.machine.trouble.forgets = cache.random() < 0.6
         self.machine.trouble.evict_chance = cache.choice((0.0, 0.0, 0.02, 0.2))
         self._scene = Scene(self.loop, self._part("apps"), self.machine, self.run.history, rot)
+        self._scene.large = self._part("size").random() < _LARGE_CHANCE
         mischief = self._part("mischief")
         self._mischief = Mischief(self.loop, mischief, self.machine, crashes=2, rot=rot)
 
@@ -100,7 +113,7 @@ class Simulation:
         level = logging.root.manager.disable
         logging.disable(logging.NOTSET if self._logs else logging.CRITICAL)
         try:
-            with self._small_snapshots():
+            with self._small_snapshots(), self._frames_noted():
                 self._within_an_hour(self._main())
         except SimulationError as error:
             self.run.failure = str(error)
@@ -125,6 +138,20 @@ class Simulation:
         ):
             yield
 
+    @contextmanager
+    def _frames_noted(self) -> Iterator[None]:
+        """Note what producers put into each frame: the SDK tells nobody."""
+        frames, close = self.run.history.frames, OpenBatch.seal
+
+        def seal(batch: OpenBatch) -> Columns:
+            columns = close(batch)
+            if len(columns.values) > 1:
+                frames.append(frozenset(value for value in columns.values if value))
+            return columns
+
+        with patch.object(OpenBatch, "seal", seal):
+            yield
+
     def _within_an_hour(self, main: Coroutine[Any, Any, None]) -> None:
         async def limited() -> None:
             async with asyncio.timeout(_LONGEST_S):
@@ -135,6 +162,7 @@ class Simulation:
     async def _main(self) -> None:
         machine = self.machine
         broker = self.loop.create_task(machine.run())
+        broker.add_done_callback(self._machine_stopped)
         await machine.ready()
         workload = Workload(self._scene)
         await workload.prepare()
@@ -144,6 +172,10 @@ class Simulation:
         await finale.run()
         await machine.stop()
         broker.cancel()
+
+    def _machine_stopped(self, running: asyncio.Task[None]) -> None:
+        if not running.cancelled() and (error := running.exception()) is not None:
+            self.loop.failures.append("".join(format_exception(error)))
 
     def _clean_up(self) -> None:
         gc.collect()  # finds exceptions that nobody has looked at
@@ -161,15 +193,17 @@ class Simulation:
         run, machine = self.run, self.machine
         run.crashes = machine.deaths.total() - machine.deaths[Death.STOP]
         run.faults = self._mischief.counts + Counter(machine.trouble.counts)
-        run.faults["evicted"] = machine.platter.blocks_evicted
-        run.rows = machine.rows
+        run.faults += self._trials.kinds + machine.platter.lost
+        run.faults["reorder"] = self.loop.reordered
+        run.faults["retry_duplicate"] = machine.duplicates
+        run.rows = machine.rows + self._trials.rows
         run.errors = self._scene.errors
         run.counts = report(run.history)
         run.counts["rewritten_bytes"] = machine.rewritten_bytes
         run.virtual_s = self.loop.time() - START_S
         run.steps = self.loop.steps
-        if not run.failure:
-            run.broken = check(run.history)
+        # A run that broke off may still show that nothing got done.
+        run.broken = check(run.history, *(STUCK if run.failure else RULES))
 
 
 @cache

@@ -11,6 +11,7 @@ from tests.support.simulation.operating_app import OperatingApp
 from tests.support.simulation.plans import (
     GroupPlan,
     QueuePlan,
+    TopicPlan,
     draw_groups,
     draw_queues,
     draw_topics,
@@ -18,9 +19,11 @@ from tests.support.simulation.plans import (
 from tests.support.simulation.publishing_app import PublishingApp
 from tests.support.simulation.reading_app import ReadingApp
 from tests.support.simulation.scene import Scene
+from tests.support.simulation.scheduling_app import SchedulingApp
 from tests.support.simulation.working_app import WorkingApp
 
-_RECORDS: Final = (200, 300)
+_RECORDS: Final = (40, 60)
+_RECORDS_OF_LARGE: Final = (200, 300)
 
 _Job = Coroutine[Any, Any, None]
 
@@ -31,9 +34,14 @@ class Workload:
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         random = self._random = Random(scene.random.random())
-        self.topics = draw_topics(random)
-        self.groups = draw_groups(random, self.topics)
-        self.queues = [] if scene.rot else draw_queues(random, self.topics)
+        self.topics = draw_topics(random, large=scene.large)
+        # Retention would remove some before anybody looks.
+        kept = [topic.name for topic in self.topics if not topic.retention_bytes]
+        self.scheduled_topic = random.choice(kept or ["topic-later"])
+        if not kept:
+            self.topics.append(TopicPlan("topic-later", 1, 0))
+        self.groups = draw_groups(random, self.topics, large=scene.large)
+        self.queues = draw_queues(random, self.topics, large=scene.large)
 
     async def prepare(self) -> None:
         """Create the topics, before anything goes wrong."""
@@ -50,7 +58,10 @@ class Workload:
         """Let everybody work until all is published and all that goes wrong has gone wrong."""
         readers = [self._scene.loop.create_task(work) for work in self._readers()]
         workers = [self._scene.loop.create_task(work) for work in self._publishers()]
-        if self._random.random() < 0.5:
+        scheduling = SchedulingApp(self._scene, self.scheduled_topic, self._schedules())
+        scheduler = self._scene.app("scheduler", scheduling.run)
+        workers.append(self._scene.loop.create_task(scheduler.run()))
+        if self._random.random() < (0.5 if self._scene.large else 0.15):
             operating = OperatingApp(self._scene, self.topics[0])
             operator = self._scene.app("operator", operating.run)
             workers.append(self._scene.loop.create_task(operator.run()))
@@ -59,9 +70,13 @@ class Workload:
             reader.cancel()
         await asyncio.wait(readers)
 
+    def _schedules(self) -> int:
+        return self._random.randrange(20, 40) if self._scene.large else self._random.randrange(3, 9)
+
     def _publishers(self) -> Iterator[_Job]:
         random = self._random
-        records, publishers = random.randrange(*_RECORDS), random.randrange(2, 6)
+        records = random.randrange(*(_RECORDS_OF_LARGE if self._scene.large else _RECORDS))
+        publishers = random.randrange(2, 6) if self._scene.large else random.choice((1, 2, 2, 3))
         for number in range(publishers):
             topic = random.choice(self.topics).name
             app = PublishingApp(self._scene, f"p{number}", topic, records // publishers + 1)
@@ -71,7 +86,7 @@ class Workload:
         for plan in self.groups:
             for number in range(plan.members):
                 yield self._keep_reading(f"{plan.group}.{number}", plan)
-        for number in range(self._random.randrange(3)):
+        for number in range(self._random.randrange(3 if self._scene.large else 2)):
             plan = GroupPlan(self._random.choice(self.topics).name)
             yield self._keep_reading(f"reader-{number}", plan)
         for queue in self.queues:

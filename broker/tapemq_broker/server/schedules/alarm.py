@@ -86,7 +86,7 @@ class Alarm:
                 continue
             try:
                 if not await self._round():
-                    await self._pause(_RETRY_S)  # the disk is full
+                    await self._rest()  # the disk is full
             except OSError as error:
                 log.error("the index of schedules cannot be read: %s", error)
                 await self._pause(_RETRY_S)
@@ -107,6 +107,12 @@ class Alarm:
         elif not self._is_due():
             wait_us = self._due_us - self._engine.world.clock.wall_us()
             await self._pause(min(wait_us / 1_000_000, _LOOK_AGAIN_S))
+
+    async def _rest(self) -> None:
+        """For a while, although something is due: the round has said so again."""
+        self._woken.clear()
+        if not self._stopping:
+            await self._pause(_RETRY_S)
 
     async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):

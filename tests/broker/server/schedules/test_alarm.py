@@ -1,8 +1,10 @@
+import asyncio
 from datetime import timedelta
 
 import pytest
 
 import tapemq
+from tests.support.full_disk import FullDisk
 from tests.support.scheduled_broker import START, scheduled_broker
 
 
@@ -140,3 +142,21 @@ async def test_more_than_one_batch_may_be_due_together(monkeypatch: pytest.Monke
         broker.advance(2)
         assert await broker.values(20) == [b"%d" % number for number in range(20)]
         await broker.none_pending()
+
+
+async def test_while_the_disk_is_full_it_rests_between_rounds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not one round after the other, each with a write that fails. (Simulation, seed 10.)"""
+    monkeypatch.setattr("tapemq_broker.server.schedules.alarm._RETRY_S", 3600.0)
+    disk = FullDisk(post=asyncio.get_running_loop().call_soon)
+    async with scheduled_broker(disk) as broker:
+        await broker.later(b"a", 1)
+        disk.full = True
+        broker.advance(1)
+        while not disk.refused:
+            await broker.client.status()
+        for _ in range(50):
+            await broker.client.status()
+        assert disk.refused == 1
+        disk.full = False

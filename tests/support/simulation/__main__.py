@@ -1,0 +1,76 @@
+"""Run simulated seeds: ``python -m tests.support.simulation 0-19999``."""
+
+import sys
+import time
+from collections import Counter
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from tapemq_broker.storage.decision import Row
+from tests.support.simulation.campaign import failures, run_all, seeds_of
+from tests.support.simulation.totals import FAULTS, Totals
+
+_SHOWN_MAX = 10
+
+
+def main(text: str) -> int:
+    """Run, and tell; 1 if anything is wrong."""
+    console = Console()
+    try:
+        seeds = seeds_of(text)
+    except ValueError as error:
+        console.print(f"simulate: {error}; use SEEDS=7 or SEEDS=0-19999", markup=False)
+        return 2
+    began_s = time.monotonic()
+    totals = _run(seeds)
+    took_s = time.monotonic() - began_s
+    told = {row.name: row.value for row in Row}
+    console.print(
+        _table("Fault", FAULTS, totals.faults),
+        _table("Row of the recovery table", told, totals.rows),
+        _table("What clients saw", {}, totals.counts),
+        _table("Error that clients were told", {}, totals.errors),
+    )
+    wrong = failures(totals)
+    for complaint in wrong[:_SHOWN_MAX]:
+        console.print(complaint, markup=False, highlight=False, soft_wrap=True)
+    if len(wrong) > _SHOWN_MAX:
+        seeds_left = " ".join(map(str, sorted(totals.complaints)[_SHOWN_MAX:]))
+        console.print(f"and also: {seeds_left}", soft_wrap=True)
+    console.print(
+        f"{totals.seeds} seeds, {totals.operations} operations, {len(totals.complaints)} seeds "
+        f"failed; {took_s:.0f} s, {totals.seeds / took_s:.1f} seeds/s"
+    )
+    return 1 if wrong else 0
+
+
+def _run(seeds: range) -> Totals:
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    failed = 0
+    with Progress(*columns, TextColumn("{task.description}")) as progress:
+        task = progress.add_task("", total=len(seeds))
+
+        def tell(some: Totals) -> None:
+            nonlocal failed
+            failed += len(some.complaints)
+            description = f"{failed} failed" if failed else ""
+            progress.update(task, advance=some.seeds, description=description)
+
+        return run_all(seeds, tell=tell)
+
+
+def _table(title: str, meanings: dict[str, str], counts: Counter[str]) -> Table:
+    table = Table(title, "Times")
+    table.columns[1].justify = "right"
+    if meanings:
+        table.add_column("What it is")
+    for name in [*meanings, *sorted(counts.keys() - meanings.keys())]:
+        row = [name, f"{counts[name]:,}"]
+        table.add_row(*row, *([meanings.get(name, "")] if meanings else []))
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else "0-999"))

@@ -1,0 +1,34 @@
+"""Rules on what is published for later. That it comes at most once is ``duplicate``'s."""
+
+from collections.abc import Iterator
+
+from tests.support.simulation.history import History, Outcome, Schedule
+
+
+def unfired(history: History) -> Iterator[str]:
+    """What was scheduled is never published."""
+    values = {value for _, value in history.final_places()}
+    for schedule in history.schedules:
+        may_be_cancelled = schedule.cancel not in (None, Outcome.FAILED)
+        if schedule.outcome is Outcome.OK and schedule.value not in values and not may_be_cancelled:
+            yield f"{schedule.value!r}, due at {schedule.due}, is not in {schedule.topic}"
+
+
+def early(history: History) -> Iterator[str]:
+    """A record is published before its time."""
+    for schedule in history.schedules:
+        came = history.scheduled_times.get(schedule.value)
+        if came is not None and schedule.due is not None and came < schedule.due:
+            yield f"{schedule.value!r} came at {came}, and was due at {schedule.due}"
+
+
+def cancelled(history: History) -> Iterator[str]:
+    """A record is published although its schedule was cancelled."""
+    values = {value for _, value in history.final_places()}
+    for schedule in history.schedules:
+        if schedule.cancel is Outcome.OK and schedule.value in values:
+            yield f"{schedule.value!r} was cancelled: {_told(schedule)}"
+
+
+def _told(schedule: Schedule) -> str:
+    return f"scheduled at {schedule.invoked_s:.6f} s, due at {schedule.due}"
