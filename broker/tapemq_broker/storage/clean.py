@@ -89,7 +89,7 @@ def _rows(data: bytes) -> Any:
     return msgpack.unpackb(rows)
 
 
-def _entry(row: list[int]) -> CleanEntry:
-    if len(row) != _FIELDS:
-        raise ValueError(f"an entry of {len(row)} fields")
+def _entry(row: Any) -> CleanEntry:
+    if len(row) != _FIELDS or any(type(field) is not int for field in row):
+        raise ValueError(f"an entry is not {_FIELDS} numbers")
     return CleanEntry(LogId(row[0], row[1], Role(row[2])), *row[3:])

@@ -92,10 +92,11 @@ def decode_entries(body: bytes | memoryview) -> list[Entry]:
     Raises BatchError, ValueError.
     """
     columns = decode_columns(body)
-    return [
-        _decode(msgpack.unpackb(key or b""), value)
-        for key, value in zip(columns.keys or (), columns.values, strict=True)
-    ]
+    pairs = list(zip(columns.keys or (), columns.values, strict=True))
+    try:
+        return [_decode(msgpack.unpackb(key or b""), value) for key, value in pairs]
+    except (TypeError, IndexError) as error:
+        raise ValueError(f"an entry has other fields than are known here: {error}") from None
 
 
 def _decode(head: list[Any], record: bytes | None) -> Entry:
