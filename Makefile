@@ -13,7 +13,7 @@ TYPED := $(wildcard client broker tests benchmarks)
 PIP := $(PYTHON) -m pip --quiet --quiet --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test format demo bench crash faults simulate clean
+.PHONY: help setup check test format demo bench crash faults simulate fuzz mutate prove clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
@@ -68,6 +68,15 @@ faults: $(STAMP) ## Run the long form of the fault tests
 
 simulate: $(STAMP) ## Run the simulation from seeds over all cores: SEEDS=7 or SEEDS=0-19999
 	@$(PYTHON) -m tests.support.simulation $(SEEDS)
+
+fuzz: $(STAMP) ## Fuzz every decoder for a minute; for longer with ARGS="--seconds 1800"
+	@$(PYTHON) -m tests.support.fuzz $(ARGS)
+
+mutate: $(STAMP) ## See whether tests notice small wrongs; choose modules with ARGS="torn chain"
+	@$(PYTHON) -m tests.support.mutation $(ARGS)
+
+prove: $(STAMP) ## Run the tests of the promises and write docs/reliability.md; ARGS=--long
+	@$(PYTHON) -m tests.support.proof $(ARGS)
 
 clean: ## Remove the virtual environment, caches and build results
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

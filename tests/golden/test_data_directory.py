@@ -13,6 +13,7 @@ from tapemq_broker.storage.files import OsDisk
 from tapemq_broker.storage.verify import verify
 from tests.support.golden_directory.contents import GOLDEN, SETTINGS, contents_of, files_of
 from tests.support.golden_directory.writing import TORN, write_clean, write_crashed
+from tests.support.proof.evidence import Evidence
 
 BOTH = pytest.mark.parametrize("name", ["clean", "crashed"])
 
@@ -29,9 +30,10 @@ def written(name: str) -> dict[str, object]:
 
 
 @BOTH
-async def test_everything_is_read_back(data: Path, name: str) -> None:
+async def test_everything_is_read_back(data: Path, name: str, evidence: Evidence) -> None:
     async with Broker(data, **SETTINGS) as broker, await broker.connect() as client:
         found = await contents_of(client)
+        evidence.note("P24", cycles=1, unit="directory of format 1", files=len(files_of(data)))
         assert json.loads(json.dumps(found)) == written(name)
         assert (await client.publish("orders", b"it goes on", partition=0)).offset > 50
     async with Broker(data) as broker, await broker.connect() as client:

@@ -1,0 +1,185 @@
+"""Runs tests on mutants, each in a forked process; the source files are never touched.
+
+The tests of a module are collected once. A mutant in the body of a function is made by giving the
+loaded function other code, in the fork. Where code runs at import (tables, constants, defaults),
+the fork is one of a process that has not imported anything of ours yet, and does so then.
+"""
+
+import ast
+import os
+import resource
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from types import CodeType
+from typing import Any, Final
+
+import pytest
+from _pytest.runner import runtestprotocol
+from hypothesis import Phase, settings
+
+from tests.support.mutation.mutants import Mutant
+from tests.support.mutation.swapping import swap
+from tests.support.mutation.targets import Target
+
+_OPTIONS: Final = (
+    *("-x", "-q", "-p", "no:cacheprovider", "--capture=no"),
+    # pytest complains that it can no more rewrite what was imported before it started.
+    *("-W", "ignore::pytest.PytestAssertRewriteWarning"),
+)
+_MEMORY_BYTES: Final = 3 << 30
+_POLL_S: Final = 0.005
+
+Try = tuple[Mutant, ast.Module]
+
+
+class NoShrinking:
+    """A pytest plugin that saves the time that hypothesis takes for nicer failures."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self) -> None:
+        """Let hypothesis give up at the first failure: the smallest one is of no interest here.
+
+        Later than conftest.py, which has a profile of its own.
+        """
+        phases = (Phase.explicit, Phase.generate)
+        settings.register_profile("mutation", deadline=None, database=None, phases=phases)
+        settings.load_profile("mutation")
+
+
+class Loop:
+    """A pytest plugin that takes the place of pytest's loop: tests, once for each mutant."""
+
+    def __init__(
+        self, target: Target, tries: Sequence[Try], report: Callable[[Mutant, bool], None]
+    ) -> None:
+        self._target = target
+        self._tries = tries
+        self._report = report
+        self.baseline_s = 0.0
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Fork for each mutant, and say whether it survived."""
+        started_s = time.monotonic()
+        if not forked(lambda: _all_pass(session), 600.0):
+            raise pytest.UsageError(f"{' '.join(self._target.tests)} fail without any change")
+        self.baseline_s = time.monotonic() - started_s
+        for mutant, tree in self._tries:
+            self._report(mutant, forked(lambda: self._passes(session, tree), self.limit_s))  # noqa: B023
+        return True
+
+    def _passes(self, session: pytest.Session, tree: ast.Module) -> bool:
+        swap(self._target.module, tree)
+        return _all_pass(session)
+
+    @property
+    def limit_s(self) -> float:
+        """How long the tests of a mutant may take: one that never ends is noticed, too."""
+        return 3 * self.baseline_s + 5.0
+
+
+def _all_pass(session: pytest.Session) -> bool:
+    for index, item in enumerate(session.items):
+        following = session.items[index + 1] if index + 1 < len(session.items) else None
+        reports = runtestprotocol(item, nextitem=following, log=False)
+        if any(report.failed for report in reports):
+            return False
+    return True
+
+
+def try_bodies(
+    target: Target, tries: Sequence[Try], report: Callable[[Mutant, bool], None]
+) -> bool:
+    """Try mutants of function bodies, all in one fork of this process. Whether that worked."""
+
+    def work() -> bool:
+        with tempfile.TemporaryDirectory() as folder:
+            os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = folder
+            loop = Loop(target, tries, report)
+            options = [*_OPTIONS, f"--basetemp={folder}/tests"]
+            return (
+                pytest.main([*options, *target.tests], plugins=[NoShrinking(), loop])
+                == pytest.ExitCode.OK
+            )
+
+    return forked(work, float("inf"), quiet=False)
+
+
+def survives_import(target: Target, tree: ast.Module, limit_s: float) -> bool:
+    """Whether all tests pass, in time, when the module is imported from the tree."""
+
+    def work() -> bool:
+        finder: Any = _Finder(target.module, tree)
+        sys.meta_path.insert(0, finder)
+        with tempfile.TemporaryDirectory() as folder:
+            os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = folder
+            options = [*_OPTIONS, f"--basetemp={folder}/tests"]
+            return pytest.main([*options, *target.tests], plugins=[NoShrinking()]) == 0
+
+    return forked(work, limit_s)
+
+
+def forked(work: Callable[[], bool], limit_s: float, *, quiet: bool = True) -> bool:
+    """What the work returns in a forked process; False if it raises, crashes or takes too long."""
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        _run(work, quiet)
+    deadline = time.monotonic() + limit_s
+    while True:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status) == 0
+        if time.monotonic() > deadline:
+            os.killpg(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            return False
+        time.sleep(_POLL_S)
+
+
+def _run(work: Callable[[], bool], quiet: bool) -> None:
+    """In the child: never returns."""
+    code = 1
+    try:
+        if quiet:
+            os.setpgid(0, 0)
+            resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            for descriptor in (0, 1, 2):
+                os.dup2(nowhere, descriptor)
+        code = 0 if work() else 1
+    finally:
+        sys.stdout.flush()
+        os._exit(code)
+
+
+class _Loader(SourceFileLoader):
+    """Loads a module from a tree instead of its file."""
+
+    def __init__(self, name: str, path: str, tree: ast.Module) -> None:
+        super().__init__(name, path)
+        self._tree = tree
+
+    def get_code(self, fullname: str) -> CodeType:
+        code: CodeType = compile(self._tree, self.path, "exec", dont_inherit=True)
+        return code
+
+
+class _Finder:
+    """Finds one module; put before all other finders."""
+
+    def __init__(self, name: str, tree: ast.Module) -> None:
+        self._name = name
+        self._tree = tree
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: Any = None) -> Any:
+        if name != self._name:
+            return None
+        found = PathFinder.find_spec(name, path)
+        assert found is not None
+        assert found.origin is not None
+        loader = _Loader(name, found.origin, self._tree)
+        return ModuleSpec(name, loader, origin=found.origin)

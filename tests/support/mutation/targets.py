@@ -1,0 +1,64 @@
+"""What is mutated, and by which tests it must be noticed: the fast ones of the module itself."""
+
+from typing import Final, NamedTuple
+
+
+class Target(NamedTuple):
+    """A module by its path, and the tests to run, the likeliest to notice first."""
+
+    path: str
+    tests: tuple[str, ...]
+    runs_at_import: bool = False
+    """Whether its functions make tables when it is imported."""
+
+    @property
+    def module(self) -> str:
+        """The name by which it is imported."""
+        return self.path.partition("/")[2].removesuffix(".py").replace("/", ".")
+
+
+def _batch(name: str, *more: str) -> Target:
+    tests = (f"tests/client/batch/test_{name}.py", *more)
+    return Target(f"client/tapemq/batch/{name}.py", tests)
+
+
+def _storage(name: str, *more: str) -> Target:
+    own = f"tests/broker/storage/test_{name}.py"
+    return Target(f"broker/tapemq_broker/storage/{name}.py", (own, *more))
+
+
+def _queue(name: str, *more: str) -> Target:
+    folder = "tests/broker/core/queue"
+    tests = (f"{folder}/test_{name}.py", *(f"{folder}/test_{other}.py" for other in more))
+    return Target(f"broker/tapemq_broker/core/queue/{name}.py", tests)
+
+
+_RECOVERY: Final = "tests/broker/storage/test_recovery.py"
+_FAILED_SYNCS: Final = "tests/broker/storage/test_failed_syncs.py"
+_DAMAGE: Final = "tests/faults/test_file_damage.py"
+_REPAIR: Final = "tests/broker/storage/test_repair.py"
+
+TARGETS: Final = (
+    _batch("header"),
+    _batch("body"),
+    _batch("columns", "tests/client/batch/test_body.py"),
+    _batch("lengths", "tests/client/batch/test_body.py"),
+    _batch("cut"),
+    _storage("decision")._replace(runs_at_import=True),
+    _storage("chain", _RECOVERY, _REPAIR),
+    _storage("scan", _RECOVERY, _DAMAGE),
+    _storage("evidence", _RECOVERY, _DAMAGE),
+    _storage("survey", _RECOVERY, _DAMAGE),
+    _storage("diagnosis", _RECOVERY, _DAMAGE),
+    _storage("recovery", _FAILED_SYNCS),
+    _storage("torn", _RECOVERY),
+    _storage("unproven", _FAILED_SYNCS, _RECOVERY),
+    _storage("rewriting", _FAILED_SYNCS, _RECOVERY),
+    _storage("appending", "tests/broker/storage/test_log.py", _RECOVERY),
+    _queue("lease", "queues", "settling"),
+    _queue("leases", "queues"),
+    _queue("ledger", "settling", "groups", "queues"),
+    _queue("settled", "ledger"),
+    _queue("settling", "queues", "groups"),
+    _queue("frontier", "queues", "settling", "dispatch", "retries", "turns"),
+)

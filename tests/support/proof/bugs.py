@@ -1,0 +1,81 @@
+"""Bugs that could lose, repeat or reorder records, what found them, and what shows each again."""
+
+from typing import Final, NamedTuple
+
+
+class Bug(NamedTuple):
+    """``recipe`` is a test that fails where the bug is."""
+
+    what: str
+    found_by: str
+    recipe: str
+
+
+_STORAGE: Final = "tests/broker/storage"
+_CORE: Final = "tests/broker/core"
+
+BUGS: Final = (
+    Bug(
+        "After a failed sync Linux calls the pages clean. Recovery accepted what it read from the "
+        "cache; a later power cut made a hole in front of acknowledged records "
+        "(docs/adr/0005-failed-syncs.md).",
+        "thinking about the page cache, then the simulation: 14 of 60 seeds",
+        f"{_STORAGE}/test_failed_syncs.py::"
+        "test_records_acknowledged_on_top_of_a_failed_sync_are_kept",
+    ),
+    Bug(
+        "A note of a clean stop came back if a start was killed while it removed it and the power "
+        "failed later: every partition was refused.",
+        "the simulation's disk, which forgets names that are not synced",
+        f"{_STORAGE}/test_clean.py::test_note_that_a_killed_start_has_removed_never_comes_back",
+    ),
+    Bug(
+        "A batch that a full disk refused while a segment rolled stayed in the snapshot of the "
+        "deduplication: after a crash its retry was called a duplicate, and was in no log.",
+        "review, with a full disk in mind",
+        f"{_CORE}/test_producers.py::"
+        "test_batch_in_the_snapshot_that_the_disk_refused_is_no_duplicate",
+    ),
+    Bug(
+        "A stream that was cut off with a commit under way took the broker's position for the "
+        "answer: commit() returned, and after a crash the records came again.",
+        "the simulation",
+        "tests/client/streams/test_assignment.py::"
+        "test_position_that_the_broker_names_is_not_taken_for_a_commit",
+    ),
+    Bug(
+        "A group's cursor could be beyond what was on disk; after a power cut it passed over the "
+        "records that got those offsets, or the log was refused as rotten.",
+        "review",
+        f"{_CORE}/test_groups.py::test_seek_never_goes_beyond_the_disk",
+    ),
+    Bug(
+        "A retry was put off for an hour where the clock jumped back by one.",
+        "the simulation, seed 63",
+        "tests/broker/server/test_rising_clock.py::test_a_jump_back_does_not_count",
+    ),
+    Bug(
+        "What a client had said right before it died went unread if the broker was just writing "
+        "to it (uvloop drops what it has not handed on): a worker's crash was not counted.",
+        "SIGKILLs of consumers under load",
+        "tests/broker/server/test_connection.py::test_what_was_said_before_a_write_failed_counts",
+    ),
+    Bug(
+        "Two topics made at the same time stumbled over their common directory: the broker ended.",
+        "SIGKILLs of brokers under load",
+        f"{_STORAGE}/test_files.py::"
+        "test_a_directory_that_another_thread_makes_at_the_same_time_will_do",
+    ),
+    Bug(
+        "A note of a clean stop whose checksum fits and whose fields are no numbers ended the "
+        "start with a traceback instead of counting as none.",
+        "fuzzing",
+        "tests/fuzz/test_fuzz.py::test_what_was_found_stays_found",
+    ),
+    Bug(
+        "An entry of a schedule log with other fields than are known ended the start with a "
+        "traceback instead of refusing that topic's schedules.",
+        "fuzzing",
+        "tests/fuzz/test_fuzz.py::test_what_was_found_stays_found",
+    ),
+)
