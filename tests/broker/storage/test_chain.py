@@ -79,3 +79,13 @@ def test_gap_with_another_body_or_with_records_is_refused() -> None:
         END.step(gap, memoryview(b"?"), LOG_ID)
     with pytest.raises(NotNext, match="3 records"):
         END.step(gap._replace(record_count=3), memoryview(Gap(50, 9, 777, "").encode()), LOG_ID)
+
+
+def test_a_new_log_begins_with_nothing() -> None:
+    assert LogEnd() == (0, 0, 0, 0, 0)
+
+
+def test_a_gap_may_miss_batches_without_records() -> None:
+    mark = NEXT._replace(kind=Kind.GAP, record_count=0)
+    body = Gap(10, 9, 777, "marks").encode()
+    assert END.step(mark, memoryview(body), LOG_ID) == LogEnd(10, 9, 777, 2, 1000)

@@ -1,4 +1,5 @@
 import struct
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -149,3 +150,23 @@ def test_body_belongs_to_its_header() -> None:
     for body in (BODY[:-1], BODY + b"\0", patched(BODY, 50, "B", 0), b""):
         with pytest.raises(ChecksumMismatch, match="batch 0 at offset 0"):
             HEADER.check_body(body)
+
+
+def test_numbers_of_kinds_and_roles_never_change() -> None:
+    kinds = ["DATA", "MARK", "GROUP", "CATALOG", "SCHEDULE", "COMMIT", "GAP"]
+    assert [kind.name for kind in sorted(Kind)] == kinds
+    assert [int(kind) for kind in sorted(Kind)] == list(range(7))
+
+
+@pytest.mark.parametrize(
+    "largest",
+    [
+        {"record_count": COUNT_MAX},
+        {"body_length": BODY_BYTES_MAX},
+        {"record_count": 5, "base_offset": 2**64 - 1 - 5},
+    ],
+)
+def test_what_is_just_within_the_limits_is_a_header(largest: dict[str, Any]) -> None:
+    header = HEADER._replace(**largest)
+    data, own = header.encode()
+    assert decode_header(data) == header._replace(header_checksum=own)

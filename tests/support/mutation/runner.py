@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType
 from typing import Any, Final
@@ -68,7 +69,7 @@ class Loop:
             raise pytest.UsageError(f"{' '.join(self._target.tests)} fail without any change")
         self.baseline_s = time.monotonic() - started_s
         for mutant, tree in self._tries:
-            self._report(mutant, forked(lambda: self._passes(session, tree), self.limit_s))  # noqa: B023
+            self._report(mutant, forked(partial(self._passes, session, tree), self.limit_s))
         return True
 
     def _passes(self, session: pytest.Session, tree: ast.Module) -> bool:

@@ -96,3 +96,30 @@ def test_it_needs_to_know_nothing() -> None:
     found.settled(0, 1)
     found.stepped_aside(1)
     assert (found.wanted(), found.obstacle()) == ([], None)
+
+
+def test_what_failed_before_the_start_waits_for_its_time() -> None:
+    ledger, _ = frontier(6)
+    ledger.settled.raise_floor(1)
+    ledger.trouble(2)
+    found = Frontier(ledger)
+    taken = [found.take(9, fresh=True) for _ in range(3)]
+    assert [portion.runs for portion in taken if portion is not None] == [[(1, 2)], [(3, 6)]]
+
+
+def test_the_record_at_the_floor_may_have_failed() -> None:
+    ledger, _ = frontier(4)
+    ledger.trouble(0)
+    portion = Frontier(ledger).take(9, fresh=True)
+    assert portion == Portion([(1, 4)])
+
+
+def test_a_restart_forgets_what_was_ready() -> None:
+    ledger, found = frontier()
+    assert found.take(10, fresh=True) == Portion([(0, 10)])
+    found.give_back(4, 6, 1)
+    trouble(ledger, found, 8)
+    ledger.untrouble(8)
+    found.restart()
+    assert not found.has_ready(fresh=False)
+    assert found.take(30, fresh=True) == Portion([(0, 20)])

@@ -59,3 +59,21 @@ def test_a_session_that_is_gone_gives_no_sign() -> None:
     leases.session_seen(held.consumer.key.session, 25.0)
     leases.forget_session(held.consumer.key.session)
     assert leases.expired(30.2) == [held]
+
+
+def test_a_lease_that_is_dropped_is_never_due() -> None:
+    leases = Leases(1)
+    held = granted(leases)
+    leases.set_deadline(held, 10.0)
+    leases.drop(held)
+    assert leases.expired(10.2) == []
+
+
+def test_a_lease_that_was_extended_by_a_sign_is_never_due_once_it_is_dropped() -> None:
+    leases = Leases(1)
+    held = granted(leases)
+    leases.set_deadline(held, 30.0)
+    leases.session_seen(held.consumer.key.session, 25.0)
+    assert leases.expired(30.2) == []
+    leases.drop(held)
+    assert leases.expired(60.0) == []
