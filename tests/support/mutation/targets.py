@@ -60,5 +60,5 @@ TARGETS: Final = (
     _queue("ledger", "settling", "groups", "queues"),
     _queue("settled", "ledger"),
     _queue("settling", "queues", "groups"),
-    _queue("frontier", "queues", "settling", "dispatch", "retries", "turns"),
+    _queue("frontier", "queues", "settling", "groups", "dispatch", "retries", "turns"),
 )

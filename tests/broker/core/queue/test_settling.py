@@ -145,3 +145,36 @@ def test_redriven_records_are_never_too_old() -> None:
     world.sync()
     again = send(world)
     assert (again.max_age_ms, again.lives_again) == (0, True)
+
+
+def test_what_succeeds_at_last_is_settled_and_forgotten() -> None:
+    world, lease = leased(2)
+    settle(world, Verb.NACK, (lease.lease_id, 0, 1), delay_ms=0)
+    world.sync()
+    again = send(world)
+    assert (info(world).leased, info(world).acked) == (2, 0)
+    settle(world, Verb.ACK, (again.lease_id, 0, 1), (lease.lease_id, 1, 1))
+    assert (info(world).leased, info(world).acked, info(world).ack_floor) == (0, 2, 2)
+    assert backlog(world).ledger.troubles == {}
+
+
+def test_what_is_known_of_a_failure_is_the_last_one_and_when_the_first_was() -> None:
+    world, lease = leased(1, max_attempts=3)
+    for now in (5.0, 9.0):
+        world.now = now
+        settle(world, Verb.NACK, (lease.lease_id, 0, 1), delay_ms=0, reason=f"at {now}", error="x")
+        trouble = backlog(world).ledger.troubles[0]
+        assert (trouble.first_failure_us, trouble.last_us) == (5_000_000, int(now * 1e6))
+        assert (trouble.reason, trouble.error) == (f"at {now}", "x")
+        world.sync()
+        lease = send(world)
+    settle(world, Verb.NACK, (lease.lease_id, 0, 1))
+    assert (dead(world, 0).reason, dead(world, 0).failures) == ("failed", 3)
+    assert (info(world).leased, info(world).retrying, info(world).dead) == (0, 0, 1)
+
+
+def test_all_that_a_lost_consumer_had_begun_is_counted() -> None:
+    world, lease = leased(5)
+    world.core.queues.started(lease.key, [(lease.lease_id, 2, 2)])
+    world.run(world.core.queues.session_closed(1, world.now_us))
+    assert (info(world).crashed, info(world).leased, info(world).retrying) == (2, 0, 2)
