@@ -123,3 +123,25 @@ def test_a_restart_forgets_what_was_ready() -> None:
     found.restart()
     assert not found.has_ready(fresh=False)
     assert found.take(30, fresh=True) == Portion([(0, 20)])
+
+
+def test_no_more_troubled_ones_come_than_are_asked_for() -> None:
+    ledger, found = frontier()
+    assert found.take(20, fresh=True) == Portion([(0, 20)])
+    for offset in (2, 3, 4, 9, 11):
+        trouble(ledger, found, offset)
+    assert found.take(2, fresh=True) == Portion([(2, 4)], True, 1)
+    assert found.take(2, fresh=True) == Portion([(4, 5), (9, 10)], True, 1)
+    assert found.take(2, fresh=True) == Portion([(11, 12)], True, 1)
+
+
+def test_a_troubled_one_that_is_gone_meanwhile_is_passed_over() -> None:
+    ledger, found = frontier()
+    assert found.take(20, fresh=True) == Portion([(0, 20)])
+    for offset in (2, 3, 4):
+        trouble(ledger, found, offset)
+    ledger.untrouble(3)
+    assert found.take(9, fresh=True) == Portion([(2, 3), (4, 5)], True, 1)
+    trouble(ledger, found, 7)
+    ledger.untrouble(7)
+    assert not found.has_ready(fresh=False)
