@@ -59,6 +59,6 @@ TARGETS: Final = (
     _queue("leases", "queues"),
     _queue("ledger", "settling", "groups", "queues"),
     _queue("settled", "ledger"),
-    _queue("settling", "queues", "groups"),
+    _queue("settling", "queues", "groups", "lanes", "queue_model"),
     _queue("frontier", "queues", "settling", "groups", "dispatch", "retries", "turns"),
 )

@@ -6,6 +6,7 @@ from tapemq_broker.core import effects as e
 from tapemq_broker.core.queue.dead import Dead
 from tapemq_broker.core.queue.dead_letters import Choice
 from tapemq_broker.core.queue.verb import Verb
+from tapemq_broker.core.results import Settled
 from tests.support.core.queueing import backlog, consume, info, later, queue_world, send, settle
 from tests.support.core.world import World
 
@@ -54,6 +55,17 @@ def test_attempts_are_failures_and_crashes() -> None:
     settle(world, Verb.NACK, (lease.lease_id, 0, 1), reason="no luck", error="at all")
     assert dead(world, 0) == Dead("no luck", "at all", 1, 1, 0, 9_000_000, 1_200_000, 9_000_000)
     assert (info(world).crashed, info(world).failed, info(world).dead) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("verb", [Verb.NACK, Verb.REJECT])
+def test_bad_news_is_answered_once_it_is_on_disk(verb: Verb) -> None:
+    world, lease = leased(1, max_attempts=1)
+    request = settle(world, verb, (lease.lease_id, 0, 1))
+    assert world.answer(request) is None
+    world.sync()
+    assert world.answer(request) == Settled([])
+    world.crash()
+    assert info(world).dead == 1
 
 
 def test_without_a_limit_a_record_never_dies() -> None:
