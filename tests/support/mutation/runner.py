@@ -64,6 +64,8 @@ class Loop:
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Fork for each mutant, and say whether it survived."""
+        # The module's own tests first: conftest.py begins with the long ones.
+        session.items.sort(key=lambda item: _rank(item, self._target.tests))
         started_s = time.monotonic()
         if not forked(lambda: _all_pass(session), 600.0):
             raise pytest.UsageError(f"{' '.join(self._target.tests)} fail without any change")
@@ -80,6 +82,10 @@ class Loop:
     def limit_s(self) -> float:
         """How long the tests of a mutant may take: one that never ends is noticed, too."""
         return 3 * self.baseline_s + 5.0
+
+
+def _rank(item: pytest.Item, tests: Sequence[str]) -> int:
+    return tests.index(item.nodeid.partition("::")[0])
 
 
 def _all_pass(session: pytest.Session) -> bool:
