@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.proof.controls import CONTROLS, REASONS
+from tests.support.proof.controls.control import Control
 from tests.support.proof.promises import PROMISES
 from tests.support.proof.sabotage import Outcome, read_outcomes
 from tests.support.sources import ROOT
@@ -47,11 +48,14 @@ def test_broken_promise_is_noticed(number: int, outcomes: dict[int, Outcome]) ->
 
 
 @pytest.mark.parametrize("control", CONTROLS, ids=lambda c: c.test.rpartition("::")[2])
-def test_control_names_a_test_that_there_is(control: object) -> None:
-    path, _, name = getattr(control, "test").partition("::")  # noqa: B009
-    tree = ast.parse(Path(ROOT, path).read_text())
+def test_control_names_a_test_that_there_is(control: Control) -> None:
+    path, _, name = control.test.partition("::")
+    text = Path(ROOT, path).read_text()
+    tree = ast.parse(text)
     functions = [n for n in tree.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
     assert name.partition("[")[0] in {function.name for function in functions}
+    parameter = name.partition("[")[2].removesuffix("]")
+    assert path == "tests/test_scenarios.py" or not parameter or f'"{parameter}"' in text
 
 
 @pytest.mark.parametrize("promise", PROMISES)

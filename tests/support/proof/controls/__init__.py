@@ -6,7 +6,7 @@ the named test fail. A promise without a row has a reason instead.
 
 from typing import Final
 
-from tests.support.proof.controls import semantics, storage
+from tests.support.proof.controls import semantics, simulated, storage
 from tests.support.proof.controls.control import Control
 
 CONTROLS: Final[tuple[Control, ...]] = (
@@ -17,6 +17,7 @@ CONTROLS: Final[tuple[Control, ...]] = (
     *semantics.READING,
     *semantics.WORKING,
     *semantics.LIMITS,
+    *simulated.SIMULATED,
 )
 
 REASONS: Final = {

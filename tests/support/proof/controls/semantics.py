@@ -73,7 +73,7 @@ PUBLISHING: Final = (
     Control(
         "P14",
         "producers are forgotten at a restart",
-        f"{SIMULATED}::test_producers_forgotten_at_a_restart",
+        f"{SIMULATED}::test_rule_fires[duplicate]",
     ),
     Control(
         "P14",
@@ -129,7 +129,7 @@ WORKING: Final = (
     Control(
         "P9",
         "records are leased and never sent",
-        f"{SIMULATED}::test_leases_whose_records_are_passed_over",
+        f"{SIMULATED}::test_rule_fires[unworked]",
     ),
     Control(
         "P9",
@@ -140,7 +140,7 @@ WORKING: Final = (
     Control(
         "P10",
         "changes of groups are never written",
-        f"{SIMULATED}::test_changes_of_groups_that_are_never_written",
+        f"{SIMULATED}::test_rule_fires[miscounted]",
     ),
     Control(
         "P10",
@@ -157,7 +157,7 @@ WORKING: Final = (
     Control(
         "P11",
         "acks are confirmed before the sync",
-        f"{SIMULATED}::test_acks_that_are_confirmed_before_the_sync",
+        f"{SIMULATED}::test_rule_fires[settled_again]",
     ),
     Control(
         "P11",

@@ -28,7 +28,7 @@ DURABLE: Final = (
     Control(
         "P1",
         "receipts leave before the sync",
-        f"{SIMULATED}::test_receipts_that_leave_before_the_sync",
+        f"{SIMULATED}::test_rule_fires[lost]",
     ),
     Control(
         "P1",
@@ -88,7 +88,7 @@ SOUND: Final = (
     Control(
         "P17",
         "the bodies of batches are not checked when they are read",
-        "tests/simulation/test_rot.py::test_wrong_bits_are_never_served",
+        "tests/faults/test_bit_flips.py::test_every_bit_flip_is_noticed_or_harmless",
         (("tapemq.batch:Header.check_body", nothing),),
     ),
     Control(

@@ -1,0 +1,38 @@
+"""Controls that are tests by themselves: the simulation, on an engine broken in many ways.
+
+Each rule of its checker has one that fires it (`tests/simulation/test_negative_controls.py`).
+"""
+
+from typing import Final
+
+from tests.support.proof.controls.control import Control
+
+_TESTS: Final = "tests/simulation/test_negative_controls.py"
+
+_FIRING: Final = (
+    ("P2", "bytes that need not be on disk are dropped from the middle of a log", "hole"),
+    ("P5", "receipts name other offsets than the log", "inconsistent_offset"),
+    ("P5", "a reader goes on one record too far", "skip"),
+    ("P5", "a reader goes on one record too early", "nonmonotonic"),
+    ("P6", "batches are sent backwards", "reordered"),
+    ("P8", "the last record of a batch is another one than was published", "phantom"),
+    ("P9", "a group commits what it has not read", "undelivered"),
+    ("P12", "commits are confirmed and not made", "position_regression"),
+    ("P12", "a group commits more than was handed out", "position_ahead"),
+    ("P15", "the last record of a batch is spoiled, the others are not", "torn_batch"),
+    ("P22", "schedules fire before their time", "early"),
+    ("P22", "what is due is appended nowhere", "unfired"),
+    ("P22", "what was cancelled comes all the same", "cancelled"),
+)
+
+SIMULATED: Final = (
+    *(
+        Control(promise, broken, f"{_TESTS}::test_rule_fires[{r}]")
+        for promise, broken, r in _FIRING
+    ),
+    Control(
+        "P18",
+        "rot is taken for a torn tail",
+        f"{_TESTS}::test_rot_that_is_taken_for_a_torn_tail",
+    ),
+)
