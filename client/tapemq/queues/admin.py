@@ -6,7 +6,7 @@ from typing import Unpack
 
 from tapemq.admin import Admin
 from tapemq.queues import inquiries
-from tapemq.queues.dead_keys import choices_of, with_key
+from tapemq.queues.dead_keys import check_alone, choices_of, with_key
 from tapemq.queues.infos import DeadRecord, Explanation, QueueInfo
 from tapemq.queues.inquiries import Choice
 from tapemq.queues.settings import QueueSettings
@@ -121,8 +121,7 @@ class QueueAdmin(Admin, ABC):
         """The same, for a key by offsets."""
         if key is None:
             return [choice]
-        if choice.offsets is not None or choice.everything:
-            raise ValueError("say which dead records: a key goes with a reason, not with others")
+        check_alone(choice)
         return choices_of(
             await self.dead(topic, group, partition=choice.partition, reason=choice.reason, key=key)
         )

@@ -26,6 +26,12 @@ async def with_key(
     return found
 
 
+def check_alone(choice: Choice) -> None:
+    """Raise ValueError for what does not go with a key."""
+    if choice.offsets is not None or choice.everything:
+        raise ValueError("say which dead records: a key goes with a reason, not with others")
+
+
 def choices_of(dead: Iterable[DeadRecord]) -> list[Choice]:
     """These records, by partition."""
     by_partition = groupby(dead, key=lambda entry: entry.partition)

@@ -34,15 +34,15 @@ async def records_at(
     """The records at ascending offsets, all of them visible; None for one that is not there."""
     wanted = list(offsets)
     while wanted:
-        near = _near(wanted)
-        wanted = wanted[len(near) :]
-        async with aclosing(_read(client, topic, partition, near)) as records:
+        some = near(wanted)
+        wanted = wanted[len(some) :]
+        async with aclosing(_read(client, topic, partition, some)) as records:
             async for found in records:
                 yield found
 
 
-def _near(offsets: list[int]) -> list[int]:
-    """The first of them, up to a wide gap."""
+def near(offsets: list[int]) -> list[int]:
+    """The first of ascending offsets, up to a wide gap."""
     for index in range(1, len(offsets)):
         if offsets[index] - offsets[index - 1] > _NEAR_OFFSETS:
             return offsets[:index]

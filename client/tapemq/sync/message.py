@@ -14,6 +14,9 @@ class Message(LeasedRecord):
     (``Queue.lost``). With ``confirm`` it returns when it is on disk, and raises LeaseLost if the
     message is not this consumer's any more, IndeterminateError if no answer came. Any thread may
     settle it.
+
+    ``reason`` is a word to choose dead messages by (200 bytes), ``error`` the text of what went
+    wrong (1,024 bytes); what is longer is cut. Both stay with the message: see DeadRecord.
     """
 
     __slots__ = ()
@@ -41,14 +44,19 @@ class Message(LeasedRecord):
         self._settle(ACK, confirm)
 
     def nack(
-        self, *, delay: Duration | None = None, reason: str = "", confirm: bool = False
+        self,
+        *,
+        delay: Duration | None = None,
+        reason: str = "",
+        error: str = "",
+        confirm: bool = False,
     ) -> None:
         """It failed: let it come again after ``delay`` (None: by the group's policy)."""
-        self._settle(nack(delay, reason), confirm)
+        self._settle(nack(delay, reason, error), confirm)
 
-    def reject(self, *, reason: str = "", confirm: bool = False) -> None:
+    def reject(self, *, reason: str = "", error: str = "", confirm: bool = False) -> None:
         """It is dead now: kept, but not delivered until it is redriven."""
-        self._settle(reject(reason), confirm)
+        self._settle(reject(reason, error), confirm)
 
     def release(self, *, confirm: bool = False) -> None:
         """Give it back: it is delivered again at once, and nothing is counted."""

@@ -38,14 +38,19 @@ class MessageBatch(RecordBatch):
         self._settle(ACK, confirm)
 
     def nack(
-        self, *, delay: Duration | None = None, reason: str = "", confirm: bool = False
+        self,
+        *,
+        delay: Duration | None = None,
+        reason: str = "",
+        error: str = "",
+        confirm: bool = False,
     ) -> None:
         """They failed: let them come again after ``delay`` (None: by the group's policy)."""
-        self._settle(nack(delay, reason), confirm)
+        self._settle(nack(delay, reason, error), confirm)
 
-    def reject(self, *, reason: str = "", confirm: bool = False) -> None:
+    def reject(self, *, reason: str = "", error: str = "", confirm: bool = False) -> None:
         """They are dead now."""
-        self._settle(reject(reason), confirm)
+        self._settle(reject(reason, error), confirm)
 
     def release(self, *, confirm: bool = False) -> None:
         """Give them back; nothing is counted."""

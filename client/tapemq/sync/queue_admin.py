@@ -1,18 +1,28 @@
 """Queue groups, without asyncio: looking at them, changing them, and their dead records."""
 
-from collections.abc import Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 from typing import Unpack
 
 from tapemq.queues import inquiries
+from tapemq.queues.dead_keys import check_alone, choices_of
 from tapemq.queues.infos import DeadRecord, Explanation, QueueInfo
 from tapemq.queues.inquiries import Choice
 from tapemq.queues.settings import QueueSettings
 from tapemq.sync.admin import Admin
+from tapemq.sync.dead_keys import with_key
+from tapemq.sync.stream import Stream
 
 
-class QueueAdmin(Admin):
+class QueueAdmin(Admin, ABC):
     """The client's admin calls about queues. They raise TopicNotFound, GroupNotFound,
     RequestRefused for a group of another kind, and TimeoutError after the client's timeout."""
+
+    @abstractmethod
+    def stream(
+        self, topic: str, *, start: int, partitions: Sequence[int], prefetch_bytes: int
+    ) -> Stream:
+        """Read a topic."""
 
     def describe_queue(self, topic: str, group: str) -> QueueInfo:
         """How a queue group is, by partition."""
@@ -36,6 +46,7 @@ class QueueAdmin(Admin):
         *,
         partition: int | None = None,
         reason: str | None = None,
+        key: bytes | str | None = None,
         limit: int | None = None,
     ) -> list[DeadRecord]:
         """Records that a queue group does not deliver any more, in order.
@@ -43,9 +54,12 @@ class QueueAdmin(Admin):
         Args:
             partition: of this one only; by default of all.
             reason: those that died of it only.
+            key: those with this key only; they are read for it.
             limit: so many at most.
         """
-        return self._do(inquiries.dead(topic, group, partition, reason, limit))
+        most = limit if key is None else None
+        found = self._do(inquiries.dead(topic, group, partition, reason, most))
+        return found if key is None else with_key(self, topic, found, key, limit)
 
     def redrive(
         self,
@@ -55,6 +69,7 @@ class QueueAdmin(Admin):
         partition: int | None = None,
         offsets: Iterable[int] | None = None,
         reason: str | None = None,
+        key: bytes | str | None = None,
         everything: bool = False,
         dry_run: bool = False,
         rate: int | None = None,
@@ -65,7 +80,8 @@ class QueueAdmin(Admin):
             partition: in this one only; needed with ``offsets`` if there are several.
             offsets: these of them; those that are not dead are left alone.
             reason: those that died of it.
-            everything: all of them. (Just one of these three is given.)
+            key: those with this key; with ``reason`` too, those for which both are so.
+            everything: all of them. (Just one of offsets, everything, and reason or key is given.)
             dry_run: only count them.
             rate: so many per second; by default all at once.
 
@@ -74,7 +90,10 @@ class QueueAdmin(Admin):
             IndeterminateError: the connection was lost before the answer came.
         """
         choice = Choice(partition, offsets, reason, everything)
-        return self._do(inquiries.redrive(topic, group, choice, dry_run, rate))
+        choices = self._choices(topic, group, choice, key)
+        share = rate and max(1, rate // max(1, len(choices)))
+        asked = [inquiries.redrive(topic, group, one, dry_run, share) for one in choices]
+        return sum([self._do(inquiry) for inquiry in asked])
 
     def discard(
         self,
@@ -84,6 +103,7 @@ class QueueAdmin(Admin):
         partition: int | None = None,
         offsets: Iterable[int] | None = None,
         reason: str | None = None,
+        key: bytes | str | None = None,
         everything: bool = False,
         dry_run: bool = False,
     ) -> int:
@@ -92,4 +112,17 @@ class QueueAdmin(Admin):
         Arguments, result and errors as of redrive().
         """
         choice = Choice(partition, offsets, reason, everything)
-        return self._do(inquiries.discard(topic, group, choice, dry_run))
+        choices = self._choices(topic, group, choice, key)
+        asked = [inquiries.discard(topic, group, one, dry_run) for one in choices]
+        return sum([self._do(inquiry) for inquiry in asked])
+
+    def _choices(
+        self, topic: str, group: str, choice: Choice, key: bytes | str | None
+    ) -> list[Choice]:
+        """The same, for a key by offsets."""
+        if key is None:
+            return [choice]
+        check_alone(choice)
+        return choices_of(
+            self.dead(topic, group, partition=choice.partition, reason=choice.reason, key=key)
+        )
