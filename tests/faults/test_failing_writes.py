@@ -3,14 +3,13 @@
 The short form fails a few; TEST_LONG=1 (`make faults`) fails 200. Counted by thread.
 """
 
-import asyncio
 import resource
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
 
 from tests.support.crash.forked_broker import ForkedBroker
+from tests.support.crash.metrics import metric, until
 from tests.support.crash.syscalls import WRITES, injected, missing
 from tests.support.crash.trial import LONG, SEED, tell, trial
 
@@ -18,6 +17,7 @@ pytestmark = pytest.mark.faults
 
 NUMBERS = range(1, 201) if LONG else (1, 2, 7)
 STORAGE_FAILED, KILLED = 70, -9
+REFUSED = 'tapemq_refused_requests_total{error="disk_full"}'
 LIMITS = 50 if LONG else 2
 
 needs_strace = pytest.mark.skipif(bool(missing()), reason=missing())
@@ -58,11 +58,10 @@ async def test_write_that_is_cut_short_leaves_no_part_of_a_batch(broker: ForkedB
     async with trial(broker, "short write") as run:
         for limit in range(LIMITS):
             await run.until_busy()
-            before = await refused(broker)
+            before = await metric(broker, REFUSED)
             size_bytes = 20_000 + 1_001 * limit
             set_limit(broker.pid, size_bytes)
-            while await refused(broker) == before:
-                pass
+            await until(broker, REFUSED, before + 1)
             set_limit(broker.pid, resource.RLIM_INFINITY)
             if limit % 2:
                 await run.kill()
@@ -72,16 +71,3 @@ async def test_write_that_is_cut_short_leaves_no_part_of_a_batch(broker: ForkedB
 def set_limit(pid: int, size_bytes: int) -> None:
     _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (size_bytes, hard))
-
-
-async def refused(broker: ForkedBroker) -> int:
-    """How many requests were refused because of a full disk."""
-
-    def ask() -> int:
-        with urlopen(f"http://127.0.0.1:{broker.http_port}/metrics", timeout=30) as answer:
-            for line in answer.read().decode().splitlines():
-                if line.startswith('tapemq_refused_requests_total{error="disk_full"}'):
-                    return int(float(line.split()[1]))
-        return 0
-
-    return await asyncio.to_thread(ask)

@@ -172,3 +172,18 @@ async def read_all(url: str) -> dict[Place, bytes]:
                 if not unread:
                     return found
     return found
+
+
+async def read_some(url: str, topic: str, count: int) -> list[bytes]:
+    """The first values that a fresh client finds in a topic."""
+    found: list[bytes] = []
+    async with (
+        await tapemq.connect(url) as client,
+        client.stream(topic, start="earliest") as stream,
+    ):
+        async for record in stream:
+            assert record.value is not None
+            found.append(record.value)
+            if len(found) == count:
+                break
+    return found
