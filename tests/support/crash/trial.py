@@ -111,7 +111,7 @@ class Trial:
 async def trial(broker: Broker, name: str) -> AsyncIterator[Trial]:
     """A trial whose load runs."""
     broker.start()
-    async with await tapemq.connect(broker.url) as client:
+    async with await tapemq.connect(broker.url, timeout=120) as client:
         made = Trial(broker, client, name)
         await made.load.open()
         made.load.start()
