@@ -5,7 +5,9 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
+from types import MappingProxyType
 
 from tests.support.crash.broker import Broker
 from tests.support.sources import ROOT
@@ -13,6 +15,9 @@ from tests.support.sources import ROOT
 
 class ForkedBroker(Broker):
     """Like Broker. kill_if_running() at the end, in any case: it ends the other process, too."""
+
+    environment: Mapping[str, str] = MappingProxyType({})
+    """What its process has besides this one's."""
 
     _nursery: subprocess.Popen[str] | None = None
     _pid = 0
@@ -30,6 +35,7 @@ class ForkedBroker(Broker):
                 stdout=subprocess.PIPE,
                 text=True,
                 cwd=ROOT,
+                env={**os.environ, **self.environment},
             )
         assert self._nursery.stdin is not None
         print(json.dumps([str(self.log_path), *arguments]), file=self._nursery.stdin, flush=True)
