@@ -1,11 +1,13 @@
 import asyncio
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from itertools import chain
 
 import pytest
 import uvloop
 from hypothesis import settings
+
+from tests.support.proof.evidence import Evidence, evidence_directory, write
 
 # A deadline would be a timed assertion: it fails on a busy machine, not on a fault.
 settings.register_profile("tapemq", deadline=None)
@@ -48,3 +50,28 @@ def pytest_asyncio_loop_factories(
     if item.get_closest_marker("both_loops") is None:
         return {"asyncio": asyncio.new_event_loop}
     return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+
+
+_FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Remember for the fixture `evidence` whether the test failed."""
+    report = yield
+    if report.failed:
+        item.stash[_FAILED] = True
+    return report
+
+
+@pytest.fixture
+def evidence(request: pytest.FixtureRequest) -> Iterator[Evidence]:
+    """Takes the test's figures: `evidence.note("P1", kills=100, lost=0)`."""
+    noted = Evidence()
+    yield noted
+    directory = evidence_directory()
+    if directory is not None and (noted.promises or noted.figures):
+        outcome = "failed" if request.node.stash.get(_FAILED, False) else "passed"
+        write(directory, noted.line(request.node.nodeid, outcome, directory))
