@@ -16,6 +16,7 @@ from tests.support.crash.forked_broker import ForkedBroker
 from tests.support.crash.load import TOPIC, read_some
 from tests.support.crash.trial import LONG, SEED, trial
 from tests.support.crash.wrong_clock import WrongClock, missing
+from tests.support.proof.evidence import Evidence
 
 pytestmark = [pytest.mark.faults, pytest.mark.skipif(bool(missing()), reason=missing())]
 
@@ -27,11 +28,13 @@ LATER, MUCH_LATER = "later", "much-later"
 GROUP = "patient"
 
 
-async def test_clock_that_jumps_makes_nothing_old(broker: ForkedBroker, tmp_path: Path) -> None:
+async def test_clock_that_jumps_makes_nothing_old(
+    broker: ForkedBroker, tmp_path: Path, evidence: Evidence
+) -> None:
     clock = WrongClock(tmp_path)
     broker.environment = clock.environment
     broker.options += ["--retention-check-s", "0.05"]
-    async with trial(broker, "clock") as run:
+    async with trial(broker, "clock", evidence) as run:
         client = run.client
         await client.alter_topic(TOPIC, **RETENTION)
         for topic in (LATER, MUCH_LATER):
@@ -50,7 +53,9 @@ async def test_clock_that_jumps_makes_nothing_old(broker: ForkedBroker, tmp_path
         later = await read_some(broker.url, LATER, JUMPS)
         assert sorted(later) == sorted(b"%d" % number for number in range(JUMPS))
         assert (await client.partition(MUCH_LATER, 0)).visible_offset == 0
-        assert await run.verdict() == [], f"seed {SEED}"
+        assert await run.verdict("P1", "P21", "P22", unit="clock jumps", cycles=JUMPS) == [], (
+            f"seed {SEED}"
+        )
     await check_that_time_counts(broker, clock)
 
 

@@ -20,6 +20,7 @@ from tests.support.crash.trial import LONG, tell
 from tests.support.crashing_disk import Crash, SectorDisk
 from tests.support.log_reader import read_log
 from tests.support.logs import DIRECTORY, LOG_ID, batch_of, sync
+from tests.support.proof.evidence import Evidence
 
 pytestmark = pytest.mark.faults
 
@@ -99,7 +100,7 @@ def open_state(disk: MemoryDisk) -> StateLog:
     )
 
 
-def test_every_crash_leaves_what_was_confirmed() -> None:
+def test_every_crash_leaves_what_was_confirmed(evidence: Evidence) -> None:
     whole = SectorDisk(Random(0))
     Run(whole).go()
     assert whole.calls > 500
@@ -108,6 +109,7 @@ def test_every_crash_leaves_what_was_confirmed() -> None:
         for way in range(WAYS):
             check(call, way)
             states += 1
+    evidence.note("P1", "P7", "P8", "P15", cycles=states, unit="crashes in a recorded run")
     tell(f"{states} crashes at {len(range(0, whole.calls, STRIDE))} of {whole.calls} calls")
 
 

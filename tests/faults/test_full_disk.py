@@ -18,6 +18,7 @@ from tests.support.crash.load import TOPIC, read_some
 from tests.support.crash.metrics import metric, until
 from tests.support.crash.small_disk import SmallDisk, missing
 from tests.support.crash.trial import LONG, SEED, Trial, tell, trial
+from tests.support.proof.evidence import Evidence
 
 pytestmark = [pytest.mark.faults, pytest.mark.skipif(bool(missing()), reason=missing())]
 
@@ -48,9 +49,9 @@ def broker(small_disk: SmallDisk, tmp_path: Path) -> Iterator[ForkedBroker]:
 
 
 async def test_full_disk_loses_nothing_and_stops_no_reader(
-    small_disk: SmallDisk, broker: ForkedBroker
+    small_disk: SmallDisk, broker: ForkedBroker, evidence: Evidence
 ) -> None:
-    async with trial(broker, "full disk") as run:
+    async with trial(broker, "full disk", evidence) as run:
         await run.client.create_topic(LATER)
         for number in range(CYCLES):
             await run.until_busy()
@@ -66,7 +67,7 @@ async def test_full_disk_loses_nothing_and_stops_no_reader(
                 tell(f"{number + 1}/{CYCLES}: {len(run.history.acked)} acked")
         later = await read_some(broker.url, LATER, CYCLES)
         assert sorted(later) == sorted(b"%d" % number for number in range(CYCLES))
-        assert await run.verdict() == [], f"seed {SEED}"
+        assert await run.verdict("P1", "P19", unit="fills", cycles=CYCLES) == [], f"seed {SEED}"
 
 
 async def low(run: Trial, disk: SmallDisk, number: int) -> None:

@@ -7,13 +7,16 @@ import pytest
 
 from tests.support.crash.forked_broker import ForkedBroker
 from tests.support.crash.trial import LONG, SEED, trial
+from tests.support.proof.evidence import Evidence
 
 pytestmark = pytest.mark.crash
 
 KILLS = 1000 if LONG else 5
 
 
-async def test_kills_under_load_lose_and_repeat_nothing(broker: ForkedBroker) -> None:
-    async with trial(broker, "kill") as run:
+async def test_kills_under_load_lose_and_repeat_nothing(
+    broker: ForkedBroker, evidence: Evidence
+) -> None:
+    async with trial(broker, "kill", evidence) as run:
         await run.repeat(KILLS, run.kill)
-        assert await run.verdict() == [], f"seed {SEED}"
+        assert await run.verdict("P1", "P2", "P5", "P7", "P11", unit="kills") == [], f"seed {SEED}"

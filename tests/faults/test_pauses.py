@@ -14,6 +14,7 @@ import pytest
 from tests.support.crash.forked_broker import ForkedBroker
 from tests.support.crash.load import GROUP, TOPIC
 from tests.support.crash.trial import LONG, SEED, tell, trial
+from tests.support.proof.evidence import Evidence
 
 pytestmark = pytest.mark.faults
 
@@ -23,9 +24,11 @@ HEARTBEAT_S = 0.3
 LEASE_S = 1
 
 
-async def test_broker_that_stands_still_loses_and_repeats_nothing(broker: ForkedBroker) -> None:
+async def test_broker_that_stands_still_loses_and_repeats_nothing(
+    broker: ForkedBroker, evidence: Evidence
+) -> None:
     broker.options += ["--heartbeat-s", str(HEARTBEAT_S)]
-    async with trial(broker, "pause") as run:
+    async with trial(broker, "pause", evidence) as run:
         await run.load.acked(1, 1)
         await run.client.alter_queue(TOPIC, GROUP, lease=LEASE_S)
         for number in range(PAUSES):
@@ -35,4 +38,6 @@ async def test_broker_that_stands_still_loses_and_repeats_nothing(broker: Forked
             os.kill(broker.pid, signal.SIGCONT)
             if number % 50 == 49:
                 tell(f"{number + 1}/{PAUSES}: {len(run.history.acked)} acked")
-        assert await run.verdict() == [], f"seed {SEED}"
+        assert await run.verdict("P1", "P11", "P13", unit="pauses", cycles=PAUSES) == [], (
+            f"seed {SEED}"
+        )

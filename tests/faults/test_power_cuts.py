@@ -15,6 +15,7 @@ from tests.support.crash.history import Place, lost
 from tests.support.crash.load import read_all
 from tests.support.crash.powered_disk import PoweredDisk
 from tests.support.crash.trial import LONG, SEED, tell, trial
+from tests.support.proof.evidence import Evidence
 
 pytestmark = pytest.mark.crash
 
@@ -22,23 +23,26 @@ CUTS = 1000 if LONG else 5
 
 
 async def test_power_cuts_lose_nothing_that_was_acked(
-    disk: PoweredDisk, powered_broker: ForkedBroker
+    disk: PoweredDisk, powered_broker: ForkedBroker, evidence: Evidence
 ) -> None:
-    async with trial(powered_broker, "cut") as run:
+    async with trial(powered_broker, "cut", evidence) as run:
         await run.repeat(CUTS, partial(run.cut, disk))
-        assert await run.verdict() == [], f"seed {SEED}"
+        assert await run.verdict("P1", "P5", "P7", "P8", "P11", unit="power cuts") == [], (
+            f"seed {SEED}"
+        )
 
 
-async def test_without_syncing_the_same_cut_shows_loss(
-    disk: PoweredDisk, powered_broker: ForkedBroker
+async def test_without_syncing_the_same_cuts_show_loss(
+    disk: PoweredDisk, powered_broker: ForkedBroker, evidence: Evidence
 ) -> None:
     powered_broker.options.append("--no-sync")
-    async with trial(powered_broker, "unsynced") as run:
+    async with trial(powered_broker, "unsynced", evidence) as run:
         await run.cut(disk)
         final: dict[Place, bytes] = {}
         with suppress(tapemq.Error):  # the topic itself may be lost, or refused as damaged
             final = await read_all(powered_broker.url)
         await run.load.abandon()
         missing_count = len(lost(run.history, final))
+        evidence.note(cycles=1, unit="power cut without syncs", lost=missing_count)
         assert missing_count, "the harness does not see what it is made to see"
         tell(f"without syncs, 1 cut: {missing_count} of {len(run.history.acked)} acked were lost")

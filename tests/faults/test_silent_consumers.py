@@ -21,6 +21,7 @@ import tapemq
 from tests.support.crash.far_host import FarHost, missing
 from tests.support.crash.forked_broker import ForkedBroker
 from tests.support.crash.trial import LONG, tell
+from tests.support.proof.evidence import Evidence
 from tests.support.sources import ROOT
 
 pytestmark = pytest.mark.faults
@@ -51,25 +52,27 @@ def far_host() -> Iterator[FarHost]:
     host.stop()
 
 
-async def test_stopped_consumer_is_found_by_its_heartbeat(broker: ForkedBroker) -> None:
+async def test_stopped_consumer_is_found_by_its_heartbeat(
+    broker: ForkedBroker, evidence: Evidence
+) -> None:
     broker.start("--heartbeat-s", str(HEARTBEAT_S))
-    await fall_silent(broker, lease_s=FOR_EVER_S)
+    await fall_silent(broker, evidence, lease_s=FOR_EVER_S)
 
 
-async def test_stopped_consumer_loses_its_leases(broker: ForkedBroker) -> None:
+async def test_stopped_consumer_loses_its_leases(broker: ForkedBroker, evidence: Evidence) -> None:
     broker.start("--heartbeat-s", str(FOR_EVER_S))
-    await fall_silent(broker, lease_s=LEASE_S)
+    await fall_silent(broker, evidence, lease_s=LEASE_S)
 
 
 async def test_half_open_connection_is_found_by_its_heartbeat(
-    broker: ForkedBroker, far_host: FarHost
+    broker: ForkedBroker, far_host: FarHost, evidence: Evidence
 ) -> None:
     broker.start("--heartbeat-s", str(HEARTBEAT_S))
-    await fall_silent(broker, lease_s=FOR_EVER_S, far_host=far_host)
+    await fall_silent(broker, evidence, lease_s=FOR_EVER_S, far_host=far_host)
 
 
 async def fall_silent(
-    broker: ForkedBroker, *, lease_s: float, far_host: FarHost | None = None
+    broker: ForkedBroker, evidence: Evidence, *, lease_s: float, far_host: FarHost | None = None
 ) -> None:
     async with await tapemq.connect(broker.url) as client:
         await client.create_topic(TOPIC)
@@ -87,6 +90,9 @@ async def fall_silent(
                 slowest_s = max(slowest_s, time.monotonic() - began_s)
                 speech()
                 assert await ask(process) == f"acked 0, lost {HELD}"
+    evidence.note(
+        *("P10", "P13"), cycles=TIMES, unit="silent consumers", slowest_s=round(slowest_s, 2)
+    )
     tell(f"{TIMES} silent consumers, at most {slowest_s:.2f} s until others had all messages")
 
 
@@ -132,14 +138,14 @@ async def ask(process: Process) -> str:
 
 async def take_over(client: tapemq.Client, number: int) -> None:
     """Get and ack what the silent one holds: everything once, as a second attempt."""
-    taken: list[bytes | None] = []
+    taken = set()
     async with client.queue(TOPIC, group=GROUP, prefetch=HELD) as queue:
         async for message in queue:
             assert (message.attempt, message.crashes) == (2, 1)
-            taken.append(message.value)
+            taken.add(message.value)
             await message.ack(confirm=True)
             if len(taken) == HELD:
                 break
-    assert sorted(taken) == [b"%d-%d" % (number, message) for message in range(HELD)]  # type: ignore[type-var]
+    assert taken == {b"%d-%d" % (number, message) for message in range(HELD)}
     (part,) = (await client.describe_queue(TOPIC, GROUP)).partitions
     assert part.ack_floor == (number + 1) * HELD

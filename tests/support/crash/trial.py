@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from random import Random
@@ -13,6 +14,7 @@ from tests.support.crash.broker import Broker
 from tests.support.crash.history import History, judge
 from tests.support.crash.load import Load, read_all
 from tests.support.crash.powered_disk import PoweredDisk
+from tests.support.proof.evidence import Evidence, Figure
 
 LONG = bool(os.environ.get("TEST_LONG"))
 SEED = int(os.environ.get("TEST_SEED", "1"))
@@ -28,8 +30,11 @@ _MOMENT_S = 0.1
 class Trial:
     """``end`` it in some way, again and again; then ask for the ``verdict``."""
 
-    def __init__(self, broker: Broker, client: tapemq.Client, name: str) -> None:
+    def __init__(
+        self, broker: Broker, client: tapemq.Client, name: str, evidence: Evidence
+    ) -> None:
         self.broker = broker
+        self._evidence = evidence
         self.history = History()
         self.load = Load(client, self.history, name)
         self.ends = 0
@@ -89,30 +94,48 @@ class Trial:
             if number % 50 == 0:
                 tell(f"{number}/{times}: {len(self.history.acked)} acked")
 
-    async def verdict(self) -> list[str]:
-        """Stop everything; what is wrong."""
+    async def verdict(self, *promises: str, unit: str, cycles: int | None = None) -> list[str]:
+        """Stop everything; what is wrong. Notes what it comes to, for these promises.
+
+        ``cycles``: how often what was done, by default how often the broker ended; ``unit``: what.
+        """
         await self.load.acked(RECEIPTS, SETTLED)
         await self.load.finish()
         final = await read_all(self.broker.url)
         assert self.broker.stop() == 0
         history = self.history
         complaints = judge(history, final)
+        cycles = self.ends if cycles is None else cycles
+        figures: dict[str, Figure] = {
+            "cycles": cycles,
+            "unit": unit,
+            "attempted": len(history.acked),
+            "acks": len(history.settled),
+            "records": len(final),
+            **count(complaints),
+            "slowest_start_s": round(self.slowest_start_s, 2),
+            "seed": SEED,
+        }
+        self._evidence.note(*promises, **figures)
+        tell(", ".join(f"{name} {value}" for name, value in figures.items()))
         assert len(history.acked) >= self.ends * RECEIPTS
         assert len(history.settled) >= self.ends * SETTLED
-        tell(
-            f"{self.ends} ends, {len(history.acked)} publishes and {len(history.settled)} acks of "
-            f"messages confirmed, {len(final)} in the log, {len(complaints)} complaints; "
-            f"the slowest start took {self.slowest_start_s:.2f} s"
-        )
         return complaints[:10]
 
 
+def count(complaints: list[str]) -> dict[str, int]:
+    """How many of which kind."""
+    kinds = Counter(complaint.partition(":")[0] for complaint in complaints)
+    named = {name: kinds.pop(name, 0) for name in ("lost", "duplicated", "redelivered")}
+    return named | {"wrong": kinds.total()}
+
+
 @asynccontextmanager
-async def trial(broker: Broker, name: str) -> AsyncIterator[Trial]:
+async def trial(broker: Broker, name: str, evidence: Evidence) -> AsyncIterator[Trial]:
     """A trial whose load runs."""
     broker.start()
     async with await tapemq.connect(broker.url, timeout=120) as client:
-        made = Trial(broker, client, name)
+        made = Trial(broker, client, name, evidence)
         await made.load.open()
         made.load.start()
         try:
