@@ -7,7 +7,9 @@ on by itself, and nothing was lost.
 The short form fills the disk three times; TEST_LONG=1 (`make faults`) 100 times.
 """
 
+import asyncio
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -26,7 +28,9 @@ CYCLES = 100 if LONG else 3
 MARK_BYTES = 4 * 1024 * 1024
 FEW_BYTES = MARK_BYTES // 2
 MESSAGES = 10
-DELAY_S = 0.3
+DELAY_S = 1.5
+"""Longer than the broker takes to notice that the disk is low."""
+FIRING_TAKES = timedelta(seconds=0.3)
 LATER = "later"
 BLOCKED = "tapemq_publishing_blocked"
 REFUSED = 'tapemq_refused_requests_total{error="disk_full"}'
@@ -56,9 +60,9 @@ async def test_full_disk_loses_nothing_and_stops_no_reader(
         for number in range(CYCLES):
             await run.until_busy()
             await run.client.create_topic(f"passing-{number}")
-            await run.client.publish(LATER, b"%d" % number, delay=DELAY_S)
+            receipt = await run.client.publish(LATER, b"%d" % number, delay=DELAY_S)
             if number % 2:
-                await low(run, small_disk, number)
+                await low(run, small_disk, number, receipt.due)
             else:
                 await full(run, small_disk)
             small_disk.free()
@@ -70,8 +74,8 @@ async def test_full_disk_loses_nothing_and_stops_no_reader(
         assert await run.verdict("P1", "P19", unit="fills", cycles=CYCLES) == [], f"seed {SEED}"
 
 
-async def low(run: Trial, disk: SmallDisk, number: int) -> None:
-    """There is less than the mark, and more than nothing."""
+async def low(run: Trial, disk: SmallDisk, number: int, due: datetime) -> None:
+    """There is less than the mark, and more than nothing, until something is overdue."""
     disk.fill(FEW_BYTES)
     await until(run.broker, BLOCKED, 1)
     fired = "tapemq_schedules_fired_total"
@@ -79,6 +83,7 @@ async def low(run: Trial, disk: SmallDisk, number: int) -> None:
     await work(run.client)
     await run.client.delete_topic(f"passing-{number}")
     assert len(await read_some(run.broker.url, TOPIC, MESSAGES)) == MESSAGES
+    await asyncio.sleep((due + FIRING_TAKES - datetime.now(UTC)).total_seconds())
     assert await metric(run.broker, fired) == before
     assert await metric(run.broker, BLOCKED) == 1
 

@@ -18,6 +18,7 @@ SETTINGS = {"segment_bytes": 256 * 1024}
 _PUBLISHERS = 32
 _WORKERS = 64
 _PUBLISH_TIMEOUT_S = 60.0
+_PATIENCE_S = 300.0
 
 
 class Load:
@@ -117,12 +118,13 @@ class Load:
     async def _unless_failed(self, wait: Coroutine[Any, Any, None]) -> None:
         waiting = asyncio.create_task(wait)
         tasks = [waiting, *self._publishers, *self._readers]
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(tasks, timeout=_PATIENCE_S, return_when=asyncio.FIRST_COMPLETED)
         if not waiting.done():
             waiting.cancel()
             for task in self._publishers + self._readers:
                 if task.done():
                     task.result()
+            raise AssertionError("it does not go on")
         await waiting
 
     async def finish(self) -> None:

@@ -13,6 +13,7 @@ SYNCS: Final = "fdatasync,fsync"
 WRITES: Final = "pwritev,pwritev2,pwrite64"
 
 _LINE: Final = re.compile(r"(?P<thread>\d+) +(?P<time>[\d.]+) (?P<what>.*)")
+_PATH: Final = re.compile(r"\(\d+<([^>]*)>")
 _FAULT: Final = re.compile(r"\((INJECTED|DELAYED)\)")
 _PTRACE_SCOPE: Final = Path("/proc/sys/kernel/yama/ptrace_scope")
 
@@ -28,17 +29,20 @@ def missing() -> str:
 
 
 class Line(NamedTuple):
-    """When what happened in which thread. A file's path stands behind its descriptor."""
+    """When what happened in which thread. ``path``: of the file that is synced or written.
+
+    A call that others overtake has two lines, its beginning and its end.
+    """
 
     thread: int
     time_s: float
     what: str
+    path: str
 
     @property
-    def path(self) -> str:
-        """Of the file that a call names first; "" if it names none."""
-        found = re.search(r"\(\d+<([^>]*)>", self.what)
-        return found[1] if found else ""
+    def is_end(self) -> bool:
+        """Whether the call has begun in an earlier line."""
+        return "resumed>" in self.what
 
 
 class Trace:
@@ -49,12 +53,14 @@ class Trace:
 
     def lines(self) -> list[Line]:
         """All that is complete."""
-        matches = (_LINE.match(line) for line in self._path.read_text().splitlines())
-        return [
-            Line(int(match["thread"]), float(match["time"]), match["what"])
-            for match in matches
-            if match
-        ]
+        paths: dict[int, str] = {}
+        found = []
+        for match in filter(None, map(_LINE.match, self._path.read_text().splitlines())):
+            thread, what = int(match["thread"]), match["what"]
+            if named := _PATH.search(what):  # else it is the thread's latest call, or its end
+                paths[thread] = named[1]
+            found.append(Line(thread, float(match["time"]), what, paths.get(thread, "")))
+        return found
 
     def behind_fault(self) -> list[Line]:
         """The first injected fault, and what came after it. Empty: there was none."""

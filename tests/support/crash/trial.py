@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 import time
 from collections import Counter
@@ -25,6 +26,7 @@ SETTLED = 50
 """and so many confirmed acks of messages."""
 
 _MOMENT_S = 0.1
+_PATIENCE_S = 60.0
 
 
 class Trial:
@@ -76,7 +78,11 @@ class Trial:
 
     async def gone(self, status: int) -> None:
         """Wait until the broker has ended by itself, with this status."""
-        assert await asyncio.to_thread(self.broker.wait) == status
+        waiting = asyncio.create_task(asyncio.to_thread(self.broker.wait))
+        await asyncio.wait([waiting], timeout=_PATIENCE_S)
+        if not waiting.done():
+            os.kill(self.broker.pid, signal.SIGKILL)
+        assert await waiting == status
         await self.deaf()
 
     async def deaf(self) -> None:
