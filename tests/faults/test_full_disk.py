@@ -74,7 +74,7 @@ async def test_full_disk_loses_nothing_and_stops_no_reader(
         assert await run.verdict("P1", "P19", unit="fills", cycles=CYCLES) == [], f"seed {SEED}"
 
 
-async def low(run: Trial, disk: SmallDisk, number: int, due: datetime) -> None:
+async def low(run: Trial, disk: SmallDisk, number: int, due: datetime | None) -> None:
     """There is less than the mark, and more than nothing, until something is overdue."""
     disk.fill(FEW_BYTES)
     await until(run.broker, BLOCKED, 1)
@@ -83,6 +83,7 @@ async def low(run: Trial, disk: SmallDisk, number: int, due: datetime) -> None:
     await work(run.client)
     await run.client.delete_topic(f"passing-{number}")
     assert len(await read_some(run.broker.url, TOPIC, MESSAGES)) == MESSAGES
+    assert due is not None
     await asyncio.sleep((due + FIRING_TAKES - datetime.now(UTC)).total_seconds())
     assert await metric(run.broker, fired) == before
     assert await metric(run.broker, BLOCKED) == 1
