@@ -28,7 +28,7 @@ CYCLES = 100 if LONG else 3
 MARK_BYTES = 4 * 1024 * 1024
 FEW_BYTES = MARK_BYTES // 2
 MESSAGES = 10
-DELAY_S = 1.5
+DELAY_S = 3.0
 """Longer than the broker takes to notice that the disk is low."""
 FIRING_TAKES = timedelta(seconds=0.3)
 LATER = "later"

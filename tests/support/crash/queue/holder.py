@@ -1,7 +1,7 @@
 """A consumer that takes messages and holds them, until it is told to ack them.
 
 ``python -m tests.support.crash.queue.holder URL TOPIC GROUP COUNT``. Prints ``took COUNT``; when a
-line comes, acks all and prints ``acked NUMBER, lost NUMBER``.
+line comes, acks all and prints ``acked NUMBER, not NUMBER``.
 """
 
 import asyncio
@@ -28,13 +28,13 @@ async def hold(url: str, topic: str, group: str, count: int) -> None:
         print(f"took {count}", flush=True)
         await asyncio.to_thread(sys.stdin.readline)
         answers = [await _ack(message) for message in messages]
-        print(f"acked {sum(answers)}, lost {len(answers) - sum(answers)}", flush=True)
+        print(f"acked {sum(answers)}, not {len(answers) - sum(answers)}", flush=True)
 
 
 async def _ack(message: tapemq.Message) -> bool:
     try:
         await message.ack(confirm=True)
-    except tapemq.LeaseLost:
+    except (tapemq.LeaseLost, tapemq.IndeterminateError):  # the latter on a dead connection
         return False
     return True
 
