@@ -6,14 +6,13 @@ The short form runs in every test run; TEST_LONG=1 (`make crash`) runs 1,000 kil
 
 import os
 import sys
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 import tapemq
-from tests.support.crash.broker import Broker
+from tests.support.crash.forked_broker import ForkedBroker
 from tests.support.crash.queue.backlog import Backlog
 from tests.support.crash.queue.consumer import MAX_ATTEMPTS, POINTS, POISON
 from tests.support.crash.queue.consumers import Consumers
@@ -29,14 +28,9 @@ BACKLOG = 600 if LONG else 150
 SEED = int(os.environ.get("TEST_SEED", "1"))
 
 
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    running = Broker(tmp_path / "data")
-    yield running
-    running.kill_if_running()
-
-
-async def test_killed_consumers_lose_and_repeat_nothing(broker: Broker, tmp_path: Path) -> None:
+async def test_killed_consumers_lose_and_repeat_nothing(
+    broker: ForkedBroker, tmp_path: Path
+) -> None:
     broker.start()
     journal = tmp_path / "journal"
     async with await tapemq.connect(broker.url) as client:

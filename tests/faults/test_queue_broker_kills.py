@@ -9,14 +9,14 @@ import asyncio
 import os
 import random
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import tapemq
-from tests.support.crash.broker import Broker
-from tests.support.crash.powered_disk import PoweredDisk, missing
+from tests.support.crash.forked_broker import ForkedBroker
+from tests.support.crash.powered_disk import PoweredDisk
 from tests.support.crash.queue.backlog import Backlog
 from tests.support.crash.queue.consumers import Consumers
 from tests.support.crash.queue.figures import figures
@@ -34,15 +34,7 @@ CONSUMER_KILLS_PER_CYCLE = 20 if LONG else 5
 SETTLED_PER_CYCLE = 60 if LONG else 30
 
 
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[PoweredDisk]:
-    powered = PoweredDisk(tmp_path)
-    powered.start()
-    yield powered
-    powered.stop()
-
-
-async def _work(broker: Broker, directory: Path, ends: list[Callable[[], None]]) -> None:
+async def _work(broker: ForkedBroker, directory: Path, ends: list[Callable[[], None]]) -> None:
     """Work through some ends of the broker, each at a random moment; then judge."""
     broker.start()
     journal, pick = directory / "journal", random.Random(SEED)
@@ -69,7 +61,7 @@ async def _work(broker: Broker, directory: Path, ends: list[Callable[[], None]])
 
 
 async def test_a_killed_broker_keeps_what_was_settled(tmp_path: Path) -> None:
-    broker = Broker(tmp_path / "data")
+    broker = ForkedBroker(tmp_path / "data")
 
     def kill() -> None:
         broker.kill()
@@ -82,9 +74,8 @@ async def test_a_killed_broker_keeps_what_was_settled(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not LONG, reason="the long form only")
-@pytest.mark.skipif(bool(missing()), reason=missing())
 async def test_a_power_cut_keeps_what_was_settled(disk: PoweredDisk, tmp_path: Path) -> None:
-    broker = Broker(disk.path / "data")
+    broker = ForkedBroker(disk.path / "data", log_path=tmp_path / "broker.stderr")
     journal = Journal(tmp_path / "journal")
 
     def cut() -> None:

@@ -5,7 +5,8 @@ from random import Random
 import pytest
 
 from tests.support.simulation.loop import SimLoop
-from tests.support.simulation.platter import SECTOR_BYTES, Platter
+from tests.support.simulation.platter import Platter
+from tests.support.survivors import SECTOR_BYTES
 
 SEEDS = range(200)
 

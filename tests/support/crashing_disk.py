@@ -7,6 +7,7 @@ from typing import TypeVar
 from tapemq_broker.storage.disk import Buffer, File
 from tapemq_broker.storage.memory_disk import MemoryDisk, MemoryFile
 from tapemq_broker.storage.memory_tree import NameChange, Write
+from tests.support.survivors import Survivors, synced_bytes
 
 Change = TypeVar("Change", Write, NameChange)
 
@@ -103,3 +104,17 @@ class CrashingDisk(MemoryDisk):
     def remove(self, path: str) -> None:
         self._die()
         super().remove(path)
+
+
+class SectorDisk(CrashingDisk):
+    """A power cut leaves any part of what was not synced: see Survivors."""
+
+    def __init__(self, random: Random, *, tears: bool = False) -> None:
+        super().__init__(random, tears=tears)
+        self._survivors = Survivors(random)
+
+    def surviving_writes(self, path: str, pending: Sequence[Write]) -> Sequence[Write]:
+        return list(self._survivors.writes(pending, synced_bytes(self, path))) if pending else ()
+
+    def surviving_names(self, path: str, pending: Sequence[NameChange]) -> Sequence[NameChange]:
+        return self._survivors.names(pending)

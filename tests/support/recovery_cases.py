@@ -120,6 +120,26 @@ def _lose_end_of_unsynced_segment(damage: Damage) -> None:
     damage.image[damage.path(0)] = damage.image[damage.path(0)][: log.placed[0].end]
 
 
+def _lose_mark_of_idle_log(damage: Damage) -> None:
+    """A log had come to rest and been marked; what came then is in a new segment, without it."""
+    log = RawLog(MemoryDisk())
+    log.data(b"a", b"b")
+    log.mark()
+    log.roll()
+    log.data(b"c", b"d")
+    damage.log, damage.image = log, take_image(log.disk)
+    damage.image[damage.path(0)] = damage.image[damage.path(0)][: log.placed[0].end]
+
+
+def _remove_durable_mark(damage: Damage) -> None:
+    """The next batch, in a new segment, was written when the mark was on disk."""
+    mark = damage.log.mark()
+    damage.log.roll()
+    damage.log.mark()
+    damage.retake()
+    damage.image[damage.path(12)] = damage.image[damage.path(12)][: mark.position]
+
+
 def _interrupt_cut(damage: Damage) -> None:
     """A recovery got as far as cutting the last batch off."""
     placed = damage.placed(16)
@@ -266,6 +286,14 @@ CASES = (
         14,
     ),
     Case("only the newer segment reached the disk", _lose_end_of_unsynced_segment, Row.TORN_GAP, 2),
+    Case(
+        "only the segment behind a mark reached the disk", _lose_mark_of_idle_log, Row.TORN_GAP, 2
+    ),
+    Case(
+        "a mark that was on disk is gone from the end of a segment",
+        _remove_durable_mark,
+        Row.MISSING_SEGMENT,
+    ),
     Case("recovery died behind its cut", _interrupt_cut, Row.FINISHED_CUT, 16),
     Case("recovery died behind a cut to nothing", _interrupt_first_cut, Row.FINISHED_CUT),
     Case("durable batch rots", lambda d: d.flip(12, 100), Row.ROT),

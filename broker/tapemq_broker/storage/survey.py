@@ -139,14 +139,35 @@ class Survey:
             self.trouble = self._misfit(base)
             return
         with self._files.open(base) as file:
-            self._walk(Window(file), base, visit)
+            window = Window(file)
+            if self.segments and self._misses_marks(window):
+                self.trouble = self._gap("the next segment continues a later batch")
+            else:
+                self._walk(window, base, visit)
+
+    def _misses_marks(self, window: Window) -> bool:
+        """Whether a segment continues batches without records that the one before it has not.
+
+        A mark is not synced. When the log rolls behind it, the new segment may reach the disk
+        first, and nothing in the names of the segments says that something is missing.
+        """
+        found = read_batch(window, 0)
+        header = found.header if found is not None else None
+        return (
+            header is not None
+            and header.log_id == self._files.log_id
+            and header.base_offset == self.end.next_offset
+            and header.batch_number > self.end.next_batch
+        )
 
     def _misfit(self, base: int) -> Trouble:
         if base < self.end.next_offset:
             reason = f"it begins before offset {self.end.next_offset}, where the last one ends"
             return Trouble(base, 0, Place.FOREIGN, reason)
+        return self._gap(f"the next segment begins at offset {base}")
+
+    def _gap(self, reason: str) -> Trouble:
         last = self.segments[-1]
-        reason = f"the next segment begins at offset {base}"
         return Trouble(last.base_offset, last.size_bytes, Place.GAP, reason)
 
     def _walk(self, window: Window, base: int, visit: Visitor | None) -> None:

@@ -12,12 +12,13 @@ _READY_S = 60
 class Broker:
     """One data directory, served again and again on the same port."""
 
-    def __init__(self, data_dir: Path, *options: str) -> None:
+    def __init__(self, data_dir: Path, *options: str, log_path: Path | None = None) -> None:
         self._data_dir = data_dir
-        self._options = list(options)
+        self.options = list(options)
         self._process: subprocess.Popen[str] | None = None
         self._port = 0
-        self.log_path = data_dir.parent / f"{data_dir.name}.stderr"
+        self.http_port = 0
+        self.log_path = log_path or data_dir.parent / f"{data_dir.name}.stderr"
 
     @property
     def url(self) -> str:
@@ -32,19 +33,23 @@ class Broker:
 
     def start(self, *options: str) -> None:
         """Start, and wait for the ready line. ``options`` stay for later starts."""
-        self._options += options
-        command = [
-            *(sys.executable, "-m", "tapemq", "serve", "--data-dir", str(self._data_dir)),
-            *("--host", "127.0.0.1", "--port", str(self._port), "--http-port", "0"),
-            *self._options,
+        self.options += options
+        arguments = [
+            *("--data-dir", str(self._data_dir), "--host", "127.0.0.1"),
+            *("--port", str(self._port), "--http-port", "0", *self.options),
         ]
+        line = self._launch(arguments)
+        if not line.startswith("ready "):
+            raise AssertionError(f"the broker did not start:\n{self.log_path.read_text()[-4000:]}")
+        self._port, self.http_port = (int(word.rsplit(":", 1)[1]) for word in line.split()[1:])
+
+    def _launch(self, arguments: list[str]) -> str:
+        """Start ``tapemq serve`` and return the first line that it prints."""
+        command = [sys.executable, "-m", "tapemq", "serve", *arguments]
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line.startswith("ready "):
-            raise AssertionError(f"the broker did not start:\n{self.log_path.read_text()[-4000:]}")
-        self._port = int(line.split()[1].rsplit(":", 1)[1])
+        return self._process.stdout.readline()
 
     def kill_if_running(self) -> None:
         """For the end of a test that failed."""
@@ -60,9 +65,13 @@ class Broker:
         return self._end(signal.SIGTERM)
 
     def _end(self, number: int) -> int:
+        os.kill(self.pid, number)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait until it is gone by itself; the exit status."""
         assert self._process is not None
         process, self._process = self._process, None
-        os.kill(process.pid, number)
         status = process.wait(timeout=_READY_S)
         assert process.stdout is not None
         process.stdout.close()

@@ -1,4 +1,4 @@
-"""What clients saw: which value was acked where, and which value was read where."""
+"""What clients saw: which value was acked where, what was read where, what a group is done with."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -10,14 +10,21 @@ Place = tuple[int, int]
 
 @dataclass
 class History:
-    """Values are unique. ``frozen``: the power is being cut, later acks prove nothing."""
+    """Values are unique. ``frozen``: the power is being cut, later acks prove nothing.
+
+    ``disk_fails``: at times, so clients may be told.
+    """
 
     tried: set[bytes] = field(default_factory=set)
     acked: dict[bytes, Place] = field(default_factory=dict)
     uncertain: set[bytes] = field(default_factory=set)
     read: dict[Place, bytes] = field(default_factory=dict)
+    handed_out: set[Place] = field(default_factory=set)
+    settled: dict[Place, int] = field(default_factory=dict)
+    """Where a queue group's ack was confirmed, and of which lease."""
     problems: list[str] = field(default_factory=list)
     frozen: bool = False
+    disk_fails: bool = False
 
     def ack(self, value: bytes, place: Place) -> None:
         """A publish was acked as durable."""
@@ -29,8 +36,22 @@ class History:
 
     def observe(self, place: Place, value: bytes) -> None:
         """A reader got a record."""
+        if self.frozen:
+            return
         if self.read.setdefault(place, value) != value:
             self.problems.append(f"two values at {place}: {self.read[place]!r}, {value!r}")
+
+    def hand_out(self, place: Place, value: bytes, lease_id: int) -> None:
+        """A consumer of the queue group got a message. Leases are numbered for ever."""
+        self.observe(place, value)
+        self.handed_out.add(place)
+        if lease_id > self.settled.get(place, lease_id):
+            self.problems.append(f"redelivered: {value!r} at {place}, whose ack was confirmed")
+
+    def confirm(self, place: Place, lease_id: int) -> None:
+        """The ack of a message was confirmed."""
+        if not self.frozen:
+            self.settled[place] = lease_id
 
     @property
     def in_flight(self) -> int:
@@ -66,3 +87,6 @@ def _judge(history: History, final: dict[Place, bytes]) -> Iterator[str]:
     for place, value in history.read.items():
         if final.get(place) != value:
             yield f"was read and then changed or vanished: {value!r} at {place}"
+    if history.handed_out:
+        for place in final.keys() - history.handed_out:
+            yield f"never handed out: {final[place]!r} at {place}"

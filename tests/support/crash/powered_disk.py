@@ -37,7 +37,7 @@ class PoweredDisk:
         self.path.mkdir()
         with self._image.open("wb") as image:
             image.truncate(_IMAGE_BYTES)
-        _run("mkfs.ext4", "-q", "-F", str(self._image))
+        run_tool("mkfs.ext4", "-q", "-F", str(self._image))
         self._mount()
 
     def cut(self) -> None:
@@ -50,18 +50,19 @@ class PoweredDisk:
 
     def restore(self) -> None:
         """The power is back; nobody uses the old mount any more."""
-        _run("umount", str(self.path))
+        run_tool("umount", str(self.path))
         self._mount()
 
     def stop(self) -> None:
         """Unmount."""
-        _run("umount", str(self.path))
+        run_tool("umount", str(self.path))
 
     def _mount(self) -> None:
-        _run("mount", "-o", "loop", str(self._image), str(self.path))
+        run_tool("mount", "-o", "loop", str(self._image), str(self.path))
 
 
-def _run(*command: str) -> None:
+def run_tool(*command: str) -> None:
+    """Run a tool of the system. Raises AssertionError with what it says if it fails."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise AssertionError(f"{' '.join(command)}: {done.stderr.strip()}")
