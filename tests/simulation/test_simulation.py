@@ -3,6 +3,7 @@
 ``make simulate SEEDS=0-19999`` runs others. A seed replays exactly, whatever PYTHONHASHSEED is.
 """
 
+import os
 from collections.abc import Callable
 from typing import Final
 
@@ -13,8 +14,8 @@ from tests.support.simulation.campaign import failures, run_all
 from tests.support.simulation.simulation import Simulation
 from tests.support.simulation.totals import Totals
 
-SEEDS: Final = range(300)
-"""What two cores do in about 40 seconds; a thousand would take more than a minute."""
+SEEDS: Final = range(1000 if os.environ.get("TEST_LONG") else 100)
+"""A seed takes about a third of a second of CPU; the whole short form of the tests, minutes."""
 
 RARE: Final = {"FINISHED_CUT", "MISSING_BYTES", "MISSING_SEGMENT", "TORN_GAP", "TORN_REORDERED"}
 """Rows that one seed in a hundred meets at most: `make simulate` asks for them in more seeds."""
