@@ -57,6 +57,8 @@ class Trial:
         self.broker.start()
         self.slowest_start_s = max(self.slowest_start_s, time.monotonic() - began_s)
         self.ends += 1
+        # Else a client whose connections never last waits longer and longer, up to half a minute.
+        self.client._link._backoff.reset()
 
     async def kill(self) -> None:
         """SIGKILL, and a new start."""
