@@ -77,8 +77,9 @@ async def _group(client: tapemq.Client, topic: str, name: str) -> dict[str, obje
     queue = await client.describe_queue(topic, name)
     return common | {
         "settings": {key: repr(value) for key, value in sorted(queue.settings.items())},
+        # What waits for a retry that is due is ready one tick after the start.
         "partitions": [
-            [one.partition, one.ack_floor, one.ready, one.retrying, one.dead,
+            [one.partition, one.ack_floor, one.ready + one.retrying, one.dead,
              one.settled_above_floor]
             for one in queue.partitions
         ],
