@@ -78,4 +78,35 @@ BUGS: Final = (
         "fuzzing",
         "tests/fuzz/test_fuzz.py::test_what_was_found_stays_found",
     ),
+    Bug(
+        "A power cut could make a start refuse a whole partition: the mark of an idle log was not "
+        "synced, and the segment behind it reached the disk without it.",
+        "every crash state of a recorded run",
+        "tests/faults/test_crash_prefixes.py::test_every_crash_leaves_what_was_confirmed",
+    ),
+    Bug(
+        "A start without a catalog made a new one, and served no topics with a warning only.",
+        "the simulation, damage at rest",
+        "tests/broker/server/test_startup.py::test_a_catalog_that_is_gone_is_not_made_anew",
+    ),
+    Bug(
+        "While the disk was full and schedules were due, the scheduler went round without a pause.",
+        "the simulation, a full disk",
+        "tests/broker/server/schedules/test_alarm.py::"
+        "test_while_the_disk_is_full_it_rests_between_rounds",
+    ),
+    Bug(
+        "A producer that only a snapshot remembered, without any batch, was told of a gap where "
+        "it is a stranger.",
+        "the model-based test of the core",
+        f"{_CORE}/test_producers.py::"
+        "test_producer_that_only_the_snapshot_knows_is_a_stranger_after_a_start",
+    ),
+    Bug(
+        "Redelivered messages that stood in line in a process counted a crash when the handler "
+        "of another one killed it, and died of that.",
+        "use by hand",
+        "tests/client/queues/test_queue.py::"
+        "test_handler_that_kills_its_process_is_the_only_redelivery_that_has_begun",
+    ),
 )
