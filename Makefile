@@ -12,6 +12,9 @@ CODE := $(wildcard client broker tests benchmarks examples)
 TYPED := $(wildcard client broker tests benchmarks)
 PIP := $(PYTHON) -m pip --quiet --quiet --disable-pip-version-check --no-input
 
+# The tests start hundreds of processes, and each would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup check test format demo bench crash faults simulate fuzz mutate prove clean
 

@@ -4,7 +4,7 @@ While little space is left nothing is published, not by schedules either; reader
 letters and deletes go on. While none is left, readers go on. When there is space again, all goes
 on by itself, and nothing was lost.
 
-The short form fills the disk three times; TEST_LONG=1 (`make faults`) 100 times.
+The short form fills the disk twice; TEST_LONG=1 (`make faults`) 100 times.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from tests.support.proof.evidence import Evidence
 
 pytestmark = [pytest.mark.faults, pytest.mark.skipif(bool(missing()), reason=missing())]
 
-CYCLES = 100 if LONG else 3
+CYCLES = 100 if LONG else 2
 MARK_BYTES = 4 * 1024 * 1024
 FEW_BYTES = MARK_BYTES // 2
 MESSAGES = 10

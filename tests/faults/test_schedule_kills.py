@@ -20,7 +20,7 @@ from tests.support.crash.schedule_load import PARTITIONS, TOPIC, ScheduleLoad, j
 pytestmark = pytest.mark.crash
 
 LONG = bool(os.environ.get("TEST_LONG"))
-KILLS = 40 if LONG else 3
+KILLS = 40 if LONG else 2
 MADE_PER_CYCLE = 100
 SEED = int(os.environ.get("TEST_SEED", "1"))
 
