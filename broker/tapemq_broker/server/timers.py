@@ -15,6 +15,7 @@ log = logging.getLogger("tapemq.broker")
 
 _TICK_S: Final = 0.05
 _DISK_S: Final = 1.0
+_PAUSE_S: Final = 1.0
 _CONNECTIONS_AT_ONCE: Final = 400
 """At 1 µs each, and 10 µs for a ping. 10,000 take 1.2 seconds."""
 _LOGS_AT_ONCE: Final = 100
@@ -38,6 +39,7 @@ class Timers:
         self._loop = asyncio.get_running_loop()
         self._handle: asyncio.TimerHandle | None = None
         self._lag_s = 0.0
+        self._paused = False
         sessions, retention = engine.sessions, Retention(settings, engine)
         self._checks = Round(
             _connections_s(settings), sessions.numbers, sessions.check, at_once=_CONNECTIONS_AT_ONCE
@@ -84,8 +86,11 @@ class Timers:
 
     def _tick(self, expected: float) -> None:
         self._lag_s = max(0.0, self._loop.time() - expected)
+        # Who stood still has not read what arrived meanwhile: heartbeats, acks, extensions. Once.
+        self._paused = self._lag_s >= _PAUSE_S and not self._paused
         try:
-            self.do_what_is_due()
+            if not self._paused:
+                self.do_what_is_due()
         except Exception as error:
             # Without its timer a broker would serve on, and keep no deadline and no limit.
             log.exception("what is done in time failed")

@@ -144,12 +144,17 @@ class Session:
         return encode_message(message, correlation=correlation, payload_bytes=payload_bytes)
 
     def check_alive(self, now: float) -> None:
-        """Raise ProtocolError(TIMED_OUT) for a late handshake or two missed heartbeats."""
-        limit_s = self._handshake_deadline_s
+        """Raise ProtocolError(TIMED_OUT) for a late handshake or two missed heartbeats.
+
+        The second only a heartbeat after a ping that nothing was heard since: who stood still
+        itself, with its timers, finds everybody silent and has to ask first.
+        """
+        limit_s, silent_s = self._handshake_deadline_s, now - self._heard_at
         if self.state is State.HANDSHAKE and now - self._opened_at >= limit_s:
             raise ProtocolError(f"no handshake within {limit_s:g} s", TIMED_OUT)
-        if now - self._heard_at >= 2 * self.heartbeat_s:
-            raise ProtocolError(f"silent for {now - self._heard_at:.1f} s", TIMED_OUT)
+        asked = self._asked_at > self._heard_at and now - self._asked_at >= self.heartbeat_s
+        if self.state is State.OPEN and silent_s >= 2 * self.heartbeat_s and asked:
+            raise ProtocolError(f"silent for {silent_s:.1f} s", TIMED_OUT)
 
     def wants_ping(self, now: float) -> bool:
         """Nothing was sent or heard for one heartbeat: ask whether the other side is there."""

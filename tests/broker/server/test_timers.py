@@ -6,6 +6,7 @@ import errno
 from tapemq.batch import Kind, iter_batches
 from tapemq.wire import messages as m
 from tapemq_broker.config import Settings
+from tapemq_broker.server.clock import RealClock
 from tapemq_broker.server.server import Server
 from tapemq_broker.storage.memory_disk import MemoryDisk
 from tests.support.raw_client import RawClient
@@ -42,6 +43,18 @@ async def test_silence_is_answered_by_pings_and_then_by_the_end() -> None:
         assert await client.at_end()
 
 
+async def test_who_stood_still_has_to_read_before_it_judges() -> None:
+    clock = JumpingClock()
+    async with running_server(clock=clock, heartbeat_s=20.0) as server:
+        client = await RawClient.connect(server.port)
+        clock.ahead_s = 20.0
+        await client.push_of(m.Ping)
+        clock.ahead_s = 1000.0
+        server._timers.stop()
+        server._timers._tick(asyncio.get_running_loop().time() - 980.0)
+        await client.ask(m.Ping(), m.Pong)
+
+
 async def test_a_request_that_is_late_hears_so() -> None:
     disk = StuckDisk(post=asyncio.get_running_loop().call_soon)
     async with running_server(disk) as server:
@@ -62,6 +75,15 @@ async def test_a_timer_that_fails_ends_the_broker() -> None:
     disk.broken = True
     assert "no such device" in await ended
     await server.stop()
+
+
+class JumpingClock(RealClock):
+    """Time that may be ahead of itself."""
+
+    ahead_s = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead_s
 
 
 class UnmeasurableDisk(MemoryDisk):

@@ -44,7 +44,11 @@ def test_quiet_connection_is_asked_and_then_given_up() -> None:
     assert talk.heard() == [(m.Ping(), 0)]
     talk.now = 31.0
     talk.beat(15.0)  # late itself: what has arrived meanwhile was not read
+    assert talk.heard() == [(m.Ping(), 0)]
+    talk.now = 45.9
+    talk.beat(0.0)
     assert talk.aborts == 0
+    talk.now = 46.0
     talk.beat(0.0)
     assert talk.aborts == 1
     assert "does not answer" in str(talk.end())

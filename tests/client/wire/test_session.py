@@ -198,11 +198,26 @@ def test_two_missed_heartbeats_are_the_end() -> None:
     client.open(frame_bytes_max=100, heartbeat_s=3.0)
     client.check_alive(5.9)
     feed(client, b"\xf1", now=4.0)
-    client.frame_head(m.Ping(), 9.0)  # what is sent does not count
+    client.frame_head(m.Ping(), 7.0)
+    client.frame_head(m.Done(), 9.0)  # what is sent does not count
     client.check_alive(9.9)
     with pytest.raises(ProtocolError, match="silent for 6") as caught:
         client.check_alive(10.0)
     assert caught.value.kind is TIMED_OUT
+
+
+def test_nobody_is_given_up_before_it_was_asked() -> None:
+    """Who stood still itself finds everybody silent."""
+    broker = session(Role.BROKER)
+    broker.open(frame_bytes_max=100, heartbeat_s=3.0)
+    broker.frame_head(m.Ping(), 4.0)
+    feed(broker, b"\xf1", now=5.0)
+    broker.check_alive(1000.0)
+    assert broker.wants_ping(1000.0)
+    broker.frame_head(m.Ping(), 1000.0)
+    broker.check_alive(1002.9)
+    with pytest.raises(ProtocolError, match="silent for 998"):
+        broker.check_alive(1003.0)
 
 
 def test_ping_is_wanted_after_silence_of_either_side() -> None:
