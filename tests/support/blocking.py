@@ -48,9 +48,6 @@ class BrokerThread:
 
     async def _close(self) -> None:
         await self.broker.close()
-        for _ in range(5):
-            await asyncio.sleep(0)  # what was being accepted becomes a session
-        await self.broker.cut()
         await asyncio.gather(
             *(one.lost for one in self.broker.sessions if one._transport is not None)
         )

@@ -51,6 +51,12 @@ class FakeBroker(Answers):
 
     async def close(self) -> None:
         assert self._server is not None
+        loop = asyncio.get_running_loop()
+        for listener in self._server.sockets:
+            loop.remove_reader(listener.fileno())
+        for _ in range(3):
+            # asyncio leaks what it is accepting while the server closes: let it become a session.
+            await asyncio.sleep(0)
         self._server.close()
         await self.cut()
 
