@@ -4,7 +4,9 @@ import asyncio
 import inspect
 import logging
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any, ParamSpec
@@ -19,6 +21,10 @@ from tapemq_broker.cli.failures import failure_of
 from tapemq_broker.storage.errors import StorageError
 
 P = ParamSpec("P")
+
+
+class Terminated(Exception):
+    """SIGTERM came."""
 
 
 def command(function: Callable[P, Coroutine[Any, Any, None] | None]) -> Callable[P, None]:
@@ -52,6 +58,8 @@ def _contained(
         _discard_output()
     except (tapemq.Error, StorageError, OSError) as error:
         return _fail(failure_of(error, str(kwargs.get("topic") or "TOPIC")))
+    except Terminated:
+        return Exit.TERMINATED
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     return Exit.OK
@@ -68,7 +76,29 @@ def _run(
     result = function(*args, **kwargs)
     if inspect.iscoroutine(result):
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(result)
+            runner.run(_until_terminated(result))
+
+
+async def _until_terminated(work: Coroutine[Any, Any, None]) -> None:
+    """Let SIGTERM end a command as Ctrl-C does: what it began is left in order."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    signals: list[int] = []
+
+    def terminate() -> None:
+        signals.append(signal.SIGTERM)
+        task.cancel()
+
+    if threading.current_thread() is threading.main_thread():
+        loop.add_signal_handler(signal.SIGTERM, terminate)
+    try:
+        await work
+    except asyncio.CancelledError:
+        if signals:
+            raise Terminated from None
+        raise
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
 
 
 def _discard_output() -> None:

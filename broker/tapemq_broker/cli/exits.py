@@ -26,4 +26,4 @@ class Exit(IntEnum):
     INTERRUPTED = 130
     """Ctrl-C."""
     TERMINATED = 143
-    """A second SIGTERM, before the broker had stopped."""
+    """SIGTERM; of `serve` a second one, before the broker had stopped."""

@@ -1,5 +1,6 @@
 import asyncio
 import inspect
+import signal
 import subprocess
 import sys
 
@@ -59,6 +60,33 @@ def test_failures_become_exit_codes(
         fail()
     assert caught.value.exit_code == code
     assert capsys.readouterr() == ("", said)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_signals_end_it_in_order(number: int, code: int) -> None:
+    body = """
+import asyncio
+from tapemq_broker.cli.command import command
+@command
+async def wait():
+    try:
+        print("begun", flush=True)
+        await asyncio.Event().wait()
+    finally:
+        await asyncio.sleep(0)
+        print("in order")
+try:
+    wait()
+except Exception as end:
+    raise SystemExit(end.exit_code)
+"""
+    waiter = subprocess.Popen([sys.executable, "-c", body], stdout=subprocess.PIPE, text=True)
+    assert waiter.stdout
+    with waiter.stdout:
+        assert waiter.stdout.readline() == "begun\n"
+        waiter.send_signal(number)
+        assert waiter.stdout.read() == "in order\n"
+    assert waiter.wait() == code
 
 
 def test_a_fault_of_ours_keeps_its_traceback() -> None:

@@ -1,6 +1,7 @@
 """`tapemq bench`: measure how fast a broker is for one Python application."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Final
@@ -22,8 +23,17 @@ from tapemq_broker.server.clock import RealClock, RealRandom
 _TOPIC_PREFIX: Final = "bench-"
 _DELETE_TIMEOUT_S: Final = 3.0
 
+_COUNT: Final = 1_000_000
+_RATED_S: Final = 10
+
 Count = Annotated[
-    int, typer.Option("--count", metavar="NUMBER", parser=whole_number(1), help="How many records.")
+    int | None,
+    typer.Option(
+        "--count",
+        metavar="NUMBER",
+        parser=whole_number(1),
+        help=f"How many records. Default: {_COUNT}; with --rate, {_RATED_S} seconds of them.",
+    ),
 ]
 Size = Annotated[str, typer.Option("--size", metavar="SIZE", help="Size of a record's value.")]
 Rate = Annotated[
@@ -51,7 +61,7 @@ def register(app: typer.Typer) -> None:
 
 @command
 async def pub(
-    count: Count = 1_000_000,
+    count: Count = None,
     size: Size = "100",
     rate: Rate = None,
     url: Url = DEFAULT_URL,
@@ -59,21 +69,21 @@ async def pub(
 ) -> None:
     """Publish; with --rate one by one, with percentiles of the time to the receipt."""
     load = _load(count, size, rate)
-    async with _runs(url, "publishing", count) as runs:
+    async with _runs(url, "publishing", load.records) as runs:
         result = await runs.publish(load)
     Output(as_json).rows([result.row()])
 
 
 @command
 async def sub(
-    count: Count = 1_000_000,
+    count: Count = None,
     size: Size = "100",
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
     """Read what was published before."""
     load = _load(count, size, None)
-    async with _runs(url, "publishing, then reading", 2 * count) as runs:
+    async with _runs(url, "publishing, then reading", 2 * load.records) as runs:
         await runs.publish(load)
         result = await runs.read(load)
     Output(as_json).rows([result.row()])
@@ -81,7 +91,7 @@ async def sub(
 
 @command
 async def pair(
-    count: Count = 1_000_000,
+    count: Count = None,
     size: Size = "100",
     rate: Rate = None,
     url: Url = DEFAULT_URL,
@@ -89,15 +99,17 @@ async def pair(
 ) -> None:
     """Publish and read at a time; with --rate, with percentiles of the time from end to end."""
     load = _load(count, size, rate)
-    async with _runs(url, "publishing and reading", count) as runs:
+    async with _runs(url, "publishing and reading", load.records) as runs:
         result = await runs.pair(load)
     Output(as_json).rows([result.row()])
 
 
-def _load(count: int, size: str, rate: float | None) -> Load:
+def _load(count: int | None, size: str, rate: float | None) -> Load:
     size_bytes = read_size(size)
     if size_bytes < SIZE_BYTES_MIN:
         raise typer.BadParameter(f"--size is at least {SIZE_BYTES_MIN} bytes")
+    if count is None:
+        count = math.ceil(rate * _RATED_S) if rate else _COUNT
     return Load(count, size_bytes, rate)
 
 

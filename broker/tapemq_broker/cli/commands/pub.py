@@ -29,7 +29,7 @@ from tapemq_broker.cli.output import Output
 from tapemq_broker.cli.progress import ProgressBar
 
 Value = Annotated[
-    str | None, typer.Argument(metavar="VALUE", help="The value; without it, lines are read.")
+    str | None, typer.Argument(metavar="VALUE", help="The value; without it, or -, lines are read.")
 ]
 Key = Annotated[str | None, typer.Option("--key", help="Key of the records.")]
 Headers = Annotated[
@@ -169,7 +169,7 @@ def _value(
         return None
     if file is not None:
         return _content(file)
-    return Lines() if value is None else value.encode(errors="surrogateescape")
+    return Lines() if value in (None, "-") else value.encode(errors="surrogateescape")
 
 
 def _content(file: Path) -> bytes:

@@ -25,6 +25,12 @@ def test_at_a_rate_there_are_percentiles(tapemq: Tapemq, command: str) -> None:
     assert 0 < row["p50_ms"] <= row["p99_ms"] <= row["p999_ms"] <= row["max_ms"]
 
 
+def test_at_a_rate_it_takes_some_seconds_unless_told() -> None:
+    assert bench._load(None, "100", None).records == 1_000_000
+    assert bench._load(None, "100", 500.0).records == 5_000
+    assert bench._load(7, "100", 500.0).records == 7
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -57,12 +57,13 @@ def test_count_repeats_the_value(tapemq: Tapemq, topic: str) -> None:
     assert [row["value"] for row in tapemq("peek", topic).rows] == ["xyz"] * 5
 
 
+@pytest.mark.parametrize("value", [(), ("-",)])
 def test_without_a_value_each_line_is_one(
-    tapemq: Tapemq, topic: str, stdin: io.BufferedWriter
+    tapemq: Tapemq, topic: str, stdin: io.BufferedWriter, value: tuple[str, ...]
 ) -> None:
     stdin.write(b"one\n\ntwo\nthree without an end")
     stdin.close()
-    assert tapemq("pub", topic).row["records"] == 4
+    assert tapemq("pub", topic, *value).row["records"] == 4
     values = [row["value"] for row in tapemq("peek", topic).rows]
     assert values == ["one", "", "two", "three without an end"]
 
