@@ -11,6 +11,7 @@ _ADVICE: dict[type[tapemq.Error], str] = {
     tapemq.TopicExists: "change it: tapemq topic alter {topic}",
     tapemq.PartitionNotFound: "see how many it has: tapemq topic info {topic}",
     tapemq.GroupNotFound: "list the groups: tapemq group ls {topic}",
+    tapemq.ScheduleNotFound: "list what is pending: tapemq schedule ls {topic}",
     tapemq.GroupBusy: "stop its members first; they are named by: tapemq group info {topic}",
     tapemq.OffsetOutOfRange: "see which offsets there are: tapemq topic info {topic}",
     tapemq.DiskFull: "free space on the broker's disk: retention, or tapemq topic rm",

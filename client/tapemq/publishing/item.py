@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final, NamedTuple
 
+from tapemq.batch.errors import BatchError
 from tapemq.batch.expiry import TTL_ATTRIBUTE, TTL_US_MAX
 from tapemq.batch.extras import Scalar, encode_extras
 from tapemq.batch.limits import COUNT_MAX
@@ -59,13 +60,13 @@ def make_item(
 ) -> Item:
     """Check and encode a record.
 
-    Raises PayloadTooLarge, TypeError for other types, ValueError for headers that cannot rest, or
-    a time to live or a priority that is none.
+    Raises PayloadTooLarge, TypeError for other types, ValueError for headers that are too many or
+    too large, or a time to live or a priority that is none.
     """
     if priority not in PRIORITIES:
         raise ValueError(f"a priority is 0 to {PRIORITIES[-1]}, not {priority!r}")
     attributes = None if ttl is None else {TTL_ATTRIBUTE: _ttl_us(ttl)}
-    extras = encode_extras(headers, attributes) if headers or attributes else b""
+    extras = _extras(headers, attributes) if headers or attributes else b""
     item = Item(_encoded("value", value), _encoded("key", key), extras, ttl is not None, priority)
     for name, part in (("value", item.value), ("key", item.key), ("headers", item.extras)):
         if part is not None and len(part) > limits.record_bytes_max:
@@ -79,6 +80,16 @@ def make_item(
             f"{limits.batch_bytes_max}"
         )
     return item
+
+
+def _extras(headers: Mapping[str, Scalar] | None, attributes: Mapping[str, Scalar] | None) -> bytes:
+    try:
+        return encode_extras(headers, attributes)
+    except BatchError as error:
+        for name, value in (headers or {}).items():
+            if not isinstance(name, str) or not isinstance(value, bytes | str | int):
+                raise TypeError(str(error)) from None
+        raise ValueError(str(error)) from None
 
 
 def _ttl_us(ttl: Duration) -> int:

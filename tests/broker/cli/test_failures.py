@@ -12,6 +12,7 @@ from tapemq_broker.storage.errors import DataDirectoryError, StorageError
     ("error", "code", "advice"),
     [
         (tapemq.TopicNotFound("no topic"), Exit.FAILED, "list the topics: tapemq topic ls"),
+        (tapemq.ScheduleNotFound("none"), Exit.FAILED, "list what is pending: tapemq schedule"),
         (tapemq.DiskFull("full"), Exit.FAILED, "free space on the broker's disk"),
         (tapemq.Overloaded("busy"), Exit.FAILED, "try again in a moment"),
         (tapemq.RequestRefused("no"), Exit.FAILED, ""),

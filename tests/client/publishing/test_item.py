@@ -65,8 +65,13 @@ def test_other_types_are_refused(value: bytes) -> None:
 
 
 def test_headers_that_cannot_rest_are_refused() -> None:
-    with pytest.raises(ValueError, match="header"):
+    with pytest.raises(TypeError, match="header 'a' is float"):
         make_item(b"", None, {"a": 1.5}, LIMITS)  # type: ignore[dict-item]
+    with pytest.raises(TypeError, match="names are text"):
+        make_item(b"", None, {5: "a"}, LIMITS)  # type: ignore[dict-item]
+    with pytest.raises(ValueError, match="header") as caught:
+        make_item(b"", None, {"a": 1 << 80}, LIMITS)
+    assert type(caught.value) is ValueError
 
 
 def test_size_of_a_batch_is_bounded_by_what_the_broker_takes() -> None:
