@@ -1,6 +1,6 @@
 """One record to be published, ready to rest in a batch."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Final, NamedTuple
 
@@ -86,10 +86,9 @@ def _extras(headers: Mapping[str, Scalar] | None, attributes: Mapping[str, Scala
     try:
         return encode_extras(headers, attributes)
     except BatchError as error:
-        for name, value in (headers or {}).items():
-            if not isinstance(name, str) or not isinstance(value, bytes | str | int):
-                raise TypeError(str(error)) from None
-        raise ValueError(str(error)) from None
+        pairs: Iterable[tuple[object, object]] = (headers or {}).items()
+        plain = all(isinstance(n, str) and isinstance(v, bytes | str | int) for n, v in pairs)
+        raise (ValueError if plain else TypeError)(str(error)) from None
 
 
 def _ttl_us(ttl: Duration) -> int:
