@@ -2,17 +2,19 @@
 
 import traceback
 
-from tapemq.queues.verdict import ACK, RELEASE, Duration, Verdict, nack, reject
+from tapemq.queues.verdict import ACK, RELEASE, Duration, Verdict, milliseconds, nack, reject
 
 Exceptions = type[Exception] | tuple[type[Exception], ...]
 
 
 class Retry(Exception):
     """Raised by a handler: its message failed, and comes again after ``delay`` (None: when the
-    group's policy says)."""
+    group's policy says). Raises ValueError for a delay that cannot be."""
 
     def __init__(self, reason: str = "", *, delay: Duration | None = None) -> None:
         super().__init__(reason)
+        if delay is not None:
+            milliseconds(delay)  # here it fails the message, at the block's end it would end run()
         self.reason = reason
         self.delay = delay
 

@@ -3,6 +3,8 @@
 from datetime import timedelta
 from typing import Final, NamedTuple
 
+from tapemq.wire.limits import DELAY_MS_MAX
+
 Duration = float | int | timedelta
 """Seconds, or a timedelta."""
 
@@ -41,10 +43,10 @@ def reject(reason: str = "", error: str = "") -> Verdict:
 
 
 def milliseconds(duration: Duration) -> int:
-    """Translate. Raises ValueError for a negative one."""
+    """Translate. Raises ValueError for a negative one, or one of more than 34 years."""
     seconds = duration.total_seconds() if isinstance(duration, timedelta) else duration
-    if not 0 <= seconds < 2**53:
-        raise ValueError(f"a duration is 0 or more seconds, not {seconds}")
+    if not 0 <= seconds <= DELAY_MS_MAX / 1000:
+        raise ValueError(f"a duration is 0 or more seconds, up to 34 years, not {seconds}")
     return round(seconds * 1000)
 
 

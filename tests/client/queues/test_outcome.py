@@ -40,6 +40,13 @@ def test_a_retry_carries_its_delay(delay: float | timedelta) -> None:
     assert verdict.reason == "busy"
 
 
+@pytest.mark.parametrize("delay", [-1, 1.7e15, timedelta(seconds=-1), float("nan")])
+def test_a_retry_is_not_made_with_a_delay_that_cannot_be(delay: float | timedelta) -> None:
+    """A ValueError at the end of the block would be nobody's; in the handler it fails a message."""
+    with pytest.raises(ValueError, match="a duration is"):
+        Retry("busy", delay=delay)
+
+
 def test_a_retry_without_delay_leaves_it_to_the_policy() -> None:
     verdict = outcome_of(Retry())
     assert (verdict.verb, verdict.by_policy, verdict.reason) == ("nack", True, "Retry")

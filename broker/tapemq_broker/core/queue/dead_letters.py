@@ -36,10 +36,12 @@ class Choice(NamedTuple):
         if not self.runs and not self.reason and not self.every:
             raise Refused("bad_request", "name offsets, or a reason, or say that you mean all")
         chosen = ledger.dead_of(self.reason).copy()
-        if self.runs:
+        if self.runs and chosen:
+            # Runs may be far longer than a log: a set of all their offsets would take gigabytes.
+            lowest, behind = chosen.min(), chosen.max() + 1
             within = BitMap64()
             for first, end in self.runs:
-                within.add_range(first, end)
+                within.add_range(max(first, lowest), min(end, behind))
             chosen &= within
         return chosen
 

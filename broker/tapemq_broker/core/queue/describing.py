@@ -1,8 +1,13 @@
 """A queue group on a partition, in numbers."""
 
+from typing import Final
+
 from tapemq_broker.core.queue.backlog import Backlog
 from tapemq_broker.core.queue.group import QueueGroup
 from tapemq_broker.core.results import QueueInfo
+
+_CREDIT_MAX: Final = 2**64 - 1
+"""Clients may ask for as much, each of them."""
 
 
 def describe(group: QueueGroup, backlog: Backlog) -> QueueInfo:
@@ -19,7 +24,7 @@ def describe(group: QueueGroup, backlog: Backlog) -> QueueInfo:
         dead=len(ledger.dead),
         settled_above_floor=ledger.settled.count,
         consumers=len(group.consumers),
-        credit_records=sum(c.credit_records for c in group.consumers.values()),
+        credit_records=min(_CREDIT_MAX, sum(c.credit_records for c in group.consumers.values())),
         settings=group.terms.settings,
         redelivered=totals.redelivered,
         acked=totals.acked,

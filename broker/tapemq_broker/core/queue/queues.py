@@ -1,6 +1,7 @@
 """Commands on queues: taking records, settling them, and looking after the groups."""
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from tapemq.batch import LogId
 from tapemq_broker.core.effects import (
@@ -33,6 +34,9 @@ from tapemq_broker.core.topics import Topics
 
 Token = tuple[int, int, int]
 """Lease id, first offset, count."""
+
+_COUNT_MAX: Final = 2**32 - 1
+"""Largest count of a token."""
 
 
 class Queues(Administration):
@@ -326,11 +330,13 @@ class Queues(Administration):
 
 
 def _joined(tokens: Sequence[Token]) -> list[Token]:
-    """The same records, as (lease id, first, end); what goes on where the last one ended is one."""
+    """The same records, as (lease id, first, end); what goes on where the last one ended is one,
+    unless no token could name it."""
     joined: list[Token] = []
     last_id = last_first = last_end = -1
     for lease_id, first, count in tokens:
-        if first == last_end and lease_id == last_id:
+        is_more = first == last_end and lease_id == last_id
+        if is_more and last_end + count - last_first <= _COUNT_MAX:
             last_end += count
             joined[-1] = (last_id, last_first, last_end)
         else:

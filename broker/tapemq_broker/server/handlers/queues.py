@@ -5,7 +5,7 @@ from functools import partial
 
 from tapemq.wire import messages as m
 from tapemq.wire.entries import unpack_tokens
-from tapemq.wire.limits import SUBSCRIPTIONS_MAX
+from tapemq.wire.limits import DELAY_MS_MAX, SUBSCRIPTIONS_MAX
 from tapemq.wire.names import check_name
 from tapemq_broker.core.effects import Effects, Reply, ReplyWhenDurable, Request, SubscriptionKey
 from tapemq_broker.core.queue.queues import Token
@@ -87,6 +87,7 @@ class QueueHandlers:
         tokens = sorted(unpack_tokens(payload))
         try:
             verb = _verb(message.verb)
+            _check_delay(message.delay_ms)
         except Refused as refused:
             self._engine.reply(request, refused.refusal)
             return
@@ -136,6 +137,11 @@ def _verb(name: str) -> Verb:
     except ValueError:
         known = ", ".join(verb.value for verb in Verb)
         raise Refused("bad_request", f"{name!r} is no verb; there are: {known}") from None
+
+
+def _check_delay(delay_ms: int) -> None:
+    if delay_ms > DELAY_MS_MAX:
+        raise Refused("bad_request", f"delay_ms is {delay_ms}, and at most {DELAY_MS_MAX}")
 
 
 def _lost(effects: Effects) -> int:

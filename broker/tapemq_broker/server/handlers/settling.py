@@ -58,16 +58,17 @@ def _answer(effects: Effects, request: Request) -> Reply | ReplyWhenDurable:
 
 
 def _parts(tokens: Sequence[Token], *, by_record: bool) -> Iterator[list[Token]]:
-    """Cut tokens into parts of about AT_ONCE entries, or records."""
+    """Cut tokens into parts of about AT_ONCE entries, or records.
+
+    No token is cut: a lease has no more records than that, whatever a token says.
+    """
     part: list[Token] = []
     weight = 0
-    for lease_id, first, count in tokens:
-        step = AT_ONCE if by_record else count
-        for low in range(first, first + count, step):
-            part.append((lease_id, low, min(step, first + count - low)))
-            weight += part[-1][2] if by_record else 1
-            if weight >= AT_ONCE:
-                yield part
-                part, weight = [], 0
+    for token in tokens:
+        part.append(token)
+        weight += min(token[2], AT_ONCE) if by_record else 1
+        if weight >= AT_ONCE:
+            yield part
+            part, weight = [], 0
     if part:
         yield part

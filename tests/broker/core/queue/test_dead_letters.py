@@ -68,6 +68,8 @@ def page(world: World, after: int = 0, reason: str = "") -> DeadPage:
         (Choice([(0, 2), (4, 9)]), [2, 3]),
         (Choice([(0, 3)], "b"), [0, 2, 3, 4, 5]),
         (Choice(reason="c"), [0, 1, 2, 3, 4, 5]),
+        (Choice([(n << 32, (n + 1) << 32) for n in range(256)]), []),
+        (Choice([(1 << 40, 1 << 50)]), [0, 1, 2, 3, 4, 5]),
     ],
 )
 def test_dead_records_are_chosen(choice: Choice, left: list[int]) -> None:

@@ -16,3 +16,10 @@ def test_the_numbers_of_a_group() -> None:
     assert (found.consumers, found.credit_records) == (1, 0)
     assert found.settings == {"max_attempts": 5}
     assert (found.acked, found.failed, found.redelivered) == (3, 2, 0)
+
+
+def test_credit_is_told_as_far_as_it_can_be_said() -> None:
+    world = queue_world()
+    for session in (1, 2):
+        consume(world, session, records=2**64 - 1)
+    assert info(world).credit_records == 2**64 - 1

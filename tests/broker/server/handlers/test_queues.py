@@ -7,6 +7,7 @@ import pytest
 from tapemq.batch import Codec, Columns, checksum, encode_body
 from tapemq.wire import messages as m
 from tapemq.wire.entries import pack_tokens, unpack_tokens
+from tapemq.wire.limits import DELAY_MS_MAX
 from tapemq_broker.storage.memory_disk import MemoryDisk
 from tests.support.queue_client import QueueClient, Taken
 from tests.support.raw_client import Refused
@@ -219,3 +220,17 @@ async def test_a_group_starts_at_a_time() -> None:
         receipt = await client.publish(topic, b"b")
         await client.consume(topic, start="time", start_value=receipt.append_time_us)
         assert (await client.leased()).offsets == [1]
+
+
+async def test_a_delay_beyond_all_times_is_refused() -> None:
+    async with running_server() as server:
+        client = await QueueClient.connect(server.port)
+        topic = await client.topic("t")
+        await client.publish(topic, b"a", b"b")
+        await client.consume(topic)
+        [lease] = await client.leases(2)
+        tokens, most = lease.tokens(0), DELAY_MS_MAX
+        with pytest.raises(Refused, match="delay_ms") as refused:
+            await client.settle("nack", tokens, by_policy=False, delay_ms=most + 1)
+        assert refused.value.name == "bad_request"
+        assert await client.settle("nack", tokens, by_policy=False, delay_ms=most) == []

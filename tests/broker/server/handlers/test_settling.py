@@ -49,7 +49,9 @@ async def test_a_large_settlement_is_one_on_disk_and_answered_once() -> None:
 
 
 @pytest.mark.parametrize(("verb", "dead", "failures"), [("reject", RECORDS, 0), ("nack", 0, 1)])
-async def test_long_runs_of_failures_are_cut(verb: str, dead: int, failures: int) -> None:
+async def test_long_runs_of_failures_take_several_turns(
+    verb: str, dead: int, failures: int
+) -> None:
     async with running_server() as server:
         client = await QueueClient.connect(server.port)
         topic, leases = await leased(client)
@@ -84,6 +86,22 @@ def test_parts_have_all_that_there_is() -> None:
             for offset in range(first, first + count)
         ]
         assert offsets == [(token[0], token[1] + n) for token in tokens for n in range(token[2])]
-        sizes = [sum(token[2] for token in part) if by_record else len(part) for part in parts]
+        sizes = [sum(min(t[2], 7) for t in part) if by_record else len(part) for part in parts]
         assert max(sizes) <= 13
         assert list(settling._parts([], by_record=by_record)) == []
+
+
+@pytest.mark.parametrize("verb", ["ack", "nack", "reject", "release"])
+async def test_a_token_may_name_far_more_than_was_leased(verb: str) -> None:
+    count = 2**32 - 1
+    async with running_server() as server:
+        client = await QueueClient.connect(server.port)
+        _, leases = await leased(client)
+        number = leases[-1].message.lease_id
+        lost = await client.settle(verb, [(number, 0, count), (number, count, count)])
+        assert sum(token.records for token in lost) == 2 * count - len(leases[-1].offsets)
+
+
+def test_what_a_token_says_is_no_work() -> None:
+    tokens = [(1, 0, 2**32 - 1), (2, 0, 2**32 - 1)]
+    assert list(settling._parts(tokens, by_record=True)) == [[tokens[0]], [tokens[1]]]
