@@ -2,18 +2,12 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Final
 
 from tapemq_broker.core.queue.consumers import Consumers, Consuming
 from tapemq_broker.core.queue.group import QueueGroup
-from tapemq_broker.core.queue.leases import Held, Leases
+from tapemq_broker.core.queue.leases import RUNS_AT_ONCE, Leases
 from tapemq_broker.core.queue.outcome import Outcome
 from tapemq_broker.core.queue.settling import Settling
-
-_RUNS_AT_ONCE: Final = 2500
-"""At about 2 µs each. More of them come back with the next ticks."""
-_LEASE_RUNS: Final = 4
-"""What a lease costs beside its runs."""
 
 
 class Departures:
@@ -37,30 +31,22 @@ class Departures:
             self._leaving.append((consuming, iter(list(consumer.leases))))
 
     def step(self, now_us: int, outcome: Outcome) -> list[QueueGroup]:
-        """Give some of what they held back; groups that a consumer has left for good."""
+        """Give some of what they held back, more with the next ticks; groups that a consumer has
+        left for good."""
         left: list[QueueGroup] = []
         done = 0
-        while self._leaving and done < _RUNS_AT_ONCE:
+        while self._leaving and done < RUNS_AT_ONCE:
             (group, consumer), lease_ids = self._leaving[0]
             for lease_id in lease_ids:
                 held = self._leases.get(lease_id)
                 if held is not None:
-                    done += _size(held)
+                    done += held.runs_to_return
                     self._settling.lost(held, now_us, outcome)
                     self._leases.drop(held)
-                if done >= _RUNS_AT_ONCE:
+                if done >= RUNS_AT_ONCE:
                     break
             else:
                 self._leaving.popleft()
                 group.remove(consumer)
                 left.append(group)
         return left
-
-
-def _size(held: Held) -> int:
-    """How much work a lease is: by runs; one by one, if they have crashed or have keys."""
-    lease = held.lease
-    if lease.troubled or held.group.terms.policy.key_lanes:
-        return lease.open.bit_count() + _LEASE_RUNS
-    crashed = (lease.open & lease.started).bit_count()
-    return (lease.open & ~(lease.open << 1)).bit_count() + crashed + _LEASE_RUNS

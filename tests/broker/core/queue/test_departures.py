@@ -37,7 +37,7 @@ def close(world: World) -> None:
 
 @pytest.fixture(autouse=True)
 def _little_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(departures, "_RUNS_AT_ONCE", 8)
+    monkeypatch.setattr(departures, "RUNS_AT_ONCE", 8)
 
 
 def test_what_was_held_comes_back_little_by_little() -> None:

@@ -1,6 +1,9 @@
+import pytest
+
+from tapemq_broker.core.queue import leases as module
 from tapemq_broker.core.queue.leases import Held, Leases
 from tapemq_broker.core.queue.supply import Portion
-from tests.support.core.queueing import group
+from tests.support.core.queueing import consume, group, info, later, queue_world, send
 from tests.support.core.reading import key
 
 
@@ -38,8 +41,8 @@ def test_a_deadline_is_only_ever_put_off() -> None:
     leases.set_deadline(held, 10.0)
     leases.set_deadline(held, 20.0)
     leases.set_deadline(held, 15.0)
-    assert leases.expired(19.9) == []
-    assert leases.expired(20.2) == [held]
+    assert list(leases.expired(19.9)) == []
+    assert list(leases.expired(20.2)) == [held]
 
 
 def test_a_sign_of_life_extends_all_leases_of_a_session() -> None:
@@ -47,9 +50,9 @@ def test_a_sign_of_life_extends_all_leases_of_a_session() -> None:
     held = granted(leases)
     leases.set_deadline(held, 30.0)
     leases.session_seen(held.consumer.key.session, 25.0)
-    assert leases.expired(30.2) == []
-    assert leases.expired(54.9) == []
-    assert leases.expired(55.2) == [held]
+    assert list(leases.expired(30.2)) == []
+    assert list(leases.expired(54.9)) == []
+    assert list(leases.expired(55.2)) == [held]
 
 
 def test_a_session_that_is_gone_gives_no_sign() -> None:
@@ -58,7 +61,7 @@ def test_a_session_that_is_gone_gives_no_sign() -> None:
     leases.set_deadline(held, 30.0)
     leases.session_seen(held.consumer.key.session, 25.0)
     leases.forget_session(held.consumer.key.session)
-    assert leases.expired(30.2) == [held]
+    assert list(leases.expired(30.2)) == [held]
 
 
 def test_a_lease_that_is_dropped_is_never_due() -> None:
@@ -66,7 +69,7 @@ def test_a_lease_that_is_dropped_is_never_due() -> None:
     held = granted(leases)
     leases.set_deadline(held, 10.0)
     leases.drop(held)
-    assert leases.expired(10.2) == []
+    assert list(leases.expired(10.2)) == []
 
 
 def test_a_lease_that_was_extended_by_a_sign_is_never_due_once_it_is_dropped() -> None:
@@ -74,6 +77,26 @@ def test_a_lease_that_was_extended_by_a_sign_is_never_due_once_it_is_dropped() -
     held = granted(leases)
     leases.set_deadline(held, 30.0)
     leases.session_seen(held.consumer.key.session, 25.0)
-    assert leases.expired(30.2) == []
+    assert list(leases.expired(30.2)) == []
     leases.drop(held)
-    assert leases.expired(60.0) == []
+    assert list(leases.expired(60.0)) == []
+
+
+def test_what_runs_out_together_is_given_back_little_by_little(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A consumer that hangs may hold a million records, each of which has to be written."""
+    monkeypatch.setattr(module, "RUNS_AT_ONCE", 20)
+    world = queue_world(100)
+    consume(world, records=0)
+    for _ in range(4):
+        world.run(world.core.queues.credit(key(1), 25, 0))
+        lease = send(world)
+        token = (lease.lease_id, lease.runs[0][0], 25)
+        world.core.queues.started(key(1), [token])
+    left = [info(world).leased]
+    for _ in range(5):
+        later(world, 35.0)
+        left.append(info(world).leased)
+    assert left == [100, 75, 50, 25, 0, 0]
+    assert info(world).crashed == 100
