@@ -13,7 +13,7 @@ from tapemq.queues.hand import Hand
 from tapemq.queues.message import Message
 from tapemq.queues.message_batch import MessageBatch
 from tapemq.queues.options import QueueOptions
-from tapemq.queues.outcome import Exceptions
+from tapemq.queues.outcome import Exceptions, Retry
 from tapemq.queues.subscriber import QueueSubscriber
 
 _TURN_S: Final = 0.005
@@ -153,7 +153,7 @@ class Queue:
         async def work() -> None:
             async for message in self:
                 async with message.process(reject_on=reject_on, ignore=ignore):
-                    await handler(message)
+                    await _handle(handler, message)
 
         workers = [asyncio.create_task(work()) for _ in range(concurrency)]
         try:
@@ -197,3 +197,15 @@ class Queue:
     def fail(self, error: Error) -> None:
         """Let whoever iterates, now or later, get ``error``."""
         self._subscriber.fail(error)
+
+
+async def _handle(handler: Callable[[Message], Awaitable[Any]], message: Message) -> None:
+    """What a handler waits for may be cancelled while the handler is not: then it has failed, and
+    the task that it runs in goes on."""
+    try:
+        await handler(message)
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise Retry("CancelledError") from error

@@ -312,6 +312,24 @@ async def test_failing_handlers_do_not_end_run(
     assert "offset=5 " not in caplog.text
 
 
+async def test_a_handler_whose_work_was_cancelled_has_failed(world: World) -> None:
+    """Not the handler was cancelled: the worker it ran in would be gone, and nobody would know."""
+
+    async def handle(message: tapemq.Message) -> None:
+        if message.attempt == 1:
+            work = asyncio.ensure_future(asyncio.Event().wait())
+            work.cancel()
+            await work
+
+    async with world.queue() as queue:
+        running = asyncio.ensure_future(queue.run(handle, concurrency=2))
+        await world.settled(20)
+        queue.stop()
+        await running
+    assert sorted(world.group.offsets("nack")) == ALL
+    assert sorted(world.acked()) == ALL
+
+
 async def test_run_raises_what_iterating_raises(world: World) -> None:
     async def handle(message: tapemq.Message) -> None:
         world.broker.session.send(m.Detached(1, 0, 0, wire.UNKNOWN_TOPIC.code, "deleted"))
