@@ -93,7 +93,6 @@ class Settling:
 
     def lost(self, held: Held, now_us: int, outcome: Outcome) -> None:
         """A consumer has lost a lease: what it had begun with has crashed, the rest is ready."""
-        outcome.touch(held.group, held.backlog)
         crash = Failure(now_us, reason=_CRASHED, crashed=True)
         for run in held.lease.take_started():
             held.backlog.totals.crashed += run[1] - run[0]
@@ -102,7 +101,8 @@ class Settling:
         self.release_all(held, outcome)
 
     def release_all(self, held: Held, outcome: Outcome) -> None:
-        """All that is left of a lease is ready again."""
+        """All that is left of a lease is ready again; the next one can be sent."""
+        outcome.touch(held.group, held.backlog)
         for run in held.lease.open_runs():
             self.apply(Verb.RELEASE, held, run, Failure(0), outcome)
         held.lease.open = 0

@@ -258,3 +258,14 @@ def test_after_a_restart_all_that_is_not_settled_comes_again() -> None:
             found += [(at, again.failures) for run in again.runs for at in range(*run)]
         later(world, 0.6)
     assert sorted(found) == [(0, 0), (2, 0), (3, 1), (5, 0)]
+
+
+def test_the_next_lease_is_made_though_all_of_one_that_is_given_back_is_gone() -> None:
+    world = queue_world(10)
+    consume(world, 1, records=4)
+    consume(world, 2, records=4)
+    [lease] = world.leasing
+    world.run(world.core.truncated(data_log(0), lease.runs[-1][1]))
+    world.leasing.clear()
+    world.execute(1, lambda r: world.core.queues.cancel(r, key(1)))
+    assert [lease.runs for lease in world.leasing] == [((4, 8),)]
