@@ -134,6 +134,8 @@ class Logs:
 
     def put_all(self, puts: Sequence[PutState], now_us: int) -> None:
         """Write entries of state logs: all, or none. Raises LogFull."""
+        for put in puts:
+            self._changes.write_kept(put.log)  # else it would undo this later
         written: list[PutState] = []
         for put in puts:
             before = {key: self.last_value(put.log, key) for key in put.changes}

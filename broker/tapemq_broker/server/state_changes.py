@@ -64,6 +64,14 @@ class StateChanges:
         before, self._topics = self._topics, self._unwritten_topics()
         return before - self._topics
 
+    def write_kept(self, log_id: LogId) -> None:
+        """Write what a full disk did not take, before something newer goes to the same log.
+
+        Raises LogFull.
+        """
+        if log_id in self._kept:
+            self._write(log_id)
+
     def _write(self, log_id: LogId) -> None:
         for changes in _batches(self._kept[log_id]):
             self._put(log_id, changes)

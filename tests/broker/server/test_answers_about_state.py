@@ -14,6 +14,7 @@ from tapemq_broker.server.logs import Logs
 from tapemq_broker.server.sessions import Sessions
 from tapemq_broker.server.startup import limits_of
 from tapemq_broker.storage.directory import DataDirectory
+from tapemq_broker.storage.errors import LogFull
 from tests.support.full_disk import FullDisk
 from tests.support.running_server import memory_world
 
@@ -123,6 +124,25 @@ async def test_a_full_disk_refuses_nobody_and_loses_nothing(setup: Setup) -> Non
     setup.end_round()
     assert sorted(setup.answers) == [1, 2]
     assert setup.found(FIRST) == {1, 2}
+
+
+async def test_what_a_full_disk_kept_out_does_not_undo_what_is_put_later(setup: Setup) -> None:
+    """A group that was deleted would be there again after the next start, with its old records."""
+    setup.disk.full = True
+    setup.change(FIRST, SECOND)
+    setup.logs.write_soon()
+    removal = [e.PutState(log_id, {b"1": None}) for log_id in (FIRST, SECOND)]
+    setup.disk.room_for = 1
+    with pytest.raises(LogFull):
+        setup.logs.put_all(removal, 0)
+    setup.disk.full = False
+    setup.logs.put_all(removal, 0)
+    setup.logs.write_soon()
+    while setup.disk.posted:
+        setup.end_round()
+    assert setup.answers == [1]
+    assert setup.found(FIRST) == set()
+    assert setup.found(SECOND) == set()
 
 
 async def test_an_answer_waits_for_the_log_that_met_a_full_disk(setup: Setup) -> None:
