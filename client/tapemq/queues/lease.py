@@ -10,8 +10,9 @@ from tapemq.wire.entries import Run, Tokens
 class Lease:
     """What one Leased message gave.
 
-    ``held``: offsets that are leased and not settled. ``lost``: those that were taken back.
-    ``upto``: everything below was handed out or dropped. ``desk``: who settles its messages.
+    ``held``: offsets that are leased and not settled; who settles one removes it. ``lost``: those
+    that were taken back. ``upto``: everything below was handed out or dropped. ``desk``: who
+    settles its messages.
     """
 
     __slots__ = (
@@ -41,14 +42,6 @@ class Lease:
         """Whether its records were handed out before, as far as the broker knows."""
         return bool(self.failures or self.crashes or self.deliveries)
 
-    def take(self, offset: int) -> bool:
-        """Settle one. Returns whether it was held."""
-        try:
-            self.held.remove(offset)
-        except KeyError:
-            return False
-        return True
-
     def take_all(self, offsets: Iterable[int]) -> list[int]:
         """Settle those that are held, and return them."""
         taken = self.held.intersection(offsets)
@@ -68,10 +61,6 @@ class Lease:
         share = self.size_bytes * records // left if left else 0
         self.size_bytes -= share
         return share
-
-    def merged(self, offsets: Iterable[int]) -> list[Tokens]:
-        """Token entries of these offsets, as few as can be."""
-        return merge(self.lease_id, list(offsets))
 
     def __repr__(self) -> str:
         return f"<Lease {self.lease_id:#x} of partition {self.partition}, {len(self.held)} held>"

@@ -43,9 +43,6 @@ class Settles:
         self.acks: _ByLease = defaultdict(list)
         self._others: dict[Verdict, _ByLease] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self.acks or self._others)
-
     def add(self, verdict: Verdict, lease: Lease, offset: int) -> None:
         """One message."""
         (self.acks if verdict is ACK else self._of(verdict))[lease].append(offset)

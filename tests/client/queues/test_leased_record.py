@@ -27,7 +27,7 @@ def test_attempts_count_failures_and_crashes_only() -> None:
 def test_held_then_settled_or_lost() -> None:
     settled, lost = record(), record()
     assert (settled.settled, settled.lease_lost) == (False, False)
-    settled._lease.take(3)
+    settled._lease.held.remove(3)
     assert (settled.settled, settled.lease_lost) == (True, False)
     lost._lease.lose([3])
     assert (lost.settled, lost.lease_lost) == (False, True)

@@ -51,7 +51,7 @@ def test_an_entry_for_the_extension_names_what_is_held() -> None:
     leases = Leases()
     begin(leases, 7)
     (lease,) = leases
-    lease.take(0)
+    lease.held.remove(0)
     assert leases.due(30.0) == [Tokens(7, 1, 1)]
 
 

@@ -32,12 +32,10 @@ def test_what_was_settled_alike_goes_together() -> None:
 
 def test_taking_leaves_nothing() -> None:
     settles = Settles()
-    assert not settles
+    assert settles.take() == []
     settles.add(ACK, lease(1), 0)
     settles.add(nack(), lease(1), 1)
-    assert settles
     assert sum(settlement.records for settlement in settles.take()) == 2
-    assert not settles
     assert settles.take() == []
 
 

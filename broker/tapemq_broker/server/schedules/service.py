@@ -49,7 +49,6 @@ class Schedules:
             engine, flow, self.shelf, self.runner, self.indexer, self.firing, zone, self.damaged
         )
         self._loading: Final = Loading(engine, self.shelf, self.runner, zone)
-        self._making: Final[dict[int, asyncio.Future[None]]] = {}
         self._is_rebuilding = False
         engine.on_topic_removed = self._topic_removed
 
@@ -166,16 +165,12 @@ class Schedules:
     # A topic's first schedule
 
     async def volume(self, topic_id: int) -> Volume:
-        """The volume of a topic, which is made if need be. Raises Refused."""
-        making = self._making.get(topic_id)
-        if making is not None:
-            await asyncio.wait([making])
+        """The volume of a topic, which is made if need be; asked for one by one for each topic.
+
+        Raises Refused.
+        """
         if topic_id not in self.shelf.volumes:
-            self._making[topic_id] = asyncio.get_running_loop().create_future()
-            try:
-                await self._make(self._engine.core.topics.get(topic_id).info)
-            finally:
-                self._making.pop(topic_id).set_result(None)
+            await self._make(self._engine.core.topics.get(topic_id).info)
         return self.known(topic_id)
 
     def known(self, topic_id: int) -> Volume:
