@@ -28,9 +28,15 @@ def test_errors_of_the_sdk(error: tapemq.Error, code: Exit, advice: str) -> None
     assert bool(found.advice) == bool(advice)
 
 
-def test_the_advice_names_the_topic() -> None:
-    found = failure_of(tapemq.GroupNotFound("no group"), "orders")
-    assert found.advice == "list the groups: tapemq group ls orders"
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (tapemq.GroupNotFound("no group"), "list the groups: tapemq group ls orders"),
+        (tapemq.ScheduleNotFound("none"), "list what is pending: tapemq schedule ls orders"),
+    ],
+)
+def test_the_advice_names_the_topic(error: tapemq.Error, advice: str) -> None:
+    assert failure_of(error, "orders").advice == advice
 
 
 @pytest.mark.parametrize(

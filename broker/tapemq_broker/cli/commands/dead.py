@@ -18,7 +18,7 @@ from tapemq_broker.cli.record_text import record_fields
 
 One = Annotated[str, typer.Argument(metavar="PARTITION:OFFSET", help="Place of the record.")]
 Some = Annotated[
-    list[str] | None, typer.Argument(metavar="[PARTITION:OFFSET]...", help="These records.")
+    list[str] | None, typer.Argument(metavar="PARTITION:OFFSET", help="These records.")
 ]
 All = Annotated[bool, typer.Option("--all", help="All dead records of the group.")]
 Reason = Annotated[
