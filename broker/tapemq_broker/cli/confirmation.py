@@ -1,6 +1,9 @@
 """Asks before something that cannot be undone."""
 
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from tapemq_broker.cli.errors import CommandError
 from tapemq_broker.cli.exits import Exit
@@ -16,5 +19,17 @@ def confirm(question: str, yes: bool) -> None:
     if not sys.stdin.isatty():
         raise CommandError(f"{question} Nobody can be asked here", "pass --yes", Exit.USAGE)
     print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+    with _interrupted_at_once():
+        answer = sys.stdin.readline()
+    if answer.strip().lower() not in ("y", "yes"):
         raise CommandError("nothing was done")
+
+
+@contextmanager
+def _interrupted_at_once() -> Iterator[None]:
+    """Let Ctrl-C end the waiting: an event loop would only note it, and never get to it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,4 +1,6 @@
+import asyncio
 import io
+import signal
 import sys
 
 import pytest
@@ -42,3 +44,17 @@ def test_a_person_can_refuse(monkeypatch: pytest.MonkeyPatch, answer: str) -> No
     monkeypatch.setattr(sys, "stdin", Terminal(answer))
     with pytest.raises(CommandError, match="nothing was done"):
         confirm("Really?", yes=False)
+
+
+def test_one_interrupt_ends_the_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(Terminal):
+        def readline(self, size: int = -1) -> str:  # type: ignore[override]
+            signal.raise_signal(signal.SIGINT)
+            pytest.fail("it goes on waiting for an answer")
+
+    async def ask() -> None:
+        confirm("Sure?", False)
+
+    monkeypatch.setattr("sys.stdin", Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(ask())
