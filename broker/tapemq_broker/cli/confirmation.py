@@ -27,9 +27,11 @@ def confirm(question: str, yes: bool) -> None:
 
 @contextmanager
 def _interrupted_at_once() -> Iterator[None]:
-    """Let Ctrl-C end the waiting: an event loop would only note it, and never get to it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Let signals end the waiting: an event loop would only note them, and never get to it."""
+    interrupted = signal.signal(signal.SIGINT, signal.default_int_handler)
+    terminated = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGTERM, terminated)
+        signal.signal(signal.SIGINT, interrupted)
