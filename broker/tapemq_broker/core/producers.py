@@ -51,12 +51,16 @@ class _Producer:
     """One producer's epoch, next sequence and recent batches.
 
     ``heard_at`` is never below the offset of the last batch; in _by_id it never decreases.
+    ``earlier`` is what the log holds of its last epoch, until it holds a batch of this one.
     """
 
-    __slots__ = ("_batches", "epoch", "heard_at", "last_time_us", "next_sequence")
+    __slots__ = ("_batches", "earlier", "epoch", "heard_at", "last_time_us", "next_sequence")
 
-    def __init__(self, epoch: int) -> None:
+    def __init__(self, epoch: int, known: "_Producer | None" = None) -> None:
         self.epoch = epoch
+        self.earlier = None if known is None else known.in_log
+        if known is not None:
+            known.earlier = None
         self.next_sequence = 0
         self.last_time_us = 0
         self.heard_at = 0
@@ -67,7 +71,14 @@ class _Producer:
         """The offset of the last batch; -1 if none is remembered."""
         return self._batches[-1] if self._batches else -1
 
+    @property
+    def in_log(self) -> "_Producer | None":
+        """Itself, or its last epoch if the log holds nothing of this one."""
+        return self if self._batches else self.earlier
+
     def add(self, batch: Remembered, time_us: int) -> None:
+        if self._batches:
+            self.earlier = None
         self._batches.extend(batch)
         if len(self._batches) > WINDOW_BATCHES * _FIELDS:
             del self._batches[:_FIELDS]
@@ -148,7 +159,7 @@ class Producers:
         known = self._by_id.get(prefix.producer_id)
         is_new = known is None or prefix.producer_epoch != known.epoch
         if known is None or is_new:
-            known = self._by_id[prefix.producer_id] = _Producer(prefix.producer_epoch)
+            known = self._by_id[prefix.producer_id] = _Producer(prefix.producer_epoch, known)
         known.add(Remembered(prefix.first_sequence, prefix.record_count, base_offset), now_us)
         self._by_id.move_to_end(prefix.producer_id)
         if is_new:
@@ -166,13 +177,17 @@ class Producers:
             known.forget_from(offset)
 
     def forget_empty(self) -> None:
-        """Forget producers of whom a log that was just opened holds nothing that is remembered.
+        """Forget epochs and producers of whom a log that was just opened holds nothing.
 
         A snapshot may name them, if their batches did not reach the disk; another log that lost
         the same batches has no snapshot. Both must give the same answer.
         """
-        for producer_id in [key for key, known in self._by_id.items() if known.last_offset < 0]:
-            del self._by_id[producer_id]
+        for producer_id, known in list(self._by_id.items()):
+            if known.in_log is None:
+                del self._by_id[producer_id]
+            elif known.in_log is not known:
+                self._by_id[producer_id] = known.in_log
+                known.in_log.heard_at = known.heard_at  # these are in order
 
     def _evict(self, now_us: int) -> None:
         """Make room. Few at a time: a clock that jumps ahead must not make all forgotten."""
@@ -185,7 +200,12 @@ class Producers:
 
     def snapshot(self) -> bytes:
         """All of it, for restore()."""
-        rows = [(producer_id, *p.encode()) for producer_id, p in self._by_id.items()]
+        rows = [
+            (producer_id, *known.encode())
+            for producer_id, newest in self._by_id.items()
+            for known in (newest.earlier, newest)
+            if known is not None
+        ]
         return bytes(msgpack.packb((_SNAPSHOT_VERSION, sys.byteorder, rows)))
 
     def restore(self, state: bytes | None) -> None:
@@ -200,7 +220,9 @@ class Producers:
                 "another broker: remove the .state files of this log, they are rebuilt from it"
             )
         for producer_id, *fields in rows:
-            self._by_id[producer_id] = _Producer.decode(*fields)
+            known = _Producer.decode(*fields)
+            known.earlier = self._by_id.pop(producer_id, None)
+            self._by_id[producer_id] = known
 
 
 def _decode_snapshot(state: bytes) -> tuple[int, str, list[Any]]:

@@ -175,6 +175,35 @@ def test_producer_that_only_the_snapshot_knows_is_a_stranger_after_a_start(
     assert started.check(prefix(5, 1)) == Remembered(5, 1, 105)
 
 
+@pytest.mark.parametrize("refused", [(), (1,), (1, 2)])
+def test_snapshot_keeps_the_epoch_that_the_log_holds(
+    producers: Producers, refused: tuple[int, ...]
+) -> None:
+    """A raised epoch whose batches did not get into the log must not hide the one before it."""
+    for epoch in refused:
+        appended(producers, 106, (0, 1), epoch=epoch)
+        producers.forget_from(106)
+    appended(producers, 106, (0, 1), epoch=3)
+    started = Producers()
+    started.restore(producers.snapshot())
+    started.forget_from(106)
+    started.forget_empty()
+    assert started.check(prefix(5, 1)) == Remembered(5, 1, 105)
+    assert started.check(prefix(6)) is None
+
+
+def test_epoch_of_which_the_log_holds_a_batch_hides_the_one_before_it(
+    producers: Producers,
+) -> None:
+    appended(producers, 106, (0, 1), (1, 1), epoch=1)
+    started = Producers()
+    started.restore(producers.snapshot())
+    started.forget_from(107)
+    started.forget_empty()
+    assert refusal(started, 6) == "fenced"
+    assert started.check(prefix(0, epoch=1)) == Remembered(0, 1, 106)
+
+
 def test_idle_producers_are_forgotten_a_few_at_a_time() -> None:
     producers = Producers()
     for producer in range(1, 6):
