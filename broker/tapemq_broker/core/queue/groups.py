@@ -176,7 +176,7 @@ class QueueGroups:
         for group in topic.queue_groups.values():
             for partition in topic.partitions:
                 if partition.number not in group.backlogs and not partition.groups_damage:
-                    ledger = Ledger(group.name, partition, group.terms, 0)
+                    ledger = Ledger(group.name, partition, group.terms, partition.first_offset)
                     backlog = group.backlogs[partition.number] = Backlog(ledger)
                     outcome.change(group, backlog)
         return self._dispatch.finish(outcome)

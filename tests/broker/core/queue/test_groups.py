@@ -174,6 +174,17 @@ def test_more_partitions_are_read_from_their_first_record_on() -> None:
     assert info(world, 1).ack_floor == 0
 
 
+def test_a_group_that_a_crash_took_from_one_partition_begins_with_what_is_left_there() -> None:
+    world = queue_world(0, partitions=2)
+    for _ in range(3):
+        world.publish(data_log(1), b"x")
+    world.sync()
+    world.run(world.core.truncate(data_log(1), 2))
+    consume(world)
+    world.crash(1 << list(world.states).index(groups_log(0)))
+    assert (info(world, 1).ack_floor, info(world, 1).ready) == (2, 1)
+
+
 def test_a_deleted_topic_ends_its_queues() -> None:
     world = queue_world(5)
     consume(world)
