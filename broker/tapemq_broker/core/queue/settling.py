@@ -150,13 +150,16 @@ class Settling:
 
 def _note(trouble: Trouble, why: Failure) -> None:
     if why.crashed:
+        # A crash says nothing for itself: what the last failure said is all that there is to find.
+        before = "" if trouble.reason == _CRASHED else trouble.reason
         trouble.crashes += 1
+        trouble.error = trouble.error or before
     else:
         trouble.failures += 1
+        trouble.error = shortened(why.error, ERROR_BYTES_MAX)
     trouble.first_failure_us = trouble.first_failure_us or why.now_us
     trouble.last_us = why.now_us
     trouble.reason = shortened(why.reason, REASON_BYTES_MAX)
-    trouble.error = shortened(why.error, ERROR_BYTES_MAX)
 
 
 def _taken(held: Held, runs: Iterable[Run]) -> list[Run]:
