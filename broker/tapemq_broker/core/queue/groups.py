@@ -14,6 +14,7 @@ from tapemq_broker.core.effects import (
 from tapemq_broker.core.partition import Partition
 from tapemq_broker.core.positions import done_when_put
 from tapemq_broker.core.queue.backlog import Backlog
+from tapemq_broker.core.queue.chores import Chore
 from tapemq_broker.core.queue.dispatch import Dispatch
 from tapemq_broker.core.queue.entries import head_key, queue_groups
 from tapemq_broker.core.queue.group import QueueGroup
@@ -121,8 +122,7 @@ class QueueGroups:
         """Begin anew anywhere; all leases there are lost."""
         backlog = group.backlogs[partition.number]
         floor = start.cursor(partition)
-        effects: Effects = []
-        self._dispatch.void(group, backlog, "sought", effects)
+        effects = self._dispatch.begin([self._dispatch.void(group, backlog, "sought")])
         backlog.seek(floor)
         outcome = Outcome()
         outcome.change(group, backlog)
@@ -206,11 +206,12 @@ class QueueGroups:
     def topic_deleted(self, topic: Topic) -> tuple[list[QueueGroup], Effects]:
         """End all groups of a topic that is not among the topics any more."""
         gone = Refusal("unknown_topic", f"topic {topic.info.name!r} was deleted")
+        chores: list[Chore] = []
         effects: Effects = []
         for group in topic.queue_groups.values():
             for backlog in group.backlogs.values():
-                self._dispatch.void(group, backlog, "deleted", effects)
+                chores.append(self._dispatch.void(group, backlog, "deleted"))
                 self._dispatch.changed.forget(backlog.ledger)
                 backlog.close()
             effects += [Detach(key, 0, 0, gone) for key in group.consumers]
-        return list(topic.queue_groups.values()), effects
+        return list(topic.queue_groups.values()), self._dispatch.begin(chores) + effects

@@ -93,18 +93,18 @@ class Settling:
 
     def lost(self, held: Held, now_us: int, outcome: Outcome) -> None:
         """A consumer has lost a lease: what it had begun with has crashed, the rest is ready."""
-        crash = Failure(now_us, reason=_CRASHED, crashed=True)
         for run in held.lease.take_started():
+            crash = Failure(now_us, reason=_CRASHED, crashed=True)
             held.backlog.totals.crashed += run[1] - run[0]
             for offset in range(*run):
                 self._fail(held, offset, crash, outcome)
         self.release_all(held, outcome)
 
     def release_all(self, held: Held, outcome: Outcome) -> None:
-        """All that is left of a lease is ready again; the next one can be sent."""
+        """All that is left of a lease is ready again."""
         outcome.touch(held.group, held.backlog)
         for run in held.lease.open_runs():
-            self.apply(Verb.RELEASE, held, run, Failure(0), outcome)
+            self._dispatch.give_back(held, run, held.lease.deliveries + 1)
         held.lease.open = 0
 
     def _fail(self, held: Held, offset: int, why: Failure, outcome: Outcome) -> None:
