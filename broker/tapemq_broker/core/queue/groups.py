@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from tapemq_broker.core.counting import counted
 from tapemq_broker.core.effects import (
     Change,
     Detach,
@@ -99,7 +100,8 @@ class QueueGroups:
         """Forget a group that nobody takes records with."""
         if group.consumers:
             raise Refused(
-                "group_busy", f"group {group.name!r} has {len(group.consumers)} consumers"
+                "group_busy",
+                f"group {group.name!r} has {counted(len(group.consumers), 'consumer')}",
             )
         topic.check_groups_usable()
 
