@@ -21,7 +21,7 @@ def _numbers(backlogs: list[Backlog]) -> str:
     ready = sum(backlog.ready for backlog in backlogs)
     leased = sum(backlog.leased for backlog in backlogs)
     waiting = sum(backlog.waiting for backlog in backlogs)
-    dead = sum(len(backlog.ledger.dead) for backlog in backlogs)
+    dead = sum(len(backlog.ledger.dead_offsets) for backlog in backlogs)
     numbers = (
         f"{counted(ready, 'record')} {agreeing(ready, 'is', 'are')} ready, {leased:,} leased, "
         f"{waiting:,} {agreeing(waiting, 'waits', 'wait')} for a retry, "
@@ -64,8 +64,8 @@ def _limits(backlog: Backlog) -> list[tuple[str, str]]:
     policy = backlog.ledger.terms.policy
     where = f"Partition {backlog.partition.number}"
     found = []
-    if len(backlog.ledger.dead) >= policy.dead_max:
-        dead = counted(len(backlog.ledger.dead), "dead record")
+    if len(backlog.ledger.dead_offsets) >= policy.dead_max:
+        dead = counted(len(backlog.ledger.dead_offsets), "dead record")
         text = f"{where} has {dead}: redrive or discard some."
         found.append(("dead_full", text))
     if not backlog.takes_fresh:

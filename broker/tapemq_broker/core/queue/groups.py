@@ -1,6 +1,7 @@
 """Queue groups of all topics: opened, changed, sought, deleted; and as the logs have them."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from tapemq_broker.core.counting import counted
 from tapemq_broker.core.effects import (
@@ -11,6 +12,7 @@ from tapemq_broker.core.effects import (
     ReplyWhenDurable,
     Request,
     TakeBack,
+    WhenDurable,
 )
 from tapemq_broker.core.partition import Partition
 from tapemq_broker.core.positions import done_when_put
@@ -126,10 +128,25 @@ class QueueGroups:
         floor = start.cursor(partition)
         effects = self._dispatch.begin([self._dispatch.void(group, backlog, "sought")])
         backlog.seek(floor)
+        return effects + self._purge(group, backlog, request)
+
+    def _purge(self, group: QueueGroup, backlog: Backlog, request: Request | None) -> Effects:
+        """Write a seek: what was known before is forgotten little by little, if it is much."""
+        answer: Effects = []
+        if request is not None:
+            log = backlog.partition.groups_log
+            answer = [ReplyWhenDurable(log, None, request, Done())]
+        if backlog.is_closed:
+            return answer
+        if backlog.ledger.purge_from is not None:
+            backlog.ledger.purge()
         outcome = Outcome()
         outcome.change(group, backlog)
-        effects += self._dispatch.finish(outcome)
-        return [*effects, ReplyWhenDurable(partition.groups_log, None, request, Done())]
+        effects = self._dispatch.finish(outcome)
+        if backlog.ledger.purge_from is None:
+            return effects + answer
+        again = partial(self._purge, group, backlog, request)
+        return [*effects, WhenDurable(backlog.partition.groups_log, again)]
 
     def info(self, group: QueueGroup, partition: Partition) -> GroupInfo:
         """A queue group as groups of either kind are described."""
@@ -160,6 +177,7 @@ class QueueGroups:
     def loaded(self, topic: Topic) -> Effects:
         """All is read, of the topic's logs too: bring both together."""
         outcome = Outcome()
+        purging: Effects = []
         for group in topic.queue_groups.values():
             group.set_terms(group.terms)
             for backlog in group.backlogs.values():
@@ -170,7 +188,9 @@ class QueueGroups:
                 for offset, trouble in backlog.ledger.troubles.items():
                     self._dispatch.retries.wait(group, backlog, offset, trouble)
                 outcome.change(group, backlog)
-        return [*self._dispatch.finish(outcome), *self.extend(topic)]
+                if backlog.ledger.purge_from is not None:
+                    purging += self._purge(group, backlog, None)
+        return [*self._dispatch.finish(outcome), *self.extend(topic), *purging]
 
     def extend(self, topic: Topic) -> Effects:
         """Groups want all partitions that there are, from the first record on."""
