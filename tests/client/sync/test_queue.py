@@ -136,7 +136,8 @@ def test_a_thread_that_may_be_killed_by_a_redelivery_begins_alone(
         (second,) = take(queue, 1)  # the first one did no harm
         assert (first.offset, second.offset) == (0, 1)
         assert not other.done()
-    assert outcome(other) == []
+        queue.stop()
+        assert outcome(other) == []
 
 
 def test_a_redelivery_that_was_settled_has_done_no_harm(
