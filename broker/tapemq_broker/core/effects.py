@@ -197,6 +197,12 @@ class WhenDurable(NamedTuple):
     then: Callable[[], "Effects"]
 
 
+class Later(NamedTuple):
+    """Go on with ``then`` in another turn of the event loop: others come first."""
+
+    then: Callable[[], "Effects"]
+
+
 class PrepareTopic(NamedTuple):
     """Create the logs of partitions from ``first_partition`` on; then report topic_prepared()."""
 
@@ -239,6 +245,7 @@ Effect = (
     | ReadKeys
     | StateChanged
     | WhenDurable
+    | Later
     | PrepareTopic
     | Reconfigure
     | RemoveTopic

@@ -1,5 +1,6 @@
 """Commands on groups: commit, seek, look at, change, delete."""
 
+from tapemq_broker.core.counting import counted
 from tapemq_broker.core.effects import Change, Effects, PutState, Reply, ReplyWhenDurable, Request
 from tapemq_broker.core.group import StreamGroup
 from tapemq_broker.core.partition import Partition
@@ -128,7 +129,9 @@ class Groups:
             return self._queues.delete(request, topic, topic.queue_groups[name])
         group = topic.group(name)
         if group.members:
-            raise Refused("group_busy", f"group {name!r} has {len(group.members)} members")
+            raise Refused(
+                "group_busy", f"group {name!r} has {counted(len(group.members), 'member')}"
+            )
         # Else what a damaged log says of it would come back with a repair.
         topic.check_groups_usable()
 

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import msgpack
 
+from tapemq_broker.core.counting import counted
 from tapemq_broker.core.group import StreamGroup
 from tapemq_broker.core.partition import Partition
 from tapemq_broker.core.queue.group import QueueGroup
@@ -55,8 +56,8 @@ class Topic:
         if not 0 <= number < len(self.partitions):
             raise Refused(
                 "unknown_partition",
-                f"topic {self.info.name!r} has {len(self.partitions)} partitions, from 0 on; "
-                f"{number} is none of them",
+                f"topic {self.info.name!r} has {counted(len(self.partitions), 'partition')}, "
+                f"from 0 on; {number} is none of them",
             )
         return self.partitions[number]
 

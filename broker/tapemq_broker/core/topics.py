@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from heapq import nsmallest
 
 from tapemq.batch import LogId, Role
+from tapemq_broker.core.counting import agreeing, counted
 from tapemq_broker.core.effects import (
     Change,
     Effects,
@@ -152,8 +153,8 @@ class Topics:
         if wanted < before.partitions:
             raise Refused(
                 "bad_request",
-                f"topic {name!r} has {before.partitions // levels} partitions; they only grow, "
-                "because keys belong to partitions by their number",
+                f"topic {name!r} has {counted(before.partitions // levels, 'partition')}; they "
+                "only grow, because keys belong to partitions by their number",
             )
         self._check_partitions(wanted)
         after = before._replace(
@@ -224,8 +225,8 @@ class Topics:
         if self._partitions_total + coming + partitions > most:
             raise Refused(
                 "bad_request",
-                f"{partitions} more partitions are too many: this broker has "
-                f"{self._partitions_total + coming} and holds at most {most}",
+                f"{counted(partitions, 'more partition')} {agreeing(partitions, 'is', 'are')} too "
+                f"many: this broker has {self._partitions_total + coming} and holds at most {most}",
             )
         self._preparing[name] = [request]
         self._preparing_partitions[name] = partitions

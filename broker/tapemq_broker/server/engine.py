@@ -66,6 +66,7 @@ class Engine:
             e.Reply: self._reply,
             e.ReplyWhenDurable: self._reply_when_durable,
             e.WhenDurable: self._when_durable,
+            e.Later: lambda effect: self.spawn(self._later(effect)),
             e.StateChanged: self._state_changed,
             e.Deliver: self._deliver,
             e.Assign: self._push,
@@ -139,8 +140,8 @@ class Engine:
                 self.core.append_refused(effect.log, self.logs.next_offset(effect.log))
             elif isinstance(effect, e.Reply | e.ReplyWhenDurable):
                 self.reply(effect.request, _FULL)
-            elif isinstance(effect, e.StateChanged):
-                self._state_changed(effect)
+            elif isinstance(effect, e.StateChanged | e.Later):
+                self._carry[type(effect)](effect)
 
     def _append(self, effect: e.Append) -> None:
         base_offset = self.logs.append(effect, self.world.clock.wall_us())
@@ -195,6 +196,10 @@ class Engine:
             self.run(effect.then())
         else:
             self._calls.wait(effect.log, offset, effect.then)
+
+    async def _later(self, effect: e.Later) -> None:
+        await asyncio.sleep(0)
+        self.run(effect.then())
 
     def _state_changed(self, effect: e.StateChanged) -> None:
         self.logs.state_changed(effect.log)

@@ -136,6 +136,7 @@ class Server:
         self._logs.mark_all()
         await self._logs.all_durable()
         await self._schedules.close()
+        self._engine.cancel_tasks()  # what connections that were cut held comes back in many turns
         write_clean(self._world.disk, self._logs.close())
         self._world.disk.close()
         self.stopped = True

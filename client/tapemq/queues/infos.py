@@ -88,7 +88,7 @@ class DeadRecord(NamedTuple):
     """What its last nack or its reject gave (with process(): the exception's name), or "failed",
     "rejected", "crashed", "too_old", "expired"."""
     error: str
-    """What the last handler failed with."""
+    """What the last handler failed with; one that crashed says nothing, so the one before it."""
     failures: int
     crashes: int
     replays: int

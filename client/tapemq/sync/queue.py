@@ -10,6 +10,7 @@ from tapemq.errors import Closed, CorruptBatch, Error
 from tapemq.queues.hand import Hand
 from tapemq.queues.options import QueueOptions
 from tapemq.queues.outcome import Exceptions
+from tapemq.sync.beginning import Beginning
 from tapemq.sync.link import Link
 from tapemq.sync.message import Message
 from tapemq.sync.message_batch import MessageBatch
@@ -46,6 +47,7 @@ class Queue:
         self._desk = self._subscriber.desk
         # What is left of the latest hand; empty if each message is to be announced.
         self._fresh: Iterator[Message] = iter(())
+        self._beginning: Beginning | None = None
         self._is_the_parents = False
 
     @property
@@ -61,7 +63,7 @@ class Queue:
     def _messages(self) -> Iterator[Message]:
         desk = self._desk
         while True:
-            change: Promise[None] | None = None
+            change: Promise[None] | Beginning | None = None
             with self._shared.lock:
                 message = next(self._fresh, None)
                 if message is not None and not desk.scheduled:
@@ -76,16 +78,27 @@ class Queue:
             else:
                 return
 
-    def _take(self) -> tuple[Message | None, Promise[None] | None]:
+    def _take(self) -> tuple[Message | None, Promise[None] | Beginning | None]:
         """The next message, or what to wait for; neither if nothing more is to be taken."""
         hand, change = self._next_hand()
         if hand is None:
             return None, change
-        message = next(hand.messages)
-        if not hand.lease.redelivered:
+        is_redelivered, before = hand.lease.redelivered, self._beginning
+        if is_redelivered and before is not None and not before.is_over:
+            return None, before
+        message: Message = next(hand.messages)
+        if is_redelivered:
+            self._begin(message)
+        else:
             self._fresh = hand.messages
         self._announce(hand)
         return message, None
+
+    def _begin(self, message: Message | None) -> None:
+        before = self._beginning
+        self._beginning = None if message is None else Beginning(self._shared, message)
+        if before is not None:
+            before.end()
 
     def batches(self) -> Iterator[MessageBatch]:
         """The same messages, up to 512 that were leased together at a time."""
@@ -176,6 +189,7 @@ class Queue:
         """Take nothing more: iterating ends, and run() returns when its handlers are done."""
         with self._shared.lock, self._shared.turn:
             self._desk.stop()
+            self._begin(None)
             self._subscriber.changes.happened()
 
     # Entering and leaving
@@ -212,4 +226,5 @@ class Queue:
         """This process is a child: what was leased is the parent's."""
         self._is_the_parents = True
         self._fresh = iter(())
+        self._beginning = None
         self._subscriber.after_fork(error)

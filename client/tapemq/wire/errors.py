@@ -86,7 +86,9 @@ OFFSET_OUT_OF_RANGE: Final = ErrorKind(
 UNKNOWN_SUBSCRIPTION: Final = ErrorKind(
     42, "unknown_subscription", _A, False, "There is no such subscription here."
 )
-GROUP_BUSY: Final = ErrorKind(43, "group_busy", _A, False, "The group has members.")
+GROUP_BUSY: Final = ErrorKind(
+    43, "group_busy", _A, False, "The group has members, or a seek of it goes on."
+)
 LEASE_LOST: Final = ErrorKind(44, "lease_lost", _A, False, "The lease is not held any more.")
 UNKNOWN_SCHEDULE: Final = ErrorKind(
     45, "unknown_schedule", _A, False, "There is no such pending schedule."

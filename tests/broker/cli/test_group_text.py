@@ -49,6 +49,12 @@ def test_a_queue_group_has_its_counts() -> None:
         (group((0, "m"), (0, "")), "caught_up", "Every record that there is has been committed."),
         (group((1500, ""), members=0), "no_consumers", "1,500 records are not committed yet"),
         (group((2, "m"), (0, "")), "delivering", "Partition 0 is read by m, which has not"),
+        (group((1, "m"), (0, "")), "delivering", "committed 1 record. 1 record is not committed"),
+        (
+            group((2, "m"), (0, "")),
+            "delivering",
+            "2 records are not committed yet, in 1 partition.",
+        ),
         (group((2, "m"), (5, "")), "delivering", "Partition 1 is read by nobody at the moment."),
     ],
 )

@@ -8,8 +8,11 @@ import pytest
 
 from tapemq.wire import messages as m
 from tapemq_broker.config import Settings
+from tapemq_broker.core import effects as e
+from tapemq_broker.core.queue import chores
 from tapemq_broker.server.server import Server
 from tapemq_broker.storage.memory_disk import MemoryDisk
+from tests.support.queue_client import QueueClient
 from tests.support.raw_client import RawClient, Refused
 from tests.support.running_server import memory_world, running_server
 
@@ -91,3 +94,43 @@ async def test_files_that_cannot_be_removed_do_not_end_the_broker(disk: AwkwardD
     await server.stop()
     assert ended == []
     assert len(disk.list_directory("topics/default")) == 1
+
+
+async def test_what_is_put_off_lets_others_come_first() -> None:
+    async with running_server() as server:
+        done: list[str] = []
+        engine = server._engine
+        assert engine is not None
+
+        def more() -> e.Effects:
+            done.append("later")
+            return [] if done.count("later") == 2 else [e.Later(more)]
+
+        first: e.Effects = [e.Later(more)]
+        engine.run(first)
+        assert done == []
+        while done.count("later") < 2:
+            asyncio.get_running_loop().call_soon(done.append, "other")
+            await asyncio.sleep(0)
+        first_at, last_at = (at for at, what in enumerate(done) if what == "later")
+        assert "other" in done[:first_at]
+        assert "other" in done[first_at:last_at]
+
+
+async def test_a_consumer_gets_what_one_with_many_leases_held(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(chores, "RUNS_AT_ONCE", 8)
+    async with running_server() as server:
+        one, other = [await QueueClient.connect(server.port) for _ in range(2)]
+        topic = await one.topic("t")
+        for _ in range(20):
+            await one.publish(topic, b"x")
+        await one.consume(topic, credit_records=0)
+        for _ in range(20):
+            one.send(m.Credit(1, 1, 0))
+            await one.leased()
+        await other.consume(topic)
+        one.close()
+        found = await other.leases(20)
+        assert sorted(offset for lease in found for offset in lease.offsets) == list(range(20))

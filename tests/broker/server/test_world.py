@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from tapemq_broker.config import Settings
+from tapemq_broker.server.server import Server
 from tapemq_broker.server.world import EXIT_STORAGE_FAILED, World
 from tapemq_broker.storage.files import OsDisk
 from tapemq_broker.storage.unsynced_disk import UnsyncedDisk
+from tests.support.raw_client import RawClient
 
 
 @pytest.mark.parametrize(("sync", "kind"), [(True, OsDisk), (False, UnsyncedDisk)])
@@ -31,3 +34,17 @@ def test_the_fatal_exit_says_why_and_runs_nothing_else() -> None:
     assert done.returncode == EXIT_STORAGE_FAILED
     assert done.stderr == b"tapemq: fatal: the disk lies\n"
     assert done.stdout == b""
+
+
+async def test_all_files_are_for_the_broker_alone(tmp_path: Path) -> None:
+    server = Server(Settings(), World.real(tmp_path / "data"))
+    await server.start("127.0.0.1", 0)
+    client = await RawClient.connect(server.port)
+    topic = await client.topic("t")
+    await client.publish(topic, b"x")
+    found = {path: path.stat().st_mode & 0o777 for path in (tmp_path / "data").rglob("*")}
+    assert {path.name for path in found} > {"schedules.index", "schedules.index-wal"}
+    wrong = {path: mode for path, mode in found.items() if mode & 0o077}
+    RawClient.close_all()
+    await server.stop(grace_s=1.0)
+    assert wrong == {}

@@ -1,4 +1,5 @@
 import threading
+from concurrent.futures import Future
 from itertools import islice
 from typing import Any
 
@@ -6,6 +7,8 @@ import pytest
 
 import tapemq
 from tapemq import sync
+from tapemq.sync import beginning
+from tapemq.sync.beginning import Beginning
 from tapemq.wire import errors as wire
 from tapemq.wire import messages as m
 from tapemq.wire.entries import pack_tokens
@@ -98,6 +101,63 @@ def test_redelivery_is_said_to_have_started_before_it_is_handed_out(
         assert taken.attempt == 2
         first = (taken._lease.lease_id, 0, len(taken) if by_batch else 1)
         assert (m.Started(1), pack_tokens([first])) in pushed
+
+
+def redelivered(world: QueueWorld, queue: sync.Queue) -> None:
+    for message in take(queue, 10):
+        message.nack(delay=0)
+    world.settled(10)
+
+
+def taking(queue: sync.Queue, monkeypatch: pytest.MonkeyPatch) -> Future[list[sync.Message]]:
+    """Another thread takes a message; returns when it waits for its turn."""
+    waits = threading.Event()
+    wait = Beginning.wait
+
+    def spy(self: Beginning, timeout_s: float) -> bool:
+        waits.set()
+        return wait(self, timeout_s)
+
+    monkeypatch.setattr(Beginning, "wait", spy)
+    taken = in_thread(take, queue, 1)
+    assert waits.wait(LONG_S)
+    return taken
+
+
+def test_a_thread_that_may_be_killed_by_a_redelivery_begins_alone(
+    world: QueueWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(beginning, "SURVIVAL_S", LONG_S)
+    with world.queue() as queue:
+        redelivered(world, queue)
+        (first,) = take(queue, 1)
+        other = taking(queue, monkeypatch)
+        assert not other.done()
+        (second,) = take(queue, 1)  # the first one did no harm
+        assert (first.offset, second.offset) == (0, 1)
+        assert not other.done()
+        queue.stop()
+        assert outcome(other) == []
+
+
+def test_a_redelivery_that_was_settled_has_done_no_harm(
+    world: QueueWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(beginning, "SURVIVAL_S", LONG_S)
+    with world.queue() as queue:
+        redelivered(world, queue)
+        (first,) = take(queue, 1)
+        first.ack()
+        (second,) = outcome(in_thread(take, queue, 1))
+        assert (first.offset, second.offset) == (0, 1)
+
+
+def test_threads_wait_no_longer_than_a_killer_needs(world: QueueWorld) -> None:
+    with world.queue() as queue:
+        redelivered(world, queue)
+        (first,) = take(queue, 1)
+        (second,) = outcome(in_thread(take, queue, 1))
+        assert (first.offset, second.offset) == (0, 1)
 
 
 def test_what_is_handed_out_is_said_to_have_started(world: QueueWorld) -> None:

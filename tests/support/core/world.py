@@ -70,6 +70,7 @@ class World:
         self.leasing: deque[e.DeliverLease] = deque()
         self.asking: deque[e.ReadKeys] = deque()
         self.changed: dict[LogId, None] = {}
+        self.turns: deque[e.Later] = deque()
         # Where logs ended after each write; what was written at once is on disk at once.
         self.journal: deque[dict[LogId, int]] = deque()
         self._correlation = 0
@@ -123,6 +124,7 @@ class World:
         for queue in (self.reading, self.leasing, self.asking, self.journal):
             queue.clear()
         self.changed.clear()
+        self.turns.clear()
         self._waiting.clear()
         self.start()
 
@@ -158,6 +160,10 @@ class World:
                 if not isinstance(effect, e.Change):  # what it consists of is told
                     self.trace.append(effect)
                 self._carry_out(effect)
+
+    def turn(self) -> None:
+        """Another turn of the event loop, for what was put off to it."""
+        self.run(self.turns.popleft().then())
 
     def _roll(self, effect: e.Append) -> None:
         """Sometimes a segment begins with a batch; the core knows of it when the snapshot is taken.
@@ -196,6 +202,8 @@ class World:
                 self.asking.append(effect)
             case e.StateChanged():
                 self.changed[effect.log] = None
+            case e.Later():
+                self.turns.append(effect)
             case e.WhenDurable():
                 self._wait(_Waiting(effect.log, None, then=effect.then))
             case e.PrepareTopic():

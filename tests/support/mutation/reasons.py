@@ -45,13 +45,10 @@ _BY_MODULE: Final[dict[str, dict[str, str]]] = {
         "Frontier._skip: cursor < upto -> cursor <= upto": "one look more, at nothing",
     },
     f"{_QUEUE}/settling.py": {
-        "Settling.lost: outcome.touch(held.group, held.backlog) -> nothing": (
-            "what is released or fails right behind it touches the same"
-        ),
         "Settling.release_all: held.lease.open = 0 -> nothing": (
             "who calls it drops the lease at once"
         ),
-        "Settling.release_all: 0 -> 1 #1": "who calls it drops the lease at once",
+        "Settling.release_all: 0 -> 1": "who calls it drops the lease at once",
         "Settling._fail: 1000 -> 1001": "a thousandth of a delay",
     },
     f"{_STORAGE}/evidence.py": {

@@ -15,6 +15,7 @@ from tapemq_broker.cli.options import DEFAULT_URL, AsJson, Url, Yes
 from tapemq_broker.cli.output import Output
 from tapemq_broker.cli.place import read_place
 from tapemq_broker.cli.record_text import record_fields
+from tapemq_broker.core.counting import counted
 
 One = Annotated[str, typer.Argument(metavar="PARTITION:OFFSET", help="Place of the record.")]
 Some = Annotated[
@@ -111,7 +112,8 @@ async def redrive(
 
         records = await do(dry_run=True)
         if records and not dry_run:
-            question = f"Deliver {records:,} dead records of topic {topic} to group {group} again?"
+            dead = counted(records, "dead record")
+            question = f"Deliver {dead} of topic {topic} to group {group} again?"
             confirm(question, yes or not sys.stdin.isatty())
             share = None if rate is None else max(1, rate // len(choices))
             records = await do(rate=share)
@@ -141,7 +143,9 @@ async def discard(
 
         records = await do(dry_run=True)
         if records and not dry_run:
-            confirm(f"Let group {group} of topic {topic} forget {records:,} dead records?", yes)
+            confirm(
+                f"Let group {group} of topic {topic} forget {counted(records, 'dead record')}?", yes
+            )
             records = await do()
     Output(as_json).row(_done(topic, group, "discarded", records, dry_run))
 

@@ -11,7 +11,13 @@ from tapemq_broker.cli.command import command
 from tapemq_broker.cli.commands.queue_group import pause, resume, set_
 from tapemq_broker.cli.confirmation import confirm
 from tapemq_broker.cli.connection import connected
-from tapemq_broker.cli.group_text import lag_rows, place_rows, stream_explanation
+from tapemq_broker.cli.group_text import (
+    lag_rows,
+    place_rows,
+    setting_row,
+    setting_texts,
+    stream_explanation,
+)
 from tapemq_broker.cli.options import DEFAULT_URL, AsJson, Url, Yes
 from tapemq_broker.cli.output import Output
 
@@ -62,10 +68,10 @@ async def info(topic: Topic, group: Group, url: Url = DEFAULT_URL, as_json: AsJs
     parts = place_rows(found, queue)
     output = Output(as_json)
     if output.as_json:
-        settings = {} if queue is None else {"settings": queue.settings}
+        settings = {} if queue is None else setting_row(queue)
         output.row({**head, **settings, "partitions": parts})
     else:
-        output.row(head | ({} if queue is None else queue.settings))
+        output.row(head | ({} if queue is None else setting_texts(queue)))
         print()
         output.rows(parts)
 

@@ -12,6 +12,7 @@ from tapemq_broker.cli.confirmation import confirm
 from tapemq_broker.cli.connection import connected
 from tapemq_broker.cli.options import DEFAULT_URL, AsJson, Url, Yes
 from tapemq_broker.cli.output import Output
+from tapemq_broker.core.counting import counted
 
 _AT_ONCE: Final = 16
 
@@ -219,5 +220,5 @@ async def rm(topic: Topic, yes: Yes = False, url: Url = DEFAULT_URL) -> None:
     """Delete a topic with all its records and groups."""
     async with connected(url) as client:
         records = (await _summary(client, topic))["records"]
-        confirm(f"Delete topic {topic} with {records:,} records for ever?", yes)
+        confirm(f"Delete topic {topic} with {counted(records, 'record')} for ever?", yes)
         await client.delete_topic(topic)

@@ -8,6 +8,7 @@ from tapemq_broker.core.queue.dispatch import Dispatch
 from tapemq_broker.core.queue.explaining import explain
 from tapemq_broker.core.queue.group import QueueGroup
 from tapemq_broker.core.queue.groups import QueueGroups
+from tapemq_broker.core.refusal import Refused
 from tapemq_broker.core.results import TopicSettings
 from tapemq_broker.core.topics import Topics
 
@@ -61,7 +62,7 @@ class Administration:
         dry_run: bool = False,
     ) -> Effects:
         """Let dead records live again."""
-        group, backlog = self._find(topic_id, name, number)
+        group, backlog = self._find_settled(topic_id, name, number)
         if dry_run:
             return self._dead.count(request, backlog.ledger, choice)
         return self._dead.redrive(
@@ -79,10 +80,17 @@ class Administration:
         dry_run: bool = False,
     ) -> Effects:
         """Forget that records are dead."""
-        group, backlog = self._find(topic_id, name, number)
+        group, backlog = self._find_settled(topic_id, name, number)
         if dry_run:
             return self._dead.count(request, backlog.ledger, choice)
         return self._dead.discard(request, group, backlog, choice)
+
+    def _find_settled(self, topic_id: int, name: str, number: int) -> tuple[QueueGroup, Backlog]:
+        """The same, but while a seek goes on."""
+        group, backlog = self._find(topic_id, name, number)
+        if backlog.ledger.purge_from is not None:
+            raise Refused("group_busy", f"group {name!r} is being set to another offset; try again")
+        return group, backlog
 
     def _find(self, topic_id: int, name: str, number: int) -> tuple[QueueGroup, Backlog]:
         topic = self._topics.get(topic_id)

@@ -40,6 +40,7 @@ class Backlog:
         self.waiting = 0
         self.sending: int | None = None
         self.damage = ""
+        self.is_closed = False
         self.totals = Totals()
         lanes = ledger.terms.policy.key_lanes
         self.supply: Supply = Lanes(ledger) if lanes else Frontier(ledger)
@@ -65,13 +66,15 @@ class Backlog:
             self.sending is None
             and not self.damage
             and len(self.leases) < LEASES_MAX
-            and len(self.ledger.dead) < self.ledger.terms.policy.dead_max
+            and self.ledger.purge_from is None
+            and len(self.ledger.dead_offsets) < self.ledger.terms.policy.dead_max
             and self.supply.has_ready(fresh=self.takes_fresh)
         )
 
     def close(self) -> None:
         """The group is no more: nothing is to come of what waits, or is asked for."""
         self.ledger.close()
+        self.is_closed = True
         self.waiting = 0
         self.damage = "the group was deleted"
 

@@ -10,7 +10,7 @@ class Consumer:
     """``name`` is for people. ``sending``: a lease is on its way to it, so its credit is not known.
 
     ``leases`` are the ids of what it holds, oldest first. ``stalled``: its connection takes no more
-    now.
+    now. ``leaving``: it is given no more, and what it holds is being given back.
     """
 
     key: SubscriptionKey
@@ -20,8 +20,10 @@ class Consumer:
     sending: int | None = None
     leases: dict[int, None] = field(default_factory=dict)
     stalled: bool = False
+    leaving: bool = False
 
     @property
     def has_credit(self) -> bool:
         """Whether it may get more."""
-        return self.credit_records > 0 and self.credit_bytes > 0 and not self.stalled
+        has_room = self.credit_records > 0 and self.credit_bytes > 0
+        return has_room and not self.stalled and not self.leaving

@@ -45,11 +45,6 @@ class Consumers:
         self._by_session.setdefault(key.session, {})[key] = consuming
         consuming.group.add(consuming.consumer)
 
-    def remove(self, consuming: Consuming) -> None:
-        """A consumer is gone."""
-        self.forget(consuming.consumer.key)
-        consuming.group.remove(consuming.consumer)
-
     def forget(self, key: SubscriptionKey) -> None:
         """A consumer is gone, though its group has it still; nothing, if it is gone already."""
         of_session = self._by_session.get(key.session, {})

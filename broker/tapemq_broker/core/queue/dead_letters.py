@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from pyroaring import BitMap64
 
-from tapemq_broker.core.effects import Effects, Reply, ReplyWhenDurable, Request, WhenDurable
+from tapemq_broker.core.effects import Effects, Later, Reply, ReplyWhenDurable, Request, WhenDurable
 from tapemq_broker.core.queue.backlog import Backlog
 from tapemq_broker.core.queue.dead import Dead
 from tapemq_broker.core.queue.dispatch import Dispatch
@@ -100,11 +100,13 @@ class DeadLetters:
         return self._step(_Task(request, group, backlog, choice.of(backlog.ledger), False))
 
     def _step(self, task: _Task) -> Effects:
-        outcome = Outcome()
         ledger, done = task.backlog.ledger, task.done
+        if ledger.purge_from is not None:  # a seek has come between
+            return [Later(partial(self._step, task))]
+        outcome = Outcome()
         some = list(islice(task.offsets, _AT_ONCE))
         for offset in some:
-            if offset in ledger.dead:
+            if offset in ledger.dead_offsets:
                 self._change(task, offset, done, outcome)
                 done += 1
         effects = self._dispatch.finish(outcome)

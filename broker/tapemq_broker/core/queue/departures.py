@@ -1,13 +1,15 @@
-"""Consumers whose connection is gone, and what they held."""
+"""Consumers that leave, and what they held."""
 
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
+from tapemq_broker.core.effects import Effects, Reply, Request
+from tapemq_broker.core.queue.chores import Chore
 from tapemq_broker.core.queue.consumers import Consumers, Consuming
-from tapemq_broker.core.queue.group import QueueGroup
-from tapemq_broker.core.queue.leases import RUNS_AT_ONCE, Leases
-from tapemq_broker.core.queue.outcome import Outcome
+from tapemq_broker.core.queue.dispatch import Dispatch
+from tapemq_broker.core.queue.leases import Held
 from tapemq_broker.core.queue.settling import Settling
+from tapemq_broker.core.refusal import Refused
+from tapemq_broker.core.results import Done
 
 
 class Departures:
@@ -15,38 +17,57 @@ class Departures:
     single_active, the next one has to wait for that.
     """
 
-    def __init__(self, consumers: Consumers, leases: Leases, settling: Settling) -> None:
+    def __init__(self, consumers: Consumers, dispatch: Dispatch, settling: Settling) -> None:
         self._consumers = consumers
-        self._leases = leases
+        self._dispatch = dispatch
         self._settling = settling
-        self._leaving: deque[tuple[Consuming, Iterator[int]]] = deque()
 
-    def begin(self, gone: Iterable[Consuming]) -> None:
-        """Nothing is handed out to them any more."""
+    def session_closed(self, session: int, now_us: int) -> Effects:
+        """A connection is gone: what its handlers had begun with counts as crashed."""
+        gone = self._consumers.of_session(session)
         for consuming in gone:
-            group, consumer = consuming
-            self._consumers.forget(consumer.key)
-            consumer.credit_records = 0
-            group.wake_consumer(consumer)
-            self._leaving.append((consuming, iter(list(consumer.leases))))
+            self._consumers.forget(consuming.consumer.key)
+            _end(consuming)
+        return self._dispatch.begin([self._lose(consuming, now_us) for consuming in gone])
 
-    def step(self, now_us: int, outcome: Outcome) -> list[QueueGroup]:
-        """Give some of what they held back, more with the next ticks; groups that a consumer has
-        left for good."""
-        left: list[QueueGroup] = []
-        done = 0
-        while self._leaving and done < RUNS_AT_ONCE:
-            (group, consumer), lease_ids = self._leaving[0]
-            for lease_id in lease_ids:
-                held = self._leases.get(lease_id)
-                if held is not None:
-                    done += held.runs_to_return
-                    self._settling.lost(held, now_us, outcome)
-                    self._leases.drop(held)
-                if done >= RUNS_AT_ONCE:
-                    break
-            else:
-                self._leaving.popleft()
-                group.remove(consumer)
-                left.append(group)
-        return left
+    def cancel(self, request: Request, consuming: Consuming) -> Effects:
+        """Answered once all is given back, which counts as nothing. Raises Refused."""
+        if consuming.consumer.leaving:
+            raise Refused("unknown_subscription", "this queue is being left already")
+        _end(consuming)
+        return self._dispatch.begin([self._release(request, consuming)])
+
+    def _lose(self, consuming: Consuming, now_us: int) -> Chore:
+        for held, cost in self._held_by(consuming):
+            self._settling.lost(held, now_us, self._dispatch.chores.outcome)
+            self._dispatch.leases.drop(held)
+            yield cost
+        self._leave(consuming)
+
+    def _release(self, request: Request, consuming: Consuming) -> Chore:
+        for held, cost in self._held_by(consuming):
+            self._settling.release_all(held, self._dispatch.chores.outcome)
+            self._dispatch.leases.drop(held)
+            yield cost
+        self._consumers.forget(consuming.consumer.key)
+        self._leave(consuming)
+        self._dispatch.chores.effects.append(Reply(request, Done()))
+
+    def _held_by(self, consuming: Consuming) -> Iterator[tuple[Held, int]]:
+        """Each lease, and how much work it is."""
+        for lease_id in list(consuming.consumer.leases):
+            held = self._dispatch.leases.get(lease_id)
+            if held is not None:
+                yield held, held.runs_to_return
+
+    def _leave(self, consuming: Consuming) -> None:
+        """For good: with single_active, it is the next one's turn."""
+        group, consumer = consuming
+        if group.consumers.get(consumer.key) is consumer:  # else its connection broke meanwhile
+            group.remove(consumer)
+            self._dispatch.chores.outcome.left[group] = None
+
+
+def _end(consuming: Consuming) -> None:
+    consuming.consumer.leaving = True
+    consuming.group.wake_consumer(consuming.consumer)

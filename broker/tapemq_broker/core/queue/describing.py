@@ -21,7 +21,7 @@ def describe(group: QueueGroup, backlog: Backlog) -> QueueInfo:
         ready=backlog.ready,
         leased=backlog.leased,
         retrying=backlog.waiting,
-        dead=len(ledger.dead),
+        dead=len(ledger.dead_offsets),
         settled_above_floor=ledger.settled.count,
         consumers=len(group.consumers),
         credit_records=min(_CREDIT_MAX, sum(c.credit_records for c in group.consumers.values())),

@@ -1,17 +1,20 @@
 """Hands records out, and takes them back."""
 
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Final
 
 from tapemq_broker.core.effects import (
     DeliverLease,
     Effects,
+    Later,
     StateChanged,
     TakeBack,
     WhenDurable,
 )
 from tapemq_broker.core.queue.backlog import Backlog
 from tapemq_broker.core.queue.changed import Changed
+from tapemq_broker.core.queue.chores import Chore, Chores
 from tapemq_broker.core.queue.consumer import Consumer
 from tapemq_broker.core.queue.group import QueueGroup
 from tapemq_broker.core.queue.lease import Run
@@ -24,6 +27,9 @@ from tapemq_broker.core.subscription import DELIVERY_BYTES_MAX
 RECORDS_MAX: Final = 1000
 """Most records of one lease."""
 
+_TOLD: Final = 8
+"""What it costs to tell a consumer that a lease is void."""
+
 
 class Dispatch:
     """Every command ends in finish(), which says what is to be written and hands out what can be.
@@ -35,6 +41,19 @@ class Dispatch:
         self.leases = leases
         self.changed = Changed()
         self.retries = Retries()
+        self.chores = Chores()
+
+    def begin(self, chores: Sequence[Chore]) -> Effects:
+        """Do large work: some now, the rest in other turns of the event loop."""
+        is_busy = bool(self.chores)
+        self.chores.add(chores)
+        return [] if is_busy else self._work()
+
+    def _work(self) -> Effects:
+        chores = self.chores
+        chores.step()
+        effects = [*chores.effects, *self.finish(chores.outcome)]
+        return [*effects, Later(self._work)] if chores else effects
 
     def finish(self, outcome: Outcome) -> Effects:
         """What follows from what was touched."""
@@ -47,7 +66,7 @@ class Dispatch:
             effects.append(WhenDurable(backlog.partition.groups_log, then))
         for backlog, group in outcome.touched.items():
             group.wake_backlog(backlog)
-        for group in dict.fromkeys(outcome.touched.values()):
+        for group in dict.fromkeys([*outcome.touched.values(), *outcome.left]):
             self.pump(group, effects)
         for backlog in outcome.touched:
             if not backlog.damage:
@@ -135,12 +154,17 @@ class Dispatch:
         tokens = [(held.lease.lease_id, first, end - first) for first, end in runs]
         effects.append(TakeBack(held.consumer.key, tokens, reason))
 
-    def void(self, group: QueueGroup, backlog: Backlog, reason: str, effects: Effects) -> None:
-        """Take all leases of a partition back; what was leased is forgotten."""
-        for lease_id in list(backlog.leases):
-            held = self.leases.get(lease_id)
-            if held is not None:
-                self.take_back(held, reason, effects)
-                self.leases.drop(held)
-                group.wake_consumer(held.consumer)
-        backlog.leased = 0
+    def void(self, group: QueueGroup, backlog: Backlog, reason: str) -> Chore:
+        """All leases of a partition are void from now on, and what was leased is forgotten; the
+        chore, which is to begin, tells the consumers."""
+        sending = self.leases.get(backlog.sending) if backlog.sending is not None else None
+        if sending is not None:
+            group.end_sending(sending.consumer, backlog, sending.lease.lease_id)
+            group.wake_consumer(sending.consumer)
+        return self._tell_void(self.leases.void(backlog), reason)
+
+    def _tell_void(self, voided: Iterable[Held], reason: str) -> Chore:
+        for held in voided:
+            self.take_back(held, reason, self.chores.effects)
+            self.leases.drop(held)
+            yield _TOLD

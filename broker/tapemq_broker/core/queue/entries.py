@@ -23,17 +23,20 @@ class Head(NamedTuple):
     """What is kept of a queue group on a partition at least.
 
     ``settings`` are the same on all partitions, but for a crash in between: then those of the
-    highest ``version`` count.
+    highest ``version`` count. ``purge_from``: a seek is not complete; nothing but this counts, and
+    dead records below that offset.
     """
 
     ack_floor: int
     seek_epoch: int
     version: int
     settings: TopicSettings
+    purge_from: int | None = None
 
     def encode(self) -> bytes:
         """The value of the group's entry."""
-        return bytes(msgpack.packb({"kind": "queue", **self._asdict()}))
+        fields = {name: value for name, value in self._asdict().items() if value is not None}
+        return bytes(msgpack.packb({"kind": "queue", **fields}))
 
 
 class Kept(NamedTuple):
@@ -78,7 +81,7 @@ def queue_groups(entries: Mapping[bytes, bytes]) -> dict[str, Kept]:
     for key, value in entries.items():
         if b"\0" not in key and _head(value)["kind"] == "queue":
             head = _head(value)
-            known = Head(*(head[name] for name in Head._fields))
+            known = Head(**{name: head[name] for name in Head._fields if name in head})
             found[key.decode()] = Kept(known, {}, {}, {})
     for key, value in entries.items():
         name, _, rest = key.partition(b"\0")

@@ -1,5 +1,6 @@
 """Why a queue group is idle, or stuck, in words."""
 
+from tapemq_broker.core.counting import agreeing, counted
 from tapemq_broker.core.queue.backlog import LEASES_MAX, Backlog
 from tapemq_broker.core.queue.group import QueueGroup
 from tapemq_broker.core.queue.trouble import Place
@@ -10,18 +11,27 @@ def explain(group: QueueGroup, now_us: int) -> Explanation:
     """The first reason that applies is the state; what else there is to say follows."""
     backlogs = list(group.backlogs.values())
     found = _obstacles(group, backlogs, now_us)
-    numbers = (
-        f"{sum(b.ready for b in backlogs)} records are ready, "
-        f"{sum(b.leased for b in backlogs)} leased, "
-        f"{sum(b.waiting for b in backlogs)} wait for a retry, "
-        f"{sum(len(b.ledger.dead) for b in backlogs)} are dead."
-    )
-    dropped = sum(backlog.partition.dropped for backlog in backlogs)
-    if dropped:
-        numbers += f" {dropped} were dropped because of the topic's max_records or max_bytes."
+    numbers = _numbers(backlogs)
     state = found[0][0] if found else "delivering"
     remarks = [remark for backlog in backlogs for remark in backlog.supply.remarks()]
     return Explanation(state, [*dict.fromkeys(text for _, text in found), numbers, *remarks])
+
+
+def _numbers(backlogs: list[Backlog]) -> str:
+    ready = sum(backlog.ready for backlog in backlogs)
+    leased = sum(backlog.leased for backlog in backlogs)
+    waiting = sum(backlog.waiting for backlog in backlogs)
+    dead = sum(len(backlog.ledger.dead_offsets) for backlog in backlogs)
+    numbers = (
+        f"{counted(ready, 'record')} {agreeing(ready, 'is', 'are')} ready, {leased:,} leased, "
+        f"{waiting:,} {agreeing(waiting, 'waits', 'wait')} for a retry, "
+        f"{dead:,} {agreeing(dead, 'is', 'are')} dead."
+    )
+    dropped = sum(backlog.partition.dropped for backlog in backlogs)
+    if dropped:
+        were = agreeing(dropped, "was", "were")
+        numbers += f" {dropped:,} {were} dropped because of the topic's max_records or max_bytes."
+    return numbers
 
 
 def _obstacles(group: QueueGroup, backlogs: list[Backlog], now_us: int) -> list[tuple[str, str]]:
@@ -54,11 +64,14 @@ def _limits(backlog: Backlog) -> list[tuple[str, str]]:
     policy = backlog.ledger.terms.policy
     where = f"Partition {backlog.partition.number}"
     found = []
-    if len(backlog.ledger.dead) >= policy.dead_max:
-        text = f"{where} has {len(backlog.ledger.dead)} dead records: redrive or discard some."
+    if len(backlog.ledger.dead_offsets) >= policy.dead_max:
+        dead = counted(len(backlog.ledger.dead_offsets), "dead record")
+        text = f"{where} has {dead}: redrive or discard some."
         found.append(("dead_full", text))
     if not backlog.takes_fresh:
-        text = f"{where}: {backlog.waiting} records wait for a retry; no new ones are handed out."
+        waiting = counted(backlog.waiting, "record")
+        wait = agreeing(backlog.waiting, "waits", "wait")
+        text = f"{where}: {waiting} {wait} for a retry; no new ones are handed out."
         found.append(("retry_full", text))
     if len(backlog.leases) >= LEASES_MAX:
         found.append(("no_credit", f"{where} has {LEASES_MAX} leases, which is the most."))

@@ -1,7 +1,9 @@
 """Queue groups of all topics: opened, changed, sought, deleted; and as the logs have them."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
+from tapemq_broker.core.counting import counted
 from tapemq_broker.core.effects import (
     Change,
     Detach,
@@ -10,10 +12,12 @@ from tapemq_broker.core.effects import (
     ReplyWhenDurable,
     Request,
     TakeBack,
+    WhenDurable,
 )
 from tapemq_broker.core.partition import Partition
 from tapemq_broker.core.positions import done_when_put
 from tapemq_broker.core.queue.backlog import Backlog
+from tapemq_broker.core.queue.chores import Chore
 from tapemq_broker.core.queue.dispatch import Dispatch
 from tapemq_broker.core.queue.entries import head_key, queue_groups
 from tapemq_broker.core.queue.group import QueueGroup
@@ -98,7 +102,8 @@ class QueueGroups:
         """Forget a group that nobody takes records with."""
         if group.consumers:
             raise Refused(
-                "group_busy", f"group {group.name!r} has {len(group.consumers)} consumers"
+                "group_busy",
+                f"group {group.name!r} has {counted(len(group.consumers), 'consumer')}",
             )
         topic.check_groups_usable()
 
@@ -121,13 +126,27 @@ class QueueGroups:
         """Begin anew anywhere; all leases there are lost."""
         backlog = group.backlogs[partition.number]
         floor = start.cursor(partition)
-        effects: Effects = []
-        self._dispatch.void(group, backlog, "sought", effects)
+        effects = self._dispatch.begin([self._dispatch.void(group, backlog, "sought")])
         backlog.seek(floor)
+        return effects + self._purge(group, backlog, request)
+
+    def _purge(self, group: QueueGroup, backlog: Backlog, request: Request | None) -> Effects:
+        """Write a seek: what was known before is forgotten little by little, if it is much."""
+        answer: Effects = []
+        if request is not None:
+            log = backlog.partition.groups_log
+            answer = [ReplyWhenDurable(log, None, request, Done())]
+        if backlog.is_closed:
+            return answer
+        if backlog.ledger.purge_from is not None:
+            backlog.ledger.purge()
         outcome = Outcome()
         outcome.change(group, backlog)
-        effects += self._dispatch.finish(outcome)
-        return [*effects, ReplyWhenDurable(partition.groups_log, None, request, Done())]
+        effects = self._dispatch.finish(outcome)
+        if backlog.ledger.purge_from is None:
+            return effects + answer
+        again = partial(self._purge, group, backlog, request)
+        return [*effects, WhenDurable(backlog.partition.groups_log, again)]
 
     def info(self, group: QueueGroup, partition: Partition) -> GroupInfo:
         """A queue group as groups of either kind are described."""
@@ -158,6 +177,7 @@ class QueueGroups:
     def loaded(self, topic: Topic) -> Effects:
         """All is read, of the topic's logs too: bring both together."""
         outcome = Outcome()
+        purging: Effects = []
         for group in topic.queue_groups.values():
             group.set_terms(group.terms)
             for backlog in group.backlogs.values():
@@ -168,7 +188,9 @@ class QueueGroups:
                 for offset, trouble in backlog.ledger.troubles.items():
                     self._dispatch.retries.wait(group, backlog, offset, trouble)
                 outcome.change(group, backlog)
-        return [*self._dispatch.finish(outcome), *self.extend(topic)]
+                if backlog.ledger.purge_from is not None:
+                    purging += self._purge(group, backlog, None)
+        return [*self._dispatch.finish(outcome), *self.extend(topic), *purging]
 
     def extend(self, topic: Topic) -> Effects:
         """Groups want all partitions that there are, from the first record on."""
@@ -206,11 +228,12 @@ class QueueGroups:
     def topic_deleted(self, topic: Topic) -> tuple[list[QueueGroup], Effects]:
         """End all groups of a topic that is not among the topics any more."""
         gone = Refusal("unknown_topic", f"topic {topic.info.name!r} was deleted")
+        chores: list[Chore] = []
         effects: Effects = []
         for group in topic.queue_groups.values():
             for backlog in group.backlogs.values():
-                self._dispatch.void(group, backlog, "deleted", effects)
+                chores.append(self._dispatch.void(group, backlog, "deleted"))
                 self._dispatch.changed.forget(backlog.ledger)
                 backlog.close()
             effects += [Detach(key, 0, 0, gone) for key in group.consumers]
-        return list(topic.queue_groups.values()), effects
+        return list(topic.queue_groups.values()), self._dispatch.begin(chores) + effects

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from heapq import heapify, heappop, heappush, nlargest
 from typing import Final
 
+from tapemq_broker.core.counting import agreeing, counted
 from tapemq_broker.core.effects import Effects, ReadKeys
 from tapemq_broker.core.queue.beyond import Beyond
 from tapemq_broker.core.queue.lane import Lane
@@ -333,19 +334,21 @@ class Lanes:
         blocked = [lane for lane in self._lanes.values() if lane.waiting]
         is_more = self._hungry or self.cursor < self._ledger.partition.durable_offset
         if is_more and (not self._has_room or self._beyond.is_full):
+            out, parked = len(self._admitted) + len(self._aside), self._parked + self._beyond.count
             return "look_ahead_full", (
-                f"{where}: {len(self._admitted) + len(self._aside)} records are leased or wait "
-                f"for a retry, and {self._parked + self._beyond.count} are parked behind "
-                f"{len(blocked)} keys; nothing from offset {self.cursor} on is looked at before "
-                "some of them are settled."
+                f"{where}: {counted(out, 'record')} {agreeing(out, 'is', 'are')} leased or "
+                f"{agreeing(out, 'waits', 'wait')} for a retry, and {parked:,} "
+                f"{agreeing(parked, 'is', 'are')} parked behind {counted(len(blocked), 'key')}; "
+                f"nothing from offset {self.cursor} on is looked at before some are settled."
             )
         if not blocked:
             return None
         lane = max(blocked, key=lambda lane: lane.waiting)
         first = lane.parked[0] if lane.parked else lane.beyond_first
         return "blocked_by_key", (
-            f"{where}: {len(blocked)} keys block records behind them, most of all "
-            f"{lane.key!r}: {lane.waiting} wait behind it, from offset {first} on."
+            f"{where}: {counted(len(blocked), 'key')} {agreeing(len(blocked), 'blocks', 'block')} "
+            f"records behind, most of all {lane.key!r}: {lane.waiting:,} "
+            f"{agreeing(lane.waiting, 'waits', 'wait')} behind it, from offset {first} on."
         )
 
     def remarks(self) -> list[str]:
@@ -356,10 +359,12 @@ class Lanes:
         most = nlargest(_NAMED_KEYS, lanes, key=lambda lane: lane.beyond)
         named = ", ".join(f"{lane.key!r} ({lane.beyond})" for lane in most)
         ledger = self._ledger
+        parked = self._beyond.count
         text = (
-            f"Partition {ledger.partition.number}: {self._beyond.count} records are parked beyond "
-            f"the look-ahead of {ledger.terms.policy.look_ahead}, as ranges of offsets, behind "
-            f"{len(lanes)} keys, most of all {named}; their keys are read again in their turn."
+            f"Partition {ledger.partition.number}: {counted(parked, 'record')} "
+            f"{agreeing(parked, 'is', 'are')} parked beyond the look-ahead of "
+            f"{ledger.terms.policy.look_ahead}, as ranges of offsets, behind "
+            f"{counted(len(lanes), 'key')}, most of all {named}; keys are read again in their turn."
         )
         return [text]
 

@@ -42,7 +42,8 @@ class Lease:
 
     def open_runs(self) -> list[Run]:
         """What is still held."""
-        return self._runs_of(self.open)
+        is_whole = self.open.bit_count() == self.count
+        return list(self.runs) if is_whole else self._runs_of(self.open)
 
     def take(self, first: int, end: int) -> list[Run]:
         """Let go of what is still held of a run; what that was."""
@@ -56,7 +57,7 @@ class Lease:
         """Let go of all whose handlers have begun."""
         bits = self.open & self.started
         self.open ^= bits
-        return self._runs_of(bits)
+        return self._runs_of(bits) if bits else []
 
     def start(self, first: int, end: int) -> None:
         """Handlers of what is held of a run have begun."""

@@ -50,7 +50,8 @@ class Leases:
 
     def get(self, lease_id: int) -> Held | None:
         """The lease, if there is anything left of it."""
-        return self._held.get(lease_id)
+        held = self._held.get(lease_id)
+        return held if held is not None and lease_id in held.backlog.leases else None
 
     def grant(
         self, group: QueueGroup, backlog: Backlog, consumer: Consumer, portion: Portion
@@ -90,8 +91,17 @@ class Leases:
         group.end_sending(consumer, backlog, lease.lease_id)
         self._wheel.remove(lease.lease_id, lease.deadline)
         consumer.leases.pop(lease.lease_id, None)
-        del backlog.leases[lease.lease_id]
+        backlog.leases.pop(lease.lease_id, None)
         del self._held[lease.lease_id]
+
+    def void(self, backlog: Backlog) -> Iterator[Held]:
+        """Nobody holds anything of a partition any more; each of the leases is still to be dropped.
+
+        However many they are, it takes no longer.
+        """
+        voided, backlog.leases = backlog.leases, {}
+        backlog.leased = 0
+        return map(self._held.__getitem__, voided)
 
     def session_seen(self, session: int, now: float) -> None:
         """A sign of life, which is as good as extending all leases of a session."""
@@ -110,6 +120,8 @@ class Leases:
                 return
             lease_id = due[0]
             held = self._held[lease_id]
+            if lease_id not in held.backlog.leases:
+                continue
             seen_at = self._seen_at.get(held.consumer.key.session, float("-inf"))
             deadline = seen_at + held.group.terms.policy.lease_ms / 1000
             if deadline > now:

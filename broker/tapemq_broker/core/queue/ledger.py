@@ -1,5 +1,9 @@
 """What is kept of a queue group on a partition: in memory, and in its entries of the group log."""
 
+from collections.abc import Iterable
+from itertools import islice
+from typing import Final
+
 from pyroaring import BitMap64
 
 from tapemq_broker.core.partition import Partition
@@ -11,12 +15,17 @@ from tapemq_broker.core.queue.trouble import Trouble
 
 Changes = dict[bytes, bytes | None]
 
+_FORGET_AT_ONCE: Final = 1000
+"""Records of which a seek forgets what happened; of more, so many before each round of syncs."""
+
 
 class Ledger:
     """Settled offsets, troubled records, dead records.
 
     A record is settled unless it is above the floor and not in the set; or it has trouble: a dead
     one that lives again may be below the floor (``revived``), and what says so is its trouble.
+    ``purge_from``: what was known before a seek is still being removed, little by little, of dead
+    records from that offset on. Until then nothing must be settled, nor live again.
     """
 
     def __init__(self, group: str, partition: Partition, terms: Terms, floor: int) -> None:
@@ -30,6 +39,9 @@ class Ledger:
         self.dead: dict[int, bytes] = {}
         self.dead_offsets = BitMap64()
         self.dead_reasons: dict[str, BitMap64] = {}
+        self.purge_from: int | None = None
+        self._stale_troubles: set[int] = set()
+        self._stale_dead = BitMap64()
         self._changed_troubles: set[int] = set()
         self._changed_dead: set[int] = set()
         self._head_written = b""
@@ -41,11 +53,15 @@ class Ledger:
         ledger = cls(group, partition, Terms.load(head.settings, head.version), head.ack_floor)
         ledger.seek_epoch = head.seek_epoch
         ledger._head_written = head.encode()
+        for offset, data in kept.dead.items():
+            ledger._add_dead(offset, Dead.decode(data).reason, data)
+        if head.purge_from is not None:
+            ledger.settled.changed.update(kept.chunks)
+            ledger._leave_to_purge(head.purge_from, kept.troubles)
+            return ledger
         for number, data in kept.chunks.items():
             ledger.settled.load(number, data)
         ledger.settled.raise_floor(head.ack_floor)
-        for offset, data in kept.dead.items():
-            ledger._add_dead(offset, Dead.decode(data).reason, data)
         for offset, data in sorted(kept.troubles.items()):
             if offset in kept.dead:  # A crash in between: nothing of it was confirmed.
                 ledger._changed_troubles.add(offset)
@@ -59,7 +75,8 @@ class Ledger:
     def head(self) -> Head:
         """What is written under the group's name."""
         terms = self.terms
-        return Head(self.settled.floor, self.seek_epoch, terms.version, terms.settings)
+        floor, epoch = self.settled.floor, self.seek_epoch
+        return Head(floor, epoch, terms.version, terms.settings, self.purge_from)
 
     @property
     def hold_offset(self) -> int:
@@ -137,16 +154,41 @@ class Ledger:
 
     def dead_of(self, reason: str) -> BitMap64:
         """Dead records of a reason; "" is any."""
-        return self.dead_reasons.get(reason, BitMap64()) if reason else self.dead_offsets
+        of_reason = self.dead_reasons.get(reason, BitMap64())
+        return of_reason & self.dead_offsets if reason else self.dead_offsets
 
     def seek(self, floor: int) -> None:
         """Everything below is settled, and nothing else; dead ones below stay dead."""
         self.seek_epoch += 1
         self.settled.reset(floor)
-        for offset in list(self.troubles):
-            self.untrouble(offset)
-        for offset in list(self.dead_offsets.iter_equal_or_larger(floor)):
-            self.forget_dead(offset)
+        is_first = self.purge_from is None
+        self._leave_to_purge(floor, self.troubles)
+        self.troubles = {}
+        self.revived = BitMap64()
+        if is_first and len(self._stale_troubles) + len(self._stale_dead) <= _FORGET_AT_ONCE:
+            self.purge()
+            self.purge_from = None
+
+    def _leave_to_purge(self, floor: int, troubles: Iterable[int]) -> None:
+        self.purge_from = floor if self.purge_from is None else min(floor, self.purge_from)
+        self._stale_troubles.update(troubles)
+        dead = self.dead_offsets.copy()
+        dead.remove_range(0, floor)
+        self.dead_offsets -= dead
+        self._stale_dead |= dead
+
+    def purge(self) -> None:
+        """Remove some of what was known before a seek; once that is on disk, call it again, until
+        ``purge_from`` says that all is removed."""
+        if not self._stale_troubles and not self._stale_dead:
+            self.purge_from = None
+            return
+        count = min(len(self._stale_troubles), _FORGET_AT_ONCE)
+        self._changed_troubles.update(self._stale_troubles.pop() for _ in range(count))
+        for offset in list(islice(self._stale_dead, _FORGET_AT_ONCE - count)):
+            self._stale_dead.remove(offset)
+            if offset in self.dead:
+                self.forget_dead(offset)
 
     def forget_from(self, end: int) -> None:
         """The log ends at ``end``, because it was repaired: what comes there is new."""
@@ -205,13 +247,16 @@ class Ledger:
         group = self.group
         keys = [head_key(group)]
         keys += [chunk_key(group, n) for n in {*self.settled.numbers(), *self.settled.changed}]
-        keys += [trouble_key(group, o) for o in {*self.troubles, *self._changed_troubles}]
+        troubles = {*self.troubles, *self._stale_troubles, *self._changed_troubles}
+        keys += [trouble_key(group, offset) for offset in troubles]
         keys += [dead_key(group, o) for o in {*self.dead, *self._changed_dead}]
         return dict.fromkeys(keys)
 
     def close(self) -> None:
         """The group is no more: nothing is to come of what waits."""
         self.troubles.clear()
+        self._stale_troubles.clear()
+        self._stale_dead.clear()
         self.dead.clear()
         self.dead_offsets.clear()
         self.dead_reasons.clear()

@@ -9,6 +9,7 @@ Noted = list[tuple[int, Trouble]]
 
 class Outcome:
     """``withheld``: troubled records by partition, that wait until the disk knows of them.
+    ``left``: groups that a consumer has left.
 
     In dicts where sets would do, because these keep the order.
     """
@@ -17,6 +18,7 @@ class Outcome:
         self.changed: dict[Backlog, None] = {}
         self.withheld: dict[Backlog, Noted] = {}
         self.touched: dict[Backlog, QueueGroup] = {}
+        self.left: dict[QueueGroup, None] = {}
 
     def touch(self, group: QueueGroup, backlog: Backlog) -> None:
         """There may be more, or less, to hand out."""

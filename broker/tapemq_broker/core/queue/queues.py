@@ -1,6 +1,6 @@
 """Commands on queues: taking records, settling them, and looking after the groups."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from tapemq.batch import LogId
@@ -21,7 +21,7 @@ from tapemq_broker.core.queue.dispatch import Dispatch
 from tapemq_broker.core.queue.group import QueueGroup
 from tapemq_broker.core.queue.groups import QueueGroups
 from tapemq_broker.core.queue.lease import Run, size, without
-from tapemq_broker.core.queue.leases import Held, Leases
+from tapemq_broker.core.queue.leases import Leases
 from tapemq_broker.core.queue.outcome import Outcome
 from tapemq_broker.core.queue.settling import Failure, Settling
 from tapemq_broker.core.queue.verb import Verb
@@ -54,7 +54,7 @@ class Queues(Administration):
         self._dispatch = Dispatch(self._leases)
         super().__init__(topics, QueueGroups(topics, groups_max, self._dispatch), self._dispatch)
         self._settling = Settling(self._dispatch)
-        self._departures = Departures(consumers, self._leases, self._settling)
+        self._departures = Departures(consumers, self._dispatch, self._settling)
         self._subscriptions = subscriptions
         self._consumers = consumers
 
@@ -102,36 +102,12 @@ class Queues(Administration):
 
     def cancel(self, request: Request, key: SubscriptionKey) -> Effects:
         """Take no more; what is still held is given back, and counts as nothing."""
-        found = self._consumers.existing(key)
-        outcome = Outcome()
-        for held in self._held_by(found):
-            self._settling.release_all(held, outcome)
-            self._leases.drop(held)
-        self._consumers.remove(found)
-        effects = self._dispatch.finish(outcome)
-        return [*effects, *self._pumped([found.group]), Reply(request, Done())]
+        return self._departures.cancel(request, self._consumers.existing(key))
 
     def session_closed(self, session: int, now_us: int) -> Effects:
         """A connection is gone: what its handlers had begun with counts as crashed."""
-        self._departures.begin(self._consumers.of_session(session))
         self._leases.forget_session(session)
-        return self._depart(now_us, Outcome())
-
-    def _depart(self, now_us: int, outcome: Outcome) -> Effects:
-        """What has happened, and that some of what was held by who is gone is given back."""
-        left = self._departures.step(now_us, outcome)
-        return self._dispatch.finish(outcome) + self._pumped(left)
-
-    def _held_by(self, consuming: Consuming) -> list[Held]:
-        found = map(self._leases.get, list(consuming.consumer.leases))
-        return [held for held in found if held is not None]
-
-    def _pumped(self, groups: Iterable[QueueGroup]) -> Effects:
-        """With single_active, it is the next one's turn in groups that a consumer has left."""
-        effects: Effects = []
-        for group in dict.fromkeys(groups):
-            self._dispatch.pump(group, effects)
-        return effects
+        return self._departures.session_closed(session, now_us)
 
     def stalled(self, session: int) -> None:
         """A connection takes no more now: its consumers are passed over."""
@@ -314,7 +290,7 @@ class Queues(Administration):
             self._leases.drop(held)
         for backlog, group in self._dispatch.retries.due(now_us).items():
             outcome.touch(group, backlog)
-        return effects + self._depart(now_us, outcome)
+        return effects + self._dispatch.finish(outcome)
 
     def take_changes(self, log: LogId) -> dict[bytes, bytes | None]:
         """What has to be written to a group log."""

@@ -93,18 +93,18 @@ class Settling:
 
     def lost(self, held: Held, now_us: int, outcome: Outcome) -> None:
         """A consumer has lost a lease: what it had begun with has crashed, the rest is ready."""
-        crash = Failure(now_us, reason=_CRASHED, crashed=True)
         for run in held.lease.take_started():
+            crash = Failure(now_us, reason=_CRASHED, crashed=True)
             held.backlog.totals.crashed += run[1] - run[0]
             for offset in range(*run):
                 self._fail(held, offset, crash, outcome)
         self.release_all(held, outcome)
 
     def release_all(self, held: Held, outcome: Outcome) -> None:
-        """All that is left of a lease is ready again; the next one can be sent."""
+        """All that is left of a lease is ready again."""
         outcome.touch(held.group, held.backlog)
         for run in held.lease.open_runs():
-            self.apply(Verb.RELEASE, held, run, Failure(0), outcome)
+            self._dispatch.give_back(held, run, held.lease.deliveries + 1)
         held.lease.open = 0
 
     def _fail(self, held: Held, offset: int, why: Failure, outcome: Outcome) -> None:
@@ -150,13 +150,16 @@ class Settling:
 
 def _note(trouble: Trouble, why: Failure) -> None:
     if why.crashed:
+        # A crash says nothing for itself: what the last failure said is all that there is to find.
+        before = "" if trouble.reason == _CRASHED else trouble.reason
         trouble.crashes += 1
+        trouble.error = trouble.error or before
     else:
         trouble.failures += 1
+        trouble.error = shortened(why.error, ERROR_BYTES_MAX)
     trouble.first_failure_us = trouble.first_failure_us or why.now_us
     trouble.last_us = why.now_us
     trouble.reason = shortened(why.reason, REASON_BYTES_MAX)
-    trouble.error = shortened(why.error, ERROR_BYTES_MAX)
 
 
 def _taken(held: Held, runs: Iterable[Run]) -> list[Run]:

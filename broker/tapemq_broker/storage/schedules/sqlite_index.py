@@ -24,9 +24,10 @@ from tapemq_broker.storage.schedules.index import (
 )
 from tapemq_broker.storage.schedules.memory_index import within_bytes
 
-_VERSION: Final = 1
+_VERSION: Final = 2
+_FILE_MODE: Final = 0o600
 _NEXT_ROWS: Final = 1024
-"""So many are looked at for one that is not left out: a topic may have millions of those."""
+"""So many of a topic are looked at for one that is not left out: a partition may have millions."""
 
 _INTEGER_MAX: Final = 2**63 - 1
 _CACHE_KIB: Final = 16 * 1024
@@ -35,13 +36,15 @@ _JOURNAL_PAGES: Final = 16 * 1024
 fewer of them are copied more than once. With 1,000 pages a million rows take twice as long."""
 
 _SCHEMA: Final = """
-CREATE TABLE topic (topic_id BLOB PRIMARY KEY, upto INTEGER, count INTEGER) WITHOUT ROWID;
+CREATE TABLE topic (
+    topic_id BLOB PRIMARY KEY, upto INTEGER, count INTEGER, first_due_us INTEGER
+) WITHOUT ROWID;
 CREATE TABLE schedule (
     topic_id BLOB, schedule_id INTEGER, position INTEGER, due_us INTEGER, partition INTEGER,
     key BLOB, fired INTEGER, head BLOB, record BLOB, checksum INTEGER,
     PRIMARY KEY (topic_id, schedule_id)
 );
-CREATE INDEX by_time ON schedule (due_us, topic_id, schedule_id);
+CREATE INDEX by_time ON schedule (topic_id, due_us, schedule_id, partition);
 CREATE INDEX by_key ON schedule (topic_id, key) WHERE key != x'';
 CREATE INDEX by_position ON schedule (topic_id, position);
 CREATE TABLE firing (
@@ -53,11 +56,17 @@ _COLUMNS: Final = (
     "topic_id, schedule_id, position, due_us, partition, key, fired, head, record, checksum"
 )
 _SELECT: Final = f"SELECT {_COLUMNS} FROM schedule"
+_BY_ID: Final = "WHERE topic_id = ? AND schedule_id = ?"
+_FIND: Final = f"{_SELECT} {_BY_ID}"
 _PUT: Final = f"INSERT OR REPLACE INTO schedule ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)"
 _REMOVE: Final = "DELETE FROM schedule WHERE topic_id = ? AND schedule_id = ?"
 _BEGIN: Final = "INSERT OR REPLACE INTO firing VALUES (?,?,?,?)"
 _END: Final = "DELETE FROM firing WHERE topic_id = ? AND partition = ?"
-_NOTE: Final = "INSERT OR REPLACE INTO topic VALUES (?,?,?)"
+_NOTE: Final = (
+    "INSERT OR REPLACE INTO topic"
+    " VALUES (?1, ?2, ?3, (SELECT min(due_us) FROM schedule WHERE topic_id = ?1))"
+)
+_TOPICS: Final = "SELECT topic_id, first_due_us FROM topic WHERE first_due_us <= ?"
 
 
 class SqliteScheduleIndex:
@@ -77,6 +86,11 @@ class SqliteScheduleIndex:
             return self._connect()
 
     def _connect(self) -> sqlite3.Connection:
+        # SQLite would make it for everybody to read, and its journal like it.
+        for path in self._files():
+            if path == self._path or path.exists():
+                path.touch(_FILE_MODE)
+                path.chmod(_FILE_MODE)
         # Used by one thread after another, never by two at once.
         db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         try:
@@ -96,8 +110,11 @@ class SqliteScheduleIndex:
         return db
 
     def _remove(self) -> None:
-        for suffix in ("", "-wal", "-shm"):
-            Path(f"{self._path}{suffix}").unlink(missing_ok=True)
+        for path in self._files():
+            path.unlink(missing_ok=True)
+
+    def _files(self) -> list[Path]:
+        return [Path(f"{self._path}{suffix}") for suffix in ("", "-wal", "-shm")]
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -159,7 +176,7 @@ class SqliteScheduleIndex:
         return 0
 
     def _move(self, topic: bytes, move: Move) -> None:
-        row = self._one("WHERE topic_id = ? AND schedule_id = ?", (topic, move.schedule_id))
+        row = self._one(_BY_ID, (topic, move.schedule_id))
         if row is not None:
             moved = row._replace(due_us=move.due_us, fired=move.fired)
             self._db.execute(_PUT, _encode(topic, moved))
@@ -175,8 +192,7 @@ class SqliteScheduleIndex:
     # Looking
 
     def find(self, topic_id: int, schedule_id: int) -> Row | None:
-        where = "WHERE topic_id = ? AND schedule_id = ?"
-        return self._one(where, (_id(topic_id), _bounded(schedule_id)))
+        return self._one(_BY_ID, (_id(topic_id), _bounded(schedule_id)))
 
     def find_key(self, topic_id: int, key: bytes) -> Row | None:
         where = "WHERE topic_id = ? AND key = ? AND key != x'' ORDER BY schedule_id DESC LIMIT 1"
@@ -196,29 +212,72 @@ class SqliteScheduleIndex:
     def due(
         self, now_us: int, limit: int, max_bytes: int, without: LeftOut = NOTHING
     ) -> list[DueRow]:
-        but, values = _without(without)
-        where = f"WHERE due_us <= ? {but} ORDER BY due_us, topic_id, schedule_id LIMIT ?"
-        return self._rows(where, (now_us, *values, limit), max_bytes)
+        found: list[tuple[int, bytes, int]] = []
+        with self._errors():
+            for topic, first_us in self._topics(now_us, without):
+                upto_us = found[-1][0] if len(found) == limit else now_us
+                if first_us > upto_us:
+                    break
+                found = sorted([*found, *self._due_of(topic, upto_us, limit, without)])[:limit]
+            return within_bytes(
+                (self._known(topic, number) for _, topic, number in found), max_bytes
+            )
+
+    def _known(self, topic: bytes, schedule_id: int) -> DueRow:
+        columns = self._db.execute(_FIND, (topic, schedule_id)).fetchone()
+        if columns is None:
+            raise IndexDamaged(
+                f"{self._path}: schedule {schedule_id} is in the order, and not there"
+            )
+        return _decode(columns)
+
+    def _topics(self, upto_us: int, without: LeftOut) -> list[tuple[bytes, int]]:
+        """Those with something that is due by then, and when the first of it is, in this order."""
+        left_out = {_id(topic_id) for topic_id in without.topics}
+        rows = self._db.execute(f"{_TOPICS} ORDER BY first_due_us", (upto_us,))
+        return [(topic, first_us) for topic, first_us in rows if topic not in left_out]
+
+    def _due_of(
+        self, topic: bytes, upto_us: int, limit: int, without: LeftOut
+    ) -> list[tuple[int, bytes, int]]:
+        numbers = _partitions(topic, without)
+        query = (
+            "SELECT due_us, topic_id, schedule_id FROM schedule WHERE topic_id = ? AND due_us <= ?"
+            f" AND partition NOT IN ({','.join('?' * len(numbers))})"
+            " ORDER BY due_us, schedule_id LIMIT ?"
+        )
+        return self._db.execute(query, (topic, upto_us, *numbers, limit)).fetchall()
 
     def next_due_us(self, after_us: int, without: LeftOut = NOTHING) -> int | None:
-        limit = _NEXT_ROWS if any(without) else 1
-        query = "SELECT due_us, topic_id, partition FROM schedule WHERE due_us > ? ORDER BY due_us"
-        topics = {_id(topic_id) for topic_id in without.topics}
-        partitions = {(_id(topic_id), number) for topic_id, number in without.partitions}
+        nearest: int | None = None
         with self._errors():
-            rows = self._db.execute(f"{query} LIMIT ?", (after_us, limit)).fetchall()
-        for due_us, topic, number in rows:
-            if topic not in topics and (topic, number) not in partitions:
+            for topic, first_us in self._topics(_INTEGER_MAX, without):
+                if nearest is not None and first_us >= nearest:
+                    break
+                numbers = _partitions(topic, without)
+                own: int | None = first_us
+                if first_us <= after_us or numbers:
+                    own = self._next_of(topic, after_us, numbers)
+                if own is not None and (nearest is None or own < nearest):
+                    nearest = own
+        return nearest
+
+    def _next_of(self, topic: bytes, after_us: int, without: set[int]) -> int | None:
+        limit = _NEXT_ROWS if without else 1
+        query = "SELECT due_us, partition FROM schedule WHERE topic_id = ? AND due_us > ?"
+        rows = self._db.execute(f"{query} ORDER BY due_us LIMIT ?", (topic, after_us, limit))
+        for number, (due_us, partition) in enumerate(rows, 1):
+            if partition not in without or number == limit:
                 return int(due_us)
-        return int(rows[-1][0]) if len(rows) == limit else None
+        return None
 
     def page(self, topic_id: int, after_us: int, after_id: int, limit: int) -> list[Row]:
         where = (
-            "INDEXED BY by_time WHERE due_us >= ? AND (due_us, schedule_id) > (?, ?)"
-            " AND topic_id = ? ORDER BY due_us, schedule_id LIMIT ?"
+            "INDEXED BY by_time WHERE topic_id = ? AND due_us >= ?"
+            " AND (due_us, schedule_id) > (?, ?) ORDER BY due_us, schedule_id LIMIT ?"
         )
         after_us, after_id = _bounded(after_us), _bounded(after_id)
-        values = (after_us, after_us, after_id, _id(topic_id), limit)
+        values = (_id(topic_id), after_us, after_us, after_id, limit)
         return [due.row for due in self._rows(where, values)]
 
     def oldest(self, topic_id: int, limit: int, max_bytes: int) -> list[Row]:
@@ -258,13 +317,9 @@ def _id(topic_id: int) -> bytes:
     return topic_id.to_bytes(8, "big")
 
 
-def _without(left_out: LeftOut) -> tuple[str, list[Any]]:
-    partitions, topics = left_out
-    but = " AND NOT (topic_id = ? AND partition = ?)" * len(partitions)
-    values: list[Any] = [v for topic_id, number in partitions for v in (_id(topic_id), number)]
-    if topics:
-        but += f" AND topic_id NOT IN ({','.join('?' * len(topics))})"
-    return but, values + [_id(topic_id) for topic_id in topics]
+def _partitions(topic: bytes, without: LeftOut) -> set[int]:
+    """The partitions of a topic that are left out."""
+    return {number for topic_id, number in without.partitions if _id(topic_id) == topic}
 
 
 def _checksum(row: Row) -> int:

@@ -33,12 +33,16 @@ def test_info_has_counts_and_settings(
 ) -> None:
     tapemq("group", "set", worked, "g", "max_attempts=3")
     row = tapemq("group", "info", worked, "g").row
-    assert row["settings"]["max_attempts"] == 3
+    assert (row["settings"]["max_attempts"], row["settings"]["lease_ms"]) == (3, 30_000)
+    assert set(row["defaults"]) == set(row["settings"]) - {"max_attempts"}
     assert (row["partitions"][0]["acked"], row["partitions"][0]["dead"]) == (1, 1)
     assert row["partitions"][0]["oldest_unsettled"].endswith("Z")
     monkeypatch.setattr(output, "on_terminal", lambda: True)
     head = tapemq("group", "info", worked, "g").out.split("\n\n")[0]
-    assert ["max", "attempts", "3"] in [line.split() for line in head.splitlines()]
+    lines = [line.split() for line in head.splitlines()]
+    assert ["max", "attempts", "3"] in lines
+    assert ["lease", "ms", "30,000", "(default)"] in lines
+    assert ["retry", "delays", "ms", "-", "(default)"] in lines
 
 
 def test_explain_is_in_words(tapemq: Tapemq, worked: str, monkeypatch: pytest.MonkeyPatch) -> None:

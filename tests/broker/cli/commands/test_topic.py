@@ -116,7 +116,7 @@ def test_rm_deletes_when_it_is_told_to(tapemq: Tapemq, topic: str) -> None:
     tapemq("pub", topic, "v")
     asked = tapemq("topic", "rm", topic)
     assert (asked.code, asked.out) == (2, "")
-    assert f"Delete topic {topic} with 1 records for ever?" in asked.err
+    assert f"Delete topic {topic} with 1 record for ever?" in asked.err
     assert tapemq("topic", "info", topic).code == 0
     assert tapemq("topic", "rm", topic, "--yes") == (0, "", "")
     assert tapemq("topic", "info", topic).code == 1

@@ -1,9 +1,20 @@
 import pytest
 
 from tapemq_broker.core import effects as e
+from tapemq_broker.core.queue import chores
 from tapemq_broker.core.queue.verb import Verb
+from tapemq_broker.core.start import Start
 from tapemq_broker.core.subscription import DELIVERY_BYTES_MAX
-from tests.support.core.queueing import consume, info, queue_world, send, settle
+from tests.support.core.queueing import (
+    GROUP,
+    consume,
+    info,
+    later,
+    queue_world,
+    send,
+    settle,
+    settled,
+)
 from tests.support.core.reading import data_log, groups_log, key
 
 
@@ -71,3 +82,27 @@ def test_who_is_given_a_thousand_records_gets_no_more_at_once() -> None:
     (lease,) = world.leasing
     assert lease.runs == ((0, 1000),)
     assert lease.key == key(1)
+
+
+def test_of_many_leases_all_are_void_at_once_and_consumers_are_told_bit_by_bit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(chores, "RUNS_AT_ONCE", 9)
+    world = queue_world(5)
+    consume(world, records=0, lease_ms=1000)
+    leases = []
+    for _ in range(5):
+        world.run(world.core.queues.credit(key(1), 1, 0))
+        leases.append(send(world))
+    groups = world.core.groups
+    world.execute(0, lambda r: groups.seek(r, 1, GROUP, 0, start=Start("earliest"), now_us=0))
+    assert (info(world).leased, info(world).ready) == (0, 5)
+    last = (leases[4].lease_id, 4, 1)
+    assert settled(world, Verb.ACK, last).lost == [last]
+    later(world, 2.0)
+    for told in (2, 4, 5):
+        taken = [one for one in world.trace if isinstance(one, e.TakeBack)]
+        assert [one.tokens[0][0] for one in taken] == [one.lease_id for one in leases[:told]]
+        if world.turns:
+            world.turn()
+    assert (info(world).leased, info(world).ready, info(world).crashed) == (0, 5, 0)

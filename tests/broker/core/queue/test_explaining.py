@@ -40,7 +40,7 @@ def test_delivering_or_no_credit() -> None:
     send(world)
     found = explanation(world)
     assert found.state == "no_credit"
-    assert found.sentences[-1] == ("1 records are ready, 2 leased, 0 wait for a retry, 0 are dead.")
+    assert found.sentences[-1] == ("1 record is ready, 2 leased, 0 wait for a retry, 0 are dead.")
 
 
 def test_paused() -> None:
@@ -101,5 +101,5 @@ def test_lanes(look_ahead: int, state: str, remarks: int) -> None:
     assert found.state == state
     beyond = [text for text in found.sentences if "beyond the look-ahead" in text]
     assert len(beyond) == remarks
-    assert all("1 records are parked beyond the look-ahead of 2" in text for text in beyond)
-    assert all("behind 1 keys, most of all b'a' (1);" in text for text in beyond)
+    assert all("1 record is parked beyond the look-ahead of 2" in text for text in beyond)
+    assert all("behind 1 key, most of all b'a' (1);" in text for text in beyond)

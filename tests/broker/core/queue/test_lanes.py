@@ -108,7 +108,7 @@ def test_only_so_many_records_get_a_slot() -> None:
     assert keyed.take() == [0, 1, 2]
     state, text = keyed.lanes.obstacle() or ("", "")
     assert state == "look_ahead_full"
-    assert "3 records are leased or wait for a retry, and 2 are parked behind 1 keys" in text
+    assert "3 records are leased or wait for a retry, and 2 are parked behind 1 key;" in text
     assert "from offset 5 on" in text
     keyed.settle(1)
     assert keyed.read() == [(5, 6)]

@@ -57,6 +57,21 @@ def test_attempts_are_failures_and_crashes() -> None:
     assert (info(world).crashed, info(world).failed, info(world).dead) == (1, 1, 1)
 
 
+@pytest.mark.parametrize(("error", "kept"), [("at all", "at all"), ("", "no luck")])
+def test_what_dies_of_crashes_keeps_what_its_last_failure_said(error: str, kept: str) -> None:
+    world, lease = leased(1, max_attempts=3, lease_ms=1000)
+    settle(world, Verb.NACK, (lease.lease_id, 0, 1), reason="no luck", error=error, delay_ms=0)
+    for crashes in (0, 1):
+        world.sync()
+        world.crash()
+        consume(world)
+        lease = send(world)
+        assert (lease.failures, lease.crashes) == (1, crashes)
+        world.core.queues.started(lease.key, [(lease.lease_id, 0, 1)])
+        later(world, 1.2)
+    assert dead(world, 0)[:4] == ("crashed", kept, 1, 2)
+
+
 @pytest.mark.parametrize("verb", [Verb.NACK, Verb.REJECT])
 def test_bad_news_is_answered_once_it_is_on_disk(verb: Verb) -> None:
     world, lease = leased(1, max_attempts=1)

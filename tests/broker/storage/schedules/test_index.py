@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tapemq_broker.storage.schedules.index import (
     BeginFiring,
@@ -163,3 +166,36 @@ def test_a_reset_index_is_empty(index: ScheduleIndex) -> None:
     assert index.next_due_us(0) is None
     index.apply(T, 1, [Put(row(1))])
     assert index.state(T).pending == 1
+
+
+@given(
+    rows=st.lists(
+        st.tuples(st.integers(1, 4), st.integers(0, 2), st.integers(1, 8)), min_size=1, max_size=30
+    ),
+    partitions=st.sets(st.tuples(st.integers(1, 4), st.integers(0, 2)), max_size=4),
+    topics=st.sets(st.integers(1, 4), max_size=2),
+    at=st.integers(0, 9),
+    limit=st.integers(1, 12),
+)
+def test_what_is_due_is_the_same_in_both(
+    rows: list[tuple[int, int, int]],
+    partitions: set[tuple[int, int]],
+    topics: set[int],
+    at: int,
+    limit: int,
+) -> None:
+    memory = MemoryScheduleIndex()
+    directory = TemporaryDirectory()
+    file = SqliteScheduleIndex(Path(directory.name) / "index")
+    made: tuple[ScheduleIndex, ...] = (memory, file)
+    for number, (topic_id, partition, due_us) in enumerate(rows, 1):
+        for index in made:
+            index.apply(topic_id, number, [Put(row(number, due_us, partition=partition))])
+            index.apply(topic_id, number, [Remove(number - 1)] if number % 4 == 0 else [])
+    without = LeftOut(partitions, topics)
+    assert memory.due(at, limit, 1 << 30, without) == file.due(at, limit, 1 << 30, without)
+    assert memory.next_due_us(at, without) == file.next_due_us(at, without)
+    for topic_id in range(1, 5):
+        assert memory.page(topic_id, at, 3, limit) == file.page(topic_id, at, 3, limit)
+    file.close()
+    directory.cleanup()

@@ -1,9 +1,17 @@
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tapemq_broker.storage.schedules.index import IndexDamaged, LeftOut, Put, Row, TopicState
+from tapemq_broker.storage.schedules.index import (
+    IndexDamaged,
+    LeftOut,
+    Put,
+    Remove,
+    Row,
+    TopicState,
+)
 from tapemq_broker.storage.schedules.sqlite_index import SqliteScheduleIndex
 
 ROW = Row(1, 0, 100, 0, b"key", 0, b"head", b"record")
@@ -42,9 +50,84 @@ def test_few_rows_are_looked_at_for_the_next_time(
     index = SqliteScheduleIndex(tmp_path / "index")
     index.apply(7, 5, [Put(ROW._replace(schedule_id=n, due_us=n, key=b"")) for n in range(1, 6)])
     index.apply(8, 1, [Put(ROW._replace(due_us=9))])
-    assert index.next_due_us(0, LeftOut((), [7])) == 3  # look again then
-    assert index.next_due_us(3, LeftOut((), [7])) == 9
+    assert index.next_due_us(0, LeftOut([(7, 0)])) == 3  # look again then
+    assert index.next_due_us(3, LeftOut([(7, 0)])) == 9
     assert index.next_due_us(4, LeftOut([(7, 0)], [8])) is None
+    assert index.next_due_us(0, LeftOut((), [7])) == 9
+    index.close()
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda index: index.page(7, 1, 1, 10),
+        lambda index: index.due(10**9, 10, 10**9),
+        lambda index: index.due(10**9, 10, 10**9, LeftOut([(7, 1)], [8])),
+        lambda index: index.next_due_us(150, LeftOut([(7, 1)], [8])),
+    ],
+)
+def test_no_rows_of_other_topics_are_looked_at(
+    tmp_path: Path, look: Callable[[SqliteScheduleIndex], object]
+) -> None:
+    index = SqliteScheduleIndex(tmp_path / "index")
+    for topic_id in (7, 8, 9):
+        index.apply(topic_id, 2, [Put(ROW), Put(ROW._replace(schedule_id=2, due_us=200))])
+    asked: list[str] = []
+    index._db.set_trace_callback(asked.append)
+    look(index)
+    index._db.set_trace_callback(None)
+    plans = [_plan(index, query) for query in asked if "FROM schedule" in query]
+    assert any("by_time (topic_id=? AND due_us" in plan for plan in plans)
+    for plan in plans:
+        assert "SCAN" not in plan
+        assert "TEMP B-TREE" not in plan
+    index.close()
+
+
+def _plan(index: SqliteScheduleIndex, query: str) -> str:
+    return " | ".join(row[3] for row in index._db.execute(f"EXPLAIN QUERY PLAN {query}"))
+
+
+def test_an_order_that_names_a_row_that_is_not_there_is_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = SqliteScheduleIndex(tmp_path / "index")
+    index.apply(7, 1, [Put(ROW)])
+    found = index._due_of
+    monkeypatch.setattr(index, "_due_of", lambda *asked: [(50, b"\0" * 8, 1), *found(*asked)])
+    with pytest.raises(IndexDamaged, match="schedule 1 is in the order"):
+        index.due(100, 10, 10**9)
+    index.close()
+
+
+def test_the_files_are_for_the_broker_alone(tmp_path: Path) -> None:
+    index = SqliteScheduleIndex(tmp_path / "index")
+    index.apply(7, 1, [Put(ROW)])
+    assert _modes(tmp_path) == {"index": 0o600, "index-wal": 0o600, "index-shm": 0o600}
+    for path in tmp_path.iterdir():
+        path.chmod(0o644)
+    second = SqliteScheduleIndex(tmp_path / "index")
+    assert set(_modes(tmp_path).values()) == {0o600}
+    assert second.find(7, 1) == ROW
+    second.close()
+    index.reset()
+    assert _modes(tmp_path)["index"] == 0o600
+    index.close()
+
+
+def _modes(directory: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mode & 0o777 for path in directory.iterdir()}
+
+
+def test_topics_with_nothing_that_is_due_are_passed_over(tmp_path: Path) -> None:
+    index = SqliteScheduleIndex(tmp_path / "index")
+    for topic_id in range(1, 6):
+        index.apply(topic_id, 1, [Put(ROW._replace(due_us=topic_id * 100))])
+    index.apply(1, 2, [Remove(1)])
+    asked: list[str] = []
+    index._db.set_trace_callback(asked.append)
+    assert [due.topic_id for due in index.due(400, 2, 10**9)] == [2, 3]
+    assert len([query for query in asked if "due_us <=" in query and "FROM schedule" in query]) == 2
     index.close()
 
 
