@@ -7,6 +7,7 @@ from tapemq_broker.core.queue import ledger
 from tapemq_broker.core.queue.dead_letters import Choice
 from tapemq_broker.core.queue.entries import dead_key, head_key
 from tapemq_broker.core.queue.verb import Verb
+from tapemq_broker.core.queue.wish import Consume
 from tapemq_broker.core.refusal import Refusal
 from tapemq_broker.core.results import Done, GroupInfo
 from tapemq_broker.core.start import Start
@@ -183,7 +184,7 @@ def test_a_group_that_a_crash_took_from_one_partition_begins_with_what_is_left_t
         world.publish(data_log(1), b"x")
     world.sync()
     world.run(world.core.truncate(data_log(1), 2))
-    made = Consume(key(), 1, GROUP, "c", Start("earliest"), 1, 1, {})
+    made = Consume(key(1), 1, GROUP, "c", Start("earliest"), 1, 1, {})
     world.execute(1, lambda r: world.core.queues.consume(r, made))
     world.crash(1 << list(world.states).index(groups_log(0)))
     assert (info(world, 1).ack_floor, info(world, 1).ready) == (2, 1)
