@@ -10,7 +10,7 @@ from typing import Final
 from tests.support.simulation.loop import SimLoop
 from tests.support.simulation.machine import Death, Machine
 
-_CRASH_WAIT_S: Final = 2.0
+_CRASH_WAIT_S: Final = 1.0
 
 Fault = Callable[[], Awaitable[None]]
 
@@ -42,15 +42,15 @@ class Mischief:
     async def run(self) -> None:
         """Play all faults of this seed."""
         random = self._random
-        plan = random.choices(self._fatal, k=self._crashes + random.randrange(2))
-        plan += random.choices(self._nuisances, k=random.randrange(1, 6))
-        if self.flip_bits in self._nuisances:
-            plan += [self.flip_bits] * 3
+        plan = random.choices(self._fatal, k=self._crashes)
         if self._machine.trouble.forgets:
-            plan += [self.fail_a_sync] * 2
+            plan[0] = self.fail_a_sync
+        plan += random.choices(self._nuisances, k=random.randrange(1, 4))
+        if self.flip_bits in self._nuisances:
+            plan += [self.flip_bits] * 2
         random.shuffle(plan)
         for fault in plan:
-            await asyncio.sleep(random.choice((0.02, 0.2, 1.0)) * random.random())
+            await asyncio.sleep(random.choice((0.02, 0.2, 0.6)) * random.random())
             await self._machine.ready()
             self.counts[fault.__name__] += 1
             await fault()

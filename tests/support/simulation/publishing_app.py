@@ -7,14 +7,16 @@ from typing import Final
 import tapemq
 from tapemq.client import Client
 from tests.support.simulation.history import Outcome, Place, Publish
-from tests.support.simulation.scene import Scene
+from tests.support.simulation.scene import OPERATIONS_MIN, Scene
 
 _TIMEOUTS_S: Final = (0.5, 5.0, 30.0)
 _EXPECTED: Final = ("indeterminate", "deadline_exceeded")
 
 
-OPERATIONS_MIN: Final = 200
-"""Publishers go on until the applications of a run have done so many."""
+_LEISURE_S: Final = 0.1
+"""Time for readers to catch up: what they do counts too."""
+_OPERATIONS_EACH: Final = 4
+"""So many come of a record that is published, by and by."""
 
 
 class PublishingApp:
@@ -31,7 +33,11 @@ class PublishingApp:
     async def run(self, client: Client) -> None:
         """Publish until all are out."""
         random = self._random
-        while self._left > 0 or self._scene.history.operations() < OPERATIONS_MIN:
+        while self._left > 0 or not self._scene.is_enough:
+            if self._left <= 0:
+                await asyncio.sleep(_LEISURE_S)
+                missing = OPERATIONS_MIN - self._scene.history.operations()
+                self._left = max(missing // _OPERATIONS_EACH, 1)
             await random.choice((self._one, self._together, self._stream))(client)
             await asyncio.sleep(random.choice((0.001, 0.02, 0.3)) * random.random())
 
@@ -102,7 +108,7 @@ class PublishingApp:
         )
         try:
             async with producer:
-                for _ in range(self._random.randrange(5, 40)):
+                for _ in range(min(self._left, self._random.randrange(5, 40))):
                     waiting.append(self._new(durability))
                     await producer.send(waiting[-1].value, key=self._key())
                     if self._random.random() < 0.1:

@@ -22,7 +22,7 @@ from tests.support.simulation.scene import Scene
 from tests.support.simulation.scheduling_app import SchedulingApp
 from tests.support.simulation.working_app import WorkingApp
 
-_RECORDS: Final = (40, 60)
+_RECORDS: Final = (35, 50)
 _RECORDS_OF_LARGE: Final = (200, 300)
 
 _Job = Coroutine[Any, Any, None]
