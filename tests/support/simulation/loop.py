@@ -230,16 +230,18 @@ class SimLoop(asyncio.BaseEventLoop):
         while timers and timers[0][0] <= now_s:
             queue.append(heapq.heappop(timers)[2])
         for _ in range(len(queue)):
-            self._run(queue.popleft())
+            handle = queue.popleft()
+            process = handle.process
+            if handle.is_cancelled:
+                continue
+            if process is None or process.runs:
+                self._run(handle)
+            elif process.alive:
+                self._paused[process].append(handle)
+        if self.steps > self._steps_max:
+            raise SimulationError(f"{self.steps} callbacks: an endless loop at {handle!r}?")
 
     def _run(self, handle: _Handle) -> None:
-        process = handle.process
-        if handle.is_cancelled:
-            return
-        if process is not None and not process.runs:
-            if process.alive:
-                self._paused[process].append(handle)
-            return
         self.steps += 1
         try:
             handle.context.run(handle.callback, *handle.args)
@@ -249,8 +251,6 @@ class SimLoop(asyncio.BaseEventLoop):
             self.call_exception_handler({"message": f"{handle!r} failed", "exception": error})
         if self.failures:
             raise SimulationError(f"at {self._now_s:.6f} s: {self.failures[0]}")
-        if self.steps > self._steps_max:
-            raise SimulationError(f"{self.steps} callbacks: an endless loop at {handle!r}?")
 
     def _jump(self) -> None:
         """Move time to the next thing that will happen."""
