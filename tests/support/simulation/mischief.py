@@ -133,20 +133,20 @@ class Mischief:
     async def fill_disk(self) -> None:
         """The disk is full for a while."""
         self._machine.trouble.full = True
-        await asyncio.sleep(self._random.random() * 3)
+        await asyncio.sleep(self._random.random() * 2)
         self._machine.trouble.full = False
 
     async def crowd_disk(self) -> None:
         """So little is left for a while that publishing is blocked."""
         self._machine.trouble.low = True
-        await asyncio.sleep(self._random.random() * 4)
+        await asyncio.sleep(self._random.random() * 2)
         self._machine.trouble.low = False
 
     async def slow_disk(self) -> None:
         """Syncs take long for a while."""
         trouble = self._machine.trouble
         trouble.stall_chance, trouble.stall_s = 0.3, self._random.choice((0.05, 0.5, 4.0))
-        await asyncio.sleep(self._random.random() * 3)
+        await asyncio.sleep(self._random.random() * 2)
         trouble.stall_chance = 0.0
 
     async def flip_bits(self) -> None:
@@ -155,4 +155,4 @@ class Mischief:
 
     async def jump_clock(self) -> None:
         """The wall clock jumps."""
-        self._machine.clock.skew_s += self._random.choice((-3600.0, -1.0, 1.0, 3600.0))
+        self._machine.clock.jump(self._random.choice((-3600.0, -1.0, 1.0, 3600.0)))

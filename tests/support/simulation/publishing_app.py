@@ -7,7 +7,8 @@ from typing import Final
 import tapemq
 from tapemq.client import Client
 from tests.support.simulation.history import Outcome, Place, Publish
-from tests.support.simulation.scene import OPERATIONS_MIN, Scene
+from tests.support.simulation.plans import TopicPlan
+from tests.support.simulation.scene import Scene
 
 _TIMEOUTS_S: Final = (0.5, 5.0, 30.0)
 _EXPECTED: Final = ("indeterminate", "deadline_exceeded")
@@ -15,18 +16,19 @@ _EXPECTED: Final = ("indeterminate", "deadline_exceeded")
 
 _LEISURE_S: Final = 0.1
 """Time for readers to catch up: what they do counts too."""
-_OPERATIONS_EACH: Final = 4
+_OPERATIONS_EACH: Final = 5
 """So many come of a record that is published, by and by."""
 
 
 class PublishingApp:
     """Publishes single records, several at a time, or at a high rate, ``count`` in all."""
 
-    def __init__(self, scene: Scene, name: str, topic: str, count: int) -> None:
+    def __init__(self, scene: Scene, name: str, topic: TopicPlan, count: int) -> None:
         self._scene = scene
         self._random = Random(scene.random.random())
         self._name = name
-        self._topic = topic
+        self._topic = topic.name
+        self._keeps = not topic.retention_bytes
         self._left = count
         self._number = 0
 
@@ -36,8 +38,7 @@ class PublishingApp:
         while self._left > 0 or not self._scene.is_enough:
             if self._left <= 0:
                 await asyncio.sleep(_LEISURE_S)
-                missing = OPERATIONS_MIN - self._scene.history.operations()
-                self._left = max(missing // _OPERATIONS_EACH, 1)
+                self._left = max(self._scene.operations_missing // _OPERATIONS_EACH, 1)
             await random.choice((self._one, self._together, self._stream))(client)
             await asyncio.sleep(random.choice((0.001, 0.02, 0.3)) * random.random())
 
@@ -59,6 +60,8 @@ class PublishingApp:
     def _end(self, publish: Publish, outcome: Outcome) -> None:
         publish.outcome = outcome
         publish.done_s = self._scene.loop.time()
+        if outcome is Outcome.OK and publish.durable and self._keeps:
+            self._scene.kept_records += 1
 
     def _key(self) -> str | None:
         return self._random.choice((None, "a", "b", "c"))
@@ -91,8 +94,8 @@ class PublishingApp:
             self._end(publish, Outcome.FAILED)
             self._scene.expected(error, *_EXPECTED)
         else:
-            self._end(publish, Outcome.OK)
             publish.durable = receipt.durability == "durable"
+            self._end(publish, Outcome.OK)
             publish.place = Place(receipt.topic, receipt.partition, receipt.offset)
 
     async def _stream(self, client: Client) -> None:
