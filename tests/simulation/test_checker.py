@@ -84,7 +84,7 @@ def test_good_history_breaks_no_rule(history: History) -> None:
         "handed_out_max": 0,
         "p99_ms": 500,
     }
-    assert history.operations() == 16
+    assert history.operations() == 21
 
 
 def test_verdict_shows_a_few_examples(history: History) -> None:

@@ -35,7 +35,7 @@ def test_good_history(history: History) -> None:
     assert broken(history) == set()
     history.final[LOG][1] = b"c"
     assert broken(history) == set()
-    assert history.operations() == 4
+    assert history.operations() == 4 + len(history.final[LOG])
 
 
 def test_unfired(history: History) -> None:
@@ -53,6 +53,14 @@ def test_fired_twice(history: History) -> None:
 def test_early(history: History) -> None:
     history.scheduled_times[b"a"] = DUE - timedelta(microseconds=1)
     assert broken(history) == {"early"}
+    history.set_back = [DUE - timedelta(microseconds=1)]
+    assert broken(history) == {"early"}
+
+
+def test_a_clock_that_had_shown_the_time_was_set_back(history: History) -> None:
+    history.scheduled_times[b"a"] = DUE - timedelta(seconds=1)
+    history.set_back = [DUE]
+    assert broken(history) == set()
 
 
 def test_cancelled(history: History) -> None:

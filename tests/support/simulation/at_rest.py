@@ -20,7 +20,7 @@ from tapemq_broker.server.logs import Logs
 from tapemq_broker.server.startup import Startup
 from tapemq_broker.server.world import World
 from tapemq_broker.storage.clean import take_clean
-from tapemq_broker.storage.directory import DataDirectory
+from tapemq_broker.storage.directory import CATALOG_PATH, DataDirectory
 from tapemq_broker.storage.errors import CorruptLog, DataDirectoryError, LogRefused
 from tapemq_broker.storage.log import Log
 from tapemq_broker.storage.memory_disk import MemoryDisk, MemoryFile
@@ -161,8 +161,20 @@ def complaints(truth: Found, damaged: Damaged, found: Found) -> Iterator[str]:
             yield from _differences(truth, damaged, found, directory, records)
         elif not any(
             path.startswith(directory + "/") or path == directory for path in found.refused
-        ):
+        ) and _was_proven_to_exist(truth, damaged, directory):
             yield f"{damaged}: {directory} is neither open nor refused"
+
+
+def _was_proven_to_exist(truth: Found, damaged: Damaged, directory: str) -> bool:
+    """A note of a clean stop, or a sound batch behind, says that the catalog named the topic."""
+    topic = directory.split("/")[2].partition("~")[0].encode()
+    proven = _proven_upto(truth, damaged, CATALOG_PATH)
+    return truth.was_clean or any(
+        topic in data and header.base_offset < proven
+        for path, content in truth.image.items()
+        if path.startswith(CATALOG_PATH + "/") and path.endswith(".log")
+        for _, header, data in batches_in(content)
+    )
 
 
 def _differences(

@@ -9,7 +9,7 @@ from typing import Final
 from tests.support.simulation.simulation import Simulation
 from tests.support.simulation.totals import Totals
 
-SEEDS_FOR_EVERYTHING: Final = 3000
+SEEDS_FOR_EVERYTHING: Final = 5000
 """In so many seeds, every fault and every row of the recovery table occurs."""
 _SEEDS_AT_ONCE: Final = 5
 

@@ -15,12 +15,20 @@ class BrokerClock:
     def __init__(self, loop: SimLoop) -> None:
         self._loop = loop
         self.skew_s = 0.0
+        self.set_back_us: list[int] = []
+        """What the wall clock showed whenever it jumped back."""
 
     def monotonic(self) -> float:
         return self._loop.time()
 
     def wall_us(self) -> int:
         return EPOCH_US + int((self._loop.time() + self.skew_s) * 1e6)
+
+    def jump(self, by_s: float) -> None:
+        """Let the wall clock jump."""
+        if by_s < 0:
+            self.set_back_us.append(self.wall_us())
+        self.skew_s += by_s
 
 
 class BrokerRandom:

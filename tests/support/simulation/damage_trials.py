@@ -9,7 +9,7 @@ from tests.support.simulation.at_rest import complaints, start
 from tests.support.simulation.damage import DAMAGES
 from tests.support.simulation.machine import Machine
 
-_CHANCE: Final = 0.06
+_CHANCE: Final = 0.1
 
 
 class DamageTrials:

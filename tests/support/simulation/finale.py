@@ -31,13 +31,15 @@ class Finale:
         """See the class."""
         await self._end_broker()
         await self._scene.machine.ready()
-        await self._scene.app("final reader", self._read_everything).run()
+        await self._scene.app("final", self._look_at_everything).run()
+
+    async def _look_at_everything(self, client: Client) -> None:
+        await self._read_everything(client)
         for plan in self._workload.groups:
-            await self._scene.app(f"{plan.group}.final", _Drain(self._scene, plan).run).run()
+            await _Drain(self._scene, plan).run(client)
         for queue in self._workload.queues:
-            draining = DrainingApp(self._scene, queue)
-            await self._scene.app(f"{queue.group}.final", draining.run).run()
-        await self._scene.app("last look", self._look_at_starts).run()
+            await DrainingApp(self._scene, queue).run(client)
+        await self._look_at_starts(client)
 
     async def _end_broker(self) -> None:
         machine = self._scene.machine
@@ -52,7 +54,8 @@ class Finale:
     async def _read_everything(self, client: Client) -> None:
         async with asyncio.timeout(_DRAIN_S):
             await none_pending(client, self._workload.scheduled_topic)
-            await asyncio.sleep(1.0)  # for retention to do its work
+            if any(plan.retention_bytes for plan in self._workload.topics):
+                await asyncio.sleep(1.0)  # for retention to do its work
             history = self._scene.history
             history.final_topics = await client.topics()
             for topic in history.final_topics:

@@ -165,6 +165,8 @@ class History:
     schedules: list[Schedule] = field(default_factory=list)
     scheduled_times: dict[bytes, datetime] = field(default_factory=dict)
     """When the broker published what was scheduled: the times of the records themselves."""
+    set_back: list[datetime] = field(default_factory=list)
+    """What the broker's clock showed whenever it jumped back."""
     frames: list[frozenset[bytes]] = field(default_factory=list)
     """Which values producers have put into one frame."""
     positions: list[Position] = field(default_factory=list)
@@ -214,4 +216,4 @@ class History:
     def operations(self) -> int:
         """How many calls the clients made and how many records they were handed."""
         calls = len(self.publishes) + len(self.commits) + len(self.seeks) + len(self.schedules)
-        return calls + len(self.deliveries) + len(self.works)
+        return calls + len(self.deliveries) + len(self.works) + sum(map(len, self.final.values()))

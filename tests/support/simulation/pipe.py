@@ -42,10 +42,17 @@ class Pipe:
 
     def write(self, data: "bytes | bytearray | memoryview[Any]") -> None:
         """Send. What does not fit in the window is kept by reference, as real transports do."""
-        view = memoryview(data).cast("B")
-        self._unsent.append(view)
-        self.unsent_bytes += len(view)
+        size_bytes = memoryview(data).nbytes
+        if not self._unsent and size_bytes <= self._room_bytes():
+            self._flying_bytes += size_bytes
+            self._fly(bytes(data))
+            return
+        self._unsent.append(memoryview(data).cast("B"))
+        self.unsent_bytes += size_bytes
         self.push()
+
+    def _room_bytes(self) -> int:
+        return WINDOW_BYTES - self._flying_bytes - len(self.arrived)
 
     def end(self) -> None:
         """Send an end of file behind everything written so far."""
@@ -65,7 +72,7 @@ class Pipe:
     def push(self) -> None:
         """Let go what fits in the window."""
         while self._unsent:
-            room = WINDOW_BYTES - self._flying_bytes - len(self.arrived)
+            room = self._room_bytes()
             if room <= 0:
                 return
             view = self._unsent.popleft()
@@ -110,5 +117,6 @@ class Pipe:
         size_bytes = self._weather.read_bytes(self._random, len(self.arrived), size_bytes_max)
         data = bytes(self.arrived[:size_bytes])
         del self.arrived[:size_bytes]
-        self.push()
+        if self._unsent:
+            self.push()
         return data

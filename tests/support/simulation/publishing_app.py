@@ -7,31 +7,38 @@ from typing import Final
 import tapemq
 from tapemq.client import Client
 from tests.support.simulation.history import Outcome, Place, Publish
+from tests.support.simulation.plans import TopicPlan
 from tests.support.simulation.scene import Scene
 
 _TIMEOUTS_S: Final = (0.5, 5.0, 30.0)
 _EXPECTED: Final = ("indeterminate", "deadline_exceeded")
 
 
-OPERATIONS_MIN: Final = 200
-"""Publishers go on until the applications of a run have done so many."""
+_LEISURE_S: Final = 0.1
+"""Time for readers to catch up: what they do counts too."""
+_OPERATIONS_EACH: Final = 5
+"""So many come of a record that is published, by and by."""
 
 
 class PublishingApp:
     """Publishes single records, several at a time, or at a high rate, ``count`` in all."""
 
-    def __init__(self, scene: Scene, name: str, topic: str, count: int) -> None:
+    def __init__(self, scene: Scene, name: str, topic: TopicPlan, count: int) -> None:
         self._scene = scene
         self._random = Random(scene.random.random())
         self._name = name
-        self._topic = topic
+        self._topic = topic.name
+        self._keeps = not topic.retention_bytes
         self._left = count
         self._number = 0
 
     async def run(self, client: Client) -> None:
         """Publish until all are out."""
         random = self._random
-        while self._left > 0 or self._scene.history.operations() < OPERATIONS_MIN:
+        while self._left > 0 or not self._scene.is_enough:
+            if self._left <= 0:
+                await asyncio.sleep(_LEISURE_S)
+                self._left = max(self._scene.operations_missing // _OPERATIONS_EACH, 1)
             await random.choice((self._one, self._together, self._stream))(client)
             await asyncio.sleep(random.choice((0.001, 0.02, 0.3)) * random.random())
 
@@ -53,6 +60,8 @@ class PublishingApp:
     def _end(self, publish: Publish, outcome: Outcome) -> None:
         publish.outcome = outcome
         publish.done_s = self._scene.loop.time()
+        if outcome is Outcome.OK and publish.durable and self._keeps:
+            self._scene.kept_records += 1
 
     def _key(self) -> str | None:
         return self._random.choice((None, "a", "b", "c"))
@@ -85,8 +94,8 @@ class PublishingApp:
             self._end(publish, Outcome.FAILED)
             self._scene.expected(error, *_EXPECTED)
         else:
-            self._end(publish, Outcome.OK)
             publish.durable = receipt.durability == "durable"
+            self._end(publish, Outcome.OK)
             publish.place = Place(receipt.topic, receipt.partition, receipt.offset)
 
     async def _stream(self, client: Client) -> None:
@@ -102,7 +111,7 @@ class PublishingApp:
         )
         try:
             async with producer:
-                for _ in range(self._random.randrange(5, 40)):
+                for _ in range(min(self._left, self._random.randrange(5, 40))):
                     waiting.append(self._new(durability))
                     await producer.send(waiting[-1].value, key=self._key())
                     if self._random.random() < 0.1:

@@ -52,7 +52,7 @@ class ReadingApp:
                     await self._seek(client)
             except tapemq.Error as error:
                 self._scene.expected(error, *_EXPECTED)
-            await asyncio.sleep(self._random.random() * 0.3)
+            await self._scene.rest(self._random)
 
     async def _read_for_a_while(self, client: Client) -> None:
         interval_s = self._random.choice((None, 0.05, 1.0))

@@ -1,14 +1,21 @@
 """What everything in a simulated run shares."""
 
+import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
+from typing import Final
 
 import tapemq
 from tests.support.simulation.app import App, Work
 from tests.support.simulation.history import History
 from tests.support.simulation.loop import SimLoop
 from tests.support.simulation.machine import Machine
+
+OPERATIONS_MIN: Final = 200
+"""Publishers go on until the applications of a run have done so many."""
+_PAUSE_S: Final = 0.3
+_IDLE_S: Final = 3.0
 
 
 @dataclass
@@ -23,6 +30,8 @@ class Scene:
     """Reads may return wrong bits: the broker may refuse to serve what is hit."""
     large: bool = False
     """More of everything than the promises need to be put to the test."""
+    kept_records: int = 0
+    """Records that were acknowledged as durable, in topics that keep everything."""
     errors: Counter[str] = field(default_factory=Counter)
     apps: list[App] = field(default_factory=list)
 
@@ -31,6 +40,20 @@ class Scene:
         app = App(self.loop, Random(self.random.random()), name, work)
         self.apps.append(app)
         return app
+
+    @property
+    def operations_missing(self) -> int:
+        """How many operations the run still lacks. What is kept is read at the end, too."""
+        return OPERATIONS_MIN - self.history.operations() - self.kept_records
+
+    @property
+    def is_enough(self) -> bool:
+        """The applications have done what a run is to consist of."""
+        return self.operations_missing <= 0
+
+    async def rest(self, random: Random) -> None:
+        """Pause between two things to do: for longer if it is enough."""
+        await asyncio.sleep(random.random() * (_IDLE_S if self.is_enough else _PAUSE_S))
 
     def expected(self, error: tapemq.Error, *codes: str) -> None:
         """Note an error that the application was told; any other code is a failure."""

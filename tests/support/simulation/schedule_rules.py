@@ -15,10 +15,12 @@ def unfired(history: History) -> Iterator[str]:
 
 
 def early(history: History) -> Iterator[str]:
-    """A record is published before its time."""
+    """A record is published before its time, by a clock that has never shown that time."""
     for schedule in history.schedules:
-        came = history.scheduled_times.get(schedule.value)
-        if came is not None and schedule.due is not None and came < schedule.due:
+        came, due = history.scheduled_times.get(schedule.value), schedule.due
+        if came is None or due is None or came >= due:
+            continue
+        if not any(shown >= due for shown in history.set_back):
             yield f"{schedule.value!r} came at {came}, and was due at {schedule.due}"
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from random import Random
 from traceback import format_exception
@@ -202,6 +203,10 @@ class Simulation:
         run.counts["rewritten_bytes"] = machine.rewritten_bytes
         run.virtual_s = self.loop.time() - START_S
         run.steps = self.loop.steps
+        run.history.set_back = [
+            datetime.fromtimestamp(0, UTC) + timedelta(microseconds=shown_us)
+            for shown_us in machine.clock.set_back_us
+        ]
         # A run that broke off may still show that nothing got done.
         run.broken = check(run.history, *(STUCK if run.failure else RULES))
 

@@ -137,13 +137,14 @@ class SimTransport(asyncio.Transport):
             if self.incoming.arrived:
                 self.incoming.arrived.clear()
                 self.outgoing.reset()
-        elif self._reading and not self._read_is_due and self._has_news():
+        elif (
+            self._reading
+            and not self._read_is_due
+            and (self.incoming.arrived or self.incoming.end_arrived)
+        ):
             self._read_is_due = True
             delay_s = self.network.weather.wake_s(self.network.random)
             self.loop.call_io(delay_s, self, self._read, context=self.context)
-
-    def _has_news(self) -> bool:
-        return bool(self.incoming.arrived) or self.incoming.end_arrived
 
     def _read(self) -> None:
         self._read_is_due = False

@@ -2,9 +2,10 @@
 
 import asyncio
 import builtins
+from collections.abc import Coroutine
 from contextlib import suppress
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import tapemq
 from tapemq.client import Client
@@ -35,20 +36,28 @@ class WorkingApp:
                 await self._work_for_a_while(client, self._random.choice((0.05, 1.0, 5.0)))
             except tapemq.Error as error:
                 self._scene.expected(error, *_EXPECTED)
-            await asyncio.sleep(self._random.random() * 0.3)
+            await self._scene.rest(self._random)
 
     async def _work_for_a_while(self, client: Client, most_s: float) -> None:
         prefetch = self._random.choice((1, 10, 100))
-        pause_s = self._random.choice((0.0, 0.0, 0.01))
         with suppress(builtins.TimeoutError):
             async with (
                 asyncio.timeout(most_s * self._random.random()),
                 opened(client, self._plan, prefetch) as queue,
             ):
-                async for message in queue:
-                    work = note(self._scene, self._name, self._plan, message)
-                    await asyncio.sleep(pause_s * self._random.random())
-                    await self._settle(work, message)
+                with Helpers() as helpers:
+                    await self._work(queue, helpers if self._random.random() < 0.5 else None)
+
+    async def _work(self, queue: tapemq.Queue, helpers: "Helpers | None") -> None:
+        """Work on one record after another, or leave each to a helper."""
+        pause_s = self._random.choice((0.0, 0.0, 0.01))
+        async for message in queue:
+            work = note(self._scene, self._name, self._plan, message)
+            await asyncio.sleep(pause_s * self._random.random())
+            if helpers:
+                helpers.start(self._settle(work, message))
+            else:
+                await self._settle(work, message)
 
     async def _settle(self, work: Work, message: tapemq.Message) -> None:
         verb = self._random.choices(("ack", "nack", "reject", "release", ""), (70, 12, 3, 5, 10))[0]
@@ -57,6 +66,24 @@ class WorkingApp:
         work.verb = verb
         confirm = self._random.random() < 0.7
         await settle(self._scene, work, message, confirm=confirm)
+
+
+class Helpers:
+    """Tasks of an application; those that are left at the end of the block are cancelled."""
+
+    def __init__(self) -> None:
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def __enter__(self) -> "Helpers":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Have something done meanwhile."""
+        self._tasks.append(asyncio.create_task(work))
 
 
 class DrainingApp:
@@ -74,19 +101,18 @@ class DrainingApp:
         history.queues[plan.group] = plan.topic
         try:
             async with asyncio.timeout(_DRAIN_S), opened(client, plan, 100) as queue:
-                working = asyncio.create_task(self._work(queue))
-                await self._done(client)
-                working.cancel()
-                await asyncio.wait([working])
+                with Helpers() as helpers:
+                    helpers.start(self._work(queue, helpers))
+                    await self._done(client)
         except builtins.TimeoutError as error:
             if isinstance(error, tapemq.Error):
                 raise
 
-    async def _work(self, queue: tapemq.Queue) -> None:
+    async def _work(self, queue: tapemq.Queue, helpers: "Helpers") -> None:
         async for message in queue:
             work = note(self._scene, f"{self._plan.group}.final", self._plan, message)
             work.verb = "ack"
-            await settle(self._scene, work, message, confirm=True)
+            helpers.start(settle(self._scene, work, message, confirm=True))
 
     async def _done(self, client: Client) -> None:
         """Wait until nothing is ready, leased or to be tried again."""

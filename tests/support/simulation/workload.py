@@ -22,7 +22,7 @@ from tests.support.simulation.scene import Scene
 from tests.support.simulation.scheduling_app import SchedulingApp
 from tests.support.simulation.working_app import WorkingApp
 
-_RECORDS: Final = (40, 60)
+_RECORDS: Final = (35, 50)
 _RECORDS_OF_LARGE: Final = (200, 300)
 
 _Job = Coroutine[Any, Any, None]
@@ -78,7 +78,7 @@ class Workload:
         records = random.randrange(*(_RECORDS_OF_LARGE if self._scene.large else _RECORDS))
         publishers = random.randrange(2, 6) if self._scene.large else random.choice((1, 2, 2, 3))
         for number in range(publishers):
-            topic = random.choice(self.topics).name
+            topic = random.choice(self.topics)
             app = PublishingApp(self._scene, f"p{number}", topic, records // publishers + 1)
             yield self._scene.app(f"publisher-{number}", app.run).run()
 
