@@ -3,6 +3,9 @@ from typing import Any
 import pytest
 
 from tapemq_broker.core import effects as e
+from tapemq_broker.core.group import Position
+from tapemq_broker.core.packed import BadEntry
+from tapemq_broker.core.queue.entries import Head
 from tapemq_broker.core.queue.verb import Verb
 from tapemq_broker.core.refusal import Refusal
 from tapemq_broker.core.results import Done, GroupInfo
@@ -267,3 +270,17 @@ def test_settings_that_cannot_be_make_no_group(settings: dict[str, Any]) -> None
     world = queue_world(1)
     assert refusal(world, consume(world, **settings)) == "bad_request"
     assert not world.core.topics.get(1).queue_groups
+
+
+def test_a_group_of_both_kinds_is_nonsense_and_nothing_of_it_is_taken() -> None:
+    topic, other = b"new", {b"good": Position(0).encode(), GROUP.encode(): Position(0).encode()}
+    world = queue_world()
+    consume(world)
+    with pytest.raises(BadEntry, match="elsewhere"):
+        world.core.load_groups(1, 0, other)
+    with pytest.raises(BadEntry):
+        world.core.load_groups(1, 0, {b"good": Position(0).encode(), topic: b"nonsense"})
+    assert "good" not in world.core.topics.get(1).groups
+    world.core.load_groups(1, 0, {b"good": Position(0).encode()})
+    with pytest.raises(BadEntry, match="elsewhere"):
+        world.core.load_groups(1, 0, {b"good": Head(0, 0, 1, {}).encode()})

@@ -1,7 +1,9 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pyroaring import BitMap
 
+from tapemq_broker.core.packed import BadEntry
 from tapemq_broker.core.queue.settled import CHUNK_OFFSETS, Settled, end_of_run
 
 EDGE = CHUNK_OFFSETS
@@ -87,3 +89,11 @@ def test_below_the_floor_nothing_is_added() -> None:
     settled = Settled(10)
     settled.add(3, 8)
     assert (settled.floor, settled.count, settled.changed) == (10, 0, set())
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"nonsense", BitMap().serialize(), BitMap([CHUNK_OFFSETS]).serialize()]
+)
+def test_a_chunk_that_makes_no_sense_is_told(data: bytes) -> None:
+    with pytest.raises(BadEntry):
+        Settled().load(0, data)
