@@ -11,6 +11,7 @@ from tapemq.batch import (
     BodyPrefix,
     Codec,
     Columns,
+    Numbers,
     UnknownFormat,
     check_body,
     checksum,
@@ -21,7 +22,7 @@ from tapemq.batch import (
     encode_body,
     encode_extras,
 )
-from tapemq.batch.body import BodyFlag, decode_extras_column
+from tapemq.batch.body import BodyFlag, decode_extras_column, encode_parts
 from tapemq.batch.limits import BODY_BYTES_MAX, COUNT_MAX, RECORD_BYTES_MAX
 from tests.support.batches import TABLE, codecs, columns, patched
 from tests.support.golden import read_golden
@@ -229,6 +230,10 @@ def test_longest_counts_keys_and_not_what_is_missing() -> None:
 def test_extras_alone_are_those_of_the_records(records: Columns, codec: Codec) -> None:
     found = decode_extras_column(encode_body(records, codec=codec))
     assert found == list(records.extras or [b""] * len(records.values))
+
+
+def test_a_batch_without_numbers_is_of_nobody() -> None:
+    assert b"".join(encode_parts(RECORDS, Numbers())) == encode_body(RECORDS)
 
 
 def test_the_fixed_part_says_all_of_itself() -> None:

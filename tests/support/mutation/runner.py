@@ -72,8 +72,10 @@ class Loop:
             if not forked(partial(_measure, session, file), 600.0):
                 raise pytest.UsageError(f"{' '.join(self._target.tests)} fail without any change")
             file.seek(0)
-            seconds = [float(line) for line in file]
-        limits_s = [_LIMIT_FACTOR * one_s + _LIMIT_S for one_s in seconds]
+            seconds = dict(zip(session.items, map(float, file), strict=True))
+        # Then the fast ones: the first that fails is enough.
+        session.items.sort(key=lambda item: (_rank(item, self._target.tests), seconds[item]))
+        limits_s = [_LIMIT_FACTOR * seconds[item] + _LIMIT_S for item in session.items]
         for mutant, tree in self._tries:
             self._report(mutant, forked(partial(self._passes, session, tree, limits_s), 600.0))
         return True
