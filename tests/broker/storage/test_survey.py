@@ -5,7 +5,7 @@ from tapemq_broker.storage.chain import LogEnd
 from tapemq_broker.storage.decision import Place
 from tapemq_broker.storage.evidence import newest_proof
 from tapemq_broker.storage.log_files import LogFiles
-from tapemq_broker.storage.survey import KnownSegment, Survey
+from tapemq_broker.storage.survey import KnownSegment, Proof, Survey
 from tests.support.raw_log import DIRECTORY, LOG_ID
 from tests.support.recovery_cases import Damage
 
@@ -107,6 +107,30 @@ def test_last_segment_may_be_empty() -> None:
     assert survey.end == damage.log.end
     assert survey.segments[-1] == KnownSegment(18, 0, None)
     assert not survey.is_empty
+
+
+@pytest.mark.parametrize("next_offset", [18, 17])
+def test_a_stop_in_an_empty_segment_proves_it(next_offset: int) -> None:
+    """Retention has removed all that was in front of it."""
+    damage = Damage()
+    damage.image = {damage.path(18): b""}
+    files = LogFiles(damage.disk(), DIRECTORY, LOG_ID)
+    survey, end = Survey(files, files.bases()), damage.log.end
+    survey.run(Proof(18, 0, end._replace(next_offset=next_offset)), None)
+    fits = next_offset == 18
+    assert survey.segments == [KnownSegment(18, 0, None)]
+    assert survey.end == (end if fits else LogEnd(next_offset=18))
+    assert (survey.covered, survey.tail_base) == ((True, None) if fits else (False, 18))
+
+
+def test_segment_with_another_name_is_not_passed_by() -> None:
+    damage = Damage()
+    damage.log.seal()
+    damage.retake()
+    damage.image[damage.path(7)] = damage.image.pop(damage.path(6))
+    trouble = survey_of(damage)[0].trouble
+    assert trouble is not None
+    assert trouble[:3] == (0, len(damage.image[damage.path(0)]), Place.GAP)
 
 
 def test_empty_log() -> None:

@@ -6,6 +6,7 @@ only what it belongs to is refused, and not the start.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -69,6 +70,7 @@ def _told() -> Iterator[Decoder]:
     yield Decoder("environment", texts, _environment, (ConfigurationError,))
 
 
+@cache
 def _entries(log: str) -> dict[bytes, bytes]:
     """The entries of all such logs in the golden directory."""
     entries: dict[bytes, bytes] = {}
