@@ -162,7 +162,7 @@ def test_idle_connections_stay_and_cost_little(
         grown_kib = kib(broker, "VmRSS") - before_kib
         beside = healthy(broker, BESIDE_S)
     note(evidence, IDLE, came, (alone, beside), grown_kib)
-    evidence.note(kib_each=round(grown_kib / IDLE.clients, 1))
+    evidence.note(each_kib=round(grown_kib / IDLE.clients, 1))
     print(f"\nidle: {came}, {grown_kib / IDLE.clients:.1f} KiB each\n  {alone}\n  {beside}")
     check(alone)
     check(beside)

@@ -101,6 +101,9 @@ _BY_MODULE: Final[dict[str, dict[str, str]]] = {
         "module: 1024 -> 1025": _LIMIT,
         "module: 1024 -> 1025 #1": _LIMIT,
     },
+    f"{_STORAGE}/diagnosis.py": {
+        "diagnose: 0 -> 1 #1": "an epoch above another one is 1 at least",
+    },
     f"{_STORAGE}/recovery.py": {
         "_Recovery._fits: 0 -> 1 #1": "a sound index without its segment refuses the log before",
         "_Recovery._cut: self._disk.sync_directory(self._files.directory) -> nothing": (

@@ -111,14 +111,14 @@ class Totals:
         return {
             "cycles": self.seeds,
             "unit": "seeds",
+            "attempted": self.operations,
             "lost": lost,
             "duplicated": duplicated,
             "wrong": len(wrong) - lost - duplicated,
-            "operations": self.operations,
             "faults": self.faults.total(),
-            "kinds_of_faults": f"{sum(map(bool, self.faults.values()))} of {len(FAULTS)}",
+            "kinds_of_faults": f"{sum(self.faults[name] > 0 for name in FAULTS)} of {len(FAULTS)}",
             "recoveries": self.rows.total(),
-            "rows_of_the_table": f"{sum(map(bool, self.rows.values()))} of {len(Row)}",
+            "rows_of_the_table": f"{sum(self.rows[row.name] > 0 for row in Row)} of {len(Row)}",
         }
 
     def never(self) -> list[str]:

@@ -141,3 +141,9 @@ def test_what_a_chunk_says_below_the_floor_does_not_count() -> None:
     settled = Settled(10)
     settled.load(0, written)
     assert (settled.count, settled.changed, settled.numbers()) == (0, {0}, [])
+
+
+def test_chunks_are_of_the_size_that_is_written_down() -> None:
+    settled = Settled()
+    settled.add(3 * 65_536 - 1, 3 * 65_536 + 1)
+    assert sorted(settled.numbers()) == [2, 3]
