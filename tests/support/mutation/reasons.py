@@ -15,6 +15,7 @@ _AGAIN: Final = "written again by restart() at once"
 _DEFAULT: Final = "a default that is given wherever anybody looks at the field"
 _MAGIC: Final = "no magic begins one byte behind a bad one"
 _NO_HEADER: Final = "a header does not fit in front of the first bytes that are searched"
+_NO_SIZE: Final = "no segment is of that size"
 _MORE: Final = "more is asked for or looked at than is there, and that is no more"
 
 _NUMBER: Final = (
@@ -100,6 +101,14 @@ _BY_MODULE: Final[dict[str, dict[str, str]]] = {
         "_batch_ending_at: 1 -> 2": "a checksum would have to be of four equal bytes",
         "module: 1024 -> 1025": _LIMIT,
         "module: 1024 -> 1025 #1": _LIMIT,
+    },
+    f"{_STORAGE}/survey.py": {
+        "Survey._pass_by: 0 -> 1": "what is not passed by is walked through, to the same end",
+        "Survey._misfit: base < self.end.next_offset -> base <= self.end.next_offset": (
+            "where both are the same, nobody asks"
+        ),
+        "module: -1 -> 1": _NO_SIZE,
+        "module: 1 -> 2": _NO_SIZE,
     },
     f"{_STORAGE}/diagnosis.py": {
         "diagnose: 0 -> 1 #1": "an epoch above another one is 1 at least",
