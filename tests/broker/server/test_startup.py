@@ -193,6 +193,7 @@ async def test_a_topic_that_makes_no_sense_is_refused_and_the_others_serve(
     disk.remove("CLEAN")
     put(disk, "catalog", CATALOG, {b"topic/sick": b"nonsense"})
     async with running_server(disk) as server:
+        assert server.status().damaged_partitions == 1
         assert re.search("topic sick is refused: catalog.*NOT_UNDERSTOOD", caplog.text)
         client = await RawClient.connect(server.port)
         assert (await client.publish(well, b"b")).base_offset == 1

@@ -25,10 +25,12 @@ class CountingFile(MemoryFile):
     def __init__(self, file: MemoryFile, unreadable_from: int | None = None) -> None:
         super().__init__(file.path, file.content, None)
         self.reads: list[int] = []
+        self.got_bytes = 0
         self.unreadable_from = unreadable_from
 
     def read(self, position: int, size_bytes: int) -> bytes:
         self.reads.append(size_bytes)
+        self.got_bytes += max(0, min(size_bytes, self.size_bytes - position))
         if self.unreadable_from is not None and position + size_bytes > self.unreadable_from:
             raise OSError(errno.EIO, "input/output error")
         return super().read(position, size_bytes)
@@ -178,6 +180,20 @@ def test_last_batch_is_found_from_the_end() -> None:
         assert (found.position, found.header) == (last.position, last.header)
         assert last_batch(window, window.size_bytes, last.header.header_checksum ^ 1) is None
         assert last_batch(window, window.size_bytes - 1, last.header.header_checksum) is None
+
+
+@pytest.mark.parametrize(
+    ("last_bytes", "read_bytes"), [(10, 64 * 1024), (100_000, 64 * 1024 + 1024 * 1024)]
+)
+def test_last_batch_is_sought_in_little_first(last_bytes: int, read_bytes: int) -> None:
+    log = RawLog(MemoryDisk())
+    log.data(b"x" * 2 * WINDOW_BYTES)
+    log.data(b"x" * last_bytes)
+    file = CountingFile(MemoryDisk().open("x", create=True))
+    file.append([data_of(log)])
+    last = log.placed[-1].header
+    assert last_batch(Window(file), file.size_bytes, last.header_checksum) is not None
+    assert file.got_bytes == read_bytes
 
 
 def test_damaged_or_unreadable_last_batch_is_not_found(log: RawLog) -> None:
