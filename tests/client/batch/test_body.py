@@ -233,7 +233,8 @@ def test_extras_alone_are_those_of_the_records(records: Columns, codec: Codec) -
 
 
 def test_a_batch_without_numbers_is_of_nobody() -> None:
-    assert b"".join(encode_parts(RECORDS, Numbers())) == encode_body(RECORDS)
+    for records in (RECORDS, Columns([b"a"])):
+        assert b"".join(encode_parts(records, Numbers())) == encode_body(records)
 
 
 def test_the_fixed_part_says_all_of_itself() -> None:
