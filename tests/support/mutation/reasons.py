@@ -103,7 +103,6 @@ _BY_MODULE: Final[dict[str, dict[str, str]]] = {
         "module: 1024 -> 1025 #1": _LIMIT,
     },
     f"{_STORAGE}/survey.py": {
-        "Survey._pass_by: 0 -> 1": "what is not passed by is walked through, to the same end",
         "Survey._misfit: base < self.end.next_offset -> base <= self.end.next_offset": (
             "where both are the same, nobody asks"
         ),
