@@ -47,12 +47,13 @@ _LIMITS: Final = """\
 def render(directory: Path = EVIDENCE) -> str:
     """The whole page."""
     lines = read_all(directory)
-    runs = list(runs_of(line for line in lines if not line.test.startswith(_INPUTS)))
+    inputs = [line for line in lines if line.test.startswith(_INPUTS)]
+    runs = list(runs_of(line for line in lines if line not in inputs))
     parts = (
         _HEAD,
         "## Overview\n\n" + "\n".join(_overview(runs)),
-        "## Promises\n\n" + "\n".join(_promises(runs)),
-        "## Decoders\n\n" + "\n".join(_decoders(lines)),
+        "## Promises\n\n" + "\n".join(_promises(runs, inputs)),
+        "## Decoders\n\n" + "\n".join(_decoders(inputs)),
         "## Mutations\n\n" + "\n".join(_mutations(directory)),
         "## Bugs found\n\n" + "\n".join(_bugs()),
         _LIMITS,
@@ -99,7 +100,7 @@ def _summary(name: str, runs: list[Run]) -> tuple[object, ...]:
     return (f"{name} {title}", tests, cycles, *map(_number, counted), broken or "")
 
 
-def _promises(runs: list[Run]) -> Iterator[str]:
+def _promises(runs: list[Run], inputs: list[Line]) -> Iterator[str]:
     yield (
         "Below each promise: what its tests found (*cycles*: how often what may go wrong was made "
         "to; *attempted*: records, or what else, that were looked for afterwards), and how it was "
@@ -110,6 +111,9 @@ def _promises(runs: list[Run]) -> Iterator[str]:
     for name, text in PROMISES.items():
         yield f"### {name}\n\n{text}\n"
         yield from _found(name, [run for run in runs if name in run.promises])
+        fuzzed = [line for line in inputs if name in line.promises]
+        if fuzzed:
+            yield f"And {_sum(fuzzed, 'cycles'):,} inputs to [decoders](#decoders).\n"
         broken = [control for control in CONTROLS if control.promise == name]
         if broken:
             tests = ((one.broken, f"`{_short(one.test)}`") for one in broken)
@@ -171,8 +175,7 @@ def _figure(name: str, value: object) -> str:
 def _decoders(lines: list[Line]) -> Iterator[str]:
     inputs: dict[str, list[Line]] = {}
     for line in lines:
-        if line.test.startswith(_INPUTS):
-            inputs.setdefault(_decoder(line), []).append(line)
+        inputs.setdefault(_decoder(line), []).append(line)
     total = sum(_sum(some, "cycles") for some in inputs.values())
     yield (
         f"`make fuzz`: damaged examples and any bytes, {total:,} in all; a decoder takes them, or "
