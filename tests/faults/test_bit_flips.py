@@ -14,6 +14,7 @@ from collections import Counter
 import pytest
 
 from tests.support.bit_flips import check_flip
+from tests.support.proof.evidence import Evidence
 from tests.support.sample_directory import Sample, build_sample
 
 LONG = bool(os.environ.get("TEST_LONG"))
@@ -32,10 +33,11 @@ pytestmark = pytest.mark.faults
 
 @pytest.mark.parametrize(("sample", "path"), FILES)
 def test_every_bit_flip_is_noticed_or_harmless(
-    sample: Sample, path: str, capsys: pytest.CaptureFixture[str]
+    sample: Sample, path: str, capsys: pytest.CaptureFixture[str], evidence: Evidence
 ) -> None:
     outcomes: Counter[str] = Counter()
     bits = range(0, 8 * len(sample.image[path]), STEP)
+    evidence.note("P17", "P18", cycles=len(bits), unit="bit flips")
     for number, bit in enumerate(bits, 1):
         try:
             outcomes[check_flip(sample, path, bit)] += 1
@@ -44,6 +46,7 @@ def test_every_bit_flip_is_noticed_or_harmless(
         if LONG and (number % PROGRESS_BITS == 0 or number == len(bits)):
             with capsys.disabled():
                 print(f"\n{path}: {number} of {len(bits)} bits: {dict(outcomes)}", end="")
+    evidence.note(**{outcome.replace(" ", "_"): count for outcome, count in outcomes.items()})
     assert outcomes.total() == len(bits)
 
 

@@ -28,40 +28,45 @@ from tests.support.file_damage import (
     sectors,
 )
 from tests.support.log_reader import read_log
+from tests.support.proof.evidence import Evidence
 from tests.support.sample_directory import Sample, Tally, build_sample, open_data
 
 LONG = bool(os.environ.get("TEST_LONG"))
 
 CLEAN, CRASHED = build_sample(is_clean=True), build_sample(is_clean=False)
+NOTICED = ("P17", "P18")
 BOTH = pytest.mark.parametrize("sample", [CLEAN, CRASHED], ids=["clean", "crashed"])
 
 pytestmark = pytest.mark.faults
 
 
 @BOTH
-def test_newest_segment_cut_at_every_byte(sample: Sample) -> None:
+def test_newest_segment_cut_at_every_byte(sample: Sample, evidence: Evidence) -> None:
     path = sample.segments[-1]
     sizes = {*range(0, len(sample.image[path]) + 1, 1 if LONG else 31)}
     sizes |= {placed.end for placed in sample.batches if placed.path == path}
+    evidence.note(*NOTICED, cycles=len(sizes), unit="truncations")
     rows = Counter(check_truncation(sample, path, size) for size in sorted(sizes))
     expected = {"CLEAN", "CLEAN_MISMATCH"} if sample.is_clean else {"KEPT", "COVERED", "TORN_SHORT"}
     assert set(rows) == expected
 
 
 @BOTH
-def test_older_segments_cut_around_every_batch(sample: Sample) -> None:
+def test_older_segments_cut_around_every_batch(sample: Sample, evidence: Evidence) -> None:
     rows: Counter[str] = Counter()
     for path in sample.segments[:-1] if LONG else sample.segments[1:-1:2]:
         ends = {0, *(placed.end for placed in sample.batches if placed.path == path)}
         sizes = {end + shift for end in ends for shift in (-1, 0, 1)}
         for size in sorted(sizes.intersection(range(len(sample.image[path]) + 1))):
             rows[check_truncation(sample, path, size)] += 1
+    evidence.note(*NOTICED, cycles=rows.total(), unit="truncations")
     opened = "CLEAN" if sample.is_clean else "KEPT"
     assert set(rows) == {opened, "MISSING_SEGMENT", "MISSING_BYTES"}
 
 
 @BOTH
-def test_each_file_deleted(sample: Sample) -> None:
+def test_each_file_deleted(sample: Sample, evidence: Evidence) -> None:
+    evidence.note("P18", cycles=len(sample.data_only()), unit="deleted files")
     rows = {path: check_deleted(sample, path) for path in sample.data_only()}
     opened = "CLEAN" if sample.is_clean else "KEPT"
     oldest, *middle, newest = sample.segments
@@ -92,7 +97,8 @@ APPENDED = {
 
 @BOTH
 @pytest.mark.parametrize("what", APPENDED)
-def test_bytes_appended(sample: Sample, what: str) -> None:
+def test_bytes_appended(sample: Sample, what: str, evidence: Evidence) -> None:
+    evidence.note("P18", cycles=len(sample.segments), unit="appends")
     data, newest_row, older_row = APPENDED[what]
     *older, newest = sample.segments
     expected = Row.CLEAN_MISMATCH if sample.is_clean else newest_row
@@ -102,25 +108,31 @@ def test_bytes_appended(sample: Sample, what: str) -> None:
 
 @BOTH
 @pytest.mark.parametrize("size_bytes", [512, 4096])
-def test_sectors_zeroed_set_or_swapped(sample: Sample, size_bytes: int) -> None:
+def test_sectors_zeroed_set_or_swapped(sample: Sample, size_bytes: int, evidence: Evidence) -> None:
+    cycles = 0
     for path in sample.segments if LONG else sample.segments[-2:]:
         for start, data in sectors(sample.image[path], size_bytes):
             check_overwritten(sample, path, start, data)
+            cycles += 1
+    evidence.note(*NOTICED, cycles=cycles, unit="spoiled sectors")
 
 
 @BOTH
-def test_batch_written_in_the_place_of_another_one(sample: Sample) -> None:
+def test_batch_written_in_the_place_of_another_one(sample: Sample, evidence: Evidence) -> None:
     pairs = list(misdirected(sample))
     assert len(pairs) > 100
-    for source, target in pairs if LONG else pairs[::5]:
+    pairs = pairs if LONG else pairs[::5]
+    evidence.note(*NOTICED, cycles=len(pairs), unit="misdirected writes")
+    for source, target in pairs:
         outcome = check_overwritten(sample, target.path, target.position, source.data)
         assert outcome in ("refused", "error when read")
 
 
 @BOTH
-def test_random_bytes_anywhere(sample: Sample) -> None:
-    random = Random(1)
-    for _ in range(20_000 if LONG else 100):
+def test_random_bytes_anywhere(sample: Sample, evidence: Evidence) -> None:
+    random, times = Random(1), 20_000 if LONG else 100
+    evidence.note(*NOTICED, cycles=times, unit="random overwrites")
+    for _ in range(times):
         path = random.choice(sample.segments)
         start = random.randrange(len(sample.image[path]))
         size = min(random.choice([1, 2, 3, 8, 50, 700]), len(sample.image[path]) - start)
@@ -128,7 +140,9 @@ def test_random_bytes_anywhere(sample: Sample) -> None:
 
 
 @BOTH
-def test_segments_in_each_others_place(sample: Sample) -> None:
+def test_segments_in_each_others_place(sample: Sample, evidence: Evidence) -> None:
+    count = len(sample.segments)
+    evidence.note(*NOTICED, cycles=count * (count - 1), unit="misplaced segments")
     for path in sample.segments:
         for other in sample.segments:
             if other != path:

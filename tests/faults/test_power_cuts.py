@@ -19,6 +19,7 @@ from tests.support.proof.evidence import Evidence
 
 pytestmark = pytest.mark.crash
 
+PROMISES = ("P1", "P5", "P7", "P8", "P9", "P11", "P14")
 CUTS = 1000 if LONG else 5
 
 
@@ -27,9 +28,7 @@ async def test_power_cuts_lose_nothing_that_was_acked(
 ) -> None:
     async with trial(powered_broker, "cut", evidence) as run:
         await run.repeat(CUTS, partial(run.cut, disk))
-        assert await run.verdict("P1", "P5", "P7", "P8", "P11", unit="power cuts") == [], (
-            f"seed {SEED}"
-        )
+        assert await run.verdict(*PROMISES, unit="power cuts") == [], f"seed {SEED}"
 
 
 async def test_without_syncing_the_same_cuts_show_loss(

@@ -19,6 +19,7 @@ import pytest
 from tests.support.crash.broker import Broker
 from tests.support.overload.healthy import Seen
 from tests.support.overload.memory_group import MemoryGroup, memory_group, missing
+from tests.support.proof.evidence import Evidence
 from tests.support.sources import ROOT
 
 pytestmark = [pytest.mark.faults, pytest.mark.skipif(bool(missing()), reason=missing())]
@@ -34,24 +35,27 @@ MIB_KIB = 1024
 class Case(NamedTuple):
     """So many offenders, in the short and in the long form; what the broker may take for them."""
 
+    unit: str
     short: int
     long: int
     growth_max_kib: int
+    promises: tuple[str, ...] = ("P20",)
 
     @property
     def clients(self) -> int:
         return self.long if LONG else self.short
 
 
+SHUT = ("P20", "P25")
 CASES = {
-    "slow readers": Case(100, 500, 96 * MIB_KIB),
-    "giant frames": Case(300, 10_000, 4 * MIB_KIB),
-    "decoder bombs": Case(300, 10_000, 4 * MIB_KIB),
-    "connection flood": Case(600, 20_000, 16 * MIB_KIB),
-    "slowloris": Case(300, 5_000, 32 * MIB_KIB),
-    "producers": Case(20, 100, 192 * MIB_KIB),
+    "slow readers": Case("readers that stand still", 100, 500, 96 * MIB_KIB),
+    "giant frames": Case("frames of up to 4 GiB", 300, 10_000, 4 * MIB_KIB),
+    "decoder bombs": Case("headers that would take much", 300, 10_000, 4 * MIB_KIB),
+    "connection flood": Case("connections", 600, 20_000, 16 * MIB_KIB, SHUT),
+    "slowloris": Case("handshakes of a byte a second", 300, 5_000, 32 * MIB_KIB, SHUT),
+    "producers": Case("producers of records of 1 MiB", 20, 100, 192 * MIB_KIB),
 }
-IDLE = Case(1_000, 9_900, 0)
+IDLE = Case("idle connections", 1_000, 9_900, 0)
 IDLE_KIB_MAX = 32
 
 
@@ -112,6 +116,15 @@ def offending(broker: Broker, kind: str, count: int) -> "Iterator[dict[str, int]
         came.update(json.loads(process.stdout.readline()))
 
 
+def note(
+    evidence: Evidence, case: Case, came: dict[str, int], beside: Seen, grown_kib: int
+) -> None:
+    """What the healthy pair lost beside so many offenders."""
+    evidence.note(*case.promises, cycles=came["tries"], unit=case.unit, attempted=beside.published)
+    evidence.note(lost=beside.published - beside.read, wrong=beside.wrong)
+    evidence.note(memory_limit_mib=LIMIT_BYTES // 2**20, grown_mib=round(grown_kib / MIB_KIB, 1))
+
+
 def check(seen: Seen) -> None:
     assert seen.published > 0
     assert (seen.read, seen.wrong) == (seen.published, 0)
@@ -119,7 +132,7 @@ def check(seen: Seen) -> None:
 
 @pytest.mark.parametrize("kind", CASES)
 def test_an_offender_is_bounded_and_the_healthy_go_on(
-    broker: Broker, limits: MemoryGroup, kind: str
+    broker: Broker, limits: MemoryGroup, kind: str, evidence: Evidence
 ) -> None:
     case = CASES[kind]
     alone = healthy(broker, ALONE_S)
@@ -128,6 +141,7 @@ def test_an_offender_is_bounded_and_the_healthy_go_on(
     with offending(broker, kind, case.clients) as came:
         beside = healthy(broker, BESIDE_S)
     growth_kib = kib(broker, "VmHWM") - before_kib
+    note(evidence, case, came, beside, growth_kib)
     print(f"\n{kind}: {came}, memory +{growth_kib} KiB\n  alone  {alone}\n  beside {beside}")
     check(alone)
     check(beside)
@@ -137,12 +151,16 @@ def test_an_offender_is_bounded_and_the_healthy_go_on(
     assert broker.stop() == 0
 
 
-def test_idle_connections_stay_and_cost_little(broker: Broker, limits: MemoryGroup) -> None:
+def test_idle_connections_stay_and_cost_little(
+    broker: Broker, limits: MemoryGroup, evidence: Evidence
+) -> None:
     alone = healthy(broker, ALONE_S)
     before_kib = kib(broker, "VmRSS")
     with offending(broker, "idle", IDLE.clients) as came:
         grown_kib = kib(broker, "VmRSS") - before_kib
         beside = healthy(broker, BESIDE_S)
+    note(evidence, IDLE, came, beside, grown_kib)
+    evidence.note(each_kib=round(grown_kib / IDLE.clients, 1))
     print(f"\nidle: {came}, {grown_kib / IDLE.clients:.1f} KiB each\n  {alone}\n  {beside}")
     check(alone)
     check(beside)

@@ -16,10 +16,9 @@ from tests.support.proof.report import DOCUMENT, EVIDENCE, GOAL_PERCENT, render,
 from tests.support.sources import ROOT
 
 TEST = "tests/a/test_b.py::t"
-ROW = (
-    "| `a/test_b.py::t` | long | 1,000 kills | 0 |  | 2 | acked 12,345 | 2026-01-31, 61 s "
-    "| failed |"
-)
+ROW = "| `a/test_b.py::t` | long | 1,000 kills | 12,345 | 0 |  | 2 | 1 failed |"
+DETAILS = "| `a/test_b.py::t` | long | kills | 2026-01-31 | 61 s | slowest start 3.1 s |"
+OVERVIEW = "| P2 Written ack | 1, 1 failed | 2,000 | 24,690 | 0 |  | 4 | 2 |"
 
 
 def test_document_is_what_the_evidence_says() -> None:
@@ -59,7 +58,8 @@ def test_figures_go_to_the_promises_that_they_speak_for(tmp_path: Path) -> None:
         "unit": "kills",
         "lost": 0,
         "wrong": 2,
-        "acked": 12345,
+        "attempted": 12345,
+        "slowest_start_s": 3.1,
     }
     machine: dict[str, Figure] = {"cores": 2}
     for form, outcome in (("long", "failed"), ("short", "passed")):
@@ -71,6 +71,8 @@ def test_figures_go_to_the_promises_that_they_speak_for(tmp_path: Path) -> None:
     text = render(tmp_path)
     assert ROW in text.partition("### P2")[2].partition("### P3")[0]
     assert text.count("1,000 kills") == 2
+    assert DETAILS in text.partition("## Runs")[2]
+    assert OVERVIEW in text.partition("## Promises")[0]
     assert "| `a.py` | 10 | 9 | 90 % |" in text
     assert "not looked at" in text
     assert "- cores 2\n" in text

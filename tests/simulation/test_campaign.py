@@ -57,3 +57,12 @@ def test_the_largest_is_not_added_up() -> None:
     totals = Totals(counts=Counter(acked=1, p99_ms=5))
     totals.merge(Totals(counts=Counter(acked=2, p99_ms=3)))
     assert totals.counts == {"acked": 3, "p99_ms": 5, "handed_out_max": 0}
+
+
+def test_figures_tell_kinds_of_what_is_wrong() -> None:
+    totals = everything()
+    totals.complaints = {1: "lost: b'v1'", 2: "duplicate: b'v2'", 3: "the broker hangs"}
+    figures = totals.figures()
+    assert [figures[name] for name in ("lost", "duplicated", "wrong")] == [1, 1, 1]
+    assert figures["kinds_of_faults"] == f"{len(FAULTS)} of {len(FAULTS)}"
+    assert figures["rows_of_the_table"] == f"{len(Row)} of {len(Row)}"

@@ -42,3 +42,25 @@ class FullDisk(MemoryDisk):
 
     def sync_now(self, file: Any) -> None:
         super().sync_now(getattr(file, "_file", file))
+
+
+class HalfFile(MemoryFile):
+    """A file of a log on a disk that has room for half of what is appended to it."""
+
+    def __init__(self, file: MemoryFile) -> None:
+        super().__init__(file.path, file.content, file.new_in)
+
+    def append(self, buffers: Sequence[Buffer]) -> None:
+        data = b"".join(buffers)
+        super().append([data[: len(data) // 2]])
+        raise OSError(errno.ENOSPC, "no space left")
+
+
+class HalfFullDisk(MemoryDisk):
+    """A disk that can be full, in the middle of an append to a log."""
+
+    is_full = False
+
+    def open(self, path: str, *, create: bool = False) -> MemoryFile:
+        file = super().open(path, create=create)
+        return HalfFile(file) if self.is_full and path.endswith(".log") else file

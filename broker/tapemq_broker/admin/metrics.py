@@ -52,7 +52,7 @@ COUNTERS: Final = (
 GAUGES: Final = (
     ("ready", "ready", "1 if the broker takes connections."),
     ("topics", "topics", "Topics."),
-    ("damaged_partitions", "damaged_partitions", "Partitions refused because of damage."),
+    ("damaged_partitions", "damaged_partitions", "Partitions, or topics, refused for damage."),
     ("connections", "connections", "Connections open."),
     ("subscriptions", "subscriptions", "Subscriptions open."),
     ("schedules_pending", "schedules_pending", "Schedules that are pending."),

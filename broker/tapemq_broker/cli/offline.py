@@ -1,7 +1,7 @@
 """Data directories that no broker uses, for the commands that look at files."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -11,13 +11,15 @@ from tapemq.batch import Role
 from tapemq_broker.cli.errors import CommandError
 from tapemq_broker.cli.exits import Exit
 from tapemq_broker.cli.setting_sources import ConfigurationError, load
+from tapemq_broker.core.packed import BadEntry
 from tapemq_broker.core.queue.entries import durable_floor
-from tapemq_broker.core.topics import CATALOG, topics_in
+from tapemq_broker.core.topics import CATALOG, read_catalog
 from tapemq_broker.storage.directory import CATALOG_PATH, FORMAT_PATH, DataDirectory, LogPlace
 from tapemq_broker.storage.errors import DataDirectoryError
 from tapemq_broker.storage.files import OsDisk
 from tapemq_broker.storage.last_values import LastValues
 from tapemq_broker.storage.log_files import LogFiles
+from tapemq_broker.storage.scan import Batch
 from tapemq_broker.storage.stretches import stretches
 
 DataPath = Annotated[
@@ -106,21 +108,30 @@ def committed_upto(directory: DataDirectory, place: LogPlace) -> int:
         return 0
     log_id = place.log_id._replace(role=Role.GROUPS)
     path = directory.log_path(place.topic, log_id, place.namespace)
-    entries = _sound_entries(LogFiles(directory.disk, path, log_id))
-    return durable_floor(entries)
+    with suppress(BadEntry):
+        return durable_floor(_sound_entries(LogFiles(directory.disk, path, log_id)))
+    return 0
 
 
 def known_topics(directory: DataDirectory) -> set[str]:
-    """The directories of the topics in the catalog, as far as that is sound."""
-    topics = topics_in(_sound_entries(LogFiles(directory.disk, CATALOG_PATH, CATALOG)))
-    return {directory.topic_path(info.name, info.topic_id) for info in topics}
+    """The directories of the topics in the catalog, as far as that is sound.
+
+    With those that may be of topics of which it says nonsense: nobody is to remove them.
+    """
+    catalog = read_catalog(_sound_entries(LogFiles(directory.disk, CATALOG_PATH, CATALOG)))
+    known = {directory.topic_path(info.name, info.topic_id) for info in catalog.topics}
+    strange = directory.unknown_topics(known)
+    return known | set(strange).difference(directory.unknown_topics(known, catalog.refused))
 
 
 def _sound_entries(files: LogFiles) -> Mapping[bytes, bytes]:
     """What the sound batches of a state log add up to."""
     values = LastValues()
-    for _ in stretches(
-        files, lambda _, batch: values.observe(batch.header, memoryview(batch.body))
-    ):
+
+    def take(_: int, batch: Batch) -> None:
+        with suppress(ValueError):
+            values.observe(batch.header, memoryview(batch.body))
+
+    for _ in stretches(files, take):
         pass
     return values.entries

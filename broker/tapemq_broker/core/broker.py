@@ -21,6 +21,7 @@ from tapemq_broker.core.generations import Generations
 from tapemq_broker.core.groups import Groups
 from tapemq_broker.core.inspection import BatchLimits, inspect
 from tapemq_broker.core.length import check_room, droppable
+from tapemq_broker.core.packed import BadEntry
 from tapemq_broker.core.positions import Positions
 from tapemq_broker.core.queue.consumers import Consumers
 from tapemq_broker.core.queue.entries import stream_positions
@@ -68,11 +69,14 @@ class Broker:
         self.groups = Groups(self.topics, self._positions, self._sharing, self.queues.groups)
 
     def load_groups(self, topic_id: int, partition: int, entries: Mapping[bytes, bytes]) -> None:
-        """What the group log of a partition holds, at start."""
+        """What the group log of a partition holds, at start: all of it, or BadEntry is raised."""
         topic = self.topics.get(topic_id)
-        for name, position in stream_positions(entries):
-            self.topics.add_group(topic, name).positions[partition] = position
+        positions = dict(stream_positions(entries))
+        if not topic.queue_groups.keys().isdisjoint(positions):
+            raise BadEntry(f"{topic.queue_groups.keys() & positions} are queues elsewhere")
         self.queues.groups.load(topic, topic.partitions[partition], entries)
+        for name, position in positions.items():
+            self.topics.add_group(topic, name).positions[partition] = position
 
     def loaded(self) -> Effects:
         """All group logs are read: complete what a crash left half written."""

@@ -1,12 +1,13 @@
 """A stream group: positions on each partition, and who reads them."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Final, NamedTuple
 
 import msgpack
 
 from tapemq_broker.core.assignment import share_partitions
 from tapemq_broker.core.effects import SubscriptionKey
+from tapemq_broker.core.packed import unpack_map
 from tapemq_broker.core.refusal import Refused
 
 
@@ -38,14 +39,16 @@ class Position(NamedTuple):
 
     @classmethod
     def decode(cls, value: bytes) -> "Position":
-        """The inverse; fields of a newer version are skipped."""
-        entry: dict[str, Any] = msgpack.unpackb(value)
-        return cls(*(entry[name] for name in cls._fields))
+        """The inverse; fields of a newer version are skipped. Raises BadEntry."""
+        return cls(**unpack_map(value, _POSITION))
 
     def sought(self, offset: int, time_us: int) -> "Position":
         """The position after a seek, anywhere; no reader goes on from where it was before it."""
         epoch = self.seek_epoch + 1
         return self._replace(cursor=offset, seek_epoch=epoch, commit_time_us=time_us)
+
+
+_POSITION: Final = {"cursor": int, "seek_epoch": int, "commit_time_us": int, "hold": bool}
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 import msgpack
 
 from tapemq.batch import BodyPrefix
+from tapemq_broker.core.packed import BadEntry, check_list, unpack_list
 from tapemq_broker.core.refusal import Refused
 
 WINDOW_BATCHES: Final = 64
@@ -27,6 +28,8 @@ PRODUCERS_MAX: Final = 10_000
 _EVICTED_AT_ONCE: Final = 2
 _SNAPSHOT_VERSION: Final = 1
 _FIELDS: Final = 3
+_ROW: Final = (int, int, int, int, int, bytes)
+"""The producer's id, its epoch, next sequence, last time, and offset; its batches."""
 
 
 class Remembered(NamedTuple):
@@ -209,25 +212,27 @@ class Producers:
         return bytes(msgpack.packb((_SNAPSHOT_VERSION, sys.byteorder, rows)))
 
     def restore(self, state: bytes | None) -> None:
-        """Begin from a snapshot (None: from nothing). Raises ValueError for an unknown version."""
+        """Begin from a snapshot (None: from nothing).
+
+        Raises BadEntry for one of another version, or of a machine of the other byte order.
+        """
         self._by_id.clear()
         if state is None:
             return
-        version, byteorder, rows = _decode_snapshot(state)
+        version, byteorder, rows = unpack_list(state, (int, str, list))
         if version != _SNAPSHOT_VERSION or byteorder != sys.byteorder:
-            raise ValueError(
-                f"a snapshot of producers, version {version}, {byteorder} endian, was made by "
-                "another broker: remove the .state files of this log, they are rebuilt from it"
-            )
-        for producer_id, *fields in rows:
+            raise BadEntry(f"a snapshot of producers of version {version}, {byteorder} endian")
+        for producer_id, *fields in [_row(row) for row in rows]:
             known = _Producer.decode(*fields)
             known.earlier = self._by_id.pop(producer_id, None)
             self._by_id[producer_id] = known
 
 
-def _decode_snapshot(state: bytes) -> tuple[int, str, list[Any]]:
-    version, byteorder, rows = msgpack.unpackb(state)
-    return version, byteorder, rows
+def _row(row: Any) -> list[Any]:
+    fields = check_list(row, _ROW)
+    if len(fields) != len(_ROW) or len(fields[-1]) % (_FIELDS * array("Q").itemsize):
+        raise BadEntry("a producer's batches are cut off, or there is more than is known here")
+    return fields
 
 
 def _judge_repeat(prefix: BodyPrefix, known: _Producer) -> Remembered:

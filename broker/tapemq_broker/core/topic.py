@@ -1,11 +1,13 @@
 """A topic: settings, partitions, groups."""
 
-from typing import Any, Final
+import re
+from typing import Final
 
 import msgpack
 
 from tapemq_broker.core.counting import counted
 from tapemq_broker.core.group import StreamGroup
+from tapemq_broker.core.packed import BadEntry, unpack_map
 from tapemq_broker.core.partition import Partition
 from tapemq_broker.core.queue.group import QueueGroup
 from tapemq_broker.core.refusal import Refused
@@ -29,6 +31,8 @@ are not handed out by queue groups any more (0: always); most records, and bytes
 _CHOICES: Final = {"overflow": ("refuse", "drop_oldest")}
 SEGMENT_BYTES_MIN: Final = 4096
 LEVELS_MAX: Final = 10
+_NAME: Final = re.compile(r"[A-Za-z0-9_@-][A-Za-z0-9._@-]{0,199}")
+_ENTRY: Final = {"topic_id": int, "partitions": int, "version": int, "settings": dict}
 
 
 class Topic:
@@ -162,7 +166,16 @@ def encode_topic(info: TopicInfo) -> bytes:
 
 
 def decode_topic(name: str, value: bytes) -> TopicInfo:
-    """The inverse; fields of a newer version are skipped."""
-    entry: dict[str, Any] = msgpack.unpackb(value)
-    known = {field: entry[field] for field in TopicInfo._fields if field != "name"}
-    return TopicInfo(name=name, **known)
+    """The inverse; fields and settings of a newer version are skipped. Raises BadEntry."""
+    info = TopicInfo(name=name, **unpack_map(value, _ENTRY))
+    if not _NAME.fullmatch(name):  # it becomes the name of a directory
+        raise BadEntry(f"{name!r} is no name of a topic")
+    if info.topic_id == 0:
+        raise BadEntry("topic_id is 0")
+    try:
+        check_settings({key: at for key, at in info.settings.items() if key in SETTING_TYPES})
+    except Refused as refused:
+        raise BadEntry(str(refused)) from None
+    if info.partitions == 0 or info.partitions % levels_of(info.settings):
+        raise BadEntry(f"{info.partitions} partitions, of {levels_of(info.settings)} levels")
+    return info

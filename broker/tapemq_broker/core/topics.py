@@ -1,7 +1,8 @@
 """The catalog's topics: create, look up, change, delete."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from heapq import nsmallest
+from typing import NamedTuple
 
 from tapemq.batch import LogId, Role
 from tapemq_broker.core.counting import agreeing, counted
@@ -17,6 +18,7 @@ from tapemq_broker.core.effects import (
     Request,
 )
 from tapemq_broker.core.group import StreamGroup
+from tapemq_broker.core.packed import BadEntry
 from tapemq_broker.core.queue.group import QueueGroup
 from tapemq_broker.core.refusal import Refused
 from tapemq_broker.core.results import Done, NamesPage, TopicInfo, TopicSettings
@@ -46,13 +48,17 @@ class Topics:
         self._by_name: dict[str, Topic] = {}
         self._preparing: dict[str, list[Request]] = {}
         self.group_count = 0
+        self.refused: dict[str, str] = {}
+        """By name, why: topics that the catalog has, and of which it says nonsense."""
 
     def __len__(self) -> int:
         return len(self.by_id)
 
     def load(self, entries: Mapping[bytes, bytes]) -> list[Topic]:
-        """Start with what the catalog holds."""
-        for info in topics_in(entries):
+        """Start with what the catalog holds; what makes no sense of it is ``refused``."""
+        catalog = read_catalog(entries)
+        self.refused.update(catalog.refused)
+        for info in catalog.topics:
             self._add(info)
         self._partitions_total = sum(topic.info.partitions for topic in self.by_id.values())
         return list(self.by_id.values())
@@ -73,6 +79,7 @@ class Topics:
         try:
             return self._by_name[name]
         except KeyError:
+            self._check_not_refused(name)
             raise Refused("unknown_topic", f"there is no topic {name!r}") from None
 
     def describe(self, request: Request, name: str) -> Effects:
@@ -106,6 +113,7 @@ class Topics:
             return []
         if waiting is not None or name in self._by_name:
             raise Refused("topic_exists", f"there is a topic {name!r} already")
+        self._check_not_refused(name)
         coming = sum(other not in self._by_name for other in self._preparing)
         if len(self.by_id) + coming >= self._topics_max:
             raise Refused("bad_request", f"this broker holds at most {self._topics_max} topics")
@@ -213,6 +221,12 @@ class Topics:
         del topic.queue_groups[name]
         self.group_count -= 1
 
+    def _check_not_refused(self, name: str) -> None:
+        if name in self.refused:
+            raise Refused(
+                "storage_failed", f"topic {name!r} is refused: the catalog, {self.refused[name]}"
+            )
+
     def _add(self, info: TopicInfo) -> None:
         topic = Topic(info)
         self.by_id[info.topic_id] = topic
@@ -238,11 +252,30 @@ class Topics:
             )
 
 
-def topics_in(entries: Mapping[bytes, bytes]) -> Iterator[TopicInfo]:
+class Catalog(NamedTuple):
+    """The topics of a catalog, and by name why there are no others."""
+
+    topics: list[TopicInfo]
+    refused: dict[str, str]
+
+
+def read_catalog(entries: Mapping[bytes, bytes]) -> Catalog:
     """All topics that a catalog knows."""
+    found = Catalog([], {})
+    ids: set[int] = set()
     for key, value in entries.items():
         if key.startswith(_TOPIC_KEY):
-            yield decode_topic(key[len(_TOPIC_KEY) :].decode(), value)
+            name = key[len(_TOPIC_KEY) :].decode(errors="backslashreplace")
+            try:
+                info = decode_topic(name, value)
+                if info.topic_id in ids:
+                    raise BadEntry(f"another topic has the id {info.topic_id:#x}, too")
+            except BadEntry as error:
+                found.refused[name] = f"in the topic's entry: {error}"
+                continue
+            ids.add(info.topic_id)
+            found.topics.append(info)
+    return found
 
 
 def page_of(names: Iterable[str], after: str) -> NamesPage:

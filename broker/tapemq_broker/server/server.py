@@ -160,7 +160,7 @@ def _complain(directory: DataDirectory, core: Broker) -> None:
         log.warning("%s", complaint)
     topics = (topic.info for topic in core.topics.by_id.values())
     known = {directory.topic_path(info.name, info.topic_id) for info in topics}
-    for path in directory.unknown_topics(known):
+    for path in directory.unknown_topics(known, core.topics.refused):
         log.warning(
             "%s: the catalog knows no such topic, so nobody can read it. It is left as it is: if "
             "the catalog is right, a topic was being created when the broker ended, and it can be "

@@ -6,6 +6,7 @@ from tapemq.batch import LogId
 from tapemq.wire.limits import PARTITIONS_MAX
 from tapemq_broker.config import Settings
 from tapemq_broker.core.broker import Broker, Limits
+from tapemq_broker.core.packed import BadEntry
 from tapemq_broker.core.partition import Partition
 from tapemq_broker.core.queue.entries import durable_floor
 from tapemq_broker.core.topic import Topic
@@ -16,13 +17,21 @@ from tapemq_broker.server.measuring import measure
 from tapemq_broker.server.observer import ProducersObserver
 from tapemq_broker.server.world import World
 from tapemq_broker.storage.clean import CleanEntry
-from tapemq_broker.storage.errors import CorruptLog, DataDirectoryError, LogFull, LogRefused
+from tapemq_broker.storage.errors import (
+    CorruptLog,
+    DataDirectoryError,
+    LogFull,
+    LogRefused,
+    not_understood,
+)
 from tapemq_broker.storage.log import Log
 from tapemq_broker.storage.state_log import StateLog
 
 log = logging.getLogger("tapemq.broker")
 
 _BOOT_KEY = b"boot"
+_BOOT_EPOCH_MAX = 2**32 - 1
+"""Ids of producers begin with it."""
 
 CleanEntries = dict[LogId, CleanEntry]
 
@@ -54,7 +63,11 @@ class Startup:
         self.note_cut(catalog.log)
         boot_epoch = self._next_boot_epoch(catalog)
         core = Broker(boot_epoch, limits_of(self._settings))
-        for topic in core.topics.load(catalog.entries):
+        topics = core.topics.load(catalog.entries)
+        for name, reason in core.topics.refused.items():
+            refused = _senseless(catalog, reason)
+            log.error("topic %s is refused: %s", name, _told(refused, self._settings))
+        for topic in topics:
             for partition in range(topic.info.partitions):
                 self._load_partition(core, topic, partition)
         return core, boot_epoch
@@ -63,6 +76,8 @@ class Startup:
         """The number of this start. Ids of producers and generations build on it, so no start may
         serve with one that is not on disk: the next one would give the same again."""
         boot_epoch = int.from_bytes(catalog.entries.get(_BOOT_KEY, b""), "big") + 1
+        if boot_epoch > _BOOT_EPOCH_MAX:
+            raise _senseless(catalog, f"start number {boot_epoch}")
         entry = {_BOOT_KEY: boot_epoch.to_bytes(8, "big")}
         try:
             catalog.put(entry, self._world.clock.wall_us())
@@ -106,14 +121,25 @@ class Startup:
             groups = self._logs.store.open_groups(
                 topic.info, number, clean=self._clean.get(partition.groups_log), must_exist=True
             )
+            floor = self._take_groups(core, topic, partition, groups)
         except (LogRefused, CorruptLog) as refused:
             self._refuse(topic, f"the groups of partition {number} are refused", refused)
             partition.own_groups_damage = f"groups cannot be used here: {refused}"
             return 0
-        core.load_groups(topic.info.topic_id, number, groups.entries)
         self._logs.add_state(groups)
         self.note_cut(groups.log)
-        return durable_floor(groups.entries)
+        return floor
+
+    def _take_groups(
+        self, core: Broker, topic: Topic, partition: Partition, groups: StateLog
+    ) -> int:
+        """Give the core what the log says. Raises LogRefused."""
+        try:
+            core.load_groups(topic.info.topic_id, partition.number, groups.entries)
+            return durable_floor(groups.entries)
+        except BadEntry as error:
+            groups.close(clean=False, now_us=self._world.clock.wall_us())
+            raise _senseless(groups, str(error)) from None
 
     def _refuse(self, topic: Topic, what: str, refused: LogRefused | CorruptLog) -> None:
         log.error("topic %s: %s: %s", topic.info.name, what, _told(refused, self._settings))
@@ -135,6 +161,11 @@ class Startup:
                 path,
                 recovered.cut_from,
             )
+
+
+def _senseless(state: StateLog, reason: str) -> LogRefused:
+    end = state.log.next_offset
+    return not_understood(state.log.directory, 0, state.log.first_offset, end, reason)
 
 
 def _told(refused: LogRefused | CorruptLog, settings: Settings) -> str:

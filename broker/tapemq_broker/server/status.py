@@ -47,6 +47,7 @@ class Status(NamedTuple):
     ) -> "Status":
         """Take a reading."""
         topics = engine.core.topics.by_id.values()
+        damaged = sum(bool(p.groups_damage) for t in topics for p in t.partitions)
         return cls(
             software=identity.software,
             ready=ready,
@@ -54,7 +55,7 @@ class Status(NamedTuple):
             uptime_s=engine.world.clock.monotonic() - identity.started_at,
             boot_epoch=identity.boot_epoch,
             topics=len(topics),
-            damaged_partitions=sum(bool(p.groups_damage) for t in topics for p in t.partitions),
+            damaged_partitions=damaged + len(engine.core.topics.refused),
             connections=len(engine.sessions.by_number),
             subscriptions=len(engine.core.streams) + len(engine.core.queues),
             schedules_pending=schedules.shelf.pending,

@@ -170,14 +170,18 @@ class DataDirectory:
             _folders(self.disk, f"{_TOPICS}/{name}") for name in _folders(self.disk, _TOPICS)
         )
 
-    def unknown_topics(self, known: Collection[str]) -> list[str]:
-        """The directories of topics that are none of the ``known`` ones; see topic_path()."""
+    def unknown_topics(self, known: Collection[str], refused: Collection[str] = ()) -> list[str]:
+        """The directories of topics that are none of the ``known`` ones; see topic_path().
+
+        ``refused`` are names of topics of which the catalog does not say where they are.
+        """
         return [
             path
             for namespace in _folders(self.disk, _TOPICS)
             for folder in _folders(self.disk, f"{_TOPICS}/{namespace}")
             if (path := f"{_TOPICS}/{namespace}/{folder}") not in known
             and not folder.endswith(_DELETED)
+            and folder.rpartition("~")[0] not in refused
         ]
 
 

@@ -104,3 +104,21 @@ class LogRefused(StorageError):
         segment = self.segment
         log = segment.rpartition("/")[0] if segment.endswith(".log") else segment
         return pasteable(str(self), log, data_dir)
+
+
+def not_understood(
+    segment: str, position: int, from_offset: int, to_offset: int, reason: str
+) -> LogRefused:
+    """The error for sound bytes of which this version cannot make sense: no row's, no damage.
+
+    ``segment`` may be the directory of the log, where what is wrong is in none of its files alone.
+    """
+    return LogRefused(
+        "NOT_UNDERSTOOD",
+        segment,
+        position,
+        from_offset,
+        to_offset,
+        f"the bytes are those that were written, but they make no sense here: {reason}",
+        "Start the version that wrote them, or restore the directory from a copy",
+    )

@@ -101,12 +101,11 @@ class LastValues:
         self._restating: _Restating | None = None
 
     def restore(self, state: bytes | None) -> None:
-        """Start from a state of snapshot(), or from nothing."""
+        """Start from a state of snapshot(), or from nothing. Raises ValueError."""
         self._restating = None
-        fields: Any = msgpack.unpackb(state, strict_map_key=False) if state else [{}, 0, 0, 0, 0]
-        self.entries = fields[0]
-        self.snapshot_base, self.snapshot_end = fields[1:3]
-        self.snapshot_bytes, self.changes_bytes = fields[3:5]
+        entries, *numbers = _decode_state(state) if state else ({}, 0, 0, 0, 0)
+        self.entries = entries
+        self.snapshot_base, self.snapshot_end, self.snapshot_bytes, self.changes_bytes = numbers
 
     def snapshot(self) -> bytes:
         """The state for restore(). A snapshot in the log that is not complete is left out."""
@@ -114,7 +113,7 @@ class LastValues:
         return bytes(msgpack.packb((self.entries, *numbers)))
 
     def observe(self, header: Header, body: memoryview) -> None:
-        """Take the next batch of the log."""
+        """Take the next batch of the log. Raises ValueError (BatchError)."""
         if header.kind in (Kind.MARK, Kind.GAP):
             return
         values, keys, _ = decode_columns(body)
@@ -123,6 +122,8 @@ class LastValues:
         extension_length = decode_prefix(body).extension_length
         if extension_length:
             extension = body[BODY_PREFIX_BYTES : BODY_PREFIX_BYTES + extension_length]
+            if extension_length != _PART.size:
+                raise ValueError(f"part of a snapshot with an extension of {extension_length}")
             _, number, is_last = _PART.unpack(extension)
             self._take_part(header, number, bool(is_last), changes)
         else:
@@ -167,6 +168,15 @@ class LastValues:
         self.snapshot_base, self.snapshot_end = restating.base_offset, end
         self.snapshot_bytes = restating.size_bytes
         self.changes_bytes = restating.changes_bytes
+
+
+def _decode_state(state: bytes) -> Any:
+    fields = msgpack.unpackb(state)
+    if type(fields) is not list or [type(one) for one in fields] != [dict, int, int, int, int]:
+        raise ValueError("a state of entries and four numbers has other fields")
+    if any(type(item) is not bytes for pair in fields[0].items() for item in pair):
+        raise ValueError("an entry is not of bytes")
+    return fields
 
 
 def _update(entries: dict[bytes, bytes], changes: Changes) -> None:

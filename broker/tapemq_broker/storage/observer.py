@@ -13,10 +13,16 @@ class Observer(Protocol):
     """
 
     def restore(self, state: bytes | None) -> None:
-        """Called first at open: the snapshot to start from, or None to start from nothing."""
+        """Called first at open: the snapshot to start from, or None to start from nothing.
+
+        Raises ValueError for one that it cannot make sense of; then it is restored anew.
+        """
 
     def observe(self, header: Header, body: memoryview) -> None:
-        """Called for each batch behind that snapshot, in order. Do not keep ``body``."""
+        """Called for each batch behind that snapshot, in order. Do not keep ``body``.
+
+        Raises ValueError for one that it cannot make sense of: then the log is refused.
+        """
 
     def snapshot(self) -> bytes:
         """The state as of now. Asked at a clean stop, and in append() when a segment rolls.

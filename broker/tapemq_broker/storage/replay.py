@@ -6,7 +6,7 @@ from typing import Final
 from tapemq.batch import Header, LogId
 from tapemq_broker.storage.chain import LogEnd
 from tapemq_broker.storage.disk import Disk
-from tapemq_broker.storage.errors import CorruptLog
+from tapemq_broker.storage.errors import CorruptLog, not_understood
 from tapemq_broker.storage.index import Index
 from tapemq_broker.storage.observer import Observer
 from tapemq_broker.storage.paths import base_offsets, segment_path, state_path
@@ -49,7 +49,8 @@ class Replay:
             index = self.indexes[segment_base] = Index()
         index.add(header, position, self._interval_bytes)
         if self._observer is not None:
-            self._observer.observe(header, body)
+            path = segment_path(self._directory, segment_base)
+            _show(self._observer, path, Batch(position, header, body))
 
     def _enter(self, base: int, end: LogEnd) -> None:
         if self._observer is None:
@@ -73,8 +74,7 @@ class Replay:
         for offset in reversed(self._states):
             if offset <= end.next_offset:
                 state = self._read_state(offset, end)
-                if state is not None:
-                    observer.restore(state)
+                if state is not None and _takes(observer, state):
                     self._replay(observer, offset, end)
                     return
         observer.restore(None)
@@ -112,6 +112,26 @@ class Replay:
                     raise CorruptLog(path, position, offset, end.next_offset, found.reason)
                 if found.header.batch_number >= end.next_batch:
                     return
-                observer.observe(found.header, found.body)
+                _show(observer, path, found)
                 position += found.header.batch_bytes
                 offset = found.header.next_offset
+
+
+def _takes(observer: Observer, state: bytes) -> bool:
+    """Whether the observer can begin from a state: else the log itself says it."""
+    try:
+        observer.restore(state)
+    except ValueError:
+        return False
+    return True
+
+
+def _show(observer: Observer, path: str, batch: Batch) -> None:
+    try:
+        observer.observe(batch.header, batch.body)
+    except ValueError as error:
+        header = batch.header
+        reason = f"batch {header.batch_number}: {error}"
+        raise not_understood(
+            path, batch.position, header.base_offset, header.next_offset, reason
+        ) from None

@@ -128,7 +128,8 @@ class Survey:
             return None
 
     def _pass_empty(self, base: int, end: LogEnd) -> bool:
-        fits = base == end.next_offset and (not self.segments or self.end[:3] == end[:3])
+        # Behind others it is not passed by: it does not say what it continues.
+        fits = base == end.next_offset and not self.segments
         if fits:
             self.segments.append(KnownSegment(base, 0, None))
             self.end = end

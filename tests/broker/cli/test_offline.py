@@ -149,3 +149,18 @@ def test_topics_of_the_catalog_are_known_by_their_directories(data_dir: Path) ->
     disk.close()
     with opened(data_dir) as data:
         assert known_topics(data.directory) == {TOPIC}
+
+
+def test_what_makes_no_sense_in_the_groups_proves_nothing(data_dir: Path) -> None:
+    put(data_dir, {b"billing": Position(7).encode(), b"sick": b"nonsense"})
+    with opened(data_dir / TOPIC / "0") as data:
+        assert committed_upto(data.directory, data.needs_place()) == 0
+
+
+def test_nobody_is_told_to_remove_what_may_be_a_topic_that_is_refused(data_dir: Path) -> None:
+    disk = OsDisk(str(data_dir))
+    catalog = StateLog.open(disk, "catalog", CATALOG, Kind.CATALOG, now_us=0)
+    catalog.put({b"topic/orders": b"nonsense"}, 0)
+    disk.close()
+    with opened(data_dir) as data:
+        assert known_topics(data.directory) == {TOPIC}

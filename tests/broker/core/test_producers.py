@@ -1,7 +1,10 @@
+from typing import Any
+
 import msgpack
 import pytest
 
 from tapemq_broker.core import producers as module
+from tapemq_broker.core.packed import BadEntry
 from tapemq_broker.core.producers import WINDOW_BATCHES, Producers, Remembered
 from tapemq_broker.core.refusal import Refused
 from tests.support.bodies import prefix
@@ -140,10 +143,15 @@ def test_snapshot_restores_all(producers: Producers) -> None:
     assert len(restored) == 0
 
 
-def test_snapshot_of_a_newer_version_is_refused() -> None:
-    version, *rest = msgpack.unpackb(Producers().snapshot())
-    with pytest.raises(ValueError, match=r"remove the \.state files"):
-        Producers().restore(msgpack.packb([version + 1, *rest]))
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [(0, 2), (1, "middle"), (2, None), (2, [[1, 0, 0, 0, 0]]), (2, [[1, 0, 0, 0, 0, b"123"]])],
+)
+def test_snapshot_of_another_broker_is_refused(field: int, value: Any) -> None:
+    fields = msgpack.unpackb(Producers().snapshot())
+    fields[field] = value
+    with pytest.raises(BadEntry):
+        Producers().restore(msgpack.packb(fields))
 
 
 def test_batch_in_the_snapshot_and_behind_it_is_remembered_once(producers: Producers) -> None:

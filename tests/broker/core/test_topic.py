@@ -1,6 +1,10 @@
+from typing import Any
+
+import msgpack
 import pytest
 
 from tapemq_broker.core.group import Position, StreamGroup
+from tapemq_broker.core.packed import BadEntry
 from tapemq_broker.core.refusal import Refused
 from tapemq_broker.core.results import TopicInfo, TopicSettings
 from tapemq_broker.core.topic import Topic, check_settings, decode_topic, encode_topic
@@ -111,4 +115,28 @@ def test_settings_that_cannot_be(settings: TopicSettings) -> None:
 
 def test_topic_at_rest() -> None:
     info = TopicInfo("orders", 2**64 - 1, 3, 9, {"retention_bytes": 1})
+    assert decode_topic("orders", encode_topic(info)) == info
+
+
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [
+        ("../../etc", {}),
+        (".", {}),
+        ("orders", {"topic_id": 0}),
+        ("orders", {"topic_id": "7"}),
+        ("orders", {"partitions": 0}),
+        ("orders", {"settings": {"retention_bytes": -1}}),
+        ("orders", {"settings": {"priorities": 2}}),
+    ],
+)
+def test_nonsense_at_rest_is_told(name: str, changed: dict[str, Any]) -> None:
+    good = {"topic_id": 7, "partitions": 3, "version": 9, "settings": {}}
+    assert decode_topic("orders", msgpack.packb(good)) == TopicInfo("orders", 7, 3, 9, {})
+    with pytest.raises(BadEntry):
+        decode_topic(name, msgpack.packb(good | changed))
+
+
+def test_settings_of_a_newer_version_are_kept() -> None:
+    info = TopicInfo("orders", 7, 3, 9, {"colour": "red"})
     assert decode_topic("orders", encode_topic(info)) == info

@@ -210,3 +210,20 @@ def test_refusal_of_an_unknown_topic_is_an_answer(topics: Topics) -> None:
     with pytest.raises(Refused) as caught:
         topics.named("orders")
     assert caught.value.refusal == Refusal("unknown_topic", "there is no topic 'orders'")
+
+
+def test_a_topic_of_which_the_catalog_says_nonsense_is_refused_alone(topics: Topics) -> None:
+    """Nor is it made anew: its records are still there."""
+    cats = TopicInfo("cats", 8, 1, 1, {})
+    entries = {
+        b"topic/sick": encode_topic(ORDERS._replace(partitions=0)),
+        b"topic/orders": encode_topic(ORDERS),
+        b"topic/twin": encode_topic(ORDERS),
+        b"topic/\xff": b"",
+        b"topic/cats": encode_topic(cats),
+    }
+    assert [topic.info for topic in topics.load(entries)] == [ORDERS, cats]
+    assert list(topics.refused) == ["sick", "twin", "\\xff"]
+    assert refusal(topics, "describe", "sick") == "storage_failed"
+    assert refusal(topics, "create", "sick", 1, {}, topic_id=9) == "storage_failed"
+    assert refusal(topics, "delete", "twin") == "storage_failed"

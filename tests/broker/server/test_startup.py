@@ -1,14 +1,18 @@
 """A start on damaged data: the damaged partition is refused, the others serve."""
 
 import asyncio
+import re
 
 import pytest
 
+from tapemq.batch import Kind, LogId, Role
 from tapemq.wire import messages as m
 from tapemq.wire.errors import STORAGE_FAILED
 from tapemq_broker.config import Settings
+from tapemq_broker.core.topics import CATALOG
 from tapemq_broker.storage.errors import DataDirectoryError, LogRefused
 from tapemq_broker.storage.memory_disk import MemoryDisk
+from tapemq_broker.storage.state_log import StateLog
 from tests.support.full_disk import FullDisk
 from tests.support.raw_client import RawClient, Refused
 from tests.support.running_server import running_server
@@ -143,3 +147,69 @@ async def test_a_torn_tail_is_cut_counted_and_set_aside() -> None:
         assert server.status().totals["bytes_rewritten_at_start"] > 0
         client = await RawClient.connect(server.port)
         assert (await client.publish(topic, b"next")).base_offset == 1
+
+
+def put(disk: MemoryDisk, path: str, log_id: LogId, entries: dict[bytes, bytes]) -> None:
+    """Write into a log of state what no broker would."""
+    kind = Kind.CATALOG if log_id.role is Role.CATALOG else Kind.GROUP
+    state = StateLog.open(disk, path, log_id, kind, now_us=0)
+    state.put(entries, 0)
+    state.close(clean=False, now_us=0)
+
+
+async def test_groups_that_make_no_sense_are_refused_and_the_others_serve(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        sick, well = await client.topic("sick"), await client.topic("well")
+        for number, topic in enumerate((sick, well)):
+            await client.publish(topic, b"a")
+            await client.subscribe(topic, subscription=number, group="g")
+    disk.remove("CLEAN")
+    path = f"topics/default/sick~{sick.topic_id:016x}/0.groups"
+    put(disk, path, LogId(sick.topic_id, 0, Role.GROUPS), {b"h": b"nonsense"})
+    async with running_server(disk) as server:
+        assert server.status().damaged_partitions == 1
+        assert re.search(f"groups of partition 0 are refused: {path}.*NOT_UNDERSTOOD", caplog.text)
+        client = await RawClient.connect(server.port)
+        assert (await client.publish(sick, b"b")).base_offset == 1
+        with pytest.raises(Refused, match=r"groups cannot be used.*restore the directory"):
+            await client.subscribe(sick, subscription=2, group="g")
+        await client.subscribe(well, subscription=3, group="g")
+    assert disk.read_file("CLEAN") is not None
+
+
+async def test_a_topic_that_makes_no_sense_is_refused_and_the_others_serve(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        sick, well = await client.topic("sick"), await client.topic("well")
+        for topic in (sick, well):
+            await client.publish(topic, b"a")
+    disk.remove("CLEAN")
+    put(disk, "catalog", CATALOG, {b"topic/sick": b"nonsense"})
+    async with running_server(disk) as server:
+        assert server.status().damaged_partitions == 1
+        assert re.search("topic sick is refused: catalog.*NOT_UNDERSTOOD", caplog.text)
+        client = await RawClient.connect(server.port)
+        assert (await client.publish(well, b"b")).base_offset == 1
+        for refused in (client.topic("sick"), client.ask(m.DescribeTopic("sick"), m.Topic)):
+            with pytest.raises(Refused) as caught:
+                await refused
+            assert caught.value.name == "storage_failed"
+    assert "can be removed" not in caplog.text
+
+
+async def test_a_number_of_starts_that_makes_no_sense_refuses_the_start() -> None:
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk):
+        pass
+    disk.remove("CLEAN")
+    put(disk, "catalog", CATALOG, {b"boot": b"\xff" * 9})
+    with pytest.raises(LogRefused, match=r"start number.*NOT_UNDERSTOOD"):
+        async with running_server(disk):
+            pass

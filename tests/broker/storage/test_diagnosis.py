@@ -87,3 +87,26 @@ def test_epoch_of_an_interrupted_cut_is_the_next_one(torn_epoch: int) -> None:
     diagnosis = diagnosis_of(damage)
     assert diagnosis.findings.unfinished
     assert diagnosis.next_epoch == torn_epoch
+
+
+def test_a_clean_stop_proves_the_bad_place() -> None:
+    damage = Damage()
+    clean = damage.log.clean_entry()
+    damage.flip(16, 100)
+    diagnosis = diagnosis_of(damage, Claims(clean=clean))
+    assert diagnosis.row.refuses
+    assert diagnosis.proof == "a clean stop noted that everything was on disk"
+
+
+def test_nothing_is_lost_where_nothing_is_told() -> None:
+    damage = Damage()
+    damage.image = {damage.path(0): b"torn"}
+    assert diagnosis_of(damage).lost_upto == 0
+
+
+def test_one_record_that_retention_removed_proves_a_newer_segment() -> None:
+    damage = Damage()
+    damage.image = {damage.path(1): b""}
+    diagnosis = diagnosis_of(damage)
+    assert diagnosis.row is Row.MISSING_BYTES
+    assert "older segments were removed" in (diagnosis.proof or "")

@@ -1,8 +1,19 @@
+import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tapemq.batch import BatchError, Header, HeaderFlag, Kind, LogId, Role, checksum
+from tapemq.batch import (
+    BatchError,
+    Columns,
+    Header,
+    HeaderFlag,
+    Kind,
+    LogId,
+    Role,
+    checksum,
+    encode_body,
+)
 from tapemq_broker.storage.last_values import (
     PART_BYTES,
     Changes,
@@ -164,3 +175,26 @@ def test_state_restored_on_the_way_leads_to_the_same_end(
     for header, body in history.batches[cut:]:
         second.observe(header, memoryview(body))
     assert second.snapshot() == history.replayed().snapshot()
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        b"nonsense",
+        msgpack.packb(7),
+        msgpack.packb([{}, 0, 0, 0]),
+        msgpack.packb([{}, 0, 0, 0, "0"]),
+        msgpack.packb([{"text": b""}, 0, 0, 0, 0]),
+        msgpack.packb([{b"key": 1}, 0, 0, 0, 0]),
+    ],
+)
+def test_a_state_that_makes_no_sense_is_told(state: bytes) -> None:
+    with pytest.raises(ValueError, match=r"unpack|fields|bytes"):
+        LastValues().restore(state)
+
+
+def test_a_part_of_a_snapshot_that_makes_no_sense_is_told() -> None:
+    history = History()
+    history.add(Part(1, encode_body(Columns([b"1"], [b"a"]), extension=b"short"), 0))
+    with pytest.raises(ValueError, match="part of a snapshot"):
+        history.replayed()

@@ -13,6 +13,7 @@ from tapemq_broker.storage.memory_disk import MemoryDisk, MemoryFile
 from tapemq_broker.storage.recovery import Recovered, recover
 from tests.support.crashing_disk import Crash, CrashingDisk
 from tests.support.disk_image import fill, take_image
+from tests.support.full_disk import HalfFullDisk
 from tests.support.raw_log import DIRECTORY, LOG_ID, RawLog
 from tests.support.recovery_cases import CASES, Case, Damage, build_log, prepare
 
@@ -210,6 +211,8 @@ def test_segments_behind_a_cut_are_kept_aside_whole() -> None:
     assert [disk.read_file(path) for path, _ in recovered.cut] == [
         image[damage.path(base)] for base in range(3)
     ]
+    names = [path.rpartition("/")[2] for path, _ in recovered.cut]
+    assert names == [f"{base:020}-0-1.torn-{NOW_US}" for base in range(3)]
     assert [segment.base_offset for segment in recovered.segments] == [0]
     assert (recovered.cut_from, recovered.cut_upto) == (0, 1)
 
@@ -266,6 +269,41 @@ def test_caches_of_what_was_cut_off_are_removed() -> None:
         f"{12:020}.state",
         f"{16:020}.state",
     ]
+
+
+def test_a_draft_of_an_index_without_its_segment_is_removed() -> None:
+    disk = MemoryDisk()
+    disk.make_directory(DIRECTORY)
+    disk.replace_file(f"{DIRECTORY}/{0:020}.index", b"not a seal")
+    recovered = recover(disk, DIRECTORY, LOG_ID, clean=None, durable_floor=0, now_us=NOW_US)
+    assert recovered.row is Row.NEW_LOG
+    assert disk.list_directory(DIRECTORY) == [f"{0:020}.log"]
+
+
+def half_full(image: dict[str, bytes]) -> HalfFullDisk:
+    disk = HalfFullDisk()
+    fill(disk, image)
+    disk.is_full = True
+    return disk
+
+
+def test_half_a_mark_is_taken_back() -> None:
+    image = Damage().image
+    disk = half_full(image)
+    recovered = run(disk)
+    assert (recovered.row, recovered.mark) == (Row.KEPT, None)
+    assert take_image(disk) == image
+
+
+def test_an_epoch_that_cannot_be_raised_refuses_the_log() -> None:
+    """What was cut is set aside: there is room for that, and none for the mark."""
+    damage = Damage()
+    damage.flip(16, 100)
+    disk = half_full(damage.image)
+    with pytest.raises(LogRefused, match="Free some space"):
+        run(disk)
+    disk.is_full = False
+    assert run(disk).row is Row.FINISHED_CUT
 
 
 class FailingFile(MemoryFile):

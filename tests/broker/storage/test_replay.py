@@ -1,9 +1,14 @@
 """The visitor itself; what observers are told is in test_observer.py."""
 
+import pytest
+
 from tapemq.batch import Header
 from tapemq_broker.storage.chain import LogEnd
+from tapemq_broker.storage.errors import LogRefused
 from tapemq_broker.storage.memory_disk import MemoryDisk
+from tapemq_broker.storage.paths import segment_path, state_path
 from tapemq_broker.storage.replay import Replay
+from tapemq_broker.storage.snapshot import encode_snapshot
 from tests.support.raw_log import DIRECTORY, LOG_ID, RawLog
 
 
@@ -92,3 +97,49 @@ def test_reading_stops_at_the_end_that_was_asked_for() -> None:
     replay = Replay(raw.disk, DIRECTORY, LOG_ID, observer, interval_bytes=1)
     replay.finish(LogEnd.before(mark.header))
     assert len(observer.offsets) == 6
+
+
+class Picky(Counter):
+    """Makes no sense of some states, and of the batch at an offset."""
+
+    def __init__(self, bad_states: tuple[bytes, ...] = (), bad_offset: int = -1) -> None:
+        super().__init__()
+        self._bad_states = bad_states
+        self._bad_offset = bad_offset
+
+    def restore(self, state: bytes | None) -> None:
+        super().restore(state)
+        if state in self._bad_states:
+            raise ValueError(state)
+
+    def observe(self, header: Header, body: memoryview) -> None:
+        if header.base_offset == self._bad_offset:
+            raise ValueError("it is upside down")
+        super().observe(header, body)
+
+
+def test_a_state_that_makes_no_sense_counts_as_none() -> None:
+    raw = raw_log()
+    for number, state in ((2, b"older"), (4, b"newer")):
+        end = LogEnd.before(raw.placed[number].header)
+        raw.disk.replace_file(state_path(DIRECTORY, number), encode_snapshot(LOG_ID, end, state))
+    observer = Picky(bad_states=(b"newer",))
+    Replay(raw.disk, DIRECTORY, LOG_ID, observer, interval_bytes=1).finish(raw.end)
+    assert observer.restored == [b"newer", b"older"]
+    assert observer.offsets == [2, 3, 4, 5]
+    observer = Picky(bad_states=(b"newer", b"older"))
+    Replay(raw.disk, DIRECTORY, LOG_ID, observer, interval_bytes=1).finish(raw.end)
+    assert observer.restored == [b"newer", b"older", None]
+    assert observer.offsets == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("scanned_from", [0, 4])
+def test_a_batch_that_makes_no_sense_refuses_the_log_by_its_place(scanned_from: int) -> None:
+    raw = raw_log()
+    replay = Replay(raw.disk, DIRECTORY, LOG_ID, Picky(bad_offset=3), interval_bytes=1)
+    with pytest.raises(LogRefused, match=r"upside down.*NOT_UNDERSTOOD") as refused:
+        visit(raw, replay, scanned_from)
+    bad = raw.placed[3]
+    assert refused.value.segment == segment_path(DIRECTORY, bad.segment_base)
+    assert refused.value.position == bad.position
+    assert (refused.value.from_offset, refused.value.to_offset) == (3, 4)

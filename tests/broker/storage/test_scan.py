@@ -3,6 +3,7 @@ import errno
 import pytest
 
 from tapemq.batch import HEADER_BYTES, Kind, LogId, Role, checksum
+from tapemq_broker.storage import scan
 from tapemq_broker.storage.decision import Place
 from tapemq_broker.storage.memory_disk import MemoryDisk, MemoryFile
 from tapemq_broker.storage.scan import (
@@ -24,10 +25,12 @@ class CountingFile(MemoryFile):
     def __init__(self, file: MemoryFile, unreadable_from: int | None = None) -> None:
         super().__init__(file.path, file.content, None)
         self.reads: list[int] = []
+        self.got_bytes = 0
         self.unreadable_from = unreadable_from
 
     def read(self, position: int, size_bytes: int) -> bytes:
         self.reads.append(size_bytes)
+        self.got_bytes += max(0, min(size_bytes, self.size_bytes - position))
         if self.unreadable_from is not None and position + size_bytes > self.unreadable_from:
             raise OSError(errno.EIO, "input/output error")
         return super().read(position, size_bytes)
@@ -179,6 +182,20 @@ def test_last_batch_is_found_from_the_end() -> None:
         assert last_batch(window, window.size_bytes - 1, last.header.header_checksum) is None
 
 
+@pytest.mark.parametrize(
+    ("last_bytes", "read_bytes"), [(10, 64 * 1024), (100_000, 64 * 1024 + 1024 * 1024)]
+)
+def test_last_batch_is_sought_in_little_first(last_bytes: int, read_bytes: int) -> None:
+    log = RawLog(MemoryDisk())
+    log.data(b"x" * 2 * WINDOW_BYTES)
+    log.data(b"x" * last_bytes)
+    file = CountingFile(MemoryDisk().open("x", create=True))
+    file.append([data_of(log)])
+    last = log.placed[-1].header
+    assert last_batch(Window(file), file.size_bytes, last.header_checksum) is not None
+    assert file.got_bytes == read_bytes
+
+
 def test_damaged_or_unreadable_last_batch_is_not_found(log: RawLog) -> None:
     data, last = data_of(log), log.placed[-1]
     for bit in range(8 * last.position, 8 * last.end, 7):
@@ -187,3 +204,40 @@ def test_damaged_or_unreadable_last_batch_is_not_found(log: RawLog) -> None:
     file = CountingFile(MemoryDisk().open("x", create=True), unreadable_from=0)
     file.append([data])
     assert last_batch(Window(file), len(data), last.header.header_checksum) is None
+
+
+def test_what_is_buffered_is_not_read_again(log: RawLog) -> None:
+    file = CountingFile(MemoryDisk().open("x", create=True))
+    file.append([data_of(log)])
+    window = Window(file)
+    for position in (5, 5, 6, file.size_bytes - 10):
+        view = window.view(position, WINDOW_BYTES)
+        assert view == data_of(log)[position:]
+    assert len(file.reads) == 1
+
+
+def test_search_goes_on_behind_what_only_looks_like_a_header(log: RawLog) -> None:
+    good = log.placed[0].data
+    data = good + good[:20] + bytes(HEADER_BYTES) + good
+    second = len(good) + 20 + HEADER_BYTES
+    header = log.placed[0].header
+    assert list(resync(window_of(data), 0, LOG_ID)) == [(0, header), (second, header)]
+
+
+def test_what_is_in_a_sound_body_is_no_header(log: RawLog) -> None:
+    fake = log.placed[0].header._replace(batch_number=1000).encode()[0]
+    log.append(Kind.DATA, 1, fake)
+    found = [position for position, _ in resync(window_of(data_of(log)), 0, LOG_ID)]
+    assert found == [placed.position for placed in log.placed]
+
+
+def test_last_batch_is_found_though_more_is_in_front_than_is_looked_at(
+    log: RawLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scan, "_REACHES_BYTES", (200, 1600))
+    for last in log.placed[2:]:
+        data = data_of(log)[: last.end]
+        assert len(data) > 1600 or last is not log.placed[-1]
+        found = last_batch(window_of(data), len(data), last.header.header_checksum)
+        assert found is not None
+        assert found.position == last.position

@@ -5,8 +5,10 @@ from tapemq_broker.storage.chain import LogEnd
 from tapemq_broker.storage.decision import Place
 from tapemq_broker.storage.evidence import newest_proof
 from tapemq_broker.storage.log_files import LogFiles
-from tapemq_broker.storage.survey import KnownSegment, Survey
-from tests.support.raw_log import DIRECTORY, LOG_ID
+from tapemq_broker.storage.memory_disk import MemoryDisk
+from tapemq_broker.storage.survey import KnownSegment, Proof, Survey
+from tests.support.disk_image import take_image
+from tests.support.raw_log import DIRECTORY, LOG_ID, RawLog
 from tests.support.recovery_cases import Damage
 
 
@@ -97,6 +99,39 @@ def test_chain_across_segments_is_checked() -> None:
     trouble = survey_of(damage)[0].trouble
     assert trouble is not None
     assert trouble[:3] == (18, 0, Place.FOREIGN)
+    assert survey_of(damage)[0].segments[-1] == KnownSegment(18, 0, None)
+
+
+def test_segment_that_begins_too_early_is_foreign() -> None:
+    damage = Damage()
+    damage.image[damage.path(15)] = b"garbage"
+    trouble = survey_of(damage)[0].trouble
+    assert trouble is not None
+    assert trouble[:3] == (15, 0, Place.FOREIGN)
+
+
+def test_half_a_batch_from_elsewhere_is_foreign() -> None:
+    damage = Damage()
+    size_bytes = len(damage.image[damage.path(12)])
+    damage.append(damage.placed(2).data[:-1])
+    trouble = survey_of(damage)[0].trouble
+    assert trouble is not None
+    assert trouble[:3] == (12, size_bytes, Place.FOREIGN)
+
+
+def test_log_that_does_not_begin_with_its_first_batch_is_foreign() -> None:
+    log, damage = RawLog(MemoryDisk()), Damage()
+    mark = log.mark()
+    log.data(b"a")
+    data = take_image(log.disk)[damage.path(0)]
+    damage.image = {damage.path(0): data[mark.end :]}
+    trouble = survey_of(damage)[0].trouble
+    assert trouble is not None
+    assert trouble[:3] == (0, 0, Place.FOREIGN)
+
+
+def test_what_may_be_in_the_page_cache_only_is_told() -> None:
+    assert survey_of(Damage())[0].unproven.starts()
 
 
 def test_last_segment_may_be_empty() -> None:
@@ -107,6 +142,30 @@ def test_last_segment_may_be_empty() -> None:
     assert survey.end == damage.log.end
     assert survey.segments[-1] == KnownSegment(18, 0, None)
     assert not survey.is_empty
+
+
+@pytest.mark.parametrize("next_offset", [18, 17])
+def test_a_stop_in_an_empty_segment_proves_it(next_offset: int) -> None:
+    """Retention has removed all that was in front of it."""
+    damage = Damage()
+    damage.image = {damage.path(18): b""}
+    files = LogFiles(damage.disk(), DIRECTORY, LOG_ID)
+    survey, end = Survey(files, files.bases()), damage.log.end
+    survey.run(Proof(18, 0, end._replace(next_offset=next_offset)), None)
+    fits = next_offset == 18
+    assert survey.segments == [KnownSegment(18, 0, None)]
+    assert survey.end == (end if fits else LogEnd(next_offset=18))
+    assert (survey.covered, survey.tail_base) == ((True, None) if fits else (False, 18))
+
+
+def test_segment_with_another_name_is_not_passed_by() -> None:
+    damage = Damage()
+    damage.log.seal()
+    damage.retake()
+    damage.image[damage.path(7)] = damage.image.pop(damage.path(6))
+    trouble = survey_of(damage)[0].trouble
+    assert trouble is not None
+    assert trouble[:3] == (0, len(damage.image[damage.path(0)]), Place.GAP)
 
 
 def test_empty_log() -> None:

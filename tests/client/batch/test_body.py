@@ -6,10 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tapemq.batch import (
+    BODY_PREFIX_BYTES,
     BatchError,
     BodyPrefix,
     Codec,
     Columns,
+    Numbers,
     UnknownFormat,
     check_body,
     checksum,
@@ -20,7 +22,7 @@ from tapemq.batch import (
     encode_body,
     encode_extras,
 )
-from tapemq.batch.body import BodyFlag
+from tapemq.batch.body import BodyFlag, decode_extras_column, encode_parts
 from tapemq.batch.limits import BODY_BYTES_MAX, COUNT_MAX, RECORD_BYTES_MAX
 from tests.support.batches import TABLE, codecs, columns, patched
 from tests.support.golden import read_golden
@@ -222,6 +224,23 @@ def test_flags_have_the_numbers_of_the_specification() -> None:
 def test_longest_counts_keys_and_not_what_is_missing() -> None:
     assert check_body(encode_body(Columns([None, b"ab"], [b"abc", None])))[1] == 3
     assert check_body(encode_body(Columns([None], [None])))[1] == 0
+
+
+@given(columns(), codecs)
+def test_extras_alone_are_those_of_the_records(records: Columns, codec: Codec) -> None:
+    found = decode_extras_column(encode_body(records, codec=codec))
+    assert found == list(records.extras or [b""] * len(records.values))
+
+
+def test_a_batch_without_numbers_is_of_nobody() -> None:
+    for records in (RECORDS, Columns([b"a"])):
+        assert b"".join(encode_parts(records, Numbers())) == encode_body(records)
+
+
+def test_the_fixed_part_says_all_of_itself() -> None:
+    assert decode_prefix(BODY[:BODY_PREFIX_BYTES]) == decode_prefix(BODY)
+    with pytest.raises(BatchError, match="at least"):
+        decode_prefix(BODY[: BODY_PREFIX_BYTES - 1])
 
 
 @given(columns(), codecs)

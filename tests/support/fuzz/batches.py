@@ -22,6 +22,7 @@ from tapemq.batch import (
 )
 from tapemq.batch.body import decode_keys, decode_runs
 from tapemq.batch.expiry import decode_ttls
+from tapemq_broker.core.packed import BadEntry
 from tapemq_broker.core.producers import Producers
 from tapemq_broker.storage.chain import LogEnd
 from tapemq_broker.storage.clean import CleanEntry, read_clean
@@ -77,7 +78,7 @@ def _files() -> Iterator[Decoder]:
         "producers snapshot",
         [_producers()],
         producers.restore,
-        (ValueError, TypeError, AttributeError, OverflowError),
+        (BadEntry,),
         is_packed=True,
     )
 

@@ -1,8 +1,8 @@
 """The decoders of what the broker keeps in its own logs, and of what it is told at its start.
 
 The entries of state logs lie behind two checksums, so only another version, or a broken one, could
-write what is damaged here. What is wrong with them must come out as an ordinary error: not as a
-crash of the process, an endless loop, or memory without end.
+write what is damaged here. What is wrong with them must come out as the one declared error, so that
+only what it belongs to is refused, and not the start.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -11,21 +11,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from tapemq.batch import BatchError, Columns, decode_columns, encode_body, iter_batches
+from tapemq.batch import decode_columns
 from tapemq_broker.cli.setting_sources import ConfigurationError, load
 from tapemq_broker.config import settings
 from tapemq_broker.core.group import Position
+from tapemq_broker.core.packed import BadEntry
 from tapemq_broker.core.partition import Partition
 from tapemq_broker.core.queue.entries import durable_floor, queue_groups, stream_positions
 from tapemq_broker.core.queue.ledger import Ledger
-from tapemq_broker.core.refusal import Refused
-from tapemq_broker.core.schedules.entries import decode_entries
 from tapemq_broker.core.topic import decode_topic
 from tapemq_broker.server.session_tokens import SessionTokens
 from tests.support.fuzz.fuzzing import Decoder
-from tests.support.golden_directory.contents import GOLDEN
+from tests.support.fuzz.logs import bodies_of
 
-ORDINARY: Final = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
+BAD: Final = (BadEntry,)
 _KINDS: Final = {"settled": b"\0s", "troubled": b"\0t", "dead": b"\0d"}
 _GROUP: Final = "billing"
 _TOML: Final = b"""
@@ -42,22 +41,19 @@ def decoders() -> Iterator[Decoder]:
     """All of them."""
     groups = _entries("groups")
     positions = [value for key, value in groups.items() if key == b"audit"]
-    yield Decoder("stream position", positions, Position.decode, ORDINARY, is_packed=True)
+    yield Decoder("stream position", positions, Position.decode, BAD, is_packed=True)
     heads = [value for key, value in groups.items() if key == _GROUP.encode()]
-    allowed = (*ORDINARY, Refused)
-    yield Decoder("queue head", heads, _queue_with(_GROUP.encode()), allowed, is_packed=True)
+    yield Decoder("queue head", heads, _queue_with(_GROUP.encode()), BAD, is_packed=True)
     for name, kind in _KINDS.items():
         start = _GROUP.encode() + kind
         parts = {key: value for key, value in groups.items() if key.startswith(start)}
         decode = _queue_with(next(iter(parts)))
         is_packed = name != "settled"
-        yield Decoder(f"queue {name}", [*parts.values()], decode, allowed, is_packed=is_packed)
+        yield Decoder(f"queue {name}", [*parts.values()], decode, BAD, is_packed=is_packed)
     topics = [value for key, value in _entries("catalog").items() if b"orders" in key]
-    yield Decoder("topic", topics, lambda data: decode_topic("t", data), ORDINARY, is_packed=True)
-    bodies = _bodies("schedule")
-    yield Decoder("schedule entries", bodies, decode_entries, (BatchError, ValueError))
-    heads = [bytes(key) for body in bodies for key in decode_columns(body).keys or () if key]
-    yield Decoder("schedule entry", heads, _entry, (BatchError, ValueError), is_packed=True)
+    yield Decoder("topic", topics, lambda data: decode_topic("t", data), BAD, is_packed=True)
+    keys = [key for key in groups if b"\0" in key]
+    yield Decoder("key of a group entry", keys, _keyed, BAD)
     yield from _told()
 
 
@@ -74,10 +70,11 @@ def _told() -> Iterator[Decoder]:
     yield Decoder("environment", texts, _environment, (ConfigurationError,))
 
 
+@cache
 def _entries(log: str) -> dict[bytes, bytes]:
     """The entries of all such logs in the golden directory."""
     entries: dict[bytes, bytes] = {}
-    for body in _bodies(log):
+    for body in bodies_of(log):
         values, keys, _ = decode_columns(body)
         for key, value in zip(keys or (), values, strict=True):
             if key is not None and value is not None:
@@ -85,35 +82,25 @@ def _entries(log: str) -> dict[bytes, bytes]:
     return entries
 
 
-@cache
-def _bodies(log: str) -> list[bytes]:
-    paths = sorted(path for path in GOLDEN.rglob("*.log") if path.parent.name.endswith(log))
-    return [
-        bytes(body)
-        for path in paths
-        for header, body in iter_batches(path.read_bytes().partition(b"TMQB and")[0])
-        if header.record_count
-    ]
-
-
 def _queue_with(key: bytes) -> Callable[[bytes], None]:
     """The groups of a partition, with one entry replaced."""
     good = _entries("groups")
-
-    def decode(data: bytes) -> None:
-        entries: Mapping[bytes, bytes] = good | {key: data}
-        durable_floor(entries)
-        list(stream_positions(entries))
-        for name, kept in queue_groups(entries).items():
-            ledger = Ledger.load(name, Partition(1, 0), kept)
-            assert ledger.changes() is not None
-
-    return decode
+    return lambda data: _load(good | {key: data})
 
 
-def _entry(data: bytes) -> None:
-    for entry in decode_entries(encode_body(Columns([b"x"], [data]))):
-        assert entry is not None
+def _keyed(key: bytes) -> None:
+    """The groups of a partition, with one entry more: a value of the kind that the key says."""
+    good = _entries("groups")
+    values = {name.partition(b"\0")[2][:1]: value for name, value in good.items()}
+    _load(good | {key: values.get(key.partition(b"\0")[2][:1], b"")})
+
+
+def _load(entries: Mapping[bytes, bytes]) -> None:
+    durable_floor(entries)
+    list(stream_positions(entries))
+    for name, kept in queue_groups(entries).items():
+        ledger = Ledger.load(name, Partition(1, 0), kept)
+        assert ledger.changes() is not None
 
 
 def _configuration(data: bytes) -> None:

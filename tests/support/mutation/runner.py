@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import pytest
 from _pytest.runner import runtestprotocol
@@ -33,6 +33,9 @@ _OPTIONS: Final = (
 )
 _MEMORY_BYTES: Final = 3 << 30
 _POLL_S: Final = 0.005
+_LIMIT_FACTOR: Final = 10
+_LIMIT_S: Final = 3.0
+"""A test may take so many times as long as without a change, and so many seconds more."""
 
 Try = tuple[Mutant, ast.Module]
 
@@ -60,41 +63,56 @@ class Loop:
         self._target = target
         self._tries = tries
         self._report = report
-        self.baseline_s = 0.0
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Fork for each mutant, and say whether it survived."""
         # The module's own tests first: conftest.py begins with the long ones.
         session.items.sort(key=lambda item: _rank(item, self._target.tests))
-        started_s = time.monotonic()
-        if not forked(lambda: _all_pass(session), 600.0):
-            raise pytest.UsageError(f"{' '.join(self._target.tests)} fail without any change")
-        self.baseline_s = time.monotonic() - started_s
+        with tempfile.TemporaryFile("w+") as file:
+            if not forked(partial(_measure, session, file), 600.0):
+                raise pytest.UsageError(f"{' '.join(self._target.tests)} fail without any change")
+            file.seek(0)
+            seconds = dict(zip(session.items, map(float, file), strict=True))
+        # Then the fast ones: the first that fails is enough.
+        session.items.sort(key=lambda item: (_rank(item, self._target.tests), seconds[item]))
+        limits_s = [_LIMIT_FACTOR * seconds[item] + _LIMIT_S for item in session.items]
         for mutant, tree in self._tries:
-            self._report(mutant, forked(partial(self._passes, session, tree), self.limit_s))
+            self._report(mutant, forked(partial(self._passes, session, tree, limits_s), 600.0))
         return True
 
-    def _passes(self, session: pytest.Session, tree: ast.Module) -> bool:
+    def _passes(self, session: pytest.Session, tree: ast.Module, limits_s: Sequence[float]) -> bool:
         swap(self._target.module, tree)
-        return _all_pass(session)
-
-    @property
-    def limit_s(self) -> float:
-        """How long the tests of a mutant may take: one that never ends is noticed, too."""
-        return 3 * self.baseline_s + 5.0
+        return _all_pass(session, limits_s)
 
 
 def _rank(item: pytest.Item, tests: Sequence[str]) -> int:
     return tests.index(item.nodeid.partition("::")[0])
 
 
-def _all_pass(session: pytest.Session) -> bool:
-    for index, item in enumerate(session.items):
-        following = session.items[index + 1] if index + 1 < len(session.items) else None
-        reports = runtestprotocol(item, nextitem=following, log=False)
-        if any(report.failed for report in reports):
+def _measure(session: pytest.Session, file: TextIO) -> bool:
+    """Run all tests, and write down how many seconds each takes. Whether all pass."""
+    for index in range(len(session.items)):
+        started_s = time.monotonic()
+        if not _passes(session, index):
+            return False
+        file.write(f"{time.monotonic() - started_s}\n")
+    file.flush()
+    return True
+
+
+def _all_pass(session: pytest.Session, limits_s: Sequence[float]) -> bool:
+    """A test that takes longer than its limit ends the process: that is noticed, too."""
+    for index, limit_s in enumerate(limits_s):
+        signal.setitimer(signal.ITIMER_REAL, limit_s)
+        if not _passes(session, index):
             return False
     return True
+
+
+def _passes(session: pytest.Session, index: int) -> bool:
+    following = session.items[index + 1] if index + 1 < len(session.items) else None
+    reports = runtestprotocol(session.items[index], nextitem=following, log=False)
+    return not any(report.failed for report in reports)
 
 
 def try_bodies(

@@ -18,6 +18,7 @@ _TESTS = (
     "--deselect=tests/proof/test_report.py::test_document_is_what_the_evidence_says",
     "tests/proof",
     "tests/faults",
+    "tests/overload",
     "tests/simulation",
     "tests/golden",
     "tests/fuzz",

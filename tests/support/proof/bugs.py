@@ -79,6 +79,14 @@ BUGS: Final = (
         "tests/fuzz/test_fuzz.py::test_what_was_found_stays_found",
     ),
     Bug(
+        "Group state, a topic's entry in the catalog, or a state file that was sound by its "
+        "checksums and said nonsense ended the start with a traceback instead of refusing what it "
+        "belongs to.",
+        "fuzzing, with the declared errors taken seriously",
+        "tests/broker/server/test_startup.py::"
+        "test_groups_that_make_no_sense_are_refused_and_the_others_serve",
+    ),
+    Bug(
         "A power cut could make a start refuse a whole partition: the mark of an idle log was not "
         "synced, and the segment behind it reached the disk without it.",
         "every crash state of a recorded run",

@@ -21,7 +21,7 @@ PROMISES: Final = {
     "P10": "Redelivery: what was not settled comes again, and its attempts are counted, across "
     "restarts.",
     "P11": "A confirmed ack is final: the group never gets the record again, crash or not.",
-    "P12": "Committed positions only go forward, but for a seek; who lost a partition cannot "
+    "P12": "Committed positions: they only go forward, but for a seek; who lost a partition cannot "
     "commit on it.",
     "P13": "Exclusive lease: one live holder of a record; an ack on a lost lease is refused.",
     "P14": "Idempotent publish: a retry within the window gets the first offset, after a crash, "
@@ -39,6 +39,6 @@ PROMISES: Final = {
     "P22": "Delayed records: never before their time, once, across restarts.",
     "P23": "Clean stop: what is under way is finished or refused, and the next start scans "
     "nothing.",
-    "P24": "Old files open; newer ones are refused untouched.",
-    "P25": "Before a session is open only a handshake is taken, and little memory.",
+    "P24": "Old files: they open; newer ones are refused untouched.",
+    "P25": "Strangers: before a session is open only a handshake is taken, and little memory.",
 }

@@ -11,13 +11,14 @@ from tests.support.proof.bugs import BUGS
 from tests.support.proof.controls import CONTROLS, REASONS
 from tests.support.proof.evidence import Line, read_all
 from tests.support.proof.promises import PROMISES
+from tests.support.proof.runs import COUNTED, Run, runs_of
 from tests.support.sources import ROOT
 
 EVIDENCE: Final = ROOT / "docs" / "evidence"
 DOCUMENT: Final = ROOT / "docs" / "reliability.md"
 GOAL_PERCENT: Final = 85
 
-_COLUMNS: Final = ("lost", "duplicated", "wrong")
+_UNITS: Final = {"s": "s", "ms": "ms", "mib": "MiB", "kib": "KiB"}
 _INPUTS: Final = "fuzz::"
 
 _HEAD: Final = """\
@@ -46,13 +47,17 @@ _LIMITS: Final = """\
 def render(directory: Path = EVIDENCE) -> str:
     """The whole page."""
     lines = read_all(directory)
+    inputs = [line for line in lines if line.test.startswith(_INPUTS)]
+    runs = list(runs_of(line for line in lines if line not in inputs))
     parts = (
         _HEAD,
-        "## Promises\n\n" + "\n".join(_promises(lines)),
-        "## Decoders\n\n" + "\n".join(_decoders(lines)),
+        "## Overview\n\n" + "\n".join(_overview(runs)),
+        "## Promises\n\n" + "\n".join(_promises(runs, inputs)),
+        "## Decoders\n\n" + "\n".join(_decoders(inputs)),
         "## Mutations\n\n" + "\n".join(_mutations(directory)),
         "## Bugs found\n\n" + "\n".join(_bugs()),
         _LIMITS,
+        "## Runs\n\n" + "\n".join(_runs(runs)),
         "## Machines\n\n" + "\n".join(_machines(lines)),
     )
     return "\n".join(f"{part.rstrip()}\n" for part in parts)
@@ -68,59 +73,133 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str
     yield ""
 
 
-def _promises(lines: list[Line]) -> Iterator[str]:
+def _overview(runs: list[Run]) -> Iterator[str]:
     yield (
-        "Below each promise: what its tests measured (*cycles*: how often what may go wrong was "
-        "made to), and how it was broken on purpose, with the test that noticed.\n"
+        "How often what may go wrong was made to (*cycles*), in all runs that are filed, and what "
+        "was found then. The last column says in how many ways the promise was broken on "
+        "purpose, each of them noticed by a test.\n"
     )
-    runs = [line for line in lines if not line.test.startswith(_INPUTS)]
+    yield from table(
+        ("promise", "tests", "cycles", *COUNTED, "broken"),
+        (_summary(name, [run for run in runs if name in run.promises]) for name in PROMISES),
+    )
+
+
+def _summary(name: str, runs: list[Run]) -> tuple[object, ...]:
+    broken = sum(control.promise == name for control in CONTROLS)
+    cycles = _number(sum(run.cycles for run in runs)) if runs else ""
+    counted = [
+        sum(run.counted[column] for run in runs if column in run.counted)
+        if any(column in run.counted for run in runs)
+        else ""
+        for column in COUNTED
+    ]
+    failed = sum(run.outcome != "passed" for run in runs)
+    tests = str(len({run.test for run in runs}) or "") + (f", {failed} failed" if failed else "")
+    title = PROMISES[name].partition(":")[0]
+    return (f"{name} {title}", tests, cycles, *map(_number, counted), broken or "")
+
+
+def _promises(runs: list[Run], inputs: list[Line]) -> Iterator[str]:
+    yield (
+        "Below each promise: what its tests found (*cycles*: how often what may go wrong was made "
+        "to; *attempted*: records, or what else, that were looked for afterwards), and how it was "
+        "broken on purpose, with the test that noticed. Where a cell is empty, the test does not "
+        "count that, but fails at the first. The *short* form is part of every test run, the "
+        "*long* one takes hours in all.\n"
+    )
     for name, text in PROMISES.items():
         yield f"### {name}\n\n{text}\n"
-        rows = [_row(line) for line in runs if name in line.promises]
-        if rows:
-            yield from table(("test", "form", "cycles", *_COLUMNS, "also", "day", "result"), rows)
-        else:
-            yield "No run has filed figures; the tests are those that the controls name.\n"
+        yield from _found(name, [run for run in runs if name in run.promises])
+        fuzzed = [line for line in inputs if name in line.promises]
+        if fuzzed:
+            yield f"And {_sum(fuzzed, 'cycles'):,} inputs to [decoders](#decoders).\n"
         broken = [control for control in CONTROLS if control.promise == name]
         if broken:
             tests = ((one.broken, f"`{_short(one.test)}`") for one in broken)
             yield from table(("broken on purpose", "noticed by"), tests)
-        else:
-            yield f"Not broken on purpose: {REASONS[name]}\n"
+
+
+def _found(name: str, runs: list[Run]) -> Iterator[str]:
+    if runs:
+        head = ("test", "form", "cycles", *COUNTED, "result")
+        yield from table(head, map(_row, runs))
+    elif name in REASONS:
+        yield f"{REASONS[name]}\n"
+    else:
+        yield "No run has filed figures; the tests are those that the controls name.\n"
 
 
 def _short(test: str) -> str:
     return test.removeprefix("tests/")
 
 
-def _row(line: Line) -> tuple[object, ...]:
-    figures = dict(line.figures)
-    cycles = f"{_number(figures.pop('cycles', ''))} {figures.pop('unit', '')}".strip()
-    columns = [_number(figures.pop(name, "")) for name in _COLUMNS]
-    also = ", ".join(f"{name.replace('_', ' ')} {_number(at)}" for name, at in figures.items())
-    seconds = f"{line.day}, {line.seconds:,.0f} s"
-    return (f"`{_short(line.test)}`", line.form, cycles, *columns, also, seconds, line.outcome)
+def _row(run: Run) -> tuple[object, ...]:
+    counted = [_number(run.counted.get(name, "")) for name in COUNTED]
+    return (_name(run), run.form, f"{run.cycles:,} {run.unit}".strip(), *counted, run.outcome)
+
+
+def _name(run: Run) -> str:
+    cases = f" ({run.cases} cases)" if run.cases > 1 else ""
+    return f"`{_short(run.test)}`{cases}"
 
 
 def _number(value: object) -> str:
     return f"{value:,}" if isinstance(value, int | float) else str(value)
 
 
+def _runs(runs: list[Run]) -> Iterator[str]:
+    yield "When the figures above were filed, how long that took, and what else was noted.\n"
+    rows = (
+        (
+            _name(run),
+            run.form,
+            run.unit,
+            run.days,
+            f"{run.seconds:,.0f} s",
+            ", ".join(_figure(name, value) for name, value in run.others.items()),
+        )
+        for run in runs
+    )
+    yield from table(("test", "form", "cycles are", "day", "took", "also"), rows)
+
+
+def _figure(name: str, value: object) -> str:
+    """`slowest_start_s` as "slowest start 3.1 s"."""
+    *words, last = name.split("_")
+    unit = _UNITS.get(last, "")
+    title = " ".join(words if unit else [*words, last])
+    return f"{title} {_number(value)} {unit}".strip()
+
+
 def _decoders(lines: list[Line]) -> Iterator[str]:
+    inputs: dict[str, list[Line]] = {}
+    for line in lines:
+        inputs.setdefault(_decoder(line), []).append(line)
+    total = sum(_sum(some, "cycles") for some in inputs.values())
     yield (
-        "`make fuzz`: damaged examples and any bytes; a decoder takes them, or raises what it "
-        "declares. *Undeclared*: it raised anything else.\n"
+        f"`make fuzz`: damaged examples and any bytes, {total:,} in all; a decoder takes them, or "
+        "raises what it declares. *Undeclared*: it raised anything else.\n"
     )
     rows = [
         (
-            line.test.removeprefix(_INPUTS),
-            *(_number(line.figures.get(name, 0)) for name in ("cycles", "taken", "undeclared")),
-            f"{line.seconds:,.0f}",
+            name if len(some) == 1 else f"{name} ({len(some)} of them)",
+            *(_number(_sum(some, column)) for column in ("cycles", "taken", "undeclared")),
+            f"{sum(line.seconds for line in some):,.0f}",
         )
-        for line in lines
-        if line.test.startswith(_INPUTS)
+        for name, some in inputs.items()
     ]
     yield from table(("decoder", "inputs", "taken", "undeclared", "seconds"), rows)
+
+
+def _decoder(line: Line) -> str:
+    """Its name; the messages of the protocol are one kind."""
+    name = line.test.removeprefix(_INPUTS)
+    return "header of a message" if name.startswith("message ") else name
+
+
+def _sum(lines: list[Line], column: str) -> int:
+    return sum(int(line.figures.get(column, 0)) for line in lines)
 
 
 def _mutations(directory: Path) -> Iterator[str]:
@@ -132,6 +211,9 @@ def _mutations(directory: Path) -> Iterator[str]:
         "interpreter for each change.\n"
     )
     results = read_results(directory)
+    killed = sum(one.killed for one in results.values())
+    if count := sum(one.mutants for one in results.values()):
+        yield f"Of {count:,} changes, {killed:,} were noticed: {100 * killed / count:.0f} %.\n"
     rows = [
         (f"`{one.path}`", one.mutants, one.killed, f"{100 * one.killed / one.mutants:.0f} %")
         for one in results.values()

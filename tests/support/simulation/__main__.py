@@ -9,6 +9,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from tapemq_broker.storage.decision import Row
+from tests.support.proof.controls import SIMULATED
+from tests.support.proof.evidence import Evidence, evidence_directory, write
 from tests.support.simulation.campaign import failures, run_all, seeds_of
 from tests.support.simulation.totals import FAULTS, Totals
 
@@ -33,6 +35,7 @@ def main(text: str) -> int:
         _table("What clients saw", {}, totals.counts),
         _table("Error that clients were told", {}, totals.errors),
     )
+    _keep(totals, text)
     wrong = failures(totals)
     for complaint in wrong[:_SHOWN_MAX]:
         console.print(complaint, markup=False, highlight=False, soft_wrap=True)
@@ -44,6 +47,17 @@ def main(text: str) -> int:
         f"failed; {took_s:.0f} s, {totals.seeds / took_s:.1f} seeds/s"
     )
     return 1 if wrong else 0
+
+
+def _keep(totals: Totals, seeds: str) -> None:
+    """For the report of the promises, if there is a place for it."""
+    directory = evidence_directory()
+    if directory is not None:
+        evidence = Evidence()
+        evidence.note(*SIMULATED, **totals.figures(), seeds=seeds)
+        outcome = "failed" if totals.complaints else "passed"
+        line = evidence.line("tests/simulation::campaign", outcome, directory)
+        write(directory, line._replace(form="long"))
 
 
 def _run(seeds: range) -> Totals:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tapemq_broker.storage.decision import Row
+from tests.support.proof.evidence import Figure
 from tests.support.simulation.simulation import Run
 
 CRASHES_MIN: Final = 2
@@ -100,6 +101,25 @@ class Totals:
             f"  faults: {', '.join(faults)}",
             f"  recovery: {', '.join(rows)}",
         ]
+
+    def figures(self) -> dict[str, Figure]:
+        """The same for the report of the promises."""
+        wrong = list(self.complaints.values())
+        lost, duplicated = (
+            sum(text.startswith(rule) for text in wrong) for rule in ("lost", "duplicate")
+        )
+        return {
+            "cycles": self.seeds,
+            "unit": "seeds",
+            "attempted": self.operations,
+            "lost": lost,
+            "duplicated": duplicated,
+            "wrong": len(wrong) - lost - duplicated,
+            "faults": self.faults.total(),
+            "kinds_of_faults": f"{sum(self.faults[name] > 0 for name in FAULTS)} of {len(FAULTS)}",
+            "recoveries": self.rows.total(),
+            "rows_of_the_table": f"{sum(self.rows[row.name] > 0 for row in Row)} of {len(Row)}",
+        }
 
     def never(self) -> list[str]:
         """The kinds of faults and the rows of the recovery table that did not occur."""

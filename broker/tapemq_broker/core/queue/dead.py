@@ -1,8 +1,12 @@
 """What is remembered of a dead record."""
 
-from typing import Any, NamedTuple
+from typing import Final, NamedTuple
 
 import msgpack
+
+from tapemq_broker.core.packed import check, check_list, unpack
+
+_ALWAYS: Final = (str, str, int, int, int, int, int)
 
 
 class Dead(NamedTuple):
@@ -27,6 +31,8 @@ class Dead(NamedTuple):
 
     @classmethod
     def decode(cls, value: bytes) -> "Dead":
-        """The inverse; fields of a newer version are skipped."""
-        entry: list[Any] = msgpack.unpackb(value)
-        return cls(*entry[: len(cls._fields)])
+        """The inverse; fields of a newer version are skipped. Raises BadEntry."""
+        entry = check_list(unpack(value), _ALWAYS)[: len(cls._fields)]
+        for later in entry[len(_ALWAYS) :]:
+            check(later, int, "last_failure_us")
+        return cls(*entry)

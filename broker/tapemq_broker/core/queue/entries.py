@@ -5,18 +5,20 @@ troubled record and each dead one.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgpack
-from pyroaring import BitMap
 
 from tapemq_broker.core.group import Position
-from tapemq_broker.core.queue.settled import CHUNK_BITS
+from tapemq_broker.core.packed import BadEntry, check, unpack, unpack_map
+from tapemq_broker.core.queue.settled import CHUNK_BITS, decode_chunk
 from tapemq_broker.core.results import TopicSettings
 
 _CHUNK: Final = b"\0s"
 _TROUBLE: Final = b"\0t"
 _DEAD: Final = b"\0d"
+_HEAD: Final = {"ack_floor": int, "seek_epoch": int, "version": int, "settings": dict}
+_PURGE: Final = "purge_from"
 
 
 class Head(NamedTuple):
@@ -37,6 +39,12 @@ class Head(NamedTuple):
         """The value of the group's entry."""
         fields = {name: value for name, value in self._asdict().items() if value is not None}
         return bytes(msgpack.packb({"kind": "queue", **fields}))
+
+    @classmethod
+    def decode(cls, value: bytes) -> "Head":
+        """Raises BadEntry."""
+        entry = check(unpack(value), dict, "the whole")
+        return cls(**unpack_map(value, _HEAD | ({} if _PURGE not in entry else {_PURGE: int})))
 
 
 class Kept(NamedTuple):
@@ -69,46 +77,59 @@ def dead_key(group: str, offset: int) -> bytes:
 
 
 def stream_positions(entries: Mapping[bytes, bytes]) -> Iterator[tuple[str, Position]]:
-    """The stream groups of a group log."""
-    for key, value in entries.items():
-        if b"\0" not in key and _head(value)["kind"] == "stream":
-            yield key.decode(), Position.decode(value)
+    """The stream groups of a group log. Raises BadEntry."""
+    for name, value in _heads(entries, "stream"):
+        yield name, Position.decode(value)
 
 
 def queue_groups(entries: Mapping[bytes, bytes]) -> dict[str, Kept]:
-    """The queue groups of a group log."""
-    found: dict[str, Kept] = {}
+    """The queue groups of a group log. Raises BadEntry."""
+    found = {name: Kept(Head.decode(value), {}, {}, {}) for name, value in _heads(entries, "queue")}
     for key, value in entries.items():
-        if b"\0" not in key and _head(value)["kind"] == "queue":
-            head = _head(value)
-            known = Head(**{name: head[name] for name in Head._fields if name in head})
-            found[key.decode()] = Kept(known, {}, {}, {})
-    for key, value in entries.items():
-        name, _, rest = key.partition(b"\0")
-        kept = found.get(name.decode()) if rest else None
+        name, separator, rest = key.partition(b"\0")
+        kept = found.get(_text(name)) if separator else None
         if kept is not None:
-            number = int.from_bytes(rest[1:], "big")
-            _part(kept, rest[:1])[number] = value
+            _put(kept, b"\0" + rest[:1], rest[1:], value)
     return found
 
 
-def _head(value: bytes) -> dict[str, Any]:
-    head: dict[str, Any] = msgpack.unpackb(value)
-    return head
+def _heads(entries: Mapping[bytes, bytes], kind: str) -> Iterator[tuple[str, bytes]]:
+    """The names and heads of the groups of a kind."""
+    for key, value in entries.items():
+        if b"\0" not in key:
+            found = unpack_map(value, {"kind": str})["kind"]
+            if found not in ("stream", "queue"):
+                raise BadEntry(f"a group is of kind {found!r}")
+            if found == kind:
+                yield _text(key), value
 
 
-def _part(kept: Kept, kind: bytes) -> dict[int, bytes]:
-    return {_CHUNK[1:]: kept.chunks, _TROUBLE[1:]: kept.troubles, _DEAD[1:]: kept.dead}[kind]
+def _text(name: bytes) -> str:
+    try:
+        return name.decode()
+    except UnicodeDecodeError as error:
+        raise BadEntry(f"a group's name is no text: {error}") from None
+
+
+def _put(kept: Kept, kind: bytes, number: bytes, value: bytes) -> None:
+    parts = {_CHUNK: (kept.chunks, 4), _TROUBLE: (kept.troubles, 8), _DEAD: (kept.dead, 8)}
+    part, size_bytes = parts.get(kind, ({}, -1))
+    if len(number) != size_bytes:
+        raise BadEntry(f"an entry of a queue group has the key {(kind + number)!r}")
+    part[int.from_bytes(number, "big")] = value
 
 
 def durable_floor(entries: Mapping[bytes, bytes]) -> int:
-    """What groups have handled was on disk: a log that ends before it has lost something."""
+    """What groups have handled was on disk: a log that ends before it has lost something.
+
+    Raises BadEntry.
+    """
     floors = [0, *(position.cursor for _, position in stream_positions(entries))]
     for kept in queue_groups(entries).values():
         floors.append(kept.head.ack_floor)
         floors += [offset + 1 for offset in (*kept.troubles, *kept.dead)]
         floors += [
-            (number << CHUNK_BITS) + BitMap.deserialize(data).max() + 1
+            (number << CHUNK_BITS) + decode_chunk(data).max() + 1
             for number, data in kept.chunks.items()
         ]
     return max(floors)

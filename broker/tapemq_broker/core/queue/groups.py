@@ -14,6 +14,7 @@ from tapemq_broker.core.effects import (
     TakeBack,
     WhenDurable,
 )
+from tapemq_broker.core.packed import BadEntry
 from tapemq_broker.core.partition import Partition
 from tapemq_broker.core.positions import done_when_put
 from tapemq_broker.core.queue.backlog import Backlog
@@ -163,9 +164,12 @@ class QueueGroups:
         )
 
     def load(self, topic: Topic, partition: Partition, entries: Mapping[bytes, bytes]) -> None:
-        """What a group log holds of queue groups."""
-        for name, kept in queue_groups(entries).items():
-            ledger = Ledger.load(name, partition, kept)
+        """What a group log holds of queue groups: all of it, or BadEntry is raised."""
+        kept = queue_groups(entries)
+        if not topic.groups.keys().isdisjoint(kept):
+            raise BadEntry(f"{topic.groups.keys() & kept} are groups of a stream elsewhere")
+        ledgers = {name: Ledger.load(name, partition, one) for name, one in kept.items()}
+        for name, ledger in ledgers.items():
             group = topic.queue_groups.get(name)
             if group is None:
                 group = QueueGroup(topic.info.topic_id, name, ledger.terms, topic.levels)

@@ -48,7 +48,7 @@ class Ledger:
 
     @classmethod
     def load(cls, group: str, partition: Partition, kept: Kept) -> "Ledger":
-        """What was written."""
+        """What was written. Raises BadEntry."""
         head = kept.head
         ledger = cls(group, partition, Terms.load(head.settings, head.version), head.ack_floor)
         ledger.seek_epoch = head.seek_epoch

@@ -4,6 +4,8 @@ from typing import Final
 
 from pyroaring import BitMap, BitMap64
 
+from tapemq_broker.core.packed import BadEntry
+
 CHUNK_BITS: Final = 16
 CHUNK_OFFSETS: Final = 1 << CHUNK_BITS
 _LOW: Final = CHUNK_OFFSETS - 1
@@ -20,6 +22,17 @@ def end_of_run(offsets: BitMap | BitMap64, first: int, upto: int) -> int:
         if first + step <= upto and offsets.contains_range(first, first + step):
             first += step
     return first
+
+
+def decode_chunk(data: bytes) -> BitMap:
+    """A chunk that was written: never an empty one. Raises BadEntry."""
+    try:
+        chunk = BitMap.deserialize(data)
+    except (ValueError, IndexError) as error:
+        raise BadEntry(f"a chunk of settled offsets is none: {error}") from None
+    if not chunk or chunk.max() >= CHUNK_OFFSETS:
+        raise BadEntry(f"a chunk of settled offsets is empty, or has more than {CHUNK_OFFSETS}")
+    return chunk
 
 
 class Settled:
@@ -150,8 +163,11 @@ class Settled:
         return bytes(chunk.serialize())
 
     def load(self, number: int, data: bytes) -> None:
-        """A chunk that was written. What of it is below the floor does not count."""
-        chunk = BitMap.deserialize(data)
+        """A chunk that was written. What of it is below the floor does not count.
+
+        Raises BadEntry.
+        """
+        chunk = decode_chunk(data)
         base = number << CHUNK_BITS
         chunk.remove_range(0, min(max(0, self.floor - base), CHUNK_OFFSETS))
         if chunk:

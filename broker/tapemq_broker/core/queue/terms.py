@@ -2,7 +2,9 @@
 
 from typing import NamedTuple
 
+from tapemq_broker.core.packed import BadEntry
 from tapemq_broker.core.queue.policy import SETTING_TYPES, Policy
+from tapemq_broker.core.refusal import Refused
 from tapemq_broker.core.results import TopicSettings
 
 
@@ -20,9 +22,12 @@ class Terms(NamedTuple):
 
     @classmethod
     def load(cls, settings: TopicSettings, version: int) -> "Terms":
-        """As they were written; those of a newer version of the broker are skipped."""
+        """As they were written; those of a newer version are skipped. Raises BadEntry."""
         known = {name: value for name, value in settings.items() if name in SETTING_TYPES}
-        return cls.of(known, version)
+        try:
+            return cls.of(known, version)
+        except Refused as refused:
+            raise BadEntry(str(refused)) from None
 
     def changed(self, settings: TopicSettings) -> "Terms":
         """With some settings changed. Raises Refused."""

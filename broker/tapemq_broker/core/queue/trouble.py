@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Final
 
 import msgpack
 
+from tapemq_broker.core.packed import unpack_list
+
 ERROR_BYTES_MAX = 1024
 REASON_BYTES_MAX = 200
+
+_WRITTEN: Final = (int, int, int, int, int, int, str, str)
 
 
 class Place(Enum):
@@ -62,9 +66,8 @@ class Trouble:
 
     @classmethod
     def decode(cls, value: bytes) -> "Trouble":
-        """The inverse; fields of a newer version are skipped."""
-        entry: list[Any] = msgpack.unpackb(value)
-        return cls(*entry[:8])
+        """The inverse; fields of a newer version are skipped. Raises BadEntry."""
+        return cls(*unpack_list(value, _WRITTEN))
 
 
 def shortened(text: str, most_bytes: int) -> str:

@@ -9,7 +9,8 @@ from typing import Any, Final, NamedTuple
 import msgpack
 
 from tapemq.batch import Columns, Numbers, decode_columns, encode_body
-from tapemq_broker.core.schedules.schedule import Move, Recurrence, Schedule
+from tapemq_broker.core.packed import BadEntry, check, check_list, unpack
+from tapemq_broker.core.schedules.schedule import ONCE, Move, Recurrence, Schedule
 
 
 class Scheduled(NamedTuple):
@@ -58,6 +59,15 @@ Entry = Scheduled | Cancelled | Firing | Fired | Moved
 
 _SCHEDULED, _CANCELLED, _FIRING, _FIRED, _MOVED = range(1, 6)
 _NOBODY: Final = Numbers()
+_FIELDS: Final[dict[int, tuple[type | None, ...]]] = {
+    _SCHEDULED: (int, int, int, bytes, int, None, int, int),
+    _CANCELLED: (int,),
+    _FIRING: (int, int, int, list),
+    _FIRED: (int, list),
+    _MOVED: (list,),
+}
+_RECURRENCE: Final = (str, str, int, str)
+_INT_MAX: Final = 2**63 - 1
 
 
 def encode_entries(entries: Sequence[Entry], numbers: Numbers = _NOBODY) -> bytes:
@@ -89,21 +99,21 @@ _HEADS: Final[dict[type, Callable[[Any], tuple[Any, ...]]]] = {
 def decode_entries(body: bytes | memoryview) -> list[Entry]:
     """The entries of a batch; those of a kind that is not known are a newer version's: refused.
 
-    Raises BatchError, ValueError.
+    Raises BatchError, BadEntry.
     """
     columns = decode_columns(body)
-    pairs = list(zip(columns.keys or (), columns.values, strict=True))
-    try:
-        return [_decode(msgpack.unpackb(key or b""), value) for key, value in pairs]
-    except (TypeError, IndexError) as error:
-        raise ValueError(f"an entry has other fields than are known here: {error}") from None
+    if columns.keys is None:
+        raise BadEntry("a batch of entries has no keys")
+    pairs = zip(columns.keys, columns.values, strict=True)
+    return [_decode(unpack(key or b""), value) for key, value in pairs]
 
 
-def _decode(head: list[Any], record: bytes | None) -> Entry:
-    kind, *fields = head
+def _decode(head: Any, record: bytes | None) -> Entry:
+    kind = check_list(head, (int,))[0]
+    fields = _exactly(head[1:], _FIELDS.get(kind))
     if kind == _SCHEDULED:
         schedule_id, due_us, partition, key, created_us, recurrence, fired, replaces = fields
-        again = Recurrence(*(recurrence or ()))
+        again = ONCE if recurrence is None else Recurrence(*_exactly(recurrence, _RECURRENCE))
         data = bytes(record or b"")
         return Scheduled(
             Schedule(schedule_id, due_us, partition, key, data, created_us, again, fired), replaces
@@ -111,10 +121,23 @@ def _decode(head: list[Any], record: bytes | None) -> Entry:
     if kind == _CANCELLED:
         return Cancelled(*fields)
     if kind == _FIRING:
-        partition, epoch, first_sequence, shots = fields
-        return Firing(partition, epoch, first_sequence, tuple(Shot(*shot) for shot in shots))
-    if kind == _FIRED:
-        return Fired(fields[0], tuple(Move(*move) for move in fields[1]))
-    if kind == _MOVED:
-        return Moved(tuple(Move(*move) for move in fields[0]))
-    raise ValueError(f"an entry of kind {kind}: a newer version wrote this log")
+        shots = tuple(Shot(*_exactly(shot, (int, int))) for shot in fields[3])
+        partition, epoch, first_sequence, _ = fields
+        return Firing(partition, epoch, first_sequence, shots)
+    moves = tuple(Move(*_exactly(move, (int, int, int))) for move in fields[-1])
+    return Fired(fields[0], moves) if kind == _FIRED else Moved(moves)
+
+
+def _exactly(items: Any, kinds: Sequence[type | None] | None) -> list[Any]:
+    """So many items of these types (None: any). An index keeps integers of 63 bits."""
+    if kinds is None:
+        raise BadEntry("it is of a kind that is not known: a newer version wrote this log")
+    found = check_list(items, ())
+    if len(found) != len(kinds):
+        raise BadEntry(f"it has {len(found)} fields, not {len(kinds)}")
+    for number, (item, kind) in enumerate(zip(found, kinds, strict=True)):
+        if kind is not None:
+            check(item, kind, f"field {number}")
+        if kind is int and item > _INT_MAX:
+            raise BadEntry(f"field {number} is {item}, above {_INT_MAX}")
+    return found

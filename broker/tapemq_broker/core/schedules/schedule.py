@@ -6,6 +6,7 @@ import msgpack
 
 from tapemq.batch import Columns, decode_columns, decode_prefix, encode_body
 from tapemq.batch.expiry import EXPIRY
+from tapemq_broker.core.packed import BadEntry, check, check_list, unpack
 
 SCHEDULER_ID: Final = 2**64 - 1
 """The producer as which schedules are appended; nobody else may have this id."""
@@ -69,6 +70,17 @@ def pack_records(body: bytes | memoryview) -> list[bytes]:
 
 def _plain(value: Any) -> bytes | None:
     return None if value is None else bytes(value)
+
+
+def check_record(record: bytes) -> None:
+    """Raise BadEntry unless it is a packed record."""
+    fields = check_list(unpack(record), ())
+    if len(fields) != 4:
+        raise BadEntry(f"a record has {len(fields)} parts")
+    for item in fields[:2]:
+        if item is not None:
+            check(item, bytes, "a value or a key")
+    check_list(fields[2:], (bytes, bool))
 
 
 def columns_of(records: list[bytes]) -> Columns:

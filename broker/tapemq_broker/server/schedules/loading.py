@@ -5,13 +5,15 @@ import logging
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from tapemq.batch import BatchError, Kind, iter_batches
+from tapemq.batch import Kind, iter_batches
+from tapemq_broker.core.refusal import Refused
 from tapemq_broker.core.schedules.book import ActiveFiring, Due
-from tapemq_broker.core.schedules.entries import Firing, decode_entries
+from tapemq_broker.core.schedules.entries import Firing
 from tapemq_broker.core.schedules.recent import Placed
 from tapemq_broker.core.schedules.recurrence import Times, Zones, next_us
 from tapemq_broker.core.schedules.schedule import Schedule
 from tapemq_broker.server.engine import Engine
+from tapemq_broker.server.schedules.check import Check
 from tapemq_broker.server.schedules.index_runner import IndexRunner
 from tapemq_broker.server.schedules.rows import firing_of, operations, schedule_of
 from tapemq_broker.server.schedules.shelf import Shelf, Volume
@@ -19,7 +21,12 @@ from tapemq_broker.storage.errors import StorageError
 from tapemq_broker.storage.log import Log
 from tapemq_broker.storage.reading import ReadPlan
 from tapemq_broker.storage.record_log import Chunk
-from tapemq_broker.storage.schedules.index import Operation, ScheduleIndex, TopicState
+from tapemq_broker.storage.schedules.index import (
+    BeginFiring,
+    Operation,
+    ScheduleIndex,
+    TopicState,
+)
 
 log = logging.getLogger("tapemq.broker")
 
@@ -46,16 +53,13 @@ class Loading:
         await self._shelf.durable(volume, upto)
         try:
             await self._read(volume, upto)
-        except (StorageError, BatchError, ValueError) as error:
+            if at_start:
+                await self._resume(volume)
+        except (StorageError, ValueError, Refused) as error:
             volume.damage = str(error)
             log.error("topic %s: its schedules are refused: %s", volume.name, error)
             await self._runner.run(lambda index: index.forget(volume.topic_id))
             return
-        state = await self._runner.run(lambda index: index.state(volume.topic_id))
-        if at_start:
-            volume.book.count = state.pending
-            for begun in state.firings:
-                await self._resume(volume, firing_of(begun), begun.position)
         volume.indexed_upto = upto
         volume.is_ready = True
 
@@ -70,14 +74,25 @@ class Loading:
             state = TopicState(source.first_offset)
         progress = _Progress(self._engine.world.clock.monotonic(), volume.name, state.upto, upto)
         at, hint = state.upto, None
+        partitions = self._engine.core.topics.get(topic_id).info.partitions
+        check = Check(source.directory, partitions, self._zones)
         while at < upto:
-            piece = await asyncio.to_thread(_read_piece, _plan(source, at, upto, hint))
+            plan = _plan(source, at, upto, hint)
+            piece = await asyncio.to_thread(_read_piece, plan, check)
             at, hint = piece.chunk.next_offset, piece.chunk.hint
             await self._runner.run(_applying(topic_id, at, piece.operations))
             progress = progress.tell(self._engine.world.clock.monotonic(), at)
 
-    async def _resume(self, volume: Volume, firing: Firing, position: int) -> None:
-        """Go on with a firing that was interrupted."""
+    async def _resume(self, volume: Volume) -> None:
+        """Go on with firings that were interrupted. Raises ValueError, with none resumed."""
+        state = await self._runner.run(lambda index: index.state(volume.topic_id))
+        firings = [await self._interrupted(volume, begun) for begun in state.firings]
+        volume.book.count = state.pending
+        for firing in firings:
+            volume.book.resume(firing)
+
+    async def _interrupted(self, volume: Volume, begun: BeginFiring) -> ActiveFiring:
+        firing = firing_of(begun)
         ids = list(dict.fromkeys(shot.schedule_id for shot in firing.shots))
         topic_id = volume.topic_id
         rows = await self._runner.run(lambda index: [index.find(topic_id, one) for one in ids])
@@ -85,7 +100,7 @@ class Loading:
         if len(schedules) < len(ids):
             raise ValueError(f"topic {volume.name}: a firing names schedules that are not pending")
         due = [self._due(schedule, firing) for schedule in schedules]
-        volume.book.resume(ActiveFiring(firing, due, position + 1))
+        return ActiveFiring(firing, due, begun.position + 1)
 
     def _due(self, schedule: Schedule, firing: Firing) -> Due:
         fire_us = [s.due_us for s in firing.shots if s.schedule_id == schedule.schedule_id]
@@ -111,7 +126,7 @@ def _plan(source: Log, at: int, upto: int, hint: object) -> ReadPlan:
     return source.plan(at, upto=upto, max_bytes=_READ_BYTES, hint=hint)
 
 
-def _read_piece(plan: ReadPlan) -> _Piece:
+def _read_piece(plan: ReadPlan, check: Check) -> _Piece:
     chunk = plan.run(wait=True)
     if chunk is None:
         raise RuntimeError("a read that may wait did not")
@@ -119,7 +134,7 @@ def _read_piece(plan: ReadPlan) -> _Piece:
         Placed(offset, entry)
         for header, body in iter_batches(chunk.data)
         if header.kind is Kind.SCHEDULE
-        for offset, entry in enumerate(decode_entries(body), header.base_offset)
+        for offset, entry in enumerate(check.entries(header, body), header.base_offset)
     ]
     return _Piece(chunk, list(operations(placed)))
 

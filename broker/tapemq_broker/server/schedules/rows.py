@@ -5,6 +5,7 @@ from typing import Any
 
 import msgpack
 
+from tapemq_broker.core.packed import BadEntry, check_list, unpack_list
 from tapemq_broker.core.schedules.entries import (
     Cancelled,
     Fired,
@@ -18,6 +19,7 @@ from tapemq_broker.core.schedules.schedule import Recurrence, Schedule
 from tapemq_broker.storage.schedules.index import (
     BeginFiring,
     EndFiring,
+    IndexDamaged,
     Move,
     Operation,
     Put,
@@ -73,6 +75,10 @@ def schedule_of(row: Row) -> Schedule:
 
 
 def firing_of(begun: BeginFiring) -> Firing:
-    """A firing that the index has noted."""
-    epoch, first_sequence, shots = msgpack.unpackb(begun.data)
-    return Firing(begun.partition, epoch, first_sequence, tuple(Shot(*shot) for shot in shots))
+    """A firing that the index has noted. Raises IndexDamaged: no checksum covers it."""
+    try:
+        epoch, first_sequence, shots = unpack_list(begun.data, (int, int, list))
+        pairs = [check_list(shot, (int, int)) for shot in shots]
+    except BadEntry as error:
+        raise IndexDamaged(f"a firing of partition {begun.partition}: {error}") from None
+    return Firing(begun.partition, epoch, first_sequence, tuple(Shot(*shot) for shot in pairs))

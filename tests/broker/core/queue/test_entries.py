@@ -1,6 +1,8 @@
+import msgpack
 import pytest
 
 from tapemq_broker.core.group import Position
+from tapemq_broker.core.packed import BadEntry
 from tapemq_broker.core.queue import entries as q
 from tapemq_broker.core.queue.settled import CHUNK_OFFSETS, Settled
 
@@ -43,3 +45,32 @@ def test_what_was_handled_was_on_disk(more: dict[bytes, bytes], floor: int) -> N
 
 def test_nothing_was_on_disk_for_sure_without_groups() -> None:
     assert q.durable_floor({}) == 0
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        (b"a", b"nonsense"),
+        (b"a", HEAD._replace(purge_from=-1).encode()),
+        (b"new", msgpack.packb({"kind": "ring"})),
+        (b"a", msgpack.packb({"kind": "queue", "ack_floor": 1})),
+        (b"\xff", HEAD.encode()),
+        (b"a\0s123", chunk(0)),
+        (b"a\0x1234", b""),
+        (b"a\0", b""),
+        (b"\xff\0s1234", b""),
+    ],
+)
+def test_nonsense_is_told(key: bytes, value: bytes) -> None:
+    with pytest.raises(BadEntry):
+        q.queue_groups({b"a": HEAD.encode(), key: value})
+
+
+def test_a_seek_that_is_not_complete_is_kept() -> None:
+    head = HEAD._replace(purge_from=9)
+    assert q.queue_groups({b"a": head.encode()})["a"].head == head
+
+
+def test_nonsense_proves_nothing_of_what_was_on_disk() -> None:
+    with pytest.raises(BadEntry):
+        q.durable_floor({b"a": HEAD.encode(), q.chunk_key("a", 1): b"nonsense"})

@@ -95,7 +95,7 @@ def test_it_needs_to_know_nothing() -> None:
     found.keys_read(0, [b"a"])
     found.settled(0, 1)
     found.stepped_aside(1)
-    assert (found.wanted(), found.obstacle()) == ([], None)
+    assert (found.wanted(), found.obstacle(), found.remarks()) == ([], None, [])
 
 
 def test_what_failed_before_the_start_waits_for_its_time() -> None:

@@ -3,9 +3,11 @@ from typing import Any
 import pytest
 
 from tapemq_broker.core import effects as e
+from tapemq_broker.core.group import Position
+from tapemq_broker.core.packed import BadEntry
 from tapemq_broker.core.queue import ledger
 from tapemq_broker.core.queue.dead_letters import Choice
-from tapemq_broker.core.queue.entries import dead_key, head_key
+from tapemq_broker.core.queue.entries import Head, dead_key, head_key
 from tapemq_broker.core.queue.verb import Verb
 from tapemq_broker.core.queue.wish import Consume
 from tapemq_broker.core.refusal import Refusal
@@ -377,3 +379,17 @@ def test_a_group_may_be_deleted_while_a_seek_goes_on(monkeypatch: pytest.MonkeyP
         world.sync()
     assert (world.answer(first), world.answer(second)) == (Done(), Done())
     assert keys(world) == set()
+
+
+def test_a_group_of_both_kinds_is_nonsense_and_nothing_of_it_is_taken() -> None:
+    topic, other = b"new", {b"good": Position(0).encode(), GROUP.encode(): Position(0).encode()}
+    world = queue_world()
+    consume(world)
+    with pytest.raises(BadEntry, match="elsewhere"):
+        world.core.load_groups(1, 0, other)
+    with pytest.raises(BadEntry):
+        world.core.load_groups(1, 0, {b"good": Position(0).encode(), topic: b"nonsense"})
+    assert "good" not in world.core.topics.get(1).groups
+    world.core.load_groups(1, 0, {b"good": Position(0).encode()})
+    with pytest.raises(BadEntry, match="elsewhere"):
+        world.core.load_groups(1, 0, {b"good": Head(0, 0, 1, {}).encode()})

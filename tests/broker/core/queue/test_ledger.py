@@ -1,6 +1,8 @@
+from pyroaring import BitMap
+
 from tapemq_broker.core.partition import Partition
 from tapemq_broker.core.queue.dead import Dead
-from tapemq_broker.core.queue.entries import queue_groups
+from tapemq_broker.core.queue.entries import chunk_key, queue_groups
 from tapemq_broker.core.queue.ledger import Ledger
 from tapemq_broker.core.queue.terms import Terms
 
@@ -155,3 +157,48 @@ def test_nothing_comes_of_a_closed_one() -> None:
         *({}, {}),
         *(found.dead_of("x"), 0),
     )
+
+
+def test_what_was_loaded_need_not_be_written_again() -> None:
+    found, disk = eventful(), Disk()
+    disk.write(found.take_changes())
+    loaded = disk.load(found)
+    assert loaded.take_changes() == {}
+    loaded.settled.raise_floor(1)
+    assert list(loaded.take_changes()) == [b"g"]
+
+
+def test_a_crash_before_the_floor_was_written_leaves_what_is_above_it() -> None:
+    found, disk = ledger(), Disk()
+    found.settled.add(1, 3)
+    disk.write(found.take_changes())
+    chunk = BitMap([0, 1, 2, 5]).serialize()
+    disk.write({chunk_key("g", 0): bytes(chunk)})
+    loaded = disk.load(found)
+    assert (loaded.settled.floor, loaded.unsettled()) == (3, 96)
+
+
+def test_what_is_settled_above_the_floor_is_not_unsettled() -> None:
+    found = ledger()
+    found.settled.add(10, 15)
+    assert found.unsettled() == 95
+
+
+def test_a_repaired_log_that_ends_where_all_is_settled_is_no_seek() -> None:
+    found = ledger(floor=7)
+    found.bury(7, DEAD)
+    found.trouble(9)
+    found.forget_from(8)
+    assert (found.settled.floor, found.seek_epoch, sorted(found.dead)) == (8, 0, [7])
+    found = ledger()
+    found.trouble(8)
+    found.forget_from(8)
+    assert found.troubles == {}
+
+
+def test_what_retention_leaves_keeps_its_trouble() -> None:
+    found = ledger()
+    for offset in (8, 9):
+        found.trouble(offset)
+    assert found.gone_below(9) == 9
+    assert sorted(found.troubles) == [9]

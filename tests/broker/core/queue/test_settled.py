@@ -1,7 +1,9 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pyroaring import BitMap
 
+from tapemq_broker.core.packed import BadEntry
 from tapemq_broker.core.queue.settled import CHUNK_OFFSETS, Settled, end_of_run
 
 EDGE = CHUNK_OFFSETS
@@ -87,3 +89,61 @@ def test_below_the_floor_nothing_is_added() -> None:
     settled = Settled(10)
     settled.add(3, 8)
     assert (settled.floor, settled.count, settled.changed) == (10, 0, set())
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"nonsense", BitMap().serialize(), BitMap([CHUNK_OFFSETS]).serialize()]
+)
+def test_a_chunk_that_makes_no_sense_is_told(data: bytes) -> None:
+    with pytest.raises(BadEntry):
+        Settled().load(0, data)
+
+
+def test_runs_of_all_lengths_end_where_they_end() -> None:
+    for length in range(40):
+        for upto in range(40):
+            assert end_of_run(BitMap(range(100, 100 + length)), 100, 100 + upto) == min(
+                100 + length, 100 + upto
+            )
+
+
+def test_a_chunk_that_gets_empty_is_removed_on_disk() -> None:
+    settled = Settled()
+    settled.add(2, 5)
+    settled.changed.clear()
+    settled.raise_floor(2)
+    assert (settled.floor, settled.count, settled.changed) == (5, 0, {0})
+    assert settled.encode(0) is None
+
+
+def test_a_chunk_of_which_a_part_is_forgotten_is_counted_anew() -> None:
+    settled = Settled()
+    settled.add(10, 20)
+    settled.forget_from(15)
+    assert settled.count == 5
+
+
+def test_free_offsets_are_sought_across_chunks() -> None:
+    settled = Settled()
+    settled.add(1, EDGE)
+    assert settled.free_from(1, EDGE) == EDGE
+    assert settled.free_from(1, EDGE + 5) == EDGE
+    settled = Settled()
+    settled.add(EDGE, EDGE + 1)
+    assert settled.free_until(5, 2 * EDGE) == EDGE
+
+
+def test_what_a_chunk_says_below_the_floor_does_not_count() -> None:
+    written = bytes(BitMap([0, 4, 5, 9]).serialize())
+    settled = Settled(5)
+    settled.load(0, written)
+    assert (settled.count, settled.changed) == (2, set())
+    settled = Settled(10)
+    settled.load(0, written)
+    assert (settled.count, settled.changed, settled.numbers()) == (0, {0}, [])
+
+
+def test_chunks_are_of_the_size_that_is_written_down() -> None:
+    settled = Settled()
+    settled.add(3 * 65_536 - 1, 3 * 65_536 + 1)
+    assert sorted(settled.numbers()) == [2, 3]

@@ -83,6 +83,21 @@ def test_bad_news_is_answered_once_it_is_on_disk(verb: Verb) -> None:
     assert info(world).dead == 1
 
 
+@pytest.mark.parametrize(("mode", "next_ones"), [("block", ()), ("park", ((1, 2),))])
+def test_a_failed_record_keeps_its_slot_or_lets_its_key_pass(
+    mode: str, next_ones: tuple[tuple[int, int], ...]
+) -> None:
+    world = queue_world(2)
+    consume(world, key_lanes=True, key_failure=mode)
+    asked = world.asking.popleft()
+    world.run(world.core.queues.keys_read(asked.log, asked.group, 0, [b"a", b"a"]))
+    lease = send(world)
+    assert lease.runs == ((0, 1),)
+    settle(world, Verb.NACK, (lease.lease_id, 0, 1), delay_ms=1000)
+    world.sync()
+    assert tuple(run for lease in world.leasing for run in lease.runs) == next_ones
+
+
 def test_without_a_limit_a_record_never_dies() -> None:
     world, lease = leased(1, max_attempts=0)
     for _ in range(20):

@@ -1,5 +1,6 @@
 import pytest
 
+from tapemq_broker.core.packed import BadEntry
 from tapemq_broker.core.queue.terms import Terms
 from tapemq_broker.core.refusal import Refused
 
@@ -15,3 +16,8 @@ def test_settings_of_a_newer_broker_are_skipped_but_not_taken() -> None:
     assert Terms.load({"max_attempts": 3, "colour": "red"}, 7).settings == {"max_attempts": 3}
     with pytest.raises(Refused):
         Terms.of({"colour": "red"}, 1)
+
+
+def test_settings_that_cannot_have_been_written_are_told() -> None:
+    with pytest.raises(BadEntry, match="max_attempts"):
+        Terms.load({"max_attempts": "many"}, 1)

@@ -1,7 +1,10 @@
+from typing import Any
+
 import msgpack
 import pytest
 
 from tapemq.batch import Columns, Numbers, decode_prefix, encode_body
+from tapemq_broker.core.packed import BadEntry
 from tapemq_broker.core.schedules.entries import (
     Cancelled,
     Entry,
@@ -17,7 +20,7 @@ from tapemq_broker.core.schedules.schedule import Move, Recurrence, Schedule
 
 ONCE = Schedule(1, 99, 0, b"", b"record", 5)
 CRON = Schedule(
-    2**63, 10**17, 7, b"key", b"", 5, Recurrence("* * * * *", "Asia/Tokyo", 0, "all"), 3
+    2**63 - 1, 10**17, 7, b"key", b"", 5, Recurrence("* * * * *", "Asia/Tokyo", 0, "all"), 3
 )
 
 
@@ -48,3 +51,31 @@ def test_a_newer_entry_is_refused() -> None:
     body = encode_body(Columns([b""], [msgpack.packb((99, 1))]))
     with pytest.raises(ValueError, match="a newer version"):
         decode_entries(body)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        7,
+        [],
+        ["1"],
+        [2],
+        [2, "9"],
+        [2, 2**63],
+        [2, 9, 9],
+        [1, 1, 99, 0, "key", 5, None, 0, 0],
+        [1, 1, 99, 0, b"", 5, ["* * * * *"], 0, 0],
+        [3, 1, 1, 1, [[1]]],
+        [4, 1, [[1, 2]]],
+        [5, 3],
+    ],
+)
+def test_nonsense_is_told(head: Any) -> None:
+    body = encode_body(Columns([b""], [msgpack.packb(head)]))
+    with pytest.raises(BadEntry):
+        decode_entries(body)
+
+
+def test_entries_are_in_keys() -> None:
+    with pytest.raises(BadEntry, match="no keys"):
+        decode_entries(encode_body(Columns([b""])))

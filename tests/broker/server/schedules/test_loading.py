@@ -1,5 +1,10 @@
 import pytest
 
+import tapemq
+from tapemq.batch import Kind, LogId, Role, checksum
+from tapemq_broker.core.schedules.entries import Firing, Shot, encode_entries
+from tapemq_broker.storage.log import Log
+from tapemq_broker.storage.record_log import LogSettings, NewBatch
 from tapemq_broker.storage.schedules.index import ScheduleIndex
 from tests.support.scheduled_broker import KeptIndex, ScheduledBroker, scheduled_broker
 
@@ -64,3 +69,21 @@ async def test_an_index_that_is_ahead_of_its_log_is_not_believed() -> None:
         await broker.start()
         assert await broker.pending() == 1
         assert broker.index.state(topic_id).upto == 1
+
+
+async def test_schedules_of_which_the_log_says_nonsense_are_refused_alone() -> None:
+    async with scheduled_broker() as broker:
+        await broker.later(b"a", 60)
+        await broker.stop()
+        (topic,) = broker.disk.list_directory("topics/default")
+        log_id = LogId(int(topic[2:-1], 16), 0, Role.SCHEDULE)
+        path = f"topics/default/{topic}0.schedule"
+        log = Log.open(broker.disk, path, log_id, settings=LogSettings(), now_us=0)
+        body = encode_entries([Firing(0, 0, 0, (Shot(77, 1),))])  # of a schedule that is not there
+        log.append(NewBatch(Kind.SCHEDULE, 1, body, checksum(body)), 0)
+        log.close(clean=False, now_us=0)
+        broker.disk.remove("CLEAN")
+        await broker.start()
+        with pytest.raises(tapemq.Error, match="not pending"):
+            await broker.later(b"b", 60)
+        assert (await broker.client.publish("t", b"c")).offset == 0

@@ -1,9 +1,18 @@
+import pytest
+
 from tapemq_broker.core.schedules.entries import Cancelled, Fired, Firing, Moved, Scheduled, Shot
 from tapemq_broker.core.schedules.recent import Placed
 from tapemq_broker.core.schedules.schedule import Move as CoreMove
 from tapemq_broker.core.schedules.schedule import Recurrence, Schedule
 from tapemq_broker.server.schedules.rows import firing_of, operations, row_of, schedule_of
-from tapemq_broker.storage.schedules.index import BeginFiring, EndFiring, Move, Put, Remove
+from tapemq_broker.storage.schedules.index import (
+    BeginFiring,
+    EndFiring,
+    IndexDamaged,
+    Move,
+    Put,
+    Remove,
+)
 
 CRON = Schedule(5, 99, 3, b"key", b"record", 7, Recurrence("* * * * *", "Asia/Tokyo", 0, "all"), 2)
 ONCE = Schedule(1, 99, 3, b"", b"record", 7)
@@ -32,3 +41,9 @@ def test_a_firing_is_noted_until_it_has_fired() -> None:
 def test_what_is_moved_stays_or_ends() -> None:
     moved = Moved((CoreMove(5, 200, 3), CoreMove(6, 0, 1)))
     assert list(operations([Placed(8, moved)])) == [Move(5, 200, 3), Remove(6)]
+
+
+@pytest.mark.parametrize("data", [b"", b"\x93\x01\x01\x01", b"\x93\x01\x01\x91\x91\x01"])
+def test_a_firing_that_rots_in_the_index_is_its_damage(data: bytes) -> None:
+    with pytest.raises(IndexDamaged, match="partition 3"):
+        firing_of(BeginFiring(3, 7, data))

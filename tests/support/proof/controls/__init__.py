@@ -20,6 +20,11 @@ CONTROLS: Final[tuple[Control, ...]] = (
     *simulated.SIMULATED,
 )
 
+SIMULATED: Final = tuple(
+    dict.fromkeys(one.promise for one in CONTROLS if one.test.startswith("tests/simulation/"))
+)
+"""What the simulation speaks for: it notices when one of these is broken."""
+
 REASONS: Final = {
     "P16": "There are no transactions, so there is nothing to break: the unit that is visible or "
     "not is one batch (P15).",
