@@ -15,6 +15,8 @@ from tests.support.simulation.campaign import failures, run_all, seeds_of
 from tests.support.simulation.totals import FAULTS, Totals
 
 _SHOWN_MAX = 10
+_TOLD_SEEDS = 500
+"""After so many seeds a line is printed where there is no terminal for a bar."""
 
 
 def main(text: str) -> int:
@@ -62,15 +64,18 @@ def _keep(totals: Totals, seeds: str) -> None:
 
 def _run(seeds: range) -> Totals:
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    failed = 0
+    done = failed = 0
     with Progress(*columns, TextColumn("{task.description}")) as progress:
         task = progress.add_task("", total=len(seeds))
 
         def tell(some: Totals) -> None:
-            nonlocal failed
+            nonlocal done, failed
+            before, done = done, done + some.seeds
             failed += len(some.complaints)
             description = f"{failed} failed" if failed else ""
             progress.update(task, advance=some.seeds, description=description)
+            if not progress.console.is_terminal and done // _TOLD_SEEDS > before // _TOLD_SEEDS:
+                print(f"{done} of {len(seeds)} seeds, {failed} failed", flush=True)
 
         return run_all(seeds, tell=tell)
 
