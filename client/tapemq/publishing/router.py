@@ -214,9 +214,10 @@ class Router(ABC):
         now_us = self._clock.wall_us()
         first = sent is lane.unconfirmed[0]
         unknown = error.code == wire.UNKNOWN_PRODUCER.name
-        if unknown and first and sent.uncertain:
+        final = not (error.retryable or unknown)
+        if sent.uncertain and (final or (unknown and first)):
             self.fail(IndeterminateError(f"{self.topic}: {error}"))
-        elif not (error.retryable or unknown):
+        elif final:
             self.fail(error)
         else:
             lane.refused(sent, now_us, uncertain=isinstance(error, ConnectionLost))

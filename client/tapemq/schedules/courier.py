@@ -48,10 +48,10 @@ class Courier:
         """Do what a refusal asks for before the next attempt, else raise it."""
         if error.code == wire.STALE_METADATA.name:
             raise Stale from error
-        if error.code != wire.UNKNOWN_PRODUCER.name:
-            raise error
         if parcel.is_uncertain:
             raise IndeterminateError(f"{error}; the record may be scheduled")
+        if error.code != wire.UNKNOWN_PRODUCER.name:
+            raise error
         slot.restart(await self._slots.open(_OPEN_S))
 
     async def _ask(self, parcel: Parcel, slot: Slot) -> m.Scheduled:

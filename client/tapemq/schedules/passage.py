@@ -40,10 +40,10 @@ class Passage:
         """
         if error.code == wire.STALE_METADATA.name:
             return False
-        if error.code != wire.UNKNOWN_PRODUCER.name:
-            raise error
         if self._uncertain:
             raise IndeterminateError(f"{self._topic}: {error}; the record may be scheduled")
+        if error.code != wire.UNKNOWN_PRODUCER.name:
+            raise error
         return True
 
     def late(self, timeout_s: float, hindrance: str) -> Error:

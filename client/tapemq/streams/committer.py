@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from tapemq import errors
-from tapemq.errors import ConnectionLost, Error, Fenced
+from tapemq.errors import ConnectionLost, Error, Fenced, Overloaded
 from tapemq.network.link import Link
 from tapemq.streams.assignment import Assignment
 from tapemq.streams.subscriber import Subscriber
@@ -113,7 +113,7 @@ class Committer:
                 await asyncio.gather(*map(self._commit, live))
             else:  # cut off: it may still be this stream's when it is back
                 await self._subscriber.change()
-        except ConnectionLost:
+        except (ConnectionLost, Overloaded):  # as a broker that is stopping says
             await asyncio.sleep(_RETRY_S)
 
     async def finish_quietly(self) -> None:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Final
 
 from tapemq import errors
-from tapemq.errors import ConnectionLost, Error, Fenced
+from tapemq.errors import ConnectionLost, Error, Fenced, Overloaded
 from tapemq.network.reader import ignore
 from tapemq.streams.assignment import Assignment
 from tapemq.sync.link import Link
@@ -17,6 +17,7 @@ from tapemq.wire import messages as m
 
 log = logging.getLogger("tapemq.client")
 
+_RETRY_S: Final = 0.1
 _QUIET_S: Final = 2.0
 """How long leaving a block by an exception may take."""
 
@@ -120,7 +121,10 @@ class Committer:
                 raise errors.TimeoutError(
                     f"{self._subscriber.options.topic}: not committed within {timeout_s:g} s"
                 )
-            round_.result()
+            try:
+                round_.result()
+            except Overloaded:  # as a broker says that is stopping
+                self._link.rest(_RETRY_S)
 
     def _next_round(self) -> Promise[None] | None:
         """The answers to all commits that can be asked for now; None: there is nothing to do."""

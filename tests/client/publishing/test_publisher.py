@@ -273,6 +273,14 @@ async def test_unknown_outcome_is_not_guessed(to: Publishing) -> None:
         await waiter.outcome
 
 
+async def test_refused_retry_of_what_may_be_in_the_log_is_indeterminate(to: Publishing) -> None:
+    refusal = m.Failure(wire.STORAGE_FAILED.code, "damaged meanwhile")
+    to.broker.react(m.Publish, Reaction.LOSE, refusal)
+    with pytest.raises(tapemq.IndeterminateError, match="damaged meanwhile"):
+        await to.add(b"0").outcome
+    assert to.stored() == [b"0"]
+
+
 async def test_topic_that_was_made_again_is_found(to: Publishing) -> None:
     await to.add(b"0").outcome
     to.broker.create("t", partitions=1)

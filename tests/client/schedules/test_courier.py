@@ -37,7 +37,8 @@ async def test_a_producer_that_was_forgotten_is_opened_anew() -> None:
         assert (receipt.schedule_id, receipt.duplicate) == (2, False)
 
 
-async def test_whether_a_forgotten_producer_was_heard_is_not_known() -> None:
+@pytest.mark.parametrize("is_damaged", [False, True])
+async def test_whether_a_refused_retry_was_heard_before_is_not_known(is_damaged: bool) -> None:
     disk = StuckDisk(post=asyncio.get_running_loop().call_soon)
     async with scheduled_broker(disk) as broker:
         await broker.later(b"a", 60)
@@ -45,7 +46,10 @@ async def test_whether_a_forgotten_producer_was_heard_is_not_known() -> None:
         scheduling = asyncio.create_task(broker.later(b"b", 60))
         await arrived(broker, 2)
         (volume,) = broker.schedules.shelf.volumes.values()
-        volume.book.producers._by_id.clear()
+        if is_damaged:
+            volume.damage = "rot"
+        else:
+            volume.book.producers._by_id.clear()
         for connection in list(broker.server._sessions.by_number.values()):
             connection.abort("the network is gone")
         disk.release()

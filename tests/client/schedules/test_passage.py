@@ -38,8 +38,10 @@ def test_refusals() -> None:
     with pytest.raises(RequestRefused):
         passage.heed(RequestRefused("", wire.BAD_REQUEST))
     passage.missed(ConnectionLost())
-    with pytest.raises(IndeterminateError):
-        passage.heed(RequestRefused("", wire.UNKNOWN_PRODUCER))
+    assert not passage.heed(RequestRefused("", wire.STALE_METADATA))
+    for kind in (wire.UNKNOWN_PRODUCER, wire.STORAGE_FAILED):
+        with pytest.raises(IndeterminateError):
+            passage.heed(RequestRefused("", kind))
 
 
 def test_too_late() -> None:

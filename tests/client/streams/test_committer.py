@@ -12,6 +12,7 @@ from tests.support.sdk import client_of
 
 pytestmark = pytest.mark.both_loops
 
+STOPPING = m.Failure(wire.OVERLOADED.code, "the broker is stopping")
 FENCED = m.Failure(wire.FENCED.code, "another member has it")
 LONG_MS = 60_000
 
@@ -146,6 +147,13 @@ async def test_release_is_not_owed_to_a_lost_connection(
 
 
 # Commits that fail
+
+
+async def test_commit_is_repeated_at_the_next_broker(member: Member) -> None:
+    await member.read(3)
+    member.broker.react(m.Commit, STOPPING)
+    await member.stream.commit()
+    assert member.cursor(0) == 3
 
 
 async def test_fenced_commit_is_told_and_the_partition_is_gone(member: Member) -> None:

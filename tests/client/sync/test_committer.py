@@ -11,6 +11,7 @@ from tapemq.wire import messages as m
 from tests.support.blocking import BrokerThread
 from tests.support.fake_broker import Reaction
 
+STOPPING = m.Failure(wire.OVERLOADED.code, "the broker is stopping")
 FENCED = m.Failure(wire.FENCED.code, "another member has it")
 LONG_MS = 60_000
 
@@ -179,6 +180,13 @@ def test_fenced_commit_on_the_way_is_logged(
         stream.lag()
         assert stream.position == {1: 0}
         assert "t is not committed yet: another member has it" in caplog.text
+
+
+def test_commit_is_repeated_at_the_next_broker(member: Member) -> None:
+    member.read(3)
+    member.thread.react(m.Commit, STOPPING)
+    member.stream.commit()
+    assert member.cursor(0) == 3
 
 
 def test_commit_waits_for_the_connection(member: Member) -> None:
