@@ -136,7 +136,7 @@ class Alarm:
         volumes = self._shelf.volumes.values()
         firing = [(v.topic_id, number) for v in volumes for number in v.book.firings]
         waiting = [v.topic_id for v in volumes if not v.is_ready]
-        return LeftOut([*firing, *self._firing.refused], waiting)
+        return LeftOut([*firing, *self._firing.left_out()], waiting)
 
     def _ends(self) -> list[int]:
         return [volume.book.next_offset for volume in self._shelf.volumes.values()]

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from tapemq.batch import Header
+from tapemq.wire.limits import PARTITIONS_MAX
 from tapemq_broker.core.refusal import Refused
 from tapemq_broker.core.schedules.entries import Entry, Fired, Firing, Scheduled, decode_entries
 from tapemq_broker.core.schedules.recurrence import Zones, check_due, check_recurrence
@@ -34,10 +35,12 @@ class Check(NamedTuple):
             check_due(schedule.due_us)
             check_recurrence(schedule.recurrence, self.zones)
             check_record(schedule.record)
-            self._partition(schedule.partition)
+            # More than there are, after a power cut that took the change of the topic, too.
+            _check_below(PARTITIONS_MAX, schedule.partition)
         elif isinstance(entry, Firing | Fired):
-            self._partition(entry.partition)
+            _check_below(self.partitions, entry.partition)
 
-    def _partition(self, number: int) -> None:
-        if number >= self.partitions:
-            raise ValueError(f"it names partition {number} of {self.partitions}")
+
+def _check_below(partitions: int, number: int) -> None:
+    if number >= partitions:
+        raise ValueError(f"it names partition {number} of {partitions}")

@@ -31,7 +31,16 @@ class Firing:
         self._shelf: Final = shelf
         self._indexer: Final = indexer
         self.refused: Final[set[tuple[int, int]]] = set()
+        self._missing: Final[set[tuple[int, int]]] = set()
         self.is_stopping = False
+
+    def left_out(self) -> list[tuple[int, int]]:
+        """Partitions, as (topic id, number), whose schedules wait though they are due."""
+        topics = self._engine.core.topics.by_id
+        self._missing.difference_update(
+            [(at, n) for at, n in self._missing if at in topics and n < len(topics[at].partitions)]
+        )
+        return [*self.refused, *self._missing]
 
     async def fire(self, volume: Volume, number: int, due: Sequence[Due]) -> None:
         """Append what is due to a partition, unless it was changed meanwhile."""
@@ -63,6 +72,11 @@ class Firing:
     def _partition(self, volume: Volume, number: int) -> Partition | None:
         topic = self._engine.core.topics.by_id.get(volume.topic_id)
         if topic is None or volume.is_gone:
+            return None
+        if number >= len(topic.partitions):
+            # A power cut took the partition before it was confirmed: it may be made again.
+            log.warning("topic %s: schedules wait for partition %d to be", volume.name, number)
+            self._missing.add((volume.topic_id, number))
             return None
         return topic.partitions[number]
 

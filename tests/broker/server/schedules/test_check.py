@@ -1,6 +1,7 @@
 import pytest
 
 from tapemq.batch import Columns, decode_header, encode_body
+from tapemq.wire.limits import PARTITIONS_MAX
 from tapemq_broker.core.schedules.entries import (
     Cancelled,
     Entry,
@@ -23,14 +24,15 @@ GOOD = Schedule(1, 99, 2, b"", RECORD, 5, Recurrence("* * * * *", "Asia/Tokyo", 
 
 
 def test_what_makes_sense_is_taken() -> None:
-    entries: list[Entry] = [Scheduled(GOOD), Firing(2, 0, 0, (Shot(1, 99),)), Cancelled(1)]
+    beyond = Scheduled(GOOD._replace(partition=3))
+    entries: list[Entry] = [Scheduled(GOOD), beyond, Firing(2, 0, 0, (Shot(1, 99),)), Cancelled(1)]
     assert CHECK.entries(HEADER, encode_entries(entries)) == entries
 
 
 @pytest.mark.parametrize(
     "entry",
     [
-        Scheduled(GOOD._replace(partition=3)),
+        Scheduled(GOOD._replace(partition=PARTITIONS_MAX)),
         Firing(3, 0, 0, (Shot(1, 99),)),
         Fired(3, (Move(1, 0, 1),)),
         Scheduled(GOOD._replace(due_us=0)),

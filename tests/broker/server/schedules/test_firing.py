@@ -168,6 +168,27 @@ async def test_a_damaged_partition_keeps_its_own_waiting(caplog: pytest.LogCaptu
         topic.partitions[0].damage = ""
 
 
+async def test_schedules_wait_for_a_partition_that_a_power_cut_took(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with scheduled_broker() as broker:
+        await broker.client.create_topic("t", 2)
+        await broker.later(b"early", 1, partition=1)
+        await broker.later(b"free", 1, partition=0)
+        (topic,) = broker.server._engine.core.topics.by_id.values()
+        taken = topic.partitions.pop()
+        broker.advance(1)
+        assert await broker.values(1, partition=0) == [b"free"]
+        while not broker.schedules.firing.left_out():
+            await broker.client.status()
+        assert "schedules wait for partition 1" in caplog.text
+        assert await broker.pending() == 1
+        topic.partitions.append(taken)
+        assert not broker.schedules.firing.left_out()
+        broker.schedules.alarm.due_at(0)
+        assert await broker.values(1, partition=1) == [b"early"]
+
+
 async def test_a_topic_can_be_deleted_while_it_is_firing() -> None:
     disk = StuckDisk(post=asyncio.get_running_loop().call_soon)
     async with scheduled_broker(disk) as broker:
