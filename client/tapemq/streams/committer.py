@@ -96,12 +96,16 @@ class Committer:
             assignment.committed = max(assignment.committed, offset)
 
     async def commit(self) -> None:
-        """Commit all that is handled, and wait until it is durable. Raises Error."""
+        """Commit all that is handled, and wait until it is durable.
+
+        Raises Fenced if a partition went to somebody else before that, who handles it again; Error.
+        """
         timeout_s = self._subscriber.options.timeout_s
+        wanted = [(assignment, self._intake.handled(assignment)) for assignment in self._pending()]
         try:
             async with asyncio.timeout(timeout_s):
-                while pending := self._pending():
-                    await self._commit_some([a for a in pending if a.live])
+                while left := [a for a, offset in wanted if self._intake.owes(a, offset)]:
+                    await self._commit_some([a for a in left if a.live])
         except builtins.TimeoutError:
             raise errors.TimeoutError(
                 f"{self._subscriber.options.topic}: not committed within {timeout_s:g} s"

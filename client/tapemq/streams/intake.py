@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from tapemq.batch import Kind, iter_batches
+from tapemq.errors import Fenced
 from tapemq.streams.assignment import Assignment
 from tapemq.streams.credit import Credit, Grant
 from tapemq.streams.hand_out import HandOut, decode_batch, tail
@@ -186,6 +187,18 @@ class Intake:
     def releasable(self, assignment: Assignment) -> bool:
         """Whether no record of a partition is in hand."""
         return not (self._in_hand and self._holds(assignment))
+
+    def owes(self, assignment: Assignment, offset: int) -> bool:
+        """Whether what is handled below ``offset`` is still to be committed. Raises Fenced."""
+        if assignment.committed >= offset:
+            return False
+        is_ours = self.assignments.get(assignment.partition) is assignment
+        if not is_ours or self.handled(assignment) < offset:
+            raise Fenced(
+                f"partition {assignment.partition} was taken before offset {offset} was committed: "
+                "what was handled since the last commit is handed out again"
+            )
+        return True
 
     def forget(self, assignment: Assignment) -> None:
         """The partition is somebody else's, or is to be read from another place."""

@@ -113,10 +113,15 @@ class Committer:
             log.warning("%s is not committed yet: %s", self._subscriber.options.topic, error)
 
     def commit(self) -> None:
-        """Commit all that is handled, and wait until it is durable. Raises Error."""
+        """Commit all that is handled, and wait until it is durable.
+
+        Raises Fenced if a partition went to somebody else before that, who handles it again; Error.
+        """
         timeout_s = self._subscriber.options.timeout_s
         until = self._shared.time() + timeout_s
-        while (round_ := self._next_round()) is not None:
+        with self._shared.lock:
+            wanted = [(one, self._intake.handled(one)) for one in self._pending()]
+        while (round_ := self._next_round(wanted)) is not None:
             if not round_.wait(until - self._shared.time()):
                 raise errors.TimeoutError(
                     f"{self._subscriber.options.topic}: not committed within {timeout_s:g} s"
@@ -126,10 +131,10 @@ class Committer:
             except Overloaded:  # as a broker says that is stopping
                 self._link.rest(_RETRY_S)
 
-    def _next_round(self) -> Promise[None] | None:
+    def _next_round(self, wanted: list[tuple[Assignment, int]]) -> Promise[None] | None:
         """The answers to all commits that can be asked for now; None: there is nothing to do."""
         with self._shared.lock, self._shared.turn:
-            if not self._pending():
+            if not any(self._intake.owes(*one) for one in wanted):
                 return None
             if self._subscriber.failure is not None:
                 raise self._subscriber.failure

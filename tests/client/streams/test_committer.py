@@ -1,3 +1,4 @@
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 
@@ -164,6 +165,20 @@ async def test_fenced_commit_is_told_and_the_partition_is_gone(member: Member) -
     assert member.stream.position == {1: 0}
     await member.read(1)
     assert member.seen[-1] == (1, 0)
+
+
+async def test_commit_of_what_went_to_somebody_else_meanwhile_is_no_success(
+    member: Member,
+) -> None:
+    await member.read(3)
+    member.broker.react(m.Commit, Reaction.IGNORE)
+    committing = asyncio.create_task(member.stream.commit())
+    await member.broker.received(m.Commit)
+    intake = member.stream._intake
+    intake.forget(intake.assignments[0])
+    await member.broker.cut()
+    with pytest.raises(tapemq.Fenced, match="partition 0 was taken before offset 3"):
+        await committing
 
 
 async def test_fenced_commit_on_the_way_is_logged(

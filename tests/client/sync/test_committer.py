@@ -8,7 +8,7 @@ from tapemq import sync
 from tapemq.batch import Columns, encode_body
 from tapemq.wire import errors as wire
 from tapemq.wire import messages as m
-from tests.support.blocking import BrokerThread
+from tests.support.blocking import BrokerThread, in_thread, outcome
 from tests.support.fake_broker import Reaction
 
 STOPPING = m.Failure(wire.OVERLOADED.code, "the broker is stopping")
@@ -166,6 +166,19 @@ def test_fenced_commit_is_told_and_the_partition_is_gone(member: Member) -> None
     assert member.stream.position == {1: 0}
     member.read(1)
     assert member.seen[-1] == (1, 0)
+
+
+def test_commit_of_what_went_to_somebody_else_meanwhile_is_no_success(member: Member) -> None:
+    member.read(3)
+    member.thread.react(m.Commit, Reaction.IGNORE)
+    committing = in_thread(member.stream.commit)
+    member.thread.received(m.Commit)
+    with member.stream._shared.lock:
+        intake = member.stream._intake
+        intake.forget(intake.assignments[0])
+    member.thread.cut()
+    with pytest.raises(tapemq.Fenced, match="partition 0 was taken before offset 3"):
+        outcome(committing)
 
 
 def test_fenced_commit_on_the_way_is_logged(
