@@ -13,7 +13,6 @@ _ADVICE: dict[type[tapemq.Error], str] = {
     tapemq.GroupNotFound: "list the groups: tapemq group ls {topic}",
     tapemq.ScheduleNotFound: "list what is pending: tapemq schedule ls {topic}",
     tapemq.GroupBusy: "stop its members first; they are named by: tapemq group info {topic}",
-    tapemq.ScheduleNotFound: "list what is pending: tapemq schedule ls {topic}",
     tapemq.OffsetOutOfRange: "see which offsets there are: tapemq topic info {topic}",
     tapemq.DiskFull: "free space on the broker's disk: retention, or tapemq topic rm",
     tapemq.StorageFailed: _VERIFY,
