@@ -5,13 +5,15 @@ from random import Random
 
 import pytest
 
+from tapemq.batch import Kind
+from tapemq.wire import messages as m
 from tapemq_broker.config import Settings
 from tapemq_broker.storage.memory_disk import MemoryDisk
 from tests.support.disk_image import take_image
 from tests.support.raw_client import RawClient
 from tests.support.running_server import running_server
 from tests.support.simulation.at_rest import Found, complaints, start
-from tests.support.simulation.damage import DAMAGES, Damaged
+from tests.support.simulation.damage import DAMAGES, Damaged, batches_in
 
 NOW_US = 1_800_000_000_000_000
 
@@ -72,6 +74,27 @@ def test_refusals_need_a_reason(image: dict[str, bytes]) -> None:
     found.refused.clear()
     (complaint,) = complaints(truth, Damaged("flip_at_rest", path, image), found)
     assert "neither open nor refused" in complaint
+
+
+@pytest.mark.parametrize("is_proven", [False, True])
+async def test_an_added_partition_may_be_forgotten_until_it_is_proven(is_proven: bool) -> None:
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        await client.topic("t")
+        await client.ask(m.AlterTopic("t", 2), m.Topic)
+    disk.remove("CLEAN")
+    image = take_image(disk)
+    truth, found = started(image), started(image)
+    for directory in [path for path in found.records if "/t~" in path and "/1" in path]:
+        del found.records[directory]
+    catalog = next(path for path in image if path.startswith("catalog/") and ".log" in path)
+    batches = list(batches_in(image[catalog]))
+    last = max(at for at, header, _ in batches if header.kind is Kind.CATALOG)
+    left = image if is_proven else {**image, catalog: image[catalog][:last]}
+    expected = [f"/1{kind} is neither open nor refused" for kind in ("", ".groups")] * is_proven
+    told = sorted(complaints(truth, Damaged("shorten", catalog, left), found))
+    assert [text[text.rindex("/1") :] for text in told] == expected
 
 
 def test_damages_are_found(image: dict[str, bytes]) -> None:

@@ -28,7 +28,7 @@ from tapemq_broker.server.receipts import Receipts
 from tapemq_broker.server.rising_clock import RisingClock
 from tapemq_broker.server.sessions import Sessions
 from tapemq_broker.server.world import World
-from tapemq_broker.storage.errors import LogFull
+from tapemq_broker.storage.errors import LogFull, SyncFailed
 from tapemq_broker.storage.refusal import FULL_ERRORS
 
 log = logging.getLogger("tapemq.broker")
@@ -323,6 +323,8 @@ class Engine:
         """Remove the files of a topic that the catalog does not name (any more)."""
         try:
             await self._loop.run_in_executor(None, self.logs.store.remove_topic, info)
+        except SyncFailed as error:
+            self.world.fatal(f"a sync failed while topic {info.name} was removed: {error!r}")
         except OSError as error:
             log.error("files of topic %s are left, remove them by hand: %s", info.name, error)
 

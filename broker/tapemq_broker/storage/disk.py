@@ -78,7 +78,7 @@ class Disk(Protocol):
         """Like sync(), and wait for it."""
 
     def sync_directory(self, path: str) -> None:
-        """Make the names in a directory durable."""
+        """Make the names in a directory durable. Raises SyncFailed."""
 
     def list_directory(self, path: str) -> list[str]:
         """Names in a directory, sorted; directories end in ``/``. Empty if it does not exist."""
@@ -105,7 +105,8 @@ class Disk(Protocol):
         """Remove files in the background, one by one: each durably before the next is touched.
 
         So a power cut leaves a part of the end of ``paths``, never a hole. What does not exist is
-        passed over. A failure ends it: the rest stays, and is found at the next start.
+        passed over. A failure ends it: the rest of that directory stays, and is found at the next
+        start. If a sync was what failed, the next sync() fails likewise.
         """
 
     def size_bytes(self, path: str) -> int | None:

@@ -32,6 +32,12 @@ class LogFailed(StorageError):
     """A write failed and the log's end is unknown. The process must stop and recover."""
 
 
+class SyncFailed(OSError):
+    """A sync of a directory failed: which names are on the disk is not known, and a second sync
+    could seem to succeed. The process must stop and recover.
+    """
+
+
 class OffsetOutOfRange(StorageError):
     """No record has this offset: removed by retention, or not written (or not visible) yet.
 

@@ -4,12 +4,14 @@ import errno
 import fcntl
 import mmap
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Final
 
 from tapemq_broker.storage.disk import Buffer, File
+from tapemq_broker.storage.errors import SyncFailed
+from tapemq_broker.storage.remover import Remover
 from tapemq_broker.storage.sync_round import SyncRound
 
 Post = Callable[[Callable[[], None]], object]
@@ -34,6 +36,8 @@ def _sync_directory(path: str) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        raise SyncFailed(error.errno, error.strerror, path) from error
     finally:
         os.close(descriptor)
 
@@ -158,7 +162,7 @@ class OsDisk:
         self._post: Final = post or (lambda run: run())
         self._sync_threads: Final = sync_threads
         self._threads: Final = ThreadPoolExecutor(sync_threads, "tapemq-sync")
-        self._remover: Final = ThreadPoolExecutor(1, "tapemq-remove")
+        self._remover: Final = Remover(self)
         self._lock_descriptor = -1
 
     def _full(self, path: str) -> str:
@@ -173,10 +177,14 @@ class OsDisk:
 
     def sync(self, files: Sequence[File], done: Callable[[Exception | None], None]) -> None:
         workers = max(1, min(self._sync_threads, len(files)))
-        round_of = [_own(file).sync for file in files]
+        round_of = [self._check_removals, *(_own(file).sync for file in files)]
         work = SyncRound(round_of, workers, lambda error: self._post(lambda: done(error)))
         for _ in range(workers):
             self._threads.submit(work.run)
+
+    def _check_removals(self) -> None:
+        if self._remover.failed is not None:
+            raise self._remover.failed
 
     def sync_now(self, file: File) -> None:
         _own(file).sync()
@@ -228,13 +236,7 @@ class OsDisk:
                 os.unlink(full)
 
     def discard(self, paths: Sequence[str]) -> None:
-        self._remover.submit(self._discard, tuple(paths))
-
-    def _discard(self, paths: Iterable[str]) -> None:
-        for path in paths:
-            if self.size_bytes(path) is not None:
-                self.remove(path)
-                _sync_directory(os.path.dirname(self._full(path)))
+        self._remover.remove(paths)
 
     def size_bytes(self, path: str) -> int | None:
         try:
@@ -262,7 +264,7 @@ class OsDisk:
 
     def close(self) -> None:
         self._threads.shutdown()
-        self._remover.shutdown()
+        self._remover.close()
         descriptor, self._lock_descriptor = self._lock_descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)

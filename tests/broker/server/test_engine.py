@@ -11,6 +11,7 @@ from tapemq_broker.config import Settings
 from tapemq_broker.core import effects as e
 from tapemq_broker.core.queue import chores
 from tapemq_broker.server.server import Server
+from tapemq_broker.storage.errors import SyncFailed
 from tapemq_broker.storage.memory_disk import MemoryDisk
 from tests.support.queue_client import QueueClient
 from tests.support.raw_client import RawClient, Refused
@@ -43,10 +44,11 @@ async def made(port: int, name: str) -> m.Topic:
 
 
 class AwkwardDisk(MemoryDisk):
-    """A disk that has no room for a partition's second log, or that removes nothing."""
+    """A disk that has no room for a partition's second log, removes nothing, or syncs no names."""
 
     full = False
     stubborn = False
+    broken = False
     refused = 0
 
     def open(self, path: str, *, create: bool = False) -> Any:
@@ -59,6 +61,11 @@ class AwkwardDisk(MemoryDisk):
             self.refused += 1
             raise OSError(errno.EPERM, "not permitted")
         super().rename(source, target)
+
+    def sync_directory(self, path: str) -> None:
+        if self.broken:
+            raise SyncFailed(errno.EIO, "Input/output error", path)
+        super().sync_directory(path)
 
 
 @pytest.fixture
@@ -94,6 +101,23 @@ async def test_files_that_cannot_be_removed_do_not_end_the_broker(disk: AwkwardD
     await server.stop()
     assert ended == []
     assert len(disk.list_directory("topics/default")) == 1
+
+
+async def test_a_failed_sync_while_files_are_removed_ends_the_broker(disk: AwkwardDisk) -> None:
+    """The directory may hold the name of a topic made at the same time, unsynced."""
+    ended: list[str] = []
+    server = Server(Settings(), memory_world(disk)._replace(fatal=ended.append))
+    await server.start("127.0.0.1", 0)
+    client = await RawClient.connect(server.port)
+    await client.topic("t")
+    disk.broken = True
+    await client.ask(m.DeleteTopic("t"), m.Done)
+    while not ended:
+        await client.ask(m.Ping(), m.Pong)
+    assert ended[0].startswith("a sync failed while topic t was removed")
+    disk.broken = False
+    client.close()
+    await server.stop()
 
 
 async def test_what_is_put_off_lets_others_come_first() -> None:

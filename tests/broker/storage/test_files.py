@@ -10,6 +10,7 @@ from queue import SimpleQueue
 import pytest
 
 from tapemq_broker.storage.disk import Buffer
+from tapemq_broker.storage.errors import SyncFailed
 from tapemq_broker.storage.files import OsDisk, OsFile
 from tapemq_broker.storage.memory_disk import MemoryDisk
 
@@ -78,6 +79,28 @@ def test_discard_syncs_the_directory_behind_each_file(disk: OsDisk, synced: list
     disk.discard(["a/f", "a/nothing", "a/g"])
     disk.close()
     assert synced == ["a", "a"]
+
+
+def test_a_failed_sync_behind_a_discard_fails_the_next_sync(
+    disk: OsDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posted: SimpleQueue[Exception | None] = SimpleQueue()
+    file = disk.open("a/f", create=True)
+    other = disk.open("a/g", create=True)
+    disk.sync_now(other)
+    original = os.fsync
+
+    def fail(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EIO, "the disk is broken")
+        original(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fail)
+    disk.discard([file.path])
+    disk._remover.close()
+    disk.sync([other], posted.put)
+    assert isinstance(posted.get(timeout=10), SyncFailed)
+    disk.close()
 
 
 @pytest.mark.parametrize("failing", [0, 7])

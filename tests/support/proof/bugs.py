@@ -164,4 +164,17 @@ BUGS: Final = (
         "tests/broker/server/test_answers_about_state.py::"
         "test_what_a_full_disk_kept_out_does_not_undo_what_is_put_later",
     ),
+    Bug(
+        "A sync of a directory that failed while a deleted topic's files were removed did not end "
+        "the broker, and a later one could hide that a new topic's name is not on the disk.",
+        "the simulation, seed 29599 of 20,000",
+        "tests/broker/server/test_engine.py::"
+        "test_a_failed_sync_while_files_are_removed_ends_the_broker",
+    ),
+    Bug(
+        "When a segment of a log could not be removed, the next ones were, and the hole had the "
+        "partition refused at the next start.",
+        "reading, while the failed sync of a directory was mended",
+        "tests/broker/storage/test_remover.py::test_nothing_behind_a_file_that_stays_is_removed",
+    ),
 )

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final, NamedTuple
 
+from tapemq.batch import HEADER_BYTES, Kind, decode_columns
 from tapemq_broker.config import Settings
+from tapemq_broker.core.results import TopicInfo
 from tapemq_broker.core.topic import Topic
-from tapemq_broker.core.topics import CATALOG
+from tapemq_broker.core.topics import CATALOG, read_catalog
 from tapemq_broker.server.counters import Counters
 from tapemq_broker.server.logs import Logs
 from tapemq_broker.server.startup import Startup
@@ -167,15 +169,25 @@ def complaints(truth: Found, damaged: Damaged, found: Found) -> Iterator[str]:
 
 
 def _was_proven_to_exist(truth: Found, damaged: Damaged, directory: str) -> bool:
-    """A note of a clean stop, or a sound batch behind, says that the catalog named the topic."""
-    topic = directory.split("/")[2].partition("~")[0].encode()
+    """A note of a clean stop, or a sound batch behind, says that the catalog named it."""
+    folder, log = directory.split("/")[2:]
+    topic_id, number = int(folder.rpartition("~")[2], 16), int(log.partition(".")[0])
     proven = _proven_upto(truth, damaged, CATALOG_PATH)
     return truth.was_clean or any(
-        topic in data and header.base_offset < proven
+        topic.topic_id == topic_id and topic.partitions > number
         for path, content in truth.image.items()
         if path.startswith(CATALOG_PATH + "/") and path.endswith(".log")
         for _, header, data in batches_in(content)
+        if header.base_offset < proven and header.kind is Kind.CATALOG
+        for topic in _topics_in(data)
     )
+
+
+def _topics_in(batch: bytes) -> list[TopicInfo]:
+    """What a batch of the catalog says of topics."""
+    values, keys, _ = decode_columns(memoryview(batch)[HEADER_BYTES:])
+    entries = zip(keys or (), values, strict=True)
+    return read_catalog({key: value for key, value in entries if key and value}).topics
 
 
 def _differences(

@@ -44,7 +44,7 @@ class Finale:
     async def _end_broker(self) -> None:
         machine = self._scene.machine
         await machine.ready()
-        machine.clock.skew_s = 0.0  # or what is scheduled waits for an hour
+        machine.clock.jump(-machine.clock.skew_s)  # or what is scheduled waits for an hour
         death = self._random.choice(list(Death))
         if death is Death.STOP:
             await machine.stop()

@@ -8,6 +8,7 @@ from random import Random
 from typing import Final
 
 from tapemq_broker.storage.disk import Buffer, File
+from tapemq_broker.storage.errors import SyncFailed
 from tapemq_broker.storage.memory_disk import MemoryFile
 from tests.support.simulation.loop import SimLoop
 from tests.support.simulation.platter import Platter
@@ -214,7 +215,7 @@ class SimDisk:
         if self.trouble.sync_errors:
             self.trouble.sync_errors -= 1
             self.trouble.count("eio")
-            raise OSError(errno.EIO, "Input/output error", path)
+            raise SyncFailed(errno.EIO, "Input/output error", path)
 
     def sync_directory(self, path: str) -> None:
         self.step()

@@ -1,0 +1,66 @@
+"""Removing files in the background: in order, and no further in a directory where it failed."""
+
+import errno
+import logging
+
+import pytest
+
+from tapemq_broker.storage.errors import SyncFailed
+from tapemq_broker.storage.remover import Remover
+
+
+class Shelf:
+    """Directories that note what is done to them; ``broken`` can be removed or synced no more."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.broken = ""
+
+    def size_bytes(self, path: str) -> int | None:
+        return None if "nothing" in path else 1
+
+    def remove(self, path: str) -> None:
+        if path == self.broken:
+            raise OSError(errno.EPERM, "not permitted", path)
+        self.calls.append(path)
+
+    def sync_directory(self, path: str) -> None:
+        if path == self.broken:
+            raise SyncFailed(errno.EIO, "Input/output error", path)
+        self.calls.append(f"sync {path}")
+
+
+def test_each_removal_is_durable_before_the_next() -> None:
+    shelf = Shelf()
+    remover = Remover(shelf)
+    remover.remove(["a/1", "a/nothing", "b/1"])
+    remover.remove(["a/2"])
+    remover.close()
+    assert shelf.calls == ["a/1", "sync a", "b/1", "sync b", "a/2", "sync a"]
+    assert remover.failed is None
+
+
+def test_nothing_behind_a_file_that_stays_is_removed(caplog: pytest.LogCaptureFixture) -> None:
+    shelf = Shelf()
+    shelf.broken = "a/1"
+    remover = Remover(shelf)
+    with caplog.at_level(logging.ERROR):
+        remover.remove(["a/1", "a/2", "b/1"])
+        remover.remove(["a/3"])
+        remover.close()
+    assert shelf.calls == ["b/1", "sync b"]
+    assert remover.failed is None
+    assert [record.message for record in caplog.records] == [
+        "a/1 is not removed before the next start: [Errno 1] not permitted: 'a/1'"
+    ]
+
+
+def test_a_failed_sync_is_kept_for_who_asks() -> None:
+    shelf = Shelf()
+    shelf.broken = "a"
+    remover = Remover(shelf)
+    remover.remove(["a/1", "a/2"])
+    remover.close()
+    assert shelf.calls == ["a/1"]
+    assert remover.failed is not None
+    assert remover.failed.errno == errno.EIO
