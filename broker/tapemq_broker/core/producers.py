@@ -160,6 +160,11 @@ class Producers:
         if prefix.producer_id == 0:
             return
         known = self._by_id.get(prefix.producer_id)
+        in_log = None if known is None else known.in_log
+        if in_log is not None and in_log.epoch == prefix.producer_epoch:
+            # A start forgot a raised epoch of which the log holds nothing, and the producer went
+            # on with the one before it: a snapshot of before that start still names the raised one.
+            known = self._by_id[prefix.producer_id] = in_log
         is_new = known is None or prefix.producer_epoch != known.epoch
         if known is None or is_new:
             known = self._by_id[prefix.producer_id] = _Producer(prefix.producer_epoch, known)

@@ -200,6 +200,24 @@ def test_snapshot_keeps_the_epoch_that_the_log_holds(
     assert started.check(prefix(6)) is None
 
 
+def test_snapshot_with_an_epoch_that_a_start_forgot_does_not_hide_the_one_that_went_on(
+    producers: Producers,
+) -> None:
+    """A start that restores an older snapshot must remember as much as the one before it did."""
+    appended(producers, 106, (0, 1), epoch=1)
+    producers.forget_from(106)
+    snapshot = producers.snapshot()
+    for _ in range(2):
+        started = Producers()
+        started.restore(snapshot)
+        started.observe(prefix(6, 1), 106, 1)
+        started.forget_empty()
+        assert started.check(prefix(5, 1)) == Remembered(5, 1, 105)
+        assert started.check(prefix(6, 1)) == Remembered(6, 1, 106)
+        assert started.check(prefix(7)) is None
+        snapshot = started.snapshot()
+
+
 def test_epoch_of_which_the_log_holds_a_batch_hides_the_one_before_it(
     producers: Producers,
 ) -> None:
