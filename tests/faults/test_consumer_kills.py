@@ -16,9 +16,10 @@ from tests.support.crash.forked_broker import ForkedBroker
 from tests.support.crash.queue.backlog import Backlog
 from tests.support.crash.queue.consumer import MAX_ATTEMPTS, POINTS, POISON
 from tests.support.crash.queue.consumers import Consumers
-from tests.support.crash.queue.figures import figures
+from tests.support.crash.queue.figures import figures, note
 from tests.support.crash.queue.journal import read
 from tests.support.crash.queue.rules import CRASHED, judge
+from tests.support.proof.evidence import Evidence
 
 pytestmark = pytest.mark.crash
 
@@ -29,7 +30,7 @@ SEED = int(os.environ.get("TEST_SEED", "1"))
 
 
 async def test_killed_consumers_lose_and_repeat_nothing(
-    broker: ForkedBroker, tmp_path: Path
+    broker: ForkedBroker, tmp_path: Path, evidence: Evidence
 ) -> None:
     broker.start()
     journal = tmp_path / "journal"
@@ -46,6 +47,7 @@ async def test_killed_consumers_lose_and_repeat_nothing(
     history = read(journal)
     verdict = judge(history, ending)
     _tell(f"seed {SEED}\n" + figures(history, ending, verdict))
+    note(evidence, history, verdict, cycles=len(history.kills), unit="consumer kills", seed=SEED)
     assert verdict.complaints == [], f"seed {SEED}\n" + "\n".join(verdict.complaints[:10])
     assert len(history.kills) >= KILLS
     assert {kill.point for kill in history.kills.values()} == {*POINTS, "poison"}

@@ -4,6 +4,9 @@ from collections import Counter
 
 from tests.support.crash.queue.journal import History
 from tests.support.crash.queue.rules import Ending, Verdict
+from tests.support.proof.evidence import Evidence
+
+PROMISES = ("P9", "P10", "P11")
 
 
 def figures(history: History, ending: Ending, verdict: Verdict) -> str:
@@ -28,3 +31,25 @@ def figures(history: History, ending: Ending, verdict: Verdict) -> str:
         f"{len(verdict.complaints)} complaints",
     ]
     return "\n".join(lines)
+
+
+def note(
+    evidence: Evidence, history: History, verdict: Verdict, *, cycles: int, unit: str, seed: int
+) -> None:
+    """Put them down: every delivery was held against the promises."""
+    kinds = Counter(complaint.partition(":")[0] for complaint in verdict.complaints)
+    lost, again = kinds["lost"] + kinds["unsettled"], kinds["redelivered"]
+    confirmed = sum(
+        delivery.confirmed for place in history.deliveries.values() for delivery in place
+    )
+    evidence.note(
+        *PROMISES,
+        cycles=cycles,
+        unit=unit,
+        attempted=history.total,
+        lost=lost,
+        duplicated=again,
+        wrong=len(verdict.complaints) - lost - again,
+        settlements_confirmed=confirmed,
+        seed=seed,
+    )
