@@ -10,7 +10,7 @@ import pytest
 
 from tapemq.batch import Columns, LogId, Role, encode_parts
 from tapemq.publishing.open_batch import OpenBatch
-from tapemq.publishing.outbox import Pending
+from tapemq.publishing.outbox import Outbox, Pending
 from tapemq.streams.assignment import Assignment
 from tapemq.wire import messages as m
 from tapemq_broker.core import effects as e
@@ -260,6 +260,11 @@ def test_failed_syncs_whose_bytes_are_not_written_again(monkeypatch: pytest.Monk
     monkeypatch.setattr(recovery, "rewrite", lambda *_: 0)
     monkeypatch.setattr(recovery, "check_again", lambda *_: None)
     assert caught(lambda run: run.complaint, break_it)
+
+
+def test_what_was_sent_and_is_told_as_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Outbox, "withdraw", lambda *_: True)
+    assert caught(lambda run: "was refused" in "".join(run.broken.get("phantom", [])))
 
 
 def test_rot_that_is_taken_for_a_torn_tail(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ the process: they never decrease, whatever connects and disconnects.
 """
 
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -64,6 +64,13 @@ GAUGES: Final = (
     ("boot_epoch", "boot_epoch", "How often a broker was started on this data directory."),
 )
 
+# Key in Status.totals, whose value is a count by label; the label; name and help as above.
+LABELLED: Final = (
+    ("refusals", "error", "refused_requests", "Requests refused, by the error they got."),
+    ("settled", "verb", "settled_records", "Records settled by consumers, by how."),
+    ("logs_opened", "row", "opened_logs", "Logs opened at the start, by the row of recovery."),
+)
+
 _PREFIX: Final = "tapemq_"
 
 
@@ -82,8 +89,8 @@ class StatusCollector(Collector):
             yield CounterMetricFamily(_PREFIX + name, text, value=getattr(status, field))
         for field, name, text in GAUGES:
             yield GaugeMetricFamily(_PREFIX + name, text, value=float(getattr(status, field)))
-        yield _refusals(status)
-        yield _settled(status)
+        for key, label, name, text in LABELLED:
+            yield _labelled(name, text, label, status.totals[key])
         yield GaugeMetricFamily(
             f"{_PREFIX}publishing_blocked",
             "1 if publishing is blocked.",
@@ -92,21 +99,10 @@ class StatusCollector(Collector):
         yield _build(status)
 
 
-def _refusals(status: Status) -> Family:
-    family = CounterMetricFamily(
-        f"{_PREFIX}refused_requests", "Requests refused, by the error they got.", labels=["error"]
-    )
-    for error, count in status.totals["refusals"].items():
-        family.add_metric([error], count)
-    return family
-
-
-def _settled(status: Status) -> Family:
-    family = CounterMetricFamily(
-        f"{_PREFIX}settled_records", "Records settled by consumers, by how.", labels=["verb"]
-    )
-    for verb, count in status.totals["settled"].items():
-        family.add_metric([verb], count)
+def _labelled(name: str, text: str, label: str, counts: Mapping[str, int]) -> Family:
+    family = CounterMetricFamily(_PREFIX + name, text, labels=[label])
+    for value, count in counts.items():
+        family.add_metric([value], count)
     return family
 
 

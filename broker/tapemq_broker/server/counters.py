@@ -29,5 +29,6 @@ class Counters:
     corrupt_reads: int = 0
     bytes_cut_at_start: int = 0
     bytes_rewritten_at_start: int = 0
+    logs_opened: dict[str, int] = field(default_factory=dict)
     refusals: dict[str, int] = field(default_factory=dict)
     settled: dict[str, int] = field(default_factory=dict)

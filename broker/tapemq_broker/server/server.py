@@ -73,7 +73,7 @@ class Server:
         self._engine.run(core.loaded())
         self._schedules = Schedules(self._engine, self._flow)
         for opened in self._schedules.open_logs(clean.entries):
-            startup.note_cut(opened)
+            startup.note_opened(opened)
         await self._logs.all_durable()
         self._sessions.handle = Handlers(
             self._engine, self._flow, self._identity, self._schedules

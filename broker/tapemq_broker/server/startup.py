@@ -60,7 +60,7 @@ class Startup:
         """
         catalog = self._logs.store.open_catalog(self._clean.get(CATALOG))
         self._logs.add_state(catalog)
-        self.note_cut(catalog.log)
+        self.note_opened(catalog.log)
         boot_epoch = self._next_boot_epoch(catalog)
         core = Broker(boot_epoch, limits_of(self._settings))
         topics = core.topics.load(catalog.entries)
@@ -107,7 +107,7 @@ class Startup:
             partition.damage = str(refused)
             return
         self._logs.add_data(data)
-        self.note_cut(data)
+        self.note_opened(data)
         partition.opened(data.first_offset, data.next_offset, data.durable_offset)
         measure(partition, topic.info.settings, data)
 
@@ -127,7 +127,7 @@ class Startup:
             partition.own_groups_damage = f"groups cannot be used here: {refused}"
             return 0
         self._logs.add_state(groups)
-        self.note_cut(groups.log)
+        self.note_opened(groups.log)
         return floor
 
     def _take_groups(
@@ -144,12 +144,12 @@ class Startup:
     def _refuse(self, topic: Topic, what: str, refused: LogRefused | CorruptLog) -> None:
         log.error("topic %s: %s: %s", topic.info.name, what, _told(refused, self._settings))
 
-    def note_cut(self, opened: Log) -> None:
-        """Say and count what recovery has set aside: bytes without a durable receipt.
-
-        Count what it had to write again, too.
+    def note_opened(self, opened: Log) -> None:
+        """Count how the log was found, and what recovery had to write again. Say, too, what it
+        has set aside: bytes without a durable receipt.
         """
-        recovered = opened.recovered
+        recovered, rows = opened.recovered, self._counters.logs_opened
+        rows[recovered.row.name] = rows.get(recovered.row.name, 0) + 1
         self._counters.bytes_rewritten_at_start += recovered.rewritten_bytes
         for path, size_bytes in recovered.cut:
             self._counters.bytes_cut_at_start += size_bytes

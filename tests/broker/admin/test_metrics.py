@@ -3,7 +3,7 @@ from dataclasses import fields
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tapemq_broker.admin.metrics import COUNTERS, GAUGES, TOTALS, exposition
+from tapemq_broker.admin.metrics import COUNTERS, GAUGES, LABELLED, TOTALS, exposition
 from tapemq_broker.server.counters import Counters
 from tapemq_broker.server.status import Status
 from tests.support.status import status
@@ -50,7 +50,6 @@ NAMES = {
     "tapemq_publishing_blocked",
     "tapemq_build_info",
 }
-LABELLED = {"refusals", "settled"}
 SHOWN_OTHERWISE = {"software", "blocked", "uptime_s", "totals"}
 
 
@@ -77,7 +76,9 @@ def test_names_and_types_are_as_promised() -> None:
 
 
 def test_nothing_that_the_broker_counts_is_left_out() -> None:
-    assert {key for key, _, _ in TOTALS} | LABELLED == {item.name for item in fields(Counters)}
+    assert {key for key, _, _ in TOTALS} | {key for key, *_ in LABELLED} == {
+        item.name for item in fields(Counters)
+    }
     shown = {field for field, _, _ in (*COUNTERS, *GAUGES)} | SHOWN_OTHERWISE
     assert shown == set(Status._fields)
 
@@ -100,10 +101,16 @@ def test_counter_has_its_value(field: str, name: str, text: str) -> None:
     assert samples(status(**{field: 7}))[f"tapemq_{name}_total"] == 7
 
 
-def test_refusals_are_labelled_with_the_error() -> None:
-    found = samples(status(Counters(refusals={"fenced": 2, "disk_full": 3})))
-    assert found["tapemq_refused_requests_total{fenced}"] == 2
-    assert found["tapemq_refused_requests_total{disk_full}"] == 3
+@pytest.mark.parametrize(("key", "label", "name", "text"), LABELLED)
+def test_labelled_total_has_its_values(key: str, label: str, name: str, text: str) -> None:
+    counters = Counters()
+    setattr(counters, key, {"one": 2, "other": 3})
+    found = samples(status(counters))
+    assert found[f"tapemq_{name}_total{{one}}"] == 2
+    assert found[f"tapemq_{name}_total{{other}}"] == 3
+    assert (
+        f'tapemq_{name}_total{{{label}="one"}} 2' in exposition(lambda: status(counters))().decode()
+    )
 
 
 def test_blocked_publishing_is_a_gauge() -> None:

@@ -31,6 +31,11 @@ SIMULATED: Final = (
         for promise, broken, r in _FIRING
     ),
     Control(
+        "P4",
+        "what was sent is told as refused when its time is over",
+        f"{_TESTS}::test_what_was_sent_and_is_told_as_refused",
+    ),
+    Control(
         "P18",
         "rot is taken for a torn tail",
         f"{_TESTS}::test_rot_that_is_taken_for_a_torn_tail",
