@@ -63,20 +63,22 @@ def check_room(topic: Topic, partition: Partition) -> None:
 def droppable(topic: Topic, partition: Partition) -> int:
     """Records below this offset are to go; none are where it is not above the first one's.
 
-    Where a group has ``hold`` publishers wait instead, and nothing goes. What groups need that
-    could not be opened is not known.
+    Nothing goes that a group with ``hold`` needs: publishers wait instead. What groups need that
+    could not be opened is not known. It follows from the groups and the log's end alone, and no
+    group can go back behind it; so a start finds the same, whatever groups there were before.
     """
     limit, first_offset = LengthLimit.of(topic.info.settings), partition.first_offset
     if limit is None or not limit.drops or partition.groups_damage:
         return first_offset
-    if topic.hold_offset(partition.number) is not None:
-        return first_offset
+    hold_offset = topic.hold_offset(partition.number)
     durable_offset = partition.durable_offset
     if limit.max_records:
         first_offset = max(first_offset, durable_offset - limit.max_records)
     if limit.max_bytes and partition.sizes is not None:
         kept_from = partition.sizes.newest(limit.max_bytes, durable_offset)
         first_offset = max(first_offset, kept_from)
+    if hold_offset is not None:
+        first_offset = max(min(first_offset, hold_offset), partition.first_offset)
     return first_offset
 
 
