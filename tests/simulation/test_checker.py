@@ -69,7 +69,7 @@ def broken(history: History) -> set[str]:
 def test_good_history_breaks_no_rule(history: History) -> None:
     assert check(history) == {}
     assert verdict({}) == ""
-    assert len({rule.__name__ for rule in RULES}) == 21
+    assert len({rule.__name__ for rule in RULES}) == 22
     assert report(history) == {
         "attempted": 5,
         "acked": 5,
@@ -357,3 +357,37 @@ def test_torn_batch(history: History) -> None:
     assert broken(history) == set()
     del history.final[LOG][4]
     assert "torn_batch" in broken(history)
+
+
+def test_torn_batch_whose_oldest_records_were_dropped(history: History) -> None:
+    history.frames = [frozenset({value(3), value(4)})]
+    history.dropping = {"orders": 1}
+    gone = history.final[LOG].pop(3)
+    assert "torn_batch" not in broken(history)
+    history.final[LOG] = {3: gone}
+    assert "torn_batch" in broken(history)
+
+
+def test_overfull(history: History) -> None:
+    history.dropping = {"orders": 4}
+    assert broken(history) == {"overfull"}
+    history.first_offsets[LOG] = 1
+    assert broken(history) == set()
+    history.first_offsets.clear()
+    history.readers["g1"].hold = True
+    assert broken(history) == set()
+
+
+def test_publishers_to_a_full_topic_may_wait(history: History) -> None:
+    history.up = [(0.0, 1000.0)]
+    history.publishes.append(replace(publish(5, None, Outcome.PENDING), invoked_s=25.0, done_s=INF))
+    history.limited = {"orders"}
+    assert broken(history) == set()
+
+
+def test_nobody_waits_for_a_commit_whose_reader_is_gone(history: History) -> None:
+    history.up = [(0.0, 1000.0)]
+    history.commits.append(Commit("g1", "g", LOG, 5, 28.0))
+    assert broken(history) == set()
+    history.readers["g1"].closed_s = INF
+    assert broken(history) == {"stuck"}

@@ -13,6 +13,7 @@ from tapemq.publishing.open_batch import OpenBatch
 from tapemq.publishing.outbox import Outbox, Pending
 from tapemq.streams.assignment import Assignment
 from tapemq.wire import messages as m
+from tapemq_broker.core import broker
 from tapemq_broker.core import effects as e
 from tapemq_broker.core.broker import Broker
 from tapemq_broker.core.group import StreamGroup
@@ -29,7 +30,7 @@ from tapemq_broker.storage import diagnosis, recovery
 from tapemq_broker.storage.evidence import Behind
 from tapemq_broker.storage.flusher import Flusher
 from tapemq_broker.storage.state_log import StateLog
-from tests.support.simulation import damage_trials
+from tests.support.simulation import damage_trials, plans
 from tests.support.simulation.checker import RULES
 from tests.support.simulation.sim_disk import Trouble
 from tests.support.simulation.simulation import Run, Simulation
@@ -137,6 +138,11 @@ def commit_too_much(patch: Patch) -> None:
     patch.setattr(Groups, "commit", go_too_far)
 
 
+def drop_nothing(patch: Patch) -> None:
+    patch.setattr(plans, "_LIMIT_CHANCE", 1.0)
+    patch.setattr(broker, "droppable", lambda _topic, partition: partition.first_offset)
+
+
 def commit_nothing(patch: Patch) -> None:
     patch.setattr(StreamGroup, "committed", lambda *_: None)
 
@@ -215,6 +221,7 @@ CONTROLS: Final[dict[str, Callable[[Patch], None]]] = {
     "skip": lambda patch: resume(patch, +1),
     "nonmonotonic": lambda patch: resume(patch, -1),
     "catalog": forget_some_topics,
+    "overfull": drop_nothing,
     "undelivered": commit_too_much,
     "redelivered": commit_nothing,
     "position_regression": commit_nothing,

@@ -23,6 +23,7 @@ stuck                  liveness_rules.stuck                          nothing is 
 (ours)                 work_rules.miscounted                         wrong counts of failures
 (ours)                 schedule_rules.unfired, early, cancelled      schedules lost, early, undead
 (ours)                 record_rules.catalog                          topics gone, or back
+(ours)                 record_rules.overfull                         more than a topic's limit
 (ours)                 at_rest.complaints                            damage that is not refused
 =====================  ============================================  ===============================
 
@@ -50,6 +51,7 @@ from tests.support.simulation.record_rules import (
     hole,
     inconsistent_offset,
     lost,
+    overfull,
     phantom,
     reordered,
     torn_batch,
@@ -61,7 +63,7 @@ Rule = Callable[[History], Iterator[str]]
 
 RULES: Final[tuple[Rule, ...]] = (
     *(inconsistent_offset, duplicate, lost, hole, phantom, reordered, torn_batch),
-    *(skip, nonmonotonic, catalog),
+    *(skip, nonmonotonic, catalog, overfull),
     *(undelivered, redelivered, position_regression, position_ahead),
     *(settled_again, miscounted, unworked),
     *(unfired, early, cancelled),

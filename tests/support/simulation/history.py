@@ -167,6 +167,10 @@ class History:
     """When the broker published what was scheduled: the times of the records themselves."""
     set_back: list[datetime] = field(default_factory=list)
     """What the broker's clock showed whenever it jumped back."""
+    limited: set[str] = field(default_factory=set)
+    """Topics whose publishers may have to wait, for as long as nobody reads."""
+    dropping: dict[str, int] = field(default_factory=dict)
+    """Topics whose oldest records are dropped, one by one, beyond so many in a partition."""
     frames: list[frozenset[bytes]] = field(default_factory=list)
     """Which values producers have put into one frame."""
     positions: list[Position] = field(default_factory=list)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from tests.support.simulation.history import Commit, History, Outcome, Publish
+from tests.support.simulation.history import History, Outcome
 
 PATIENCE_S: Final = 60.0
 """How long a broker may be up and do nothing while someone waits for it."""
@@ -26,7 +26,7 @@ def stuck(history: History) -> Iterator[str]:
 
 def _waited_s(history: History, start_s: float, end_s: float) -> float:
     """For how much of the time between the two an operation was under way."""
-    calls = sorted((item.invoked_s, item.done_s) for item in _calls(history))
+    calls = sorted(_calls(history))
     waited_s, upto_s = 0.0, start_s
     for invoked_s, done_s in calls:
         begin_s, finish_s = max(invoked_s, upto_s), min(done_s, end_s)
@@ -36,6 +36,11 @@ def _waited_s(history: History, start_s: float, end_s: float) -> float:
     return waited_s
 
 
-def _calls(history: History) -> Iterator[Publish | Commit]:
-    yield from history.publishes
-    yield from history.commits
+def _calls(history: History) -> Iterator[tuple[float, float]]:
+    """When the operations began and ended for which somebody waits until they succeed."""
+    # Who publishes to a topic that is full may have to wait for readers that there are not.
+    for publish in history.publishes:
+        if publish.topic not in history.limited:
+            yield publish.invoked_s, publish.done_s
+    for commit in history.commits:
+        yield commit.invoked_s, min(commit.done_s, history.readers[commit.reader].closed_s)

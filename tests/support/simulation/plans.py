@@ -1,18 +1,28 @@
 """What there is in a run: topics, and groups that read them."""
 
+from collections.abc import Mapping
 from random import Random
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from tests.support.simulation.history import Reader
 
+_LIMIT_CHANCE: Final = 0.15
+
 
 class TopicPlan(NamedTuple):
-    """A topic. ``retention_bytes`` 0: everything is kept."""
+    """A topic. ``retention_bytes`` 0: retention removes nothing; ``limits``: settings of length."""
 
     name: str
     partitions: int
     retention_bytes: int
     on_first_use: bool = False
+    limits: Mapping[str, int | str] = MappingProxyType({})
+
+    @property
+    def keeps_all(self) -> bool:
+        """Nothing is ever removed."""
+        return not self.retention_bytes and self.limits.get("overflow") != "drop_oldest"
 
 
 class GroupPlan(NamedTuple):
@@ -53,6 +63,24 @@ def draw_topics(random: Random, *, large: bool) -> list[TopicPlan]:
     if random.random() < (0.5 if large else 0.2):
         topics.append(TopicPlan("topic-auto", 1, 0, on_first_use=True))
     return topics
+
+
+def draw_limits(random: Random, topics: list[TopicPlan]) -> list[TopicPlan]:
+    """The topics, some of them with a limit of their length."""
+    return [
+        topic._replace(limits=_draw_limits(random))
+        if random.random() < _LIMIT_CHANCE and not topic.on_first_use
+        else topic
+        for topic in topics
+    ]
+
+
+def _draw_limits(random: Random) -> dict[str, int | str]:
+    if random.random() < 0.3:
+        # With bytes a start need not find the very first offset that there was before it.
+        return {"max_bytes": random.randrange(1000, 10_000), "overflow": "refuse"}
+    overflow = random.choice(("refuse", "drop_oldest"))
+    return {"max_records": random.randrange(3, 60), "overflow": overflow}
 
 
 def draw_groups(random: Random, topics: list[TopicPlan], *, large: bool) -> list[GroupPlan]:

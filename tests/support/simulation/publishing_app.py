@@ -28,7 +28,7 @@ class PublishingApp:
         self._random = Random(scene.random.random())
         self._name = name
         self._topic = topic.name
-        self._keeps = not topic.retention_bytes
+        self._keeps = topic.keeps_all
         self._left = count
         self._number = 0
 

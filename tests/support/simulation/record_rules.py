@@ -122,13 +122,37 @@ def catalog(history: History) -> Iterator[str]:
             )
 
 
+def overfull(history: History) -> Iterator[str]:
+    """A topic that drops its oldest records has more than it is to keep, and no group holds any."""
+    held = {reader.topic for reader in history.readers.values() if reader.hold}
+    held |= set(history.queues.values())
+    for log in history.final:
+        most = history.dropping.get(log.topic)
+        if most is not None and log.topic not in held and len(history.offsets(log)) > most:
+            yield f"{log} has {len(history.offsets(log))} records, and is to keep {most}"
+
+
 def torn_batch(history: History) -> Iterator[str]:
     """Of the records that were sent in one frame, some are there and some are not."""
     values = {value for _, value in history.final_places()}
+    dropped = {
+        publish.value: publish.number
+        for publish in history.publishes
+        if publish.topic in history.dropping
+    }
     for frame in history.frames:
         missing = frame - values
-        if missing and len(missing) < len(frame):
+        if missing and len(missing) < len(frame) and not _are_first(missing, frame, dropped):
             yield f"of {len(frame)} records in a frame, {sorted(missing)} are missing"
+
+
+def _are_first(
+    missing: frozenset[bytes], frame: frozenset[bytes], dropped: dict[bytes, int]
+) -> bool:
+    """Whether they are the oldest of a frame, all of them in a topic that drops those."""
+    if not frame <= dropped.keys():
+        return False
+    return max(map(dropped.__getitem__, missing)) < min(map(dropped.__getitem__, frame - missing))
 
 
 def reordered(history: History) -> Iterator[str]:

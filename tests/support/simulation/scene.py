@@ -28,6 +28,8 @@ class Scene:
     history: History
     rot: bool = False
     """Reads may return wrong bits: the broker may refuse to serve what is hit."""
+    limits: Random = field(default_factory=Random)
+    """Which topics have a limit of their length."""
     large: bool = False
     """More of everything than the promises need to be put to the test."""
     kept_records: int = 0

@@ -98,6 +98,7 @@ class Simulation:
         self.machine.trouble.forgets = cache.random() < 0.6
         self.machine.trouble.evict_chance = cache.choice((0.0, 0.0, 0.02, 0.2))
         self._scene = Scene(self.loop, self._part("apps"), self.machine, self.run.history, rot)
+        self._scene.limits = self._part("limits")
         self._scene.large = self._part("size").random() < _LARGE_CHANCE
         mischief = self._part("mischief")
         self._mischief = Mischief(self.loop, mischief, self.machine, crashes=2, rot=rot)

@@ -13,6 +13,7 @@ from tests.support.simulation.plans import (
     QueuePlan,
     TopicPlan,
     draw_groups,
+    draw_limits,
     draw_queues,
     draw_topics,
 )
@@ -34,9 +35,15 @@ class Workload:
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         random = self._random = Random(scene.random.random())
-        self.topics = draw_topics(random, large=scene.large)
+        self.topics = draw_limits(scene.limits, draw_topics(random, large=scene.large))
         # Retention would remove some before anybody looks.
-        kept = [topic.name for topic in self.topics if not topic.retention_bytes]
+        kept = [topic.name for topic in self.topics if topic.keeps_all]
+        scene.history.limited = {topic.name for topic in self.topics if topic.limits}
+        scene.history.dropping = {
+            topic.name: int(topic.limits["max_records"])
+            for topic in self.topics
+            if topic.limits.get("overflow") == "drop_oldest"
+        }
         self.scheduled_topic = random.choice(kept or ["topic-later"])
         if not kept:
             self.topics.append(TopicPlan("topic-later", 1, 0))
@@ -49,7 +56,7 @@ class Workload:
         async def create(client: Client) -> None:
             for topic in self.topics:
                 if not topic.on_first_use:
-                    settings = {"retention_bytes": topic.retention_bytes}
+                    settings = {"retention_bytes": topic.retention_bytes, **topic.limits}
                     await client.create_topic(topic.name, topic.partitions, **settings)
 
         await self._scene.app("admin", create).run()
