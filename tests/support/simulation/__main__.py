@@ -27,7 +27,7 @@ def main(text: str) -> int:
     except ValueError as error:
         console.print(f"simulate: {error}; use SEEDS=7 or SEEDS=0-19999", markup=False)
         return 2
-    began_s = time.monotonic()
+    evidence, began_s = Evidence(), time.monotonic()
     totals = _run(seeds)
     took_s = time.monotonic() - began_s
     told = {row.name: row.value for row in Row}
@@ -37,7 +37,9 @@ def main(text: str) -> int:
         _table("What clients saw", {}, totals.counts),
         _table("Error that clients were told", {}, totals.errors),
     )
-    _keep(totals, text)
+    evidence.note(*SIMULATED, **totals.figures(), seeds=text)
+    evidence.note(seeds_per_s=round(totals.seeds / took_s, 1))
+    _keep(evidence, totals)
     wrong = failures(totals)
     for complaint in wrong[:_SHOWN_MAX]:
         console.print(complaint, markup=False, highlight=False, soft_wrap=True)
@@ -51,12 +53,10 @@ def main(text: str) -> int:
     return 1 if wrong else 0
 
 
-def _keep(totals: Totals, seeds: str) -> None:
+def _keep(evidence: Evidence, totals: Totals) -> None:
     """For the report of the promises, if there is a place for it."""
     directory = evidence_directory()
     if directory is not None:
-        evidence = Evidence()
-        evidence.note(*SIMULATED, **totals.figures(), seeds=seeds)
         outcome = "failed" if totals.complaints else "passed"
         line = evidence.line("tests/simulation::campaign", outcome, directory)
         write(directory, line._replace(form="long"))
