@@ -11,7 +11,7 @@ from rich.table import Table
 from tapemq_broker.storage.decision import Row
 from tests.support.proof.controls import SIMULATED
 from tests.support.proof.evidence import Evidence, evidence_directory, write
-from tests.support.simulation.campaign import failures, run_all, seeds_of
+from tests.support.simulation.campaign import failures, replay, run_all, seeds_of
 from tests.support.simulation.totals import FAULTS, Totals
 
 _SHOWN_MAX = 10
@@ -72,6 +72,8 @@ def _run(seeds: range) -> Totals:
             nonlocal done, failed
             before, done = done, done + some.seeds
             failed += len(some.complaints)
+            for seed in some.complaints:
+                progress.console.print(f"failed: {replay(seed)}", highlight=False)
             description = f"{failed} failed" if failed else ""
             progress.update(task, advance=some.seeds, description=description)
             if not progress.console.is_terminal and done // _TOLD_SEEDS > before // _TOLD_SEEDS:
