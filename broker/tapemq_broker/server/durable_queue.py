@@ -39,10 +39,15 @@ class DurableQueue(Generic[Item]):
         queue.append((offset, item))
         queue.extend(reversed(behind))
 
-    def place(self, topic_id: int, end_of: Callable[[LogId], int]) -> None:
-        """Everything of a topic is written: what waits without an offset waits for the end."""
-        for log, item in self._unplaced.pop(topic_id, ()):
+    def place(self, topic_id: int, end_of: Callable[[LogId], int]) -> set[LogId]:
+        """Everything of a topic is written: what waits without an offset waits for the end.
+
+        Returns the logs that something waits for now.
+        """
+        unplaced = self._unplaced.pop(topic_id, [])
+        for log, item in unplaced:
             self.wait(log, end_of(log), item)
+        return {log for log, _ in unplaced}
 
     def release(self, log: LogId, durable_offset: int) -> list[Item]:
         """What need not wait any longer, in order."""

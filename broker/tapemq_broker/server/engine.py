@@ -205,10 +205,10 @@ class Engine:
         self.logs.state_changed(effect.log)
         self._has_changed = True
 
-    def _written(self, topic_id: int) -> None:
-        """What the core had changed in the logs of a topic is in them."""
-        self.receipts.waiting.place(topic_id, self.logs.next_offset)
-        self._calls.place(topic_id, self.logs.next_offset)
+    def _written(self, topic_id: int) -> set[LogId]:
+        """What the core had changed in the logs of a topic is in them; for which somebody waits."""
+        end_of = self.logs.next_offset
+        return self.receipts.waiting.place(topic_id, end_of) | self._calls.place(topic_id, end_of)
 
     def reply(self, request: e.Request, result: Result | Refusal) -> None:
         """Answer a request, if whoever sent it is still there."""

@@ -1,7 +1,7 @@
 """The logs of a broker: open ones by their id, one flusher over all of them."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from types import MappingProxyType
@@ -45,10 +45,13 @@ class Logs:
         self._schedules: dict[LogId, Log] = {}
         # Changes that a full disk did not take; they go with the next ones.
         self._unwritten: dict[LogId, dict[bytes, bytes | None]] = {}
+        # Topics whose answers wait for these, too.
+        self._untold: set[int] = set()
         self.on_durable: Callable[[LogId, int], None] = lambda log_id, offset: None
         # The core's changes of state: how to get them, and who is told of topics without any left.
         self.take_changes: Callable[[LogId], Changes] = lambda log_id: {}
-        self.on_written: Callable[[int], None] = lambda topic_id: None
+        # They say for which logs somebody waits.
+        self.on_written: Callable[[int], Collection[LogId]] = lambda topic_id: ()
         self._changes = StateChanges(
             lambda log_id: self.take_changes(log_id),
             lambda log_id, changes: self._write_state(log_id, world.clock.wall_us(), changes),
@@ -98,6 +101,7 @@ class Logs:
             data = self._data.pop(log_id, None) or self._schedules.pop(log_id, None)
             log = data or self._states.pop(log_id)
             self._unwritten.pop(log_id, None)
+            self._untold.discard(log_id.topic_id)
             self._synced_at.pop(log_id, None)
             self._changes.forget(log_id)
             self.flusher.forget(log.log if isinstance(log, StateLog) else log)
@@ -170,13 +174,30 @@ class Logs:
 
     def write_soon(self) -> None:
         """Write what has changed right before the next round of syncs, however full the disk."""
-        if self._changes:
+        if self._changes or self._untold:
             self.flusher.wake()
 
     def _write_changes(self) -> None:
         if self._changes:
-            for topic_id in self._changes.write():
-                self.on_written(topic_id)
+            self._untold |= self._changes.write()
+        for topic_id in list(self._untold):
+            if self._write_unwritten(topic_id):
+                self._untold.discard(topic_id)
+                for log_id in self.on_written(topic_id):
+                    # Also one that is on disk already: its answers stand for other logs, too.
+                    self.flusher.dirty(self._log(log_id))
+
+    def _write_unwritten(self, topic_id: int) -> bool:
+        """Whether a topic's logs miss nothing any more: neither its queues' changes nor others."""
+        if self._changes.holds_back(topic_id):
+            return False
+        now_us = self._world.clock.wall_us()
+        try:
+            for log_id in [log_id for log_id in self._unwritten if log_id.topic_id == topic_id]:
+                self._write_state(log_id, now_us)
+        except LogFull:
+            return False
+        return True
 
     def state_end(self, log_id: LogId, now_us: int) -> int | None:
         """The offset behind all that was put in a state log. Raises LogFull if it is not in.
@@ -184,9 +205,9 @@ class Logs:
         Nor is it while another log of the same topic misses something: one answer may stand for
         changes in several. None: changes are still to be written, which on_written() will tell.
         """
-        if self._changes.holds_back(log_id.topic_id):
+        if self._changes.holds_back(log_id.topic_id) or log_id.topic_id in self._untold:
             return None
-        for unwritten in [other for other in self._unwritten if other[0] == log_id.topic_id]:
+        for unwritten in [at for at in self._unwritten if at.topic_id == log_id.topic_id]:
             self._write_state(unwritten, now_us)
         return self._log(log_id).next_offset
 

@@ -159,6 +159,32 @@ async def test_an_answer_waits_for_the_log_that_met_a_full_disk(setup: Setup) ->
     assert setup.answers == [1]
 
 
+@pytest.mark.parametrize("room_for", [0, 1])
+async def test_an_answer_waits_for_what_a_full_disk_kept_out_of_another_log(
+    setup: Setup, room_for: int
+) -> None:
+    """A stream group's commit beside a queue group whose changes wait for the disk as well."""
+    setup.disk.full = True
+    setup.change(FIRST)
+    effects: e.Effects = [
+        e.PutState(SECOND, {b"2": b"x"}),
+        e.ReplyWhenDurable(SECOND, None, e.Request(1, 2), Done()),
+    ]
+    setup.engine.run(effects)
+    setup.disk.room_for = room_for
+    setup.logs.write_soon()
+    while setup.disk.posted:
+        setup.end_round()
+    assert setup.answers == []
+    setup.disk.full = False
+    setup.logs.write_soon()
+    while setup.disk.posted:
+        setup.end_round()
+    setup.engine.run([])
+    assert sorted(setup.answers) == [1, 2]
+    assert setup.found(SECOND) == {2}
+
+
 async def test_a_deadline_comes_before_a_disk_that_stays_full(setup: Setup) -> None:
     setup.disk.full = True
     answer = e.ReplyWhenDurable(FIRST, None, e.Request(1, 1, 5.0), Done())

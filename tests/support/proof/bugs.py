@@ -191,4 +191,18 @@ BUGS: Final = (
         "tests/broker/core/test_length.py::"
         "test_what_was_dropped_stays_so_after_a_start_when_a_group_has_come_to_hold_the_rest",
     ),
+    Bug(
+        "A stream group's commit on a full disk was confirmed when a queue group of the same topic "
+        "had got its changes written, though the commit itself was not.",
+        "the simulation, seed 40111 of 20,000",
+        "tests/broker/server/test_answers_about_state.py::"
+        "test_an_answer_waits_for_what_a_full_disk_kept_out_of_another_log",
+    ),
+    Bug(
+        "The answer to a change in several logs, of which a full disk had taken only some, could "
+        "wait until its deadline.",
+        "the test of the bug before this one",
+        "tests/broker/server/test_answers_about_state.py::"
+        "test_an_answer_waits_for_what_a_full_disk_kept_out_of_another_log",
+    ),
 )
