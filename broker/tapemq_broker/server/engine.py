@@ -44,8 +44,10 @@ class Engine:
         self.core = core
         self.logs = logs
         self.sessions = sessions
-        # What is due at a time is so by this clock.
-        self.due_clock = RisingClock(world.clock, logs.newest_us)
+        # What is due at a time is so by this clock. It goes on from before the start: what waits
+        # since a record failed would else wait longer, if the wall clock has been set back.
+        newest_us = max(logs.newest_us, core.queues.groups.newest_us())
+        self.due_clock = RisingClock(world.clock, newest_us)
         self.receipts = Receipts()
         self.durability = Durability()
         self.on_topic_removed: Callable[[int], None] = lambda topic_id: None

@@ -10,6 +10,7 @@ from tapemq.wire import messages as m
 from tapemq_broker.config import Settings
 from tapemq_broker.core import effects as e
 from tapemq_broker.core.queue import chores
+from tapemq_broker.server.clock import RealClock
 from tapemq_broker.server.server import Server
 from tapemq_broker.storage.errors import SyncFailed
 from tapemq_broker.storage.memory_disk import MemoryDisk
@@ -158,3 +159,33 @@ async def test_a_consumer_gets_what_one_with_many_leases_held(
         one.close()
         found = await other.leases(20)
         assert sorted(offset for lease in found for offset in lease.offsets) == list(range(20))
+
+
+class SetClock(RealClock):
+    """A wall clock that can be set."""
+
+    ahead_us = 0
+
+    def wall_us(self) -> int:
+        return super().wall_us() + self.ahead_us
+
+
+async def test_a_retry_does_not_wait_longer_when_the_clock_was_set_back_before_a_start() -> None:
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    clock = SetClock()
+    async with running_server(disk, clock=clock) as server:
+        client = await QueueClient.connect(server.port)
+        topic = await client.topic("t")
+        await client.publish(topic, b"x")
+        await client.consume(topic)
+        lease = await client.leased()
+        assert server._engine is not None
+        clock.ahead_us = 3_600_000_000
+        server._engine.due_clock.now_us()  # as a timer does
+        clock.ahead_us = 0
+        await client.settle("nack", lease.tokens(), by_policy=False, delay_ms=1)
+        client.close()
+    async with running_server(disk, clock=clock) as server:
+        client = await QueueClient.connect(server.port)
+        await client.consume(topic)
+        assert (await client.leased()).offsets == [0]

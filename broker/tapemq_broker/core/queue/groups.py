@@ -99,6 +99,14 @@ class QueueGroups:
             puts.append(PutState(backlog.partition.groups_log, changes))
         return [Change(request, puts, then)]
 
+    def newest_us(self) -> int:
+        """When a record of any group failed last, of those that are not settled since."""
+        groups = [
+            group for topic in self._topics.by_id.values() for group in topic.queue_groups.values()
+        ]
+        backlogs = [backlog for group in groups for backlog in group.backlogs.values()]
+        return max((backlog.ledger.newest_us for backlog in backlogs), default=0)
+
     def delete(self, request: Request, topic: Topic, group: QueueGroup) -> Effects:
         """Forget a group that nobody takes records with."""
         if group.consumers:

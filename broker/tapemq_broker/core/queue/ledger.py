@@ -85,6 +85,11 @@ class Ledger:
         return min(start, self.dead_offsets.min()) if self.dead_offsets else start
 
     @property
+    def newest_us(self) -> int:
+        """When one of its records failed last; 0 if none has."""
+        return max((trouble.last_us for trouble in self.troubles.values()), default=0)
+
+    @property
     def unsettled_from(self) -> int:
         """The oldest record that is not settled, or where the next one comes."""
         return min(self.settled.floor, self.revived.min()) if self.revived else self.settled.floor
