@@ -109,7 +109,7 @@ def committed_upto(directory: DataDirectory, place: LogPlace) -> int:
     log_id = place.log_id._replace(role=Role.GROUPS)
     path = directory.log_path(place.topic, log_id, place.namespace)
     with suppress(BadEntry):
-        return durable_floor(_sound_entries(LogFiles(directory.disk, path, log_id)))
+        return durable_floor(sound_entries(LogFiles(directory.disk, path, log_id)))
     return 0
 
 
@@ -118,13 +118,13 @@ def known_topics(directory: DataDirectory) -> set[str]:
 
     With those that may be of topics of which it says nonsense: nobody is to remove them.
     """
-    catalog = read_catalog(_sound_entries(LogFiles(directory.disk, CATALOG_PATH, CATALOG)))
+    catalog = read_catalog(sound_entries(LogFiles(directory.disk, CATALOG_PATH, CATALOG)))
     known = {directory.topic_path(info.name, info.topic_id) for info in catalog.topics}
     strange = directory.unknown_topics(known)
     return known | set(strange).difference(directory.unknown_topics(known, catalog.refused))
 
 
-def _sound_entries(files: LogFiles) -> Mapping[bytes, bytes]:
+def sound_entries(files: LogFiles) -> Mapping[bytes, bytes]:
     """What the sound batches of a state log add up to."""
     values = LastValues()
 

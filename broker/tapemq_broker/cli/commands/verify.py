@@ -13,6 +13,7 @@ from tapemq_broker.cli.offline import DataPath, known_topics, opened
 from tapemq_broker.cli.options import AsJson
 from tapemq_broker.cli.output import Output
 from tapemq_broker.cli.progress import ProgressBar
+from tapemq_broker.cli.sense import senseless
 from tapemq_broker.storage.directory import DataDirectory
 from tapemq_broker.storage.errors import pasteable
 from tapemq_broker.storage.verify import Problem
@@ -26,7 +27,10 @@ def register(app: typer.Typer) -> None:
 
 @command
 def verify(path: DataPath = None, as_json: AsJson = False) -> None:
-    """Check every byte. Exits with 4 if something is damaged. Changes nothing."""
+    """Check every byte, and that it makes sense. Changes nothing.
+
+    Exits with 4 if something is damaged, or not to be understood by this version.
+    """
     with opened(path) as data:
         if data.place is not None:
             advice = f"name the data directory: tapemq verify {data.root}"
@@ -34,10 +38,12 @@ def verify(path: DataPath = None, as_json: AsJson = False) -> None:
         with ProgressBar("checking", _size_bytes(data.directory), "bytes") as bar:
             known = known_topics(data.directory)
             found = list(problems_of(data.directory, bar.advance, known))
+            damaged = {problem.log for problem in found if not problem.is_harmless}
+            found += senseless(data.directory, damaged)
         Output(as_json).rows(_row(problem, data.root) for problem in found)
-    damaged = sum(not problem.is_harmless for problem in found)
-    print(f"{damaged or 'nothing'} damaged in {data.root}", file=sys.stderr)
-    if damaged:
+    count = sum(not problem.is_harmless for problem in found)
+    print(f"{count or 'nothing'} damaged in {data.root}", file=sys.stderr)
+    if count:
         raise typer.Exit(Exit.DAMAGE)
 
 
