@@ -117,11 +117,14 @@ def offending(broker: Broker, kind: str, count: int) -> "Iterator[dict[str, int]
 
 
 def note(
-    evidence: Evidence, case: Case, came: dict[str, int], beside: Seen, grown_kib: int
+    evidence: Evidence, case: Case, came: dict[str, int], alone: Seen, beside: Seen, grown_kib: int
 ) -> None:
-    """What the healthy pair lost beside so many offenders."""
+    """What the healthy pair lost beside so many offenders, and how fast it was alone and then."""
     evidence.note(*case.promises, cycles=came["tries"], unit=case.unit, attempted=beside.published)
     evidence.note(lost=beside.published - beside.read, wrong=beside.wrong)
+    if LONG:
+        evidence.note(alone_per_s=round(alone.per_s), beside_per_s=round(beside.per_s))
+        evidence.note(alone_p99_ms=round(alone.p99_ms, 1), beside_p99_ms=round(beside.p99_ms, 1))
     evidence.note(memory_limit_mib=LIMIT_BYTES // 2**20, grown_mib=round(grown_kib / MIB_KIB, 1))
 
 
@@ -141,7 +144,7 @@ def test_an_offender_is_bounded_and_the_healthy_go_on(
     with offending(broker, kind, case.clients) as came:
         beside = healthy(broker, BESIDE_S)
     growth_kib = kib(broker, "VmHWM") - before_kib
-    note(evidence, case, came, beside, growth_kib)
+    note(evidence, case, came, alone, beside, growth_kib)
     print(f"\n{kind}: {came}, memory +{growth_kib} KiB\n  alone  {alone}\n  beside {beside}")
     check(alone)
     check(beside)
@@ -159,7 +162,7 @@ def test_idle_connections_stay_and_cost_little(
     with offending(broker, "idle", IDLE.clients) as came:
         grown_kib = kib(broker, "VmRSS") - before_kib
         beside = healthy(broker, BESIDE_S)
-    note(evidence, IDLE, came, beside, grown_kib)
+    note(evidence, IDLE, came, alone, beside, grown_kib)
     evidence.note(each_kib=round(grown_kib / IDLE.clients, 1))
     print(f"\nidle: {came}, {grown_kib / IDLE.clients:.1f} KiB each\n  {alone}\n  {beside}")
     check(alone)
