@@ -82,9 +82,9 @@ class Broker:
         """All group logs are read: complete what a crash left half written."""
         effects: Effects = []
         for topic in self.topics.by_id.values():
-            self._positions.extend_groups(topic, effects)
             for partition in topic.partitions:
                 partition.first_offset = droppable(topic, partition)
+            self._positions.extend_groups(topic, effects)
             self._positions.pull_back_groups(topic, effects)
             effects += self.queues.groups.loaded(topic)
         return effects

@@ -65,7 +65,8 @@ def droppable(topic: Topic, partition: Partition) -> int:
 
     Nothing goes that a group with ``hold`` needs: publishers wait instead. What groups need that
     could not be opened is not known. It follows from the groups and the log's end alone, and no
-    group can go back behind it; so a start finds the same, whatever groups there were before.
+    group can go back behind it; so a start finds the same, whatever groups there were before (but
+    what settlements and commits that a crash took back had let go is there again, if its file is).
     """
     limit, first_offset = LengthLimit.of(topic.info.settings), partition.first_offset
     if limit is None or not limit.drops or partition.groups_damage:

@@ -42,7 +42,7 @@ class Positions:
         numbers = [partition.number for partition in topic.group_partitions()]
         if all(group.positions[number].hold == hold for number in numbers):
             return {}
-        return {number: group.positions[number]._replace(hold=hold) for number in numbers}
+        return {n: _with_hold(group.positions[n], topic.partitions[n], hold) for n in numbers}
 
     def move(
         self,
@@ -69,7 +69,8 @@ class Positions:
         for group in topic.groups.values():
             for partition in topic.partitions:
                 if partition.number not in group.positions and not partition.groups_damage:
-                    put_position(group, partition, Position(0, hold=group.hold), effects)
+                    start = Position(partition.first_offset, hold=group.hold)
+                    put_position(group, partition, start, effects)
 
     def pull_back_groups(self, topic: Topic, effects: Effects) -> None:
         """A log ends before a group's cursor, because it was repaired: read what comes now."""
@@ -80,6 +81,12 @@ class Positions:
                 if position.cursor > end and not partition.groups_damage:
                     back = position.sought(end, position.commit_time_us)
                     put_position(group, partition, back, effects)
+
+
+def _with_hold(at: Position, partition: Partition, hold: bool) -> Position:
+    # What is gone is not held: it would count as there again at the next start.
+    cursor = max(at.cursor, partition.first_offset) if hold else at.cursor
+    return at._replace(hold=hold, cursor=cursor)
 
 
 def put_position(

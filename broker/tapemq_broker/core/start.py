@@ -29,7 +29,7 @@ class Start(NamedTuple):
         if self.kind == "latest":
             return partition.durable_offset
         if self.kind == "time":
-            return self.by_time.get(partition.number, partition.first_offset)
+            return max(self.by_time.get(partition.number, 0), partition.first_offset)
         if self.kind != "offset":
             raise Refused(
                 "bad_request", f"start is {self.kind!r}, not earliest, latest, offset or time"

@@ -142,6 +142,17 @@ def test_what_was_dropped_stays_so_after_a_start_when_a_group_has_come_to_hold_t
     assert info(world).ready == 3
 
 
+def test_what_was_dropped_stays_so_when_a_stream_group_gets_hold_later() -> None:
+    world = limited(max_records=3, overflow="drop_oldest")
+    subscribe(world, wish(1, group="audit"))
+    publish(world, *[b"x"] * 10)
+    groups = world.core.groups
+    world.execute(1, lambda request: groups.alter(request, 1, "audit", hold=True))
+    world.sync()
+    world.start()
+    assert first_offset(world) == 7
+
+
 def test_a_retry_of_what_is_there_is_answered_however_full_it_is() -> None:
     world = limited(max_records=1)
     publish_numbered = world.publish(data_log(), b"x", producer=7)

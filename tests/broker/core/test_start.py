@@ -23,6 +23,7 @@ def partition() -> Partition:
         (Start("time", 99, {3: 14, 0: 1}), 14, 14),
         (Start("time", 99, {3: 20}), 20, 15),
         (Start("time", 99, {0: 1}), 10, 10),
+        (Start("time", 99, {3: 4}), 10, 10),  # there are files of it, but it was dropped
     ],
 )
 def test_start(partition: Partition, start: Start, offset: int, cursor: int) -> None:

@@ -124,7 +124,8 @@ class DeadLetters:
             backlog.ledger.forget_dead(offset)
             return
         wait_us = number * 1_000_000 // task.rate_per_s if task.rate_per_s else 0
-        trouble = backlog.ledger.revive(offset, task.now_us + wait_us)
+        # 0: at once, also after a start at which the clock has been set back.
+        trouble = backlog.ledger.revive(offset, task.now_us + wait_us if wait_us else 0)
         trouble.place = Place.WITHHELD
         backlog.waiting += 1
         outcome.withhold(task.group, backlog, offset, trouble)

@@ -88,4 +88,4 @@ class DiskRules(SeeingMachine):
             for name, group in groups.items()
             for number, at in group.positions.items()
         }
-        self.notes.crash(left, count)
+        self.notes.crash(left, [partition.first_offset for partition in self.core_partitions])

@@ -76,7 +76,7 @@ class GroupRules(SeeingMachine):
         if group not in self.notes.groups():
             self.expect_now(request, "unknown_group")
             return
-        changed = self.notes.set_hold(group, hold)
+        changed = self.notes.set_hold(group, hold, self.first_offsets)
         self.expect_noted(request, group, *(self.everywhere if changed else ()))
 
     @precondition(lambda self: self.notes.now)

@@ -1,6 +1,6 @@
 """Positions of groups: as the model has them, and as they were noted on disk."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from tapemq_broker.core.effects import PutState, Request
 from tapemq_broker.core.group import Position
@@ -27,12 +27,15 @@ class Notes:
         """A group's positions, by partition."""
         return {number: at for (name, number), at in self.now.items() if name == group}
 
-    def set_hold(self, group: str, hold: bool) -> bool:
-        """Switch it everywhere; whether anything changed."""
+    def set_hold(self, group: str, hold: bool, first_offsets: Sequence[int]) -> bool:
+        """Switch it everywhere; whether anything changed. What is gone cannot be held."""
         positions = self.positions(group)
+        if all(at.hold == hold for at in positions.values()):
+            return False
         for number, at in positions.items():
-            self.now[group, number] = at._replace(hold=hold)
-        return any(at.hold != hold for at in positions.values())
+            cursor = max(at.cursor, first_offsets[number]) if hold else at.cursor
+            self.now[group, number] = at._replace(hold=hold, cursor=cursor)
+        return True
 
     def put(self, put: PutState) -> None:
         """A group log was written to."""
@@ -56,13 +59,16 @@ class Notes:
         last = {place: puts[-1] for place, puts in self._put.items()}
         assert {place: at for place, at in last.items() if at is not None} == self.now
 
-    def crash(self, left: dict[Place, Position], partitions: int) -> None:
+    def crash(self, left: dict[Place, Position], first_offsets: Sequence[int]) -> None:
         """After a start: ``left`` may be what was confirmed, or put later, nothing else."""
+        partitions = len(first_offsets)
         for place, puts in self._put.items():
             allowed = puts[self._confirmed.get(place, 0) :]
             found = left.get(place)
-            begun_anew = found is not None and found._replace(hold=False) == Position(0)
-            may_be_lost = place[1] >= partitions or (None in allowed and begun_anew)
+            may_be_lost = place[1] >= partitions
+            if found is not None and None in allowed:
+                begun_anew = found._replace(hold=False) == Position(first_offsets[place[1]])
+                may_be_lost = may_be_lost or begun_anew
             assert found in allowed or may_be_lost, f"{place}: {found} is not among {allowed}"
         self.now = dict(left)
         self._put = {place: [None, at] for place, at in left.items()}

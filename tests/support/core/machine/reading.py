@@ -52,7 +52,7 @@ class ReadingRules(SeeingMachine):
             self.expect_now(request, refused[0])
         else:
             changed = self._open(group, cursors, hold) if is_new else False
-            changed = changed or (hold and self.notes.set_hold(group, True))
+            changed = changed or (hold and self.notes.set_hold(group, True, self.first_offsets))
             self._begin(wanted)
             if changed or hold:
                 self.expect_noted(request, group, *(self.everywhere if changed else ()))

@@ -51,6 +51,10 @@ class SeeingMachine(RuleBasedStateMachine):
     def core_partitions(self) -> list[Partition]:
         return self.world.core.topics.get(1).partitions
 
+    @property
+    def first_offsets(self) -> list[int]:
+        return [model.first_offset for model in self.partitions]
+
     def one_of(self, index: int) -> Subscriber:
         """One of the subscribers."""
         subscribers = list(self.watcher.subscribers.values())

@@ -58,7 +58,7 @@ class LookingAfterRules(SayingRules):
             return
         dead = self._dead(name, number, choice)
         for index, (offset, rec) in enumerate(dead.items()):
-            not_before_us = self.world.now_us + (index * US if rate else 0)
+            not_before_us = self.world.now_us + index * US if rate and index else 0
             revived = Rec("withheld", True, replays=rec.replays + 1, not_before_us=not_before_us)
             self.groups[name].parts[number].records[offset] = revived
             self.groups[name].confirmed.discard((number, offset))
