@@ -42,7 +42,7 @@ class DurableQueue(Generic[Item]):
     def place(self, topic_id: int, end_of: Callable[[LogId], int]) -> set[LogId]:
         """Everything of a topic is written: what waits without an offset waits for the end.
 
-        Returns the logs that something waits for now.
+        Returns the logs of what waited so.
         """
         unplaced = self._unplaced.pop(topic_id, [])
         for log, item in unplaced:

@@ -186,14 +186,14 @@ class Engine:
     def _reply_when_durable(self, effect: e.ReplyWhenDurable) -> None:
         offset = effect.offset
         if offset is None:
-            offset = self.logs.state_end(effect.log, self.world.clock.wall_us())
+            offset = self.logs.state_end(effect.log)
         if offset is not None and offset <= self.logs.durable_offset(effect.log):
             self.reply(effect.request, effect.result)
         else:
             self.receipts.wait(effect.log, offset, effect.request, effect.result)
 
     def _when_durable(self, effect: e.WhenDurable) -> None:
-        offset = self.logs.state_end(effect.log, self.world.clock.wall_us())
+        offset = self.logs.state_end(effect.log)
         if offset is not None and offset <= self.logs.durable_offset(effect.log):
             self.run(effect.then())
         else:
@@ -208,7 +208,7 @@ class Engine:
         self._has_changed = True
 
     def _written(self, topic_id: int) -> set[LogId]:
-        """What the core had changed in the logs of a topic is in them; for which somebody waits."""
+        """What was changed in a topic's logs is in them. Returns those that answers waited for."""
         end_of = self.logs.next_offset
         return self.receipts.waiting.place(topic_id, end_of) | self._calls.place(topic_id, end_of)
 

@@ -1,7 +1,7 @@
 """The logs of a broker: open ones by their id, one flusher over all of them."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from types import MappingProxyType
@@ -43,14 +43,14 @@ class Logs:
         self._data: dict[LogId, Log] = {}
         self._states: dict[LogId, StateLog] = {}
         self._schedules: dict[LogId, Log] = {}
-        # Changes that a full disk did not take; they go with the next ones.
+        # Changes that a full disk did not take; they go with the next round of syncs.
         self._unwritten: dict[LogId, dict[bytes, bytes | None]] = {}
-        # Topics whose answers wait for these, too.
+        # Topics with answers that wait until nothing of the topic is missing in its logs.
         self._untold: set[int] = set()
         self.on_durable: Callable[[LogId, int], None] = lambda log_id, offset: None
         # The core's changes of state: how to get them, and who is told of topics without any left.
         self.take_changes: Callable[[LogId], Changes] = lambda log_id: {}
-        # They say for which logs somebody waits.
+        # Whoever is told says for which logs of the topic somebody waits.
         self.on_written: Callable[[int], Collection[LogId]] = lambda topic_id: ()
         self._changes = StateChanges(
             lambda log_id: self.take_changes(log_id),
@@ -138,6 +138,10 @@ class Logs:
 
     def put_all(self, puts: Sequence[PutState], now_us: int) -> None:
         """Write entries of state logs: all, or none. Raises LogFull."""
+        with self.flusher.held():
+            self._put_all(puts, now_us)
+
+    def _put_all(self, puts: Sequence[PutState], now_us: int) -> None:
         for put in puts:
             self._changes.write_kept(put.log)  # else it would undo this later
         written: list[PutState] = []
@@ -174,41 +178,46 @@ class Logs:
 
     def write_soon(self) -> None:
         """Write what has changed right before the next round of syncs, however full the disk."""
-        if self._changes or self._untold:
+        if self._changes or self._unwritten:
             self.flusher.wake()
 
     def _write_changes(self) -> None:
         if self._changes:
             self._untold |= self._changes.write()
-        for topic_id in list(self._untold):
-            if self._write_unwritten(topic_id):
+        with suppress(LogFull):
+            self._write_unwritten(list(self._unwritten))
+        missing = {log_id.topic_id for log_id in self._unwritten}
+        for topic_id in self._untold - missing:
+            if not self._changes.holds_back(topic_id):
                 self._untold.discard(topic_id)
-                for log_id in self.on_written(topic_id):
-                    # Also one that is on disk already: its answers stand for other logs, too.
-                    self.flusher.dirty(self._log(log_id))
+                self._tell_written(topic_id)
 
-    def _write_unwritten(self, topic_id: int) -> bool:
-        """Whether a topic's logs miss nothing any more: neither its queues' changes nor others."""
-        if self._changes.holds_back(topic_id):
-            return False
+    def _write_unwritten(self, log_ids: Iterable[LogId]) -> None:
         now_us = self._world.clock.wall_us()
-        try:
-            for log_id in [log_id for log_id in self._unwritten if log_id.topic_id == topic_id]:
-                self._write_state(log_id, now_us)
-        except LogFull:
-            return False
-        return True
+        for log_id in log_ids:
+            self._write_state(log_id, now_us)
 
-    def state_end(self, log_id: LogId, now_us: int) -> int | None:
-        """The offset behind all that was put in a state log. Raises LogFull if it is not in.
+    def _tell_written(self, topic_id: int) -> None:
+        for log_id in self.on_written(topic_id):
+            log = self._log(log_id)
+            if log.durable_offset == log.next_offset:
+                # Nothing is new in it, but its answers stand for logs that this round syncs.
+                self.flusher.again(log)
+
+    def state_end(self, log_id: LogId) -> int | None:
+        """The offset behind all that was put in a state log; None: not all of it is in yet.
 
         Nor is it while another log of the same topic misses something: one answer may stand for
-        changes in several. None: changes are still to be written, which on_written() will tell.
+        changes in several. on_written() will tell when nothing is missing any more.
         """
-        if self._changes.holds_back(log_id.topic_id) or log_id.topic_id in self._untold:
+        topic_id = log_id.topic_id
+        if self._changes.holds_back(topic_id) or topic_id in self._untold:
             return None
-        for unwritten in [at for at in self._unwritten if at.topic_id == log_id.topic_id]:
-            self._write_state(unwritten, now_us)
+        try:
+            self._write_unwritten([other for other in self._unwritten if other[0] == topic_id])
+        except LogFull:
+            self._untold.add(topic_id)
+            return None
         return self._log(log_id).next_offset
 
     def _durable(self, log: Log, offset: int) -> None:

@@ -8,7 +8,8 @@ and never retried: the system may already have dropped what it could not write, 
 would succeed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from tapemq_broker.storage.disk import Disk, File
@@ -66,6 +67,7 @@ class Flusher(Generic[L]):
         self._news: dict[L, int] = {}
         self._is_running = False
         self._is_woken = False
+        self._is_held = False
         self._has_failed = False
         self._waiting: list[Callable[[], None]] = []
 
@@ -77,15 +79,35 @@ class Flusher(Generic[L]):
     def dirty(self, log: L) -> None:
         """Something was appended to a log: sync it, at once or in the next round."""
         self._dirty[log] = None
-        if not self._is_running:
+        if not (self._is_running or self._is_held):
             self._begin_round()
 
     def wake(self) -> None:
         """There is something to prepare: begin a round, at once or when this one has ended."""
         self._is_woken = True
-        if not self._is_running:
+        if not (self._is_running or self._is_held):
             self._begin_round()
             self._call_idle()
+
+    def again(self, log: L) -> None:
+        """While a round is prepared: it covers this log, too, and no news of it comes before.
+
+        What waits for the log may stand for others that this round is the first to sync.
+        """
+        self._news.pop(log, None)
+        self._dirty[log] = None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Begin no round within the block: what is written there goes together."""
+        self._is_held = True
+        try:
+            yield
+        finally:
+            self._is_held = False
+            if not (self._is_running or self.idle):
+                self._begin_round()
+                self._call_idle()
 
     def forget(self, log: L) -> None:
         """A log is being removed: tell nothing about it any more."""

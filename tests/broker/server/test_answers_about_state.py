@@ -185,6 +185,49 @@ async def test_an_answer_waits_for_what_a_full_disk_kept_out_of_another_log(
     assert setup.found(SECOND) == {2}
 
 
+async def test_news_of_an_earlier_round_lets_go_of_nothing_that_this_round_syncs(
+    setup: Setup,
+) -> None:
+    setup.disk.full = True
+    setup.disk.room_for = 1
+    for log_id in (FIRST, SECOND):
+        setup.changed[log_id] = {b"9": b"x"}
+    setup.logs.state_changed(FIRST)
+    setup.change(SECOND, FIRST)  # its answer waits for the first log, which is written first
+    setup.disk.full = False
+    setup.logs.write_soon()
+    setup.end_round()
+    assert (setup.answers, setup.logs.durable_offset(SECOND)) == ([], 0)
+    setup.end_round()
+    assert (setup.answers, setup.logs.durable_offset(SECOND)) == ([1], 2)
+
+
+async def test_room_that_comes_back_with_a_change_of_settings_is_used_once(setup: Setup) -> None:
+    setup.disk.full = True
+    setup.change(FIRST)
+    setup.disk.full = False
+    setup.logs.put_all([e.PutState(FIRST, {b"2": b"y"})], 0)
+    setup.end_round()
+    assert setup.answers == [1]
+    assert setup.found(FIRST) == {1, 2}
+
+
+async def test_a_change_that_was_refused_is_taken_back_when_there_is_room(setup: Setup) -> None:
+    setup.change(FIRST, SECOND)
+    setup.end_round()
+    setup.disk.full = True
+    setup.disk.room_for = 1
+    removal = [e.PutState(log_id, {b"1": None}) for log_id in (FIRST, SECOND)]
+    with pytest.raises(LogFull):
+        setup.logs.put_all(removal, 0)
+    setup.disk.full = False
+    setup.logs.write_soon()
+    while setup.disk.posted:
+        setup.end_round()
+    assert setup.found(FIRST) == {1}
+    assert setup.found(SECOND) == {1}
+
+
 async def test_a_deadline_comes_before_a_disk_that_stays_full(setup: Setup) -> None:
     setup.disk.full = True
     answer = e.ReplyWhenDurable(FIRST, None, e.Request(1, 1, 5.0), Done())

@@ -19,7 +19,7 @@ from tests.support.raw_client import RawClient, Refused
 from tests.support.running_server import memory_world, running_server
 
 
-async def test_a_full_disk_refuses_and_loses_nothing() -> None:
+async def test_a_full_disk_refuses_publishes_and_loses_nothing() -> None:
     disk = FullDisk(post=asyncio.get_running_loop().call_soon)
     async with running_server(disk) as server:
         client = await RawClient.connect(server.port)
@@ -32,12 +32,13 @@ async def test_a_full_disk_refuses_and_loses_nothing() -> None:
             await client.publish(topic, b"c")
         assert refused.value.name == "disk_full"
         commit = m.Commit(topic.topic_id, "g", 0, assigned.generation, 2)
+        committing = client.send(commit)
         with pytest.raises(Refused) as refused:
-            await client.ask(commit, m.Done)
-        assert refused.value.name == "disk_full"
+            await client.ask(m.Commit(topic.topic_id, "g", 0, assigned.generation, 2, 1), m.Done)
+        assert refused.value.name == "deadline_exceeded"
         disk.full = False
         assert (await client.publish(topic, b"c")).base_offset == 2
-        await client.ask(commit, m.Done)
+        await client.answer(committing, m.Done)
     async with running_server(disk) as server:
         client = await RawClient.connect(server.port)
         group = await client.ask(m.DescribeGroup(topic.topic_id, "g", 0), m.Group)
@@ -144,7 +145,7 @@ async def test_changes_are_written_to_all_logs_or_to_none() -> None:
     with pytest.raises(LogFull):
         logs.put_all(puts, 0)
     disk.full = False
-    logs.state_end(first, 0)
+    assert logs.state_end(first) is not None
     assert [groups.entries for _, groups in made] == [{b"g": b"old"}, {}]
     logs.put_all(puts, 0)
     assert [groups.entries for _, groups in made] == [{b"g": b"new", b"h": b"1"}] * 2

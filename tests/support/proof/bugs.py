@@ -212,4 +212,32 @@ BUGS: Final = (
         "tests/broker/server/test_engine.py::"
         "test_a_retry_does_not_wait_longer_when_the_clock_was_set_back_before_a_start",
     ),
+    Bug(
+        "An answer that stood for changes in several logs, of which a full disk had taken only "
+        "some, could be let go by news of a round before the one that synced the rest.",
+        "a review",
+        "tests/broker/server/test_answers_about_state.py::"
+        "test_news_of_an_earlier_round_lets_go_of_nothing_that_this_round_syncs",
+    ),
+    Bug(
+        "A change of a group's settings in the second in which a full disk had room again ended "
+        "the broker.",
+        "a review",
+        "tests/broker/server/test_answers_about_state.py::"
+        "test_room_that_comes_back_with_a_change_of_settings_is_used_once",
+    ),
+    Bug(
+        "A group's deletion that a full disk refused was not taken back where it had been written, "
+        "when there was room again: settled records could come back after the next start.",
+        "a review",
+        "tests/broker/server/test_answers_about_state.py::"
+        "test_a_change_that_was_refused_is_taken_back_when_there_is_room",
+    ),
+    Bug(
+        "Dropped records came back at a start after a stream group had got hold, and to queue "
+        "groups that were sought to a time before them.",
+        "a review",
+        "tests/broker/core/test_length.py::"
+        "test_what_was_dropped_stays_so_when_a_stream_group_gets_hold_later",
+    ),
 )
