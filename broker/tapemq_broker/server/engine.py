@@ -29,7 +29,7 @@ from tapemq_broker.server.rising_clock import RisingClock
 from tapemq_broker.server.sessions import Sessions
 from tapemq_broker.server.world import World
 from tapemq_broker.storage.errors import LogFull, SyncFailed
-from tapemq_broker.storage.refusal import FULL_ERRORS
+from tapemq_broker.storage.refusal import is_full
 
 log = logging.getLogger("tapemq.broker")
 
@@ -282,7 +282,7 @@ class Engine:
             opened = await self._loop.run_in_executor(None, make)
             self.logs.put_all([entry(info)], self.world.clock.wall_us())
         except (LogFull, OSError) as error:
-            if isinstance(error, OSError) and error.errno not in FULL_ERRORS:
+            if isinstance(error, OSError) and not is_full(error):
                 # A sync may have failed: trying again could seem to succeed, and lose what follows.
                 self.world.fatal(f"the logs of topic {info.name} cannot be made: {error}")
             refused = Refused("disk_full", f"it cannot be made: {error}", _FULL.retry_after_s)
