@@ -47,9 +47,12 @@ class Choice(NamedTuple):
 
 
 class _Task(NamedTuple):
-    """Dead records to do something with; the first ones are done already."""
+    """Dead records to do something with; the first ones are done already.
 
-    request: Request
+    ``request`` None: who asked for it waits no more.
+    """
+
+    request: Request | None
     group: QueueGroup
     backlog: Backlog
     offsets: BitMap64
@@ -113,9 +116,13 @@ class DeadLetters:
         log = ledger.partition.groups_log
         if len(some) < len(task.offsets):
             task.offsets.remove_range(0, some[-1] + 1)
-            then = partial(self._step, task._replace(done=done))
-            return [*effects, WhenDurable(log, then)]
-        return [*effects, ReplyWhenDurable(log, None, task.request, Affected(done))]
+            rest = task._replace(done=done)
+            then = partial(self._step, rest)
+            unasked = partial(self._step, rest._replace(request=None))
+            return [*effects, WhenDurable(log, then, task.request, unasked)]
+        if task.request is not None:
+            effects.append(ReplyWhenDurable(log, None, task.request, Affected(done)))
+        return effects
 
     def _change(self, task: _Task, offset: int, number: int, outcome: Outcome) -> None:
         backlog = task.backlog

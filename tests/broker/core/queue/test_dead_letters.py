@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pytest
 
 from tapemq_broker.core import effects as e
@@ -151,3 +153,34 @@ def test_what_is_discarded_between_the_steps_is_not_redriven() -> None:
     world.sync()
     world.sync()
     assert world.answer(request) == Affected(1400)
+
+
+def delete_topic(world: World) -> e.Request:
+    return world.execute(0, lambda r: world.core.delete_topic(r, "orders"))
+
+
+def refusal(world: World, request: e.Request) -> str:
+    answer = world.answer(request)
+    assert isinstance(answer, Refusal)
+    return answer.name
+
+
+@pytest.mark.parametrize("change", [redrive, discard])
+def test_steps_end_with_their_topic(change: Callable[[World, Choice], e.Request]) -> None:
+    world = dead_world(1500)
+    request = change(world, ALL)
+    delete_topic(world)
+    world.sync()
+    assert refusal(world, request) == "unknown_topic"
+
+
+def test_steps_go_on_when_nobody_waits_for_them_any_more() -> None:
+    world = dead_world(2500)
+    discard(world, ALL)
+    (step,) = [one for one in world.trace if isinstance(one, e.WhenDurable) and one.request]
+    assert step.unasked is not None
+    more = step.unasked()
+    (last,) = [one for one in more if isinstance(one, e.WhenDurable)]
+    assert last.request is None
+    assert not [one for one in last.then() if isinstance(one, e.Reply | e.ReplyWhenDurable)]
+    assert info(world).dead == 0
