@@ -16,7 +16,7 @@ from tapemq_broker.core.queue.lease import Run
 from tapemq_broker.core.queue.ledger import Ledger
 from tapemq_broker.core.queue.outcome import Outcome
 from tapemq_broker.core.queue.trouble import Place
-from tapemq_broker.core.refusal import Refused
+from tapemq_broker.core.refusal import Refusal, Refused
 from tapemq_broker.core.results import Affected, DeadPage
 
 PAGE_RECORDS: Final = 256
@@ -104,6 +104,9 @@ class DeadLetters:
 
     def _step(self, task: _Task) -> Effects:
         ledger, done = task.backlog.ledger, task.done
+        if task.backlog.is_closed:  # before all else: nothing of it is purged any more
+            gone = Refusal("unknown_group", f"group {task.group.name!r} was deleted")
+            return [Reply(task.request, gone)] if task.request is not None else []
         if ledger.purge_from is not None:  # a seek has come between
             return [Later(partial(self._step, task))]
         outcome = Outcome()
