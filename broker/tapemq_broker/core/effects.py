@@ -191,10 +191,16 @@ class StateChanged(NamedTuple):
 
 
 class WhenDurable(NamedTuple):
-    """Go on with ``then`` once all that was put or changed in this state log is on disk."""
+    """Go on with ``then`` once all that was put or changed in this state log is on disk.
+
+    Where that leads to the answer to a ``request``, this is refused at its deadline, or when the
+    log is removed. After its deadline it is ``unasked`` that goes on, which answers nobody.
+    """
 
     log: LogId
     then: Callable[[], "Effects"]
+    request: Request | None = None
+    unasked: Callable[[], "Effects"] | None = None
 
 
 class Later(NamedTuple):

@@ -17,7 +17,6 @@ from tapemq_broker.server import translate
 from tapemq_broker.server.counters import Counters
 from tapemq_broker.server.deliveries import Deliveries
 from tapemq_broker.server.durability import Durability
-from tapemq_broker.server.durable_queue import DurableQueue
 from tapemq_broker.server.key_reads import KeyReads
 from tapemq_broker.server.leases import Leases
 from tapemq_broker.server.log_store import Opened
@@ -29,7 +28,7 @@ from tapemq_broker.server.rising_clock import RisingClock
 from tapemq_broker.server.sessions import Sessions
 from tapemq_broker.server.world import World
 from tapemq_broker.storage.errors import LogFull, SyncFailed
-from tapemq_broker.storage.refusal import FULL_ERRORS
+from tapemq_broker.storage.refusal import is_full
 
 log = logging.getLogger("tapemq.broker")
 
@@ -52,7 +51,6 @@ class Engine:
         self.durability = Durability()
         self.on_topic_removed: Callable[[int], None] = lambda topic_id: None
         self._has_changed = False
-        self._calls: DurableQueue[Callable[[], e.Effects]] = DurableQueue()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
         self._deliveries = Deliveries(core.streams, logs, sessions, run=self.run, spawn=self.spawn)
@@ -197,7 +195,7 @@ class Engine:
         if offset is not None and offset <= self.logs.durable_offset(effect.log):
             self.run(effect.then())
         else:
-            self._calls.wait(effect.log, offset, effect.then)
+            self.receipts.call(offset, effect)
 
     async def _later(self, effect: e.Later) -> None:
         await asyncio.sleep(0)
@@ -209,8 +207,7 @@ class Engine:
 
     def _written(self, topic_id: int) -> set[LogId]:
         """What was changed in a topic's logs is in them. Returns those that answers waited for."""
-        end_of = self.logs.next_offset
-        return self.receipts.waiting.place(topic_id, end_of) | self._calls.place(topic_id, end_of)
+        return self.receipts.place(topic_id, self.logs.next_offset)
 
     def reply(self, request: e.Request, result: Result | Refusal) -> None:
         """Answer a request, if whoever sent it is still there."""
@@ -257,7 +254,7 @@ class Engine:
         """The one place where what waited for the disk is let go."""
         for request, result in self.receipts.release(log_id, offset):
             self.reply(request, result)
-        for call in self._calls.release(log_id, offset):
+        for call in self.receipts.release_calls(log_id, offset):
             self.run(call())
         self.durability.release(log_id, offset)
         self.run(self.core.durable_upto(log_id, offset))
@@ -282,7 +279,7 @@ class Engine:
             opened = await self._loop.run_in_executor(None, make)
             self.logs.put_all([entry(info)], self.world.clock.wall_us())
         except (LogFull, OSError) as error:
-            if isinstance(error, OSError) and error.errno not in FULL_ERRORS:
+            if isinstance(error, OSError) and not is_full(error):
                 # A sync may have failed: trying again could seem to succeed, and lose what follows.
                 self.world.fatal(f"the logs of topic {info.name} cannot be made: {error}")
             refused = Refused("disk_full", f"it cannot be made: {error}", _FULL.retry_after_s)
@@ -316,7 +313,6 @@ class Engine:
         for log_id in self.logs.forget_topic(effect.topic):
             self.leases.cache.forget(log_id)
             self.durability.drop(log_id)
-            self._calls.drop(log_id)
             for request in self.receipts.drop(log_id):
                 self.reply(request, Refusal("unknown_topic", "the topic was deleted"))
         await self._remove_files(effect.topic)

@@ -1,38 +1,56 @@
-"""Answers that wait until something is on disk."""
+"""Answers, and what leads to them, that wait until something is on disk."""
 
+from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from typing import Final, NamedTuple
 
 from tapemq.batch import LogId
-from tapemq_broker.core.effects import Request
+from tapemq_broker.core.effects import Effects, Request, WhenDurable
 from tapemq_broker.core.results import Result
 from tapemq_broker.server.durable_queue import DurableQueue
 
 _SWEEP_AT_LEAST: Final = 1024
 
 
-class _Waiting:
-    """One answer. ``answered`` when its deadline came first."""
+class _Promise:
+    """An answer to come. ``answered`` when its deadline came first."""
 
-    __slots__ = ("answered", "request", "result")
+    __slots__ = ("answered", "request")
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.answered = False
+
+
+class _Waiting(_Promise):
+    """One answer."""
+
+    __slots__ = ("result",)
 
     def __init__(self, request: Request, result: Result) -> None:
-        self.request = request
+        super().__init__(request)
         self.result = result
-        self.answered = False
+
+
+class _Call(NamedTuple):
+    """Work that goes on. ``promise``: who is answered at its end, if anybody."""
+
+    effect: WhenDurable
+    promise: _Promise | None
 
 
 class _Deadline(NamedTuple):
     at: float
     order: int
-    waiting: _Waiting
+    promise: _Promise
 
 
 class Receipts:
     """The single place where durable answers are released, or given up at their deadlines."""
 
     def __init__(self) -> None:
-        self.waiting: Final[DurableQueue[_Waiting]] = DurableQueue()
+        self._waiting: Final[DurableQueue[_Waiting]] = DurableQueue()
+        self._calls: Final[DurableQueue[_Call]] = DurableQueue()
         self._deadlines: list[_Deadline] = []
         self._order = 0
         self._sweep_at = _SWEEP_AT_LEAST
@@ -40,47 +58,74 @@ class Receipts:
     @property
     def empty(self) -> bool:
         """Nobody waits."""
-        return self.waiting.empty
+        return self._waiting.empty and self._calls.empty
 
     def wait(self, log: LogId, offset: int | None, request: Request, result: Result) -> None:
         """Hold an answer back until the log is durable up to ``offset`` (None: not known yet)."""
         waiting = _Waiting(request, result)
-        self.waiting.wait(log, offset, waiting)
-        if request.deadline is not None:
+        self._waiting.wait(log, offset, waiting)
+        self._keep_deadline(waiting)
+
+    def call(self, offset: int | None, effect: WhenDurable) -> None:
+        """Let work go on when its log is durable up to ``offset`` (None: not known yet)."""
+        promise = _Promise(effect.request) if effect.request is not None else None
+        self._calls.wait(effect.log, offset, _Call(effect, promise))
+        if promise is not None:
+            self._keep_deadline(promise)
+
+    def place(self, topic_id: int, end_of: Callable[[LogId], int]) -> set[LogId]:
+        """Everything of a topic is written, up to these offsets; the logs somebody waits for."""
+        return self._waiting.place(topic_id, end_of) | self._calls.place(topic_id, end_of)
+
+    def _keep_deadline(self, promise: _Promise) -> None:
+        deadline = promise.request.deadline
+        if deadline is not None:
             self._order += 1
-            heappush(self._deadlines, _Deadline(request.deadline, self._order, waiting))
+            heappush(self._deadlines, _Deadline(deadline, self._order, promise))
             self._sweep()
 
     def _sweep(self) -> None:
         """Forget deadlines that were kept: most answers come long before, and clients choose."""
         if len(self._deadlines) >= self._sweep_at:
-            self._deadlines = [entry for entry in self._deadlines if not entry.waiting.answered]
+            self._deadlines = [entry for entry in self._deadlines if not entry.promise.answered]
             heapify(self._deadlines)
             self._sweep_at = max(_SWEEP_AT_LEAST, 2 * len(self._deadlines))
 
     def release(self, log: LogId, durable_offset: int) -> list[tuple[Request, Result]]:
         """The answers that may leave now, in order."""
-        released = _unanswered(self.waiting.release(log, durable_offset))
-        return [(waiting.request, waiting.result) for waiting in released]
+        released = self._waiting.release(log, durable_offset)
+        return [(one.request, one.result) for one in released if _take(one)]
+
+    def release_calls(self, log: LogId, durable_offset: int) -> list[Callable[[], Effects]]:
+        """What goes on now, in order."""
+        released = self._calls.release(log, durable_offset)
+        return [_next_step(call) for call in released]
 
     def expired(self, now: float) -> list[Request]:
         """Requests whose deadline has come first; their answers will not leave."""
         late: list[Request] = []
         while self._deadlines and self._deadlines[0].at <= now:
-            waiting = heappop(self._deadlines).waiting
-            if not waiting.answered:
-                waiting.answered = True
-                late.append(waiting.request)
+            promise = heappop(self._deadlines).promise
+            if _take(promise):
+                late.append(promise.request)
         return late
 
     def drop(self, log: LogId) -> list[Request]:
         """A log is removed: who still waited for it."""
-        return [waiting.request for waiting in _unanswered(self.waiting.drop(log))]
+        promises: list[_Promise] = [*self._waiting.drop(log)]
+        promises += [call.promise for call in self._calls.drop(log) if call.promise is not None]
+        return [promise.request for promise in promises if _take(promise)]
 
 
-def _unanswered(waiting: list[_Waiting]) -> list[_Waiting]:
-    """Those whose deadlines did not come first; from now on they count as answered."""
-    unanswered = [one for one in waiting if not one.answered]
-    for one in unanswered:
-        one.answered = True
-    return unanswered
+def _take(promise: _Promise) -> bool:
+    """Whether a deadline did not come first; from now on it counts as answered."""
+    is_first = not promise.answered
+    promise.answered = True
+    return is_first
+
+
+def _next_step(call: _Call) -> Callable[[], Effects]:
+    effect, promise = call
+    if promise is None or effect.unasked is None or _take(promise):
+        return effect.then
+    return effect.unasked

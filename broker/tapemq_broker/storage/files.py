@@ -177,8 +177,13 @@ class OsDisk:
 
     def sync(self, files: Sequence[File], done: Callable[[Exception | None], None]) -> None:
         workers = max(1, min(self._sync_threads, len(files)))
-        round_of = [self._check_removals, *(_own(file).sync for file in files)]
-        work = SyncRound(round_of, workers, lambda error: self._post(lambda: done(error)))
+        # Removals are asked of last: one that failed during this round may have taken the error
+        # that a sync of the same directory would have met, which seemed to succeed then.
+        work = SyncRound(
+            [_own(file).sync for file in files],
+            workers,
+            lambda error: self._post(lambda: done(error or self._remover.failed)),
+        )
         for _ in range(workers):
             self._threads.submit(work.run)
 
@@ -188,6 +193,7 @@ class OsDisk:
 
     def sync_now(self, file: File) -> None:
         _own(file).sync()
+        self._check_removals()
 
     def sync_directory(self, path: str) -> None:
         _sync_directory(self._full(path))
@@ -212,6 +218,8 @@ class OsDisk:
             return None
 
     def replace_file(self, path: str, data: bytes, *, durable: bool = True) -> None:
+        if durable:
+            self._check_removals()  # a clean stop notes here that all else is on disk
         full = self._full(path)
         temporary = f"{full}.tmp"
         flags = os.O_WRONLY | os.O_CLOEXEC | os.O_CREAT | os.O_TRUNC

@@ -5,7 +5,7 @@ from typing import Final
 
 from tapemq_broker.storage.decision import Row
 from tapemq_broker.storage.diagnosis import Diagnosis
-from tapemq_broker.storage.errors import LogRefused, repair_command
+from tapemq_broker.storage.errors import LogRefused, SyncFailed, repair_command
 from tapemq_broker.storage.log_files import LogFiles
 
 FULL_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -20,6 +20,14 @@ _ADVICE: Final = {
     Row.NEWER_FORMAT: "Nothing was changed. Start the version that wrote it, or a newer one",
     Row.UNREADABLE: "Nothing was changed. Check the disk, then start again",
 }
+
+
+def is_full(error: OSError) -> bool:
+    """Whether an error says that there is no room, so that trying again later does no harm.
+
+    A failed sync never does, whatever its errno: a second one could seem to succeed.
+    """
+    return error.errno in FULL_ERRORS and not isinstance(error, SyncFailed)
 
 
 def refusal(files: LogFiles, diagnosis: Diagnosis) -> LogRefused:

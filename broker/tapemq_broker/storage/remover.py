@@ -52,10 +52,15 @@ class Remover:
                 continue
             try:
                 self._remove_one(path, directory)
+            except FileNotFoundError:
+                continue  # the directory has gone with its topic, which was deleted in between
             except OSError as error:
                 self._stuck.add(directory)
                 self.failed = error if isinstance(error, SyncFailed) else self.failed
                 log.error("%s is not removed before the next start: %s", path, error)
+            except Exception as error:  # nobody looks at what this thread raises
+                self._stuck.add(directory)
+                log.exception("%s is not removed before the next start: %s", path, error)
 
     def _remove_one(self, path: str, directory: str) -> None:
         if self._disk.size_bytes(path) is not None:

@@ -4,6 +4,7 @@ import pytest
 
 from tapemq.batch import LogId, Role
 from tapemq.wire import messages as m
+from tapemq.wire.errors import ERRORS
 from tapemq_broker.config import Settings
 from tapemq_broker.core import effects as e
 from tapemq_broker.core.broker import Broker
@@ -30,6 +31,7 @@ class Setup:
         self.disk = FullDisk()
         self.world = memory_world(self.disk)
         self.logs = self.open_logs()
+        self.logs.add_state(self.logs.store.open_catalog(None))
         self.logs.add(self.logs.store.make_topic(TOPIC, 0))
         sessions = Sessions(Settings(), self.world.clock, Counters())
         core = Broker(1, limits_of(Settings()))
@@ -254,6 +256,53 @@ async def test_what_goes_on_when_durable_comes_once_and_in_time(setup: Setup) ->
     assert len(calls) == 1
     setup.end_round()
     assert calls[1:] == ["changed"]
+
+
+def step(deadline: float, gone_on: list[str]) -> e.WhenDurable:
+    """A step of work for a request; which way it went on."""
+
+    def then() -> e.Effects:
+        gone_on.append("asked")
+        return [e.Reply(e.Request(1, 1, deadline), Done())]
+
+    def unasked() -> e.Effects:
+        gone_on.append("unasked")
+        return []
+
+    return e.WhenDurable(FIRST, then, e.Request(1, 1, deadline), unasked)
+
+
+async def test_work_in_steps_is_answered_once_at_its_end_or_its_deadline(setup: Setup) -> None:
+    for deadline in (5.0, 9.0):
+        gone_on: list[str] = []
+        setup.messages.clear()
+        setup.changed[FIRST] = {b"1": b"%f" % deadline}
+        setup.engine.run(effects_of(e.StateChanged(FIRST), step(deadline, gone_on)))
+        setup.engine.expire_requests(5.0)
+        setup.end_round()
+        setup.engine.expire_requests(99.0)
+        assert gone_on == ["unasked" if deadline == 5.0 else "asked"]
+        (message,) = setup.messages
+        assert isinstance(message, m.Failure if deadline == 5.0 else m.Done)
+
+
+@pytest.mark.parametrize("deadline", [5.0, 9.0])
+async def test_work_in_steps_is_refused_once_when_its_topic_is_deleted(
+    setup: Setup, deadline: float
+) -> None:
+    gone_on: list[str] = []
+    setup.disk.full = True
+    setup.changed[FIRST] = {b"1": b"x"}
+    setup.engine.run(effects_of(e.StateChanged(FIRST), step(deadline, gone_on)))
+    setup.engine.expire_requests(5.0)
+    setup.engine.run(effects_of(e.RemoveTopic(TOPIC)))
+    await setup.engine.tasks_done()
+    setup.engine.expire_requests(99.0)
+    assert gone_on == []
+    (message,) = setup.messages
+    assert isinstance(message, m.Failure)
+    name = "deadline_exceeded" if deadline == 5.0 else "unknown_topic"
+    assert ERRORS[message.code].name == name
 
 
 def effects_of(*effects: e.Effect) -> e.Effects:

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import os
 from typing import Any
 
 import pytest
@@ -50,7 +51,13 @@ class AwkwardDisk(MemoryDisk):
     full = False
     stubborn = False
     broken = False
+    error = errno.EIO
     refused = 0
+
+    def make_directory(self, path: str) -> None:
+        if self.broken:
+            raise SyncFailed(self.error, os.strerror(self.error), path)
+        super().make_directory(path)
 
     def open(self, path: str, *, create: bool = False) -> Any:
         if self.full and create and ".groups" in path:
@@ -65,7 +72,7 @@ class AwkwardDisk(MemoryDisk):
 
     def sync_directory(self, path: str) -> None:
         if self.broken:
-            raise SyncFailed(errno.EIO, "Input/output error", path)
+            raise SyncFailed(self.error, os.strerror(self.error), path)
         super().sync_directory(path)
 
 
@@ -116,6 +123,24 @@ async def test_a_failed_sync_while_files_are_removed_ends_the_broker(disk: Awkwa
     while not ended:
         await client.ask(m.Ping(), m.Pong)
     assert ended[0].startswith("a sync failed while topic t was removed")
+    disk.broken = False
+    client.close()
+    await server.stop()
+
+
+async def test_a_failed_sync_while_a_topic_is_made_ends_the_broker_whatever_its_error(
+    disk: AwkwardDisk,
+) -> None:
+    """A full disk may be tried again, but what a second sync says of the first is nothing."""
+    ended: list[str] = []
+    server = Server(Settings(), memory_world(disk)._replace(fatal=ended.append))
+    await server.start("127.0.0.1", 0)
+    client = await RawClient.connect(server.port)
+    disk.error = errno.ENOSPC
+    disk.broken = True
+    with pytest.raises(Refused):
+        await client.topic("t")
+    assert ended[0].startswith("the logs of topic t cannot be made")
     disk.broken = False
     client.close()
     await server.stop()

@@ -6,7 +6,7 @@ from typing import cast
 import pytest
 
 from tapemq.batch import LogId, Role
-from tapemq_broker.core.effects import Request
+from tapemq_broker.core.effects import Effects, Request, WhenDurable
 from tapemq_broker.core.results import Done
 from tapemq_broker.server.receipts import Receipts
 
@@ -83,3 +83,59 @@ def test_a_removed_log_names_who_still_waits(answered_first: bool) -> None:
     assert receipts.drop(LOG) == ([] if answered_first else [request(1, 5.0)])
     assert receipts.empty
     assert receipts.expired(5.0) == []
+
+
+def call(done: list[str], asked: Request | None, *, has_unasked: bool = True) -> WhenDurable:
+    """Work that notes which way it goes on."""
+
+    def then() -> Effects:
+        done.append("then")
+        return []
+
+    def unasked() -> Effects:
+        done.append("unasked")
+        return []
+
+    return WhenDurable(LOG, then, asked, unasked if has_unasked else None)
+
+
+def released_calls(receipts: Receipts, offset: int) -> None:
+    for go_on in receipts.release_calls(LOG, offset):
+        go_on()
+
+
+@pytest.mark.parametrize("asked", [None, request(1), request(1, 5.0)])
+def test_work_goes_on_when_its_log_is_durable(asked: Request | None) -> None:
+    receipts, done = Receipts(), list[str]()
+    receipts.call(10, call(done, asked))
+    receipts.call(None, call(done, None))
+    assert not receipts.empty
+    released_calls(receipts, 9)
+    assert done == []
+    released_calls(receipts, 10)
+    assert done == ["then"]
+    assert receipts.place(1, lambda log: 12) == {LOG}
+    released_calls(receipts, 12)
+    assert done == ["then", "then"]
+    assert receipts.expired(99.0) == []
+    assert receipts.empty
+
+
+@pytest.mark.parametrize("has_unasked", [True, False])
+def test_work_whose_deadline_has_come_goes_on_unasked(has_unasked: bool) -> None:
+    receipts, done = Receipts(), list[str]()
+    receipts.call(10, call(done, request(1, 5.0), has_unasked=has_unasked))
+    assert receipts.expired(5.0) == [request(1, 5.0)]
+    released_calls(receipts, 10)
+    assert done == ["unasked" if has_unasked else "then"]
+
+
+def test_a_removed_log_names_who_waits_for_work() -> None:
+    receipts, done = Receipts(), list[str]()
+    receipts.call(10, call(done, None))
+    for number, deadline in ((1, None), (2, 5.0), (3, 9.0)):
+        receipts.call(10, call(done, request(number, deadline)))
+    receipts.expired(5.0)
+    assert [asked.correlation for asked in receipts.drop(LOG)] == [1, 3]
+    assert receipts.empty
+    assert receipts.expired(99.0) == []

@@ -81,13 +81,8 @@ def test_discard_syncs_the_directory_behind_each_file(disk: OsDisk, synced: list
     assert synced == ["a", "a"]
 
 
-def test_a_failed_sync_behind_a_discard_fails_the_next_sync(
-    disk: OsDisk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    posted: SimpleQueue[Exception | None] = SimpleQueue()
-    file = disk.open("a/f", create=True)
-    other = disk.open("a/g", create=True)
-    disk.sync_now(other)
+def break_directories(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on no directory can be synced."""
     original = os.fsync
 
     def fail(descriptor: int) -> None:
@@ -96,10 +91,61 @@ def test_a_failed_sync_behind_a_discard_fails_the_next_sync(
         original(descriptor)
 
     monkeypatch.setattr(os, "fsync", fail)
+
+
+def fail_a_discard(disk: OsDisk) -> None:
+    """Remove a file from a directory that cannot be synced any more."""
+    disk.open("a/gone", create=True)
+    with pytest.MonkeyPatch.context() as broken:
+        break_directories(broken)
+        disk.discard(["a/gone"])
+        disk._remover.close()
+
+
+def test_a_failed_sync_behind_a_discard_fails_the_next_sync(
+    disk: OsDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posted: SimpleQueue[Exception | None] = SimpleQueue()
+    file = disk.open("a/f", create=True)
+    other = disk.open("a/g", create=True)
+    disk.sync_now(other)
+    break_directories(monkeypatch)
     disk.discard([file.path])
     disk._remover.close()
     disk.sync([other], posted.put)
     assert isinstance(posted.get(timeout=10), SyncFailed)
+    disk.close()
+
+
+def test_a_discard_that_fails_during_a_round_fails_that_round(
+    disk: OsDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has taken the error that a sync of the same directory would have met otherwise."""
+    posted: SimpleQueue[Exception | None] = SimpleQueue()
+    file = disk.open("a/f", create=True)
+    sync = OsFile.sync
+
+    def fail_first(synced: OsFile) -> None:
+        fail_a_discard(disk)
+        sync(synced)
+
+    monkeypatch.setattr(OsFile, "sync", fail_first)
+    disk.sync([file], posted.put)
+    assert isinstance(posted.get(timeout=10), SyncFailed)
+    disk.close()
+
+
+def test_a_failed_sync_behind_a_discard_fails_whatever_is_to_be_durable(disk: OsDisk) -> None:
+    """A stop syncs what is left file by file, and then notes that all of it is on disk."""
+    file = disk.open("a/f", create=True)
+    fail_a_discard(disk)
+    for _ in range(2):
+        with pytest.raises(SyncFailed):
+            disk.sync_now(file)
+        with pytest.raises(SyncFailed):
+            disk.replace_file("CLEAN", b"x")
+    assert disk.list_directory("") == ["a/"]
+    disk.replace_file("a/index", b"x", durable=False)
     disk.close()
 
 

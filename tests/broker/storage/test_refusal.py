@@ -4,11 +4,13 @@ import pytest
 
 from tapemq_broker.storage.decision import Row
 from tapemq_broker.storage.diagnosis import Claims, diagnose
+from tapemq_broker.storage.errors import SyncFailed
 from tapemq_broker.storage.log_files import LogFiles
-from tapemq_broker.storage.refusal import no_room, refusal
+from tapemq_broker.storage.refusal import is_full, no_room, refusal
 from tests.support.raw_log import DIRECTORY, LOG_ID
 from tests.support.recovery_cases import CASES, Case, Damage, prepare
 
+FULL = [errno.ENOSPC, errno.EDQUOT, errno.EFBIG]
 REFUSED = [case for case in CASES if case.row.refuses]
 
 
@@ -54,3 +56,9 @@ def test_full_disk_loses_nothing_and_says_so() -> None:
     assert "no space left" in error.reason
     assert "Nothing is lost" in error.advice
     assert (error.row, error.from_offset, error.to_offset) == ("TORN_LAST", 16, 18)
+
+
+@pytest.mark.parametrize("number", [*FULL, errno.EIO])
+def test_a_full_disk_is_told_from_a_sync_that_failed_for_want_of_room(number: int) -> None:
+    assert is_full(OSError(number, "no room")) == (number in FULL)
+    assert not is_full(SyncFailed(number, "no room"))

@@ -10,11 +10,14 @@ from tapemq_broker.storage.remover import Remover
 
 
 class Shelf:
-    """Directories that note what is done to them; ``broken`` can be removed or synced no more."""
+    """Directories that note what is done to them; ``broken`` can be removed or synced no more,
+    ``gone`` is renamed as soon as a file in it is removed, at ``odd`` there is a mistake."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
         self.broken = ""
+        self.gone = ""
+        self.odd = ""
 
     def size_bytes(self, path: str) -> int | None:
         return None if "nothing" in path else 1
@@ -22,11 +25,15 @@ class Shelf:
     def remove(self, path: str) -> None:
         if path == self.broken:
             raise OSError(errno.EPERM, "not permitted", path)
+        if path == self.odd:
+            raise ValueError("a mistake")
         self.calls.append(path)
 
     def sync_directory(self, path: str) -> None:
         if path == self.broken:
             raise SyncFailed(errno.EIO, "Input/output error", path)
+        if path == self.gone:
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory", path)
         self.calls.append(f"sync {path}")
 
 
@@ -64,3 +71,34 @@ def test_a_failed_sync_is_kept_for_who_asks() -> None:
     assert shelf.calls == ["a/1"]
     assert remover.failed is not None
     assert remover.failed.errno == errno.EIO
+
+
+def test_a_directory_that_goes_with_its_topic_is_passed_over(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The topic was deleted in between: nothing is left of it at the next start."""
+    shelf = Shelf()
+    shelf.gone = "a"
+    remover = Remover(shelf)
+    remover.remove(["a/1", "b/1"])
+    remover.close()
+    assert shelf.calls == ["a/1", "b/1", "sync b"]
+    assert remover.failed is None
+    assert caplog.records == []
+
+
+def test_a_mistake_is_told_and_ends_the_removals_of_that_directory(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    shelf = Shelf()
+    shelf.odd = "a/1"
+    remover = Remover(shelf)
+    remover.remove(["a/1", "a/2", "b/1"])
+    remover.remove(["a/3"])
+    remover.close()
+    assert shelf.calls == ["b/1", "sync b"]
+    assert remover.failed is None
+    assert [record.message for record in caplog.records] == [
+        "a/1 is not removed before the next start: a mistake"
+    ]
+    assert "ValueError: a mistake" in caplog.text

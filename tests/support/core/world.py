@@ -52,6 +52,7 @@ class _Waiting:
     offset: int | None
     answer: Answered | None = None
     then: Callable[[], e.Effects] | None = None
+    request: e.Request | None = None
 
 
 class World:
@@ -205,7 +206,7 @@ class World:
             case e.Later():
                 self.turns.append(effect)
             case e.WhenDurable():
-                self._wait(_Waiting(effect.log, None, then=effect.then))
+                self._wait(_Waiting(effect.log, None, then=effect.then, request=effect.request))
             case e.PrepareTopic():
                 self._prepare(effect)
             case e.Reconfigure():
@@ -255,8 +256,9 @@ class World:
         gone = [waiting for waiting in self._waiting if waiting.log.topic_id == topic_id != 0]
         self._waiting = [waiting for waiting in self._waiting if waiting not in gone]
         for waiting in gone:
-            if waiting.answer is not None:
-                self._answer(Answered(waiting.answer.request, GONE))
+            request = waiting.answer.request if waiting.answer is not None else waiting.request
+            if request is not None:
+                self._answer(Answered(request, GONE))
         for log in [log for log in self.changed if log.topic_id == topic_id]:
             del self.changed[log]
 

@@ -16,7 +16,7 @@ from tapemq_broker.core.queue.lease import Run
 from tapemq_broker.core.queue.ledger import Ledger
 from tapemq_broker.core.queue.outcome import Outcome
 from tapemq_broker.core.queue.trouble import Place
-from tapemq_broker.core.refusal import Refused
+from tapemq_broker.core.refusal import Refusal, Refused
 from tapemq_broker.core.results import Affected, DeadPage
 
 PAGE_RECORDS: Final = 256
@@ -47,9 +47,12 @@ class Choice(NamedTuple):
 
 
 class _Task(NamedTuple):
-    """Dead records to do something with; the first ones are done already."""
+    """Dead records to do something with; the first ones are done already.
 
-    request: Request
+    ``request`` None: who asked for it waits no more.
+    """
+
+    request: Request | None
     group: QueueGroup
     backlog: Backlog
     offsets: BitMap64
@@ -101,6 +104,9 @@ class DeadLetters:
 
     def _step(self, task: _Task) -> Effects:
         ledger, done = task.backlog.ledger, task.done
+        if task.backlog.is_closed:  # before all else: nothing of it is purged any more
+            gone = Refusal("unknown_group", f"group {task.group.name!r} was deleted")
+            return [Reply(task.request, gone)] if task.request is not None else []
         if ledger.purge_from is not None:  # a seek has come between
             return [Later(partial(self._step, task))]
         outcome = Outcome()
@@ -113,9 +119,13 @@ class DeadLetters:
         log = ledger.partition.groups_log
         if len(some) < len(task.offsets):
             task.offsets.remove_range(0, some[-1] + 1)
-            then = partial(self._step, task._replace(done=done))
-            return [*effects, WhenDurable(log, then)]
-        return [*effects, ReplyWhenDurable(log, None, task.request, Affected(done))]
+            rest = task._replace(done=done)
+            then = partial(self._step, rest)
+            unasked = partial(self._step, rest._replace(request=None))
+            return [*effects, WhenDurable(log, then, task.request, unasked)]
+        if task.request is not None:
+            effects.append(ReplyWhenDurable(log, None, task.request, Affected(done)))
+        return effects
 
     def _change(self, task: _Task, offset: int, number: int, outcome: Outcome) -> None:
         backlog = task.backlog

@@ -155,7 +155,8 @@ class QueueGroups:
         if backlog.ledger.purge_from is None:
             return effects + answer
         again = partial(self._purge, group, backlog, request)
-        return [*effects, WhenDurable(backlog.partition.groups_log, again)]
+        unasked = partial(self._purge, group, backlog, None)
+        return [*effects, WhenDurable(backlog.partition.groups_log, again, request, unasked)]
 
     def info(self, group: QueueGroup, partition: Partition) -> GroupInfo:
         """A queue group as groups of either kind are described."""

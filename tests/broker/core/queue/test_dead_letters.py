@@ -1,10 +1,14 @@
+from collections.abc import Callable
+
 import pytest
 
 from tapemq_broker.core import effects as e
+from tapemq_broker.core.queue import ledger
 from tapemq_broker.core.queue.dead_letters import Choice
 from tapemq_broker.core.queue.verb import Verb
 from tapemq_broker.core.refusal import Refusal
-from tapemq_broker.core.results import Affected, DeadPage
+from tapemq_broker.core.results import Affected, DeadPage, Done
+from tapemq_broker.core.start import Start
 from tests.support.core.queueing import (
     GROUP,
     backlog,
@@ -151,3 +155,68 @@ def test_what_is_discarded_between_the_steps_is_not_redriven() -> None:
     world.sync()
     world.sync()
     assert world.answer(request) == Affected(1400)
+
+
+def delete_group(world: World) -> e.Request:
+    world.run(world.core.queues.session_closed(1, world.now_us))
+    return world.execute(0, lambda r: world.core.groups.delete(r, 1, GROUP))
+
+
+def delete_topic(world: World) -> e.Request:
+    return world.execute(0, lambda r: world.core.delete_topic(r, "orders"))
+
+
+def refusal(world: World, request: e.Request) -> str:
+    answer = world.answer(request)
+    assert isinstance(answer, Refusal)
+    return answer.name
+
+
+@pytest.mark.parametrize("change", [redrive, discard])
+def test_steps_end_with_their_group(change: Callable[[World, Choice], e.Request]) -> None:
+    world = dead_world(1500)
+    request = change(world, ALL)
+    deleted = delete_group(world)
+    world.sync()
+    assert refusal(world, request) == "unknown_group"
+    assert world.answer(deleted) == Done()
+
+
+@pytest.mark.parametrize("change", [redrive, discard])
+def test_steps_end_with_their_topic(change: Callable[[World, Choice], e.Request]) -> None:
+    world = dead_world(1500)
+    request = change(world, ALL)
+    delete_topic(world)
+    world.sync()
+    assert refusal(world, request) == "unknown_topic"
+
+
+@pytest.mark.parametrize("delete", [delete_group, delete_topic])
+def test_steps_behind_a_seek_end_with_their_group(
+    monkeypatch: pytest.MonkeyPatch, delete: Callable[[World], e.Request]
+) -> None:
+    """What a seek had still to forget is of no interest then, and nobody forgets it."""
+    monkeypatch.setattr(ledger, "_FORGET_AT_ONCE", 2)
+    world = dead_world(1500)
+    request = redrive(world, ALL)
+    groups = world.core.groups
+    world.execute(0, lambda r: groups.seek(r, 1, GROUP, 0, start=Start("earliest"), now_us=0))
+    world.prepare()
+    world.sync_round(100)
+    assert world.turns
+    delete(world)
+    world.turn()
+    assert refusal(world, request) == "unknown_group"
+    assert not world.turns
+
+
+def test_steps_go_on_when_nobody_waits_for_them_any_more() -> None:
+    world = dead_world(2500)
+    discard(world, ALL)
+    (step,) = [one for one in world.trace if isinstance(one, e.WhenDurable) and one.request]
+    assert step.unasked is not None
+    more = step.unasked()
+    (last,) = [one for one in more if isinstance(one, e.WhenDurable)]
+    assert last.request is None
+    assert not [one for one in last.then() if isinstance(one, e.Reply | e.ReplyWhenDurable)]
+    assert info(world).dead == 0

@@ -370,6 +370,29 @@ def test_while_a_seek_goes_on_another_one_may_come_but_no_redrive(
     assert keys(world) == {head_key(GROUP), dead_key(GROUP, 0)}
 
 
+def test_a_seek_that_nobody_waits_for_any_more_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = much_trouble(monkeypatch)
+    request = seek(world, Start("earliest"))
+    rounds = 0
+    effects: e.Effects = []
+    while backlog(world).ledger.purge_from is not None:
+        (step,) = [one for one in effects or world.trace if isinstance(one, e.WhenDurable)][-1:]
+        assert step.request == (None if rounds else request)
+        effects = (step.unasked or step.then)()
+        rounds += 1
+    assert rounds > 1
+    assert not [one for one in effects if isinstance(one, e.ReplyWhenDurable)]
+
+
+def test_a_topic_that_is_deleted_while_a_seek_goes_on_refuses_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = much_trouble(monkeypatch)
+    request = seek(world, Start("earliest"))
+    world.execute(0, lambda r: world.core.delete_topic(r, "orders"))
+    assert refusal(world, request) == "unknown_topic"
+
+
 def test_a_group_may_be_deleted_while_a_seek_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     world = much_trouble(monkeypatch)
     close(world)

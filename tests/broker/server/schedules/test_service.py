@@ -1,9 +1,16 @@
 import asyncio
+import errno
+import os
 
 import pytest
 
 import tapemq
+from tapemq.batch import Columns, checksum, encode_body
+from tapemq.wire import messages as m
+from tapemq_broker.core.schedules.schedule import SCHEDULER_ID
+from tapemq_broker.storage.errors import SyncFailed
 from tapemq_broker.storage.schedules.index import IndexDamaged
+from tests.support.raw_client import RawClient, Refused
 from tests.support.scheduled_broker import KeptIndex, scheduled_broker
 
 
@@ -16,6 +23,32 @@ async def test_a_topic_has_a_schedule_log_with_its_first_schedule() -> None:
         assert await broker.pending() == 10
         (folder,) = broker.disk.list_directory("topics/default")
         assert "0.schedule/" in broker.disk.list_directory(f"topics/default/{folder[:-1]}")
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EDQUOT])
+async def test_a_failed_sync_while_a_schedule_log_is_made_ends_the_broker(
+    monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Whatever its error: a full disk may be tried again, a sync may not."""
+    async with scheduled_broker() as broker:
+        await broker.client.publish("t", b"now")
+        ended: list[str] = []
+        engine = broker.server._engine
+        engine.world = engine.world._replace(fatal=ended.append)
+
+        def fail(path: str) -> None:
+            raise SyncFailed(number, os.strerror(number), path)
+
+        monkeypatch.setattr(broker.disk, "make_directory", fail)
+        client = await RawClient.connect(broker.server.port)
+        topic = await client.ask(m.DescribeTopic("t"), m.Topic)
+        body = encode_body(Columns([b"x"]))
+        with pytest.raises(Refused):
+            await client.ask(m.Schedule(topic.topic_id, 0, 0), m.Scheduled, body)
+        assert [reason.partition(":")[0] for reason in ended] == [
+            "the schedule log of t cannot be made"
+        ]
+        RawClient.close_all()
 
 
 async def test_a_deleted_topic_takes_its_schedules_along() -> None:
@@ -87,11 +120,6 @@ async def test_a_damaged_index_is_made_anew(
 
 
 async def test_the_producer_id_of_the_scheduler_is_nobody_elses() -> None:
-    from tapemq.batch import Columns, checksum, encode_body
-    from tapemq.wire import messages as m
-    from tapemq_broker.core.schedules.schedule import SCHEDULER_ID
-    from tests.support.raw_client import RawClient, Refused
-
     async with scheduled_broker() as broker:
         client = await RawClient.connect(broker.server.port)
         topic = await client.topic("t")
