@@ -240,4 +240,11 @@ BUGS: Final = (
         "tests/broker/core/test_length.py::"
         "test_what_was_dropped_stays_so_when_a_stream_group_gets_hold_later",
     ),
+    Bug(
+        "A seek or redrive of very many records was never answered when its topic was deleted "
+        "between two of its steps.",
+        "a review",
+        "tests/broker/core/queue/test_long_seeks.py::"
+        "test_a_topic_that_is_deleted_while_a_seek_goes_on_refuses_it",
+    ),
 )
