@@ -12,6 +12,7 @@ from typing import Any, Final
 from tapemq_broker.config import Settings
 from tapemq_broker.server.server import Server
 from tapemq_broker.server.world import World
+from tapemq_broker.storage.errors import DataDirectoryError
 from tapemq_broker.storage.schedules.index import ScheduleIndex
 from tapemq_broker.storage.schedules.memory_index import MemoryScheduleIndex
 from tests.support.simulation.clocks import BrokerClock, BrokerRandom
@@ -130,6 +131,11 @@ class Machine:
             if error.errno != errno.EIO:
                 raise
             self._fatal(f"storage failed: {error}")
+        except DataDirectoryError:
+            if not self.trouble.full:
+                raise
+            self.die(Death.KILL)  # as it says; whoever looks after it tries again
+            raise ProcessExit from None
         self._check_whole(server)
         self._count_rows(server)
         self._up_since_s = self.loop.time()
