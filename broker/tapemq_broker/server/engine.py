@@ -22,7 +22,6 @@ from tapemq_broker.server.leases import Leases
 from tapemq_broker.server.log_store import Opened
 from tapemq_broker.server.logs import Logs
 from tapemq_broker.server.measuring import measure
-from tapemq_broker.server.observer import ProducersObserver
 from tapemq_broker.server.receipts import Receipts
 from tapemq_broker.server.rising_clock import RisingClock
 from tapemq_broker.server.sessions import Sessions
@@ -290,13 +289,11 @@ class Engine:
             return
         self.logs.add(opened)
         self.run(self.core.topic_prepared(info, self.world.clock.monotonic()))
-        for partition in self.core.topics.get(info.topic_id).partitions[effect.first_partition :]:
-            made_log = self.logs.data(partition.log)
-            partition.opened(made_log.first_offset, made_log.next_offset, made_log.durable_offset)
-            measure(partition, info.settings, made_log, wait=False)
-            # Else nothing of its producers is written when a segment rolls, and the next start
-            # has to read the whole log.
-            made_log.observer = ProducersObserver(partition.producers)
+        partitions = self.core.topics.get(info.topic_id).partitions[effect.first_partition :]
+        for partition, (data, _, producers) in zip(partitions, opened, strict=True):
+            partition.producers = producers
+            partition.opened(data.first_offset, data.next_offset, data.durable_offset)
+            measure(partition, info.settings, data, wait=False)
 
     def _reconfigure(self, effect: e.Reconfigure) -> None:
         """Apply a topic's settings to its logs."""

@@ -4,8 +4,10 @@ from typing import NamedTuple
 
 from tapemq.batch import Kind, LogId, Role
 from tapemq_broker.config import Settings
+from tapemq_broker.core.producers import Producers
 from tapemq_broker.core.results import TopicInfo
 from tapemq_broker.core.topics import CATALOG
+from tapemq_broker.server.observer import ProducersObserver
 from tapemq_broker.server.world import World
 from tapemq_broker.storage.clean import CleanEntry
 from tapemq_broker.storage.directory import DataDirectory
@@ -21,10 +23,11 @@ _SCHEDULE_SEGMENT_BYTES = 16 * 1024 * 1024
 
 
 class Opened(NamedTuple):
-    """A partition's logs."""
+    """A partition's logs, and the producers of what its records were found to be."""
 
     data: Log
     groups: StateLog
+    producers: Producers
 
 
 class LogStore:
@@ -116,17 +119,25 @@ class LogStore:
         """Create the logs of a topic's partitions; blocks, and touches nothing shared."""
         made = []
         for partition in range(first_partition, info.partitions):
+            # A crash may have taken a partition from the catalog, and left records of it: they
+            # stay, so a producer that sends them again must be known.
+            producers = Producers()
             data = self.open_data(
-                info, partition, observer=None, clean=None, durable_floor=0, must_exist=False
+                info,
+                partition,
+                observer=ProducersObserver(producers),
+                clean=None,
+                durable_floor=0,
+                must_exist=False,
             )
             groups = self.open_groups(info, partition, clean=None, must_exist=False)
-            made.append(Opened(data, groups))
+            made.append(Opened(data, groups, producers))
         return made
 
     def discard(self, opened: list[Opened]) -> None:
         """Close logs that were made in vain."""
         now_us = self._world.clock.wall_us()
-        for data, groups in opened:
+        for data, groups, _ in opened:
             data.close(clean=False, now_us=now_us)
             groups.close(clean=False, now_us=now_us)
 

@@ -66,7 +66,7 @@ class Logs:
 
     def add(self, opened: list[Opened]) -> None:
         """Take logs into use."""
-        for data, groups in opened:
+        for data, groups, _ in opened:
             self._data[data.log_id] = data
             self.add_state(groups)
 

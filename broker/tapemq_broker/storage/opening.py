@@ -12,6 +12,7 @@ from tapemq_broker.storage.index import Index
 from tapemq_broker.storage.observer import Observer
 from tapemq_broker.storage.paths import base_offsets, state_path
 from tapemq_broker.storage.recovery import Recovered, recover
+from tapemq_broker.storage.refusal import unreadable
 from tapemq_broker.storage.replay import Replay
 from tapemq_broker.storage.rewriting import rewrite
 from tapemq_broker.storage.sealing import Ending, write_index, write_state
@@ -108,7 +109,10 @@ def _seal(
 def _index_of_last(cache: SegmentCache, log_id: LogId, segment: Segment) -> Index:
     if segment.size_bytes == 0:
         return Index()
-    return SegmentReader(cache, log_id, segment).load_index(wait=True)
+    try:
+        return SegmentReader(cache, log_id, segment).load_index(wait=True)
+    except OSError as error:
+        raise unreadable(segment, error) from error
 
 
 def _rewritten_states(disk: Disk, directory: str) -> list[File]:

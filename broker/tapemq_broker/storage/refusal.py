@@ -7,6 +7,7 @@ from tapemq_broker.storage.decision import Row
 from tapemq_broker.storage.diagnosis import Diagnosis
 from tapemq_broker.storage.errors import LogRefused, SyncFailed, repair_command
 from tapemq_broker.storage.log_files import LogFiles
+from tapemq_broker.storage.segment import Segment
 
 FULL_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """The disk, a quota, or the largest size of a file leaves no room."""
@@ -43,6 +44,19 @@ def no_room(files: LogFiles, diagnosis: Diagnosis, error: OSError) -> LogRefused
     """The error for an end that cannot be set aside or written again because the disk is full."""
     reason = f"there is no room to recover the end of the log: {error}"
     return _error(files, diagnosis, reason, "Nothing is lost. Free some space, then start again")
+
+
+def unreadable(segment: Segment, error: OSError) -> LogRefused:
+    """The error for a segment that was not in doubt, and of which the disk does not give bytes."""
+    return LogRefused(
+        Row.UNREADABLE.name,
+        segment.path,
+        0,
+        segment.base_offset,
+        segment.next_offset,
+        f"it cannot be read: {error}",
+        _ADVICE[Row.UNREADABLE],
+    )
 
 
 def _reason(diagnosis: Diagnosis) -> str:

@@ -146,6 +146,26 @@ async def test_a_failed_sync_while_a_topic_is_made_ends_the_broker_whatever_its_
     await server.stop()
 
 
+async def test_records_of_a_partition_that_the_catalog_forgot_are_not_written_twice() -> None:
+    """A power cut may take the change of the topic and leave a record of the new partition."""
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    catalog = "catalog/00000000000000000000.log"
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        before = disk.read_file(catalog) or b""
+        await client.ask(m.AlterTopic("t", 2), m.Topic)
+        await client.publish(topic, b"x", partition=1, producer_id=7)
+    for path in ("CLEAN", *(f"catalog/{name}" for name in disk.list_directory("catalog"))):
+        disk.remove(path)
+    disk.replace_file(catalog, before)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        await client.ask(m.AlterTopic("t", 2), m.Topic)
+        again = await client.publish(topic, b"x", partition=1, producer_id=7)
+        assert (again.base_offset, again.duplicate) == (0, True)
+
+
 async def test_what_is_put_off_lets_others_come_first() -> None:
     async with running_server() as server:
         done: list[str] = []

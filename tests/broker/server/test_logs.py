@@ -146,9 +146,9 @@ async def test_changes_are_written_to_all_logs_or_to_none() -> None:
         logs.put_all(puts, 0)
     disk.full = False
     assert logs.state_end(first) is not None
-    assert [groups.entries for _, groups in made] == [{b"g": b"old"}, {}]
+    assert [groups.entries for _, groups, _ in made] == [{b"g": b"old"}, {}]
     logs.put_all(puts, 0)
-    assert [groups.entries for _, groups in made] == [{b"g": b"new", b"h": b"1"}] * 2
+    assert [groups.entries for _, groups, _ in made] == [{b"g": b"new", b"h": b"1"}] * 2
 
 
 def logs_with_a_catalog(disk: FullDisk) -> Logs:

@@ -1,11 +1,15 @@
+import errno
+
 import pytest
 
+from tapemq_broker.storage.errors import LogRefused
 from tapemq_broker.storage.index import Index
 from tapemq_broker.storage.log import Log
 from tapemq_broker.storage.opening import Claims, Opened, open_log
 from tapemq_broker.storage.paths import index_path, segment_path, state_path
 from tapemq_broker.storage.record_log import LogSettings
 from tapemq_broker.storage.segment_cache import SegmentCache
+from tapemq_broker.storage.segment_reader import SegmentReader
 from tests.support.faulty_disk import FaultyDisk
 from tests.support.logs import DIRECTORY, LOG_ID, batch_of, sync
 
@@ -68,6 +72,22 @@ def test_the_index_of_a_clean_stop_is_taken(setup: Setup) -> None:
     again = setup.open(claims).segments[-1].index
     assert again is not None
     assert again.find(10) == (0, 8)
+
+
+def test_a_segment_that_cannot_be_read_is_refused_by_its_name(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a clean stop nothing reads it but whoever makes its lost index anew."""
+    claims = Claims(setup.log.close(clean=True, now_us=2000), 0, True)
+    setup.disk.remove(index_path(DIRECTORY, 8))
+
+    def fail(*_: object, **__: object) -> Index:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(SegmentReader, "load_index", fail)
+    with pytest.raises(LogRefused, match=r"cannot be read.*Check the disk") as caught:
+        setup.open(claims)
+    assert (caught.value.row, caught.value.segment) == ("UNREADABLE", segment_path(DIRECTORY, 8))
 
 
 def test_scanned_segments_are_sealed(setup: Setup) -> None:

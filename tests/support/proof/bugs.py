@@ -247,4 +247,18 @@ BUGS: Final = (
         "tests/broker/core/queue/test_long_seeks.py::"
         "test_a_topic_that_is_deleted_while_a_seek_goes_on_refuses_it",
     ),
+    Bug(
+        "Records of a partition that a power cut had taken from the catalog were written twice "
+        "when it was made again: its producers were not known.",
+        "the simulation, seed 56599 of 20,000",
+        "tests/broker/server/test_engine.py::"
+        "test_records_of_a_partition_that_the_catalog_forgot_are_not_written_twice",
+    ),
+    Bug(
+        "One segment that the disk could not read, and whose index was lost, kept the whole broker "
+        "from starting.",
+        "the simulation, seed 58470 of 20,000",
+        "tests/broker/storage/test_opening.py::"
+        "test_a_segment_that_cannot_be_read_is_refused_by_its_name",
+    ),
 )
