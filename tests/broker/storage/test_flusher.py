@@ -262,6 +262,39 @@ def test_a_wake_with_nothing_to_write_ends_at_once(setup: Setup) -> None:
     assert idle == ["idle"]
 
 
+def test_what_is_held_goes_in_one_round(setup: Setup) -> None:
+    with setup.flusher.held():
+        setup.append(0)
+        setup.flusher.wake()
+        setup.append(1)
+        assert setup.disk.rounds == []
+    assert setup.syncing == ["a", "b"]
+    setup.disk.end()
+    assert setup.flusher.idle
+    with setup.flusher.held():
+        pass
+    assert setup.disk.rounds == []
+
+
+def test_a_log_of_the_round_before_is_told_after_the_one_that_covers_it_again(
+    setup: Setup,
+) -> None:
+    def prepare() -> None:
+        setup.append(1)
+        setup.flusher.again(setup.logs[0])
+
+    setup.append(0)
+    setup.prepare = prepare
+    setup.flusher.wake()
+    setup.disk.end()
+    assert setup.syncing == ["b", "a"]
+    assert not [event for event in setup.events if "durable" in event]
+    setup.prepare = lambda: None
+    setup.disk.end()
+    told = [event for event in setup.events if "durable" in event]
+    assert sorted(told) == ["a durable 1", "b durable 1"]
+
+
 def test_a_preparation_that_fails_is_fatal(setup: Setup) -> None:
     def fail() -> None:
         raise LogFailed("the end of the log is not known")

@@ -9,6 +9,7 @@ from tapemq_broker.core.queue.ledger import Ledger
 from tapemq_broker.core.queue.terms import Terms
 from tapemq_broker.core.queue.verb import Verb
 from tapemq_broker.core.queue.wish import Consume
+from tapemq_broker.core.refusal import Refusal
 from tapemq_broker.core.results import Explanation, QueueInfo, Settled
 from tapemq_broker.core.start import Start
 from tests.support.core.reading import data_log, key
@@ -129,3 +130,27 @@ def group(partitions: int = 1, consumers: int = 2, **settings: int | str | bool)
     for session in range(consumers):
         made.add(Consumer(key(session), "", 1, 1))
     return made
+
+
+def refusal(world: World, request: e.Request) -> str:
+    """The name of the refusal that answered a request."""
+    answer = world.answer(request)
+    assert isinstance(answer, Refusal), answer
+    return answer.name
+
+
+def seek(world: World, start: Start) -> e.Request:
+    """Set where the group goes on in the first partition."""
+    groups = world.core.groups
+    return world.execute(0, lambda r: groups.seek(r, 1, GROUP, 0, start=start, now_us=0))
+
+
+def delete(world: World) -> e.Request:
+    """Delete the group."""
+    groups = world.core.groups
+    return world.execute(0, lambda r: groups.delete(r, 1, GROUP))
+
+
+def close(world: World, session: int = 1) -> None:
+    """A consumer's session ends."""
+    world.run(world.core.queues.session_closed(session, world.now_us))

@@ -3,7 +3,7 @@ import pytest
 from tapemq_broker.core import effects as e
 from tapemq_broker.core.queue.dead_letters import Choice
 from tapemq_broker.core.refusal import Refusal
-from tests.support.core.queueing import GROUP, consume, queue_world
+from tests.support.core.queueing import GROUP, consume, queue_world, refusal
 from tests.support.core.reading import subscribe, wish
 from tests.support.core.world import World
 
@@ -24,12 +24,6 @@ def command(world: World, name: str, group: str, number: int = 0) -> e.Request:
             "discard": lambda: queues.discard(r, 1, group, number, everything),
         }[name](),
     )
-
-
-def refusal(world: World, request: e.Request) -> str:
-    answer = world.answer(request)
-    assert isinstance(answer, Refusal), answer
-    return answer.name
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -12,10 +12,13 @@ from tapemq_broker.core.start import Start
 from tests.support.core.queueing import (
     GROUP,
     backlog,
+    close,
     consume,
+    delete,
     info,
     later,
     queue_world,
+    refusal,
     send,
     settle,
 )
@@ -158,18 +161,12 @@ def test_what_is_discarded_between_the_steps_is_not_redriven() -> None:
 
 
 def delete_group(world: World) -> e.Request:
-    world.run(world.core.queues.session_closed(1, world.now_us))
-    return world.execute(0, lambda r: world.core.groups.delete(r, 1, GROUP))
+    close(world)
+    return delete(world)
 
 
 def delete_topic(world: World) -> e.Request:
     return world.execute(0, lambda r: world.core.delete_topic(r, "orders"))
-
-
-def refusal(world: World, request: e.Request) -> str:
-    answer = world.answer(request)
-    assert isinstance(answer, Refusal)
-    return answer.name
 
 
 @pytest.mark.parametrize("change", [redrive, discard])

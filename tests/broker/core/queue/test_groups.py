@@ -8,15 +8,18 @@ from tapemq_broker.core.packed import BadEntry
 from tapemq_broker.core.queue.entries import Head
 from tapemq_broker.core.queue.verb import Verb
 from tapemq_broker.core.queue.wish import Consume
-from tapemq_broker.core.refusal import Refusal
 from tapemq_broker.core.results import Done, GroupInfo
 from tapemq_broker.core.start import Start
 from tests.support.core.queueing import (
     GROUP,
     backlog,
+    close,
     consume,
+    delete,
     info,
     queue_world,
+    refusal,
+    seek,
     send,
     settle,
     settled,
@@ -25,29 +28,9 @@ from tests.support.core.reading import data_log, groups_log, key, subscribe, wis
 from tests.support.core.world import World
 
 
-def refusal(world: World, request: e.Request) -> str:
-    answer = world.answer(request)
-    assert isinstance(answer, Refusal), answer
-    return answer.name
-
-
-def seek(world: World, start: Start) -> e.Request:
-    groups = world.core.groups
-    return world.execute(0, lambda r: groups.seek(r, 1, GROUP, 0, start=start, now_us=0))
-
-
 def alter(world: World, **settings: Any) -> e.Request:
     queues = world.core.queues
     return world.execute(0, lambda r: queues.alter(r, 1, GROUP, settings))
-
-
-def delete(world: World) -> e.Request:
-    groups = world.core.groups
-    return world.execute(0, lambda r: groups.delete(r, 1, GROUP))
-
-
-def close(world: World, session: int = 1) -> None:
-    world.run(world.core.queues.session_closed(session, world.now_us))
 
 
 def test_a_group_is_made_on_all_partitions_before_that_is_answered() -> None:

@@ -7,41 +7,24 @@ from tapemq_broker.core.queue import ledger
 from tapemq_broker.core.queue.dead_letters import Choice
 from tapemq_broker.core.queue.entries import dead_key, head_key
 from tapemq_broker.core.queue.verb import Verb
-from tapemq_broker.core.refusal import Refusal
 from tapemq_broker.core.results import Done
 from tapemq_broker.core.start import Start
 from tests.support.core.queueing import (
     GROUP,
     backlog,
+    close,
     consume,
+    delete,
     info,
     queue_world,
+    refusal,
+    seek,
     send,
     settle,
     settled,
 )
 from tests.support.core.reading import groups_log
 from tests.support.core.world import World
-
-
-def refusal(world: World, request: e.Request) -> str:
-    answer = world.answer(request)
-    assert isinstance(answer, Refusal), answer
-    return answer.name
-
-
-def seek(world: World, start: Start) -> e.Request:
-    groups = world.core.groups
-    return world.execute(0, lambda r: groups.seek(r, 1, GROUP, 0, start=start, now_us=0))
-
-
-def delete(world: World) -> e.Request:
-    groups = world.core.groups
-    return world.execute(0, lambda r: groups.delete(r, 1, GROUP))
-
-
-def close(world: World, session: int = 1) -> None:
-    world.run(world.core.queues.session_closed(session, world.now_us))
 
 
 def much_trouble(monkeypatch: pytest.MonkeyPatch) -> World:

@@ -11,18 +11,13 @@ from tests.support.core.queueing import (
     info,
     later,
     queue_world,
+    refusal,
     send,
     settle,
     settled,
 )
 from tests.support.core.reading import data_log, key, subscribe, wish
 from tests.support.core.world import World
-
-
-def refusal(world: World, request: e.Request) -> str:
-    answer = world.answer(request)
-    assert isinstance(answer, Refusal), answer
-    return answer.name
 
 
 def extend(
