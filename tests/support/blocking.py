@@ -22,6 +22,10 @@ T = TypeVar("T")
 LONG_S = 30.0
 """Longer than anything here takes: who waits so long has found a fault."""
 
+LOOK_S = 0.001
+"""Between two looks at what another thread does. Who looks without a pause takes the locks that it
+looks under again before anybody else has woken up: the other stands still on a busy machine."""
+
 
 class BrokerThread:
     """``with BrokerThread() as thread``: a loop in a thread, and in it ``thread.broker``."""
@@ -125,7 +129,7 @@ def interrupted_when(is_so: Callable[[], bool]) -> Iterator[None]:
     assert main is not None
 
     def interrupt() -> None:
-        while not left.is_set():
+        while not left.wait(LOOK_S):
             if is_so():
                 signal.pthread_kill(main, signal.SIGINT)
                 return
