@@ -22,7 +22,7 @@ from tapemq_broker.storage.disk import Disk, File
 from tapemq_broker.storage.log_files import LogFiles
 from tapemq_broker.storage.observer import Visitor
 from tapemq_broker.storage.paths import base_offset_of
-from tapemq_broker.storage.refusal import FULL_ERRORS, no_room, refusal
+from tapemq_broker.storage.refusal import is_full, no_room, refusal
 from tapemq_broker.storage.repair_note import REPAIR_NOTE
 from tapemq_broker.storage.rewriting import check_again, rewrite
 from tapemq_broker.storage.survey import KnownSegment
@@ -179,7 +179,7 @@ class _Recovery:
             raise
 
     def _refuse_if_full(self, error: OSError) -> None:
-        if error.errno in FULL_ERRORS:
+        if is_full(error):
             raise no_room(self._files, self._diagnosis, error) from error
 
     def _mark(self) -> Follower | None:
@@ -199,7 +199,7 @@ class _Recovery:
             try:
                 file.append([mark.head])
             except OSError as error:
-                if error.errno not in FULL_ERRORS:
+                if not is_full(error):
                     raise
                 file.truncate(size_bytes)
                 if raises_epoch:

@@ -1,6 +1,6 @@
 """Dead records: looked at, handed out again, or forgotten."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import islice
 from typing import Final, NamedTuple
@@ -107,8 +107,8 @@ class DeadLetters:
         if task.backlog.is_closed:  # before all else: nothing of it is purged any more
             gone = Refusal("unknown_group", f"group {task.group.name!r} was deleted")
             return [Reply(task.request, gone)] if task.request is not None else []
-        if ledger.purge_from is not None:  # a seek has come between
-            return [Later(partial(self._step, task))]
+        if ledger.purge_from is not None:
+            return [self._behind_seek(task)]
         outcome = Outcome()
         some = list(islice(task.offsets, _AT_ONCE))
         for offset in some:
@@ -116,16 +116,20 @@ class DeadLetters:
                 self._change(task, offset, done, outcome)
                 done += 1
         effects = self._dispatch.finish(outcome)
-        log = ledger.partition.groups_log
         if len(some) < len(task.offsets):
             task.offsets.remove_range(0, some[-1] + 1)
-            rest = task._replace(done=done)
-            then = partial(self._step, rest)
-            unasked = partial(self._step, rest._replace(request=None))
-            return [*effects, WhenDurable(log, then, task.request, unasked)]
+            return [*effects, _when_durable(self._step, task._replace(done=done))]
         if task.request is not None:
+            log = ledger.partition.groups_log
             effects.append(ReplyWhenDurable(log, None, task.request, Affected(done)))
         return effects
+
+    def _behind_seek(self, task: _Task) -> WhenDurable:
+        """A seek has come between: go on behind its next step.
+
+        That takes place at the same news of durability, maybe later than this, hence the turn.
+        """
+        return _when_durable(lambda rest: [Later(partial(self._step, rest))], task)
 
     def _change(self, task: _Task, offset: int, number: int, outcome: Outcome) -> None:
         backlog = task.backlog
@@ -139,6 +143,12 @@ class DeadLetters:
         trouble.place = Place.WITHHELD
         backlog.waiting += 1
         outcome.withhold(task.group, backlog, offset, trouble)
+
+
+def _when_durable(go_on: Callable[[_Task], Effects], task: _Task) -> WhenDurable:
+    unasked = partial(go_on, task._replace(request=None))
+    log = task.backlog.partition.groups_log
+    return WhenDurable(log, partial(go_on, task), task.request, unasked)
 
 
 def _fields(data: bytes) -> dict[str, int | str]:

@@ -188,11 +188,8 @@ def test_steps_end_with_their_topic(change: Callable[[World, Choice], e.Request]
     assert refusal(world, request) == "unknown_topic"
 
 
-@pytest.mark.parametrize("delete", [delete_group, delete_topic])
-def test_steps_behind_a_seek_end_with_their_group(
-    monkeypatch: pytest.MonkeyPatch, delete: Callable[[World], e.Request]
-) -> None:
-    """What a seek had still to forget is of no interest then, and nobody forgets it."""
+def redrive_behind_a_seek(monkeypatch: pytest.MonkeyPatch) -> tuple[World, e.Request]:
+    """A redrive of which a step has met a seek that goes on."""
     monkeypatch.setattr(ledger, "_FORGET_AT_ONCE", 2)
     world = dead_world(1500)
     request = redrive(world, ALL)
@@ -201,8 +198,30 @@ def test_steps_behind_a_seek_end_with_their_group(
     world.prepare()
     world.sync_round(100)
     assert world.turns
+    return world, request
+
+
+def test_steps_behind_a_seek_wait_for_the_disk_as_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They would else turn in circles for as long as the disk is full."""
+    world, request = redrive_behind_a_seek(monkeypatch)
+    world.turn()
+    assert not world.turns
+    while world.changed:
+        world.sync()
+        while world.turns:
+            world.turn()
+    assert world.answer(request) == Affected(1000)
+
+
+@pytest.mark.parametrize("delete", [delete_group, delete_topic])
+def test_steps_behind_a_seek_end_with_their_group(
+    monkeypatch: pytest.MonkeyPatch, delete: Callable[[World], e.Request]
+) -> None:
+    """What a seek had still to forget is of no interest then, and nobody forgets it."""
+    world, request = redrive_behind_a_seek(monkeypatch)
     delete(world)
     world.turn()
+    world.sync()
     assert refusal(world, request) == "unknown_group"
     assert not world.turns
 
