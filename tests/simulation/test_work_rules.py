@@ -118,6 +118,15 @@ def test_group_that_was_not_drained_may_have_left_some(history: History) -> None
     assert broken(history) == set()
 
 
+def test_what_had_been_removed_before_its_group_was_made_is_not_missed(history: History) -> None:
+    group = history.works[0].group
+    del history.works[0]
+    history.queue_starts[group, LOG] = 1
+    assert broken(history) == set()
+    history.queue_starts[group, LOG] = 0
+    assert broken(history) == {"unworked"}
+
+
 def test_what_is_leased_is_what_was_published(history: History) -> None:
     history.works[0].value = b"other"
     assert broken(history) >= {"inconsistent_offset", "phantom"}

@@ -162,6 +162,8 @@ class History:
     works: list[Work] = field(default_factory=list)
     queues: dict[str, str] = field(default_factory=dict)
     """Queue groups that have been drained at the end, and their topics."""
+    queue_starts: dict[tuple[str, LogName], int] = field(default_factory=dict)
+    """The first offsets of logs when a queue group was made, of those made only at the end."""
     schedules: list[Schedule] = field(default_factory=list)
     scheduled_times: dict[bytes, datetime] = field(default_factory=dict)
     """When the broker published what was scheduled: the times of the records themselves."""

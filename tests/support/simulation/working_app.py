@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import tapemq
 from tapemq.client import Client
-from tests.support.simulation.history import Outcome, Place, Work
+from tests.support.simulation.history import LogName, Outcome, Place, Work
 from tests.support.simulation.plans import QueuePlan
 from tests.support.simulation.scene import Scene
 
@@ -99,14 +99,31 @@ class DrainingApp:
         if plan.topic not in await client.topics():
             return
         history.queues[plan.group] = plan.topic
+        is_new = not await self._exists(client)
         try:
             async with asyncio.timeout(_DRAIN_S), opened(client, plan, 100) as queue:
+                if is_new:
+                    await self._note_starts(client)
                 with Helpers() as helpers:
                     helpers.start(self._work(queue, helpers))
                     await self._done(client)
         except builtins.TimeoutError as error:
             if isinstance(error, tapemq.Error):
                 raise
+
+    async def _exists(self, client: Client) -> bool:
+        try:
+            await client.describe_queue(self._plan.topic, self._plan.group)
+        except tapemq.GroupNotFound:
+            return False
+        return True
+
+    async def _note_starts(self, client: Client) -> None:
+        """No worker ever got so far as to make the group: what had been removed before it was made
+        was nobody's."""
+        for info in await client.partitions(self._plan.topic):
+            log = LogName(self._plan.topic, info.partition)
+            self._scene.history.queue_starts[self._plan.group, log] = info.first_offset
 
     async def _work(self, queue: tapemq.Queue, helpers: "Helpers") -> None:
         async for message in queue:
