@@ -1,4 +1,4 @@
-"""`make fuzz`: every decoder for a minute; `make fuzz ARGS="--seconds 1800"` for half an hour.
+"""`make fuzz`: every decoder for a minute of CPU time; `make fuzz ARGS="--seconds 1800"` for 30.
 
 `--only WORDS` chooses decoders whose names contain them. An input that is answered by an error
 that the decoder does not declare is kept in tests/golden/fuzz, and tried in every test run.
@@ -22,7 +22,7 @@ PROGRESS_S = 10.0
 def main() -> int:
     """Returns how many decoders were found out."""
     parser = argparse.ArgumentParser(prog="make fuzz")
-    parser.add_argument("--seconds", type=float, default=60.0, help="for each decoder")
+    parser.add_argument("--seconds", type=float, default=60.0, help="of CPU time, for each decoder")
     parser.add_argument("--only", default="", help="a part of the names of those to try")
     parser.add_argument("--seed", type=int, default=None, help="of the first inputs")
     chosen = parser.parse_args()
@@ -53,6 +53,7 @@ def _try(decoder: Decoder, seconds: float, seed: int, directory: Path) -> int:
         print(f"{error}\nkept as {path.relative_to(ROOT)}", file=sys.stderr)
     evidence.note("P17", "P25", unit="inputs", cycles=tally.inputs, taken=tally.taken)
     evidence.note(refused=tally.refused.total(), undeclared=int(find is not None), seeds=str(seed))
+    evidence.note(cpu_s=round(seconds))
     line = evidence.line(f"fuzz::{decoder.name}", "failed" if find else "passed", directory)
     write(directory, line._replace(form="long"))
     print(

@@ -69,9 +69,9 @@ def fuzz(decoder: Decoder, count: int, seed: int, tally: Tally | None = None) ->
 def fuzz_for(
     decoder: Decoder, seconds: float, seed: int, progress: Callable[[Tally, float], None]
 ) -> Tally:
-    """Try inputs for so long. Raises Find."""
-    tally, until = Tally(), time.monotonic() + seconds
-    while (left := until - time.monotonic()) > 0:
+    """Try inputs for so many seconds of this process's CPU time. Raises Find."""
+    tally, until = Tally(), time.process_time() + seconds
+    while (left := until - time.process_time()) > 0:
         fuzz(decoder, _PORTION, seed, tally)
         seed += 1
         progress(tally, left)
