@@ -3,7 +3,7 @@
 from contextlib import closing
 from typing import Final
 
-from tapemq.batch import Header, LogId
+from tapemq.batch import BatchError, Header, LogId
 from tapemq_broker.storage.chain import LogEnd
 from tapemq_broker.storage.disk import Disk
 from tapemq_broker.storage.errors import CorruptLog, not_understood
@@ -12,6 +12,7 @@ from tapemq_broker.storage.observer import Observer
 from tapemq_broker.storage.paths import base_offsets, segment_path, state_path
 from tapemq_broker.storage.scan import BadPlace, Batch, Window, read_batch
 from tapemq_broker.storage.snapshot import decode_snapshot
+from tapemq_broker.storage.survey import beginning
 
 
 class Replay:
@@ -98,23 +99,42 @@ class Replay:
         return LogEnd.before(found.header) if isinstance(found, Batch) else None
 
     def _replay(self, observer: Observer, offset: int, end: LogEnd) -> None:
+        """Show what lies between the beginning of a segment and ``end``.
+
+        Nobody has looked inside of these segments: recovery has passed them by, for what their
+        seals and last batches say. So each batch must continue the one before it here.
+        """
+        place: LogEnd | None = None
         for base in self._bases:
             if offset <= base < end.next_offset:
-                self._replay_segment(observer, base, end)
+                place = self._replay_segment(observer, base, place, end)
 
-    def _replay_segment(self, observer: Observer, base: int, end: LogEnd) -> None:
+    def _replay_segment(
+        self, observer: Observer, base: int, place: LogEnd | None, end: LogEnd
+    ) -> LogEnd:
         path = segment_path(self._directory, base)
         with closing(self._disk.open(path)) as file:
             window = Window(file)
-            position, offset = 0, base
-            while (found := read_batch(window, position)) is not None:
-                if isinstance(found, BadPlace):
-                    raise CorruptLog(path, position, offset, end.next_offset, found.reason)
-                if found.header.batch_number >= end.next_batch:
-                    return
-                _show(observer, path, found)
-                position += found.header.batch_bytes
-                offset = found.header.next_offset
+            position, place = 0, place or beginning(window, base)
+            while place.next_batch < end.next_batch:
+                found = read_batch(window, position)
+                if found is None:
+                    break
+                batch, place = self._take(path, found, place, end)
+                _show(observer, path, batch)
+                position += batch.header.batch_bytes
+        return place
+
+    def _take(
+        self, path: str, found: Batch | BadPlace, place: LogEnd, end: LogEnd
+    ) -> tuple[Batch, LogEnd]:
+        try:
+            if isinstance(found, BadPlace):
+                raise BatchError(found.reason)
+            return found, place.step(found.header, found.body, self._log_id)
+        except BatchError as error:
+            offset, upto = place.next_offset, end.next_offset
+            raise CorruptLog(path, found.position, offset, upto, str(error)) from None
 
 
 def _takes(observer: Observer, state: bytes) -> bool:

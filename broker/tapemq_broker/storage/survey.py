@@ -173,7 +173,7 @@ class Survey:
 
     def _walk(self, window: Window, base: int, visit: Visitor | None) -> None:
         if not self.segments:
-            self.end = _beginning(window, base)
+            self.end = beginning(window, base)
         position, last = 0, None
         while (found := read_batch(window, position)) is not None:
             self.trouble = self._take(found, base)
@@ -200,7 +200,7 @@ class Survey:
         return Trouble(base, position, found.place, found.reason, header)
 
 
-def _beginning(window: Window, base: int) -> LogEnd:
+def beginning(window: Window, base: int) -> LogEnd:
     """What the oldest segment continues: where older ones were removed, its first batch says it."""
     oldest = read_batch(window, 0)
     if base == 0 or oldest is None or oldest.header is None:

@@ -4,7 +4,7 @@ import pytest
 
 from tapemq.batch import Header
 from tapemq_broker.storage.chain import LogEnd
-from tapemq_broker.storage.errors import LogRefused
+from tapemq_broker.storage.errors import CorruptLog, LogRefused
 from tapemq_broker.storage.memory_disk import MemoryDisk
 from tapemq_broker.storage.paths import segment_path, state_path
 from tapemq_broker.storage.replay import Replay
@@ -143,3 +143,38 @@ def test_a_batch_that_makes_no_sense_refuses_the_log_by_its_place(scanned_from: 
     assert refused.value.segment == segment_path(DIRECTORY, bad.segment_base)
     assert refused.value.position == bad.position
     assert (refused.value.from_offset, refused.value.to_offset) == (3, 4)
+
+
+def read_all(raw: RawLog, scanned_from: int) -> None:
+    replay = Replay(raw.disk, DIRECTORY, LOG_ID, Counter(), interval_bytes=1)
+    visit(raw, replay, scanned_from)
+    replay.finish(raw.end)
+
+
+def of_another_log() -> bytes:
+    other = RawLog(MemoryDisk(), log_id=LOG_ID._replace(partition=1))
+    other.data(b"a")
+    return other.data(b"b").data
+
+
+@pytest.mark.parametrize("kind", ["later", "earlier", "of another log", "rotten"])
+@pytest.mark.parametrize("scanned_from", [4, 6])
+def test_what_does_not_belong_into_a_sealed_segment_refuses_the_log(
+    kind: str, scanned_from: int
+) -> None:
+    """A write that went to the wrong place is sound by its checksums."""
+    raw = raw_log()
+    bad = raw.placed[1]
+    file = raw.disk.open(segment_path(DIRECTORY, 0))
+    file.truncate(bad.position)
+    data = {
+        "later": raw.placed[5].data,
+        "earlier": raw.placed[0].data,
+        "of another log": of_another_log(),
+        "rotten": bad.data[:-1] + b"?",
+    }[kind]
+    file.append([data])
+    with pytest.raises(CorruptLog) as corrupt:
+        read_all(raw, scanned_from)
+    assert (corrupt.value.segment, corrupt.value.position) == (file.path, bad.position)
+    assert (corrupt.value.from_offset, corrupt.value.to_offset) == (1, min(scanned_from, 6))

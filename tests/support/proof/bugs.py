@@ -261,4 +261,18 @@ BUGS: Final = (
         "tests/broker/storage/test_opening.py::"
         "test_a_segment_that_cannot_be_read_is_refused_by_its_name",
     ),
+    Bug(
+        "A batch that had been written over a sealed segment of state, sound by its checksums, was "
+        "taken for the segment's end, or for state: in the catalog, topics were gone in silence.",
+        "the simulation, seed 75565 of 20,000",
+        "tests/broker/storage/test_replay.py::"
+        "test_what_does_not_belong_into_a_sealed_segment_refuses_the_log",
+    ),
+    Bug(
+        "A redrive of which a step met a seek came back in every turn of the loop, for as long as "
+        "a full disk kept the seek from going on.",
+        "a review",
+        "tests/broker/core/queue/test_dead_letters.py::"
+        "test_steps_behind_a_seek_wait_for_the_disk_as_it_does",
+    ),
 )
