@@ -50,6 +50,7 @@ class StateLog:
         self._kind: Final = kind
         self._state: Final = state
         self._snapshot: _Snapshot | None = None
+        self._refused_at_bytes = 0
 
     @classmethod
     def open(
@@ -120,17 +121,27 @@ class StateLog:
         snapshot = self._snapshot
         if snapshot is None or snapshot.part is None:
             return
-        self._append(snapshot.part, now_us)
+        try:
+            self._append(snapshot.part, now_us)
+        except LogFull:
+            if snapshot.size_bytes == 0:
+                # What is put from now on would lie in front of its first part, and not be in it.
+                self._snapshot = None
+                self._refused_at_bytes = self._state.changes_bytes
+            raise
         snapshot.size_bytes += HEADER_BYTES + len(snapshot.part.body)
         snapshot.part = next(snapshot.parts, None)
         if snapshot.part is None:
             self._snapshot = None
+            self._refused_at_bytes = 0
             self._state.restated(
                 snapshot.base, self.log.next_offset, snapshot.size_bytes, snapshot.changes_bytes
             )
 
     def _is_snapshot_due(self) -> bool:
         due_bytes = max(SNAPSHOT_BYTES_MIN, SNAPSHOT_RATIO * self._state.snapshot_bytes)
+        if self._refused_at_bytes:  # each attempt makes a segment
+            due_bytes = max(due_bytes, self._refused_at_bytes + SNAPSHOT_BYTES_MIN // 4)
         return self._state.changes_bytes > due_bytes
 
     def _begin_snapshot(self) -> None:

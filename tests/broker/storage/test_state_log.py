@@ -162,9 +162,34 @@ def test_snapshot_without_room_is_written_later() -> None:
     fill_up(disk, state, 200)
     assert state.log.first_offset == 0
     disk.room_bytes = 1 << 40
-    fill_up(disk, state, 5)
+    fill_up(disk, state, SNAPSHOT_BYTES_MIN // 3 // 10_000)
     assert state.log.first_offset > 0
     assert open_state(make_disk(take_image(disk))).entries == state.entries
+
+
+def test_what_fits_while_a_snapshot_does_not_is_never_forgotten() -> None:
+    """Small changes find room that the first part of a snapshot does not."""
+    disk = FullDisk()
+    state = open_state(disk)
+    disk.room_bytes = 20_000
+    fill_up(disk, state, 120)  # a snapshot is due, and has no room
+    state.put({b"new": b"1", b"7": None, b"8": b"other"}, NOW_US)
+    disk.room_bytes = 1 << 40
+    for number in range(SNAPSHOT_BYTES_MIN // 4 // len(VALUE)):
+        state.put({b"again": VALUE, b"later": b"%d" % number}, NOW_US)
+        sync(disk, state)
+    assert state.log.first_offset > 0  # there is a snapshot
+    assert state.entries.keys() >= {b"new", b"8"}
+    assert open_state(make_disk(take_image(disk))).entries == state.entries
+
+
+def test_snapshot_that_finds_no_room_makes_few_segments() -> None:
+    disk = FullDisk()
+    state = open_state(disk)
+    disk.room_bytes = 20_000
+    fill_up(disk, state, 300)
+    attempts = state.log.size_bytes // (SNAPSHOT_BYTES_MIN // 4)
+    assert len(state.log.segments()) <= attempts + state.log.size_bytes // SETTINGS.segment_bytes
 
 
 @pytest.mark.parametrize("seed", range(5))
