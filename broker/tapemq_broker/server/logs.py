@@ -13,7 +13,7 @@ from tapemq_broker.core.effects import Append, Deliver, Journal, PutState
 from tapemq_broker.core.results import TopicInfo
 from tapemq_broker.core.topics import CATALOG
 from tapemq_broker.server.log_store import LogStore, Opened
-from tapemq_broker.server.state_changes import Changes, StateChanges
+from tapemq_broker.server.state_changes import FEW_ENTRIES, Changes, StateChanges, batches_of
 from tapemq_broker.server.world import World
 from tapemq_broker.storage.clean import CleanEntry
 from tapemq_broker.storage.directory import DataDirectory
@@ -163,13 +163,22 @@ class Logs:
     def _write_state(
         self, log_id: LogId, now_us: int, changes: Mapping[bytes, bytes | None] = _NOTHING
     ) -> None:
-        """Write changes, and what a full disk did not take before. Raises LogFull."""
-        unwritten = {**self._unwritten.get(log_id, {}), **changes}
-        if unwritten:
-            state = self._states[log_id]
-            state.put(unwritten, now_us)
-            self._unwritten.pop(log_id, None)
-            self.flusher.dirty(state.log)
+        """Write what a full disk did not take before, and changes, all in one batch unless that
+        is much. Raises LogFull; of the changes, nothing is written then.
+        """
+        unwritten = self._unwritten.get(log_id, {})
+        if len(unwritten) > FEW_ENTRIES:
+            for batch in batches_of(unwritten):
+                self._put(log_id, batch, now_us)
+            unwritten = {}
+        if both := {**unwritten, **changes}:
+            self._put(log_id, both, now_us)
+        self._unwritten.pop(log_id, None)
+
+    def _put(self, log_id: LogId, changes: Mapping[bytes, bytes | None], now_us: int) -> None:
+        state = self._states[log_id]
+        state.put(changes, now_us)
+        self.flusher.dirty(state.log)
 
     def state_changed(self, log_id: LogId) -> None:
         """The core has changed what it keeps in a state log: see write_soon()."""

@@ -18,6 +18,9 @@ FEW_ENTRIES: Final = 64
 BATCH_BYTES: Final = 1024 * 1024
 """About how large a batch may be, where there is more than one needs."""
 
+BATCH_ENTRIES: Final = 4096
+"""Nor has it more entries: a removal is a few bytes, and 65,535 are the most that a batch takes."""
+
 
 class StateChanges:
     """Gathers the logs that have changed. ``take`` asks the core, once, for what has changed in
@@ -73,7 +76,7 @@ class StateChanges:
             self._write(log_id)
 
     def _write(self, log_id: LogId) -> None:
-        for changes in _batches(self._kept[log_id]):
+        for changes in batches_of(self._kept[log_id]):
             self._put(log_id, changes)
         del self._kept[log_id]
 
@@ -81,7 +84,7 @@ class StateChanges:
         return {log_id.topic_id for log_id in (*self._noted, *self._kept)}
 
 
-def _batches(changes: Changes) -> Iterator[Changes]:
+def batches_of(changes: Changes) -> Iterator[Changes]:
     """In one batch if possible.
 
     Else what is set comes first: a crash in between must not find a record neither dead nor
@@ -95,7 +98,8 @@ def _batches(changes: Changes) -> Iterator[Changes]:
     for key, value in sorted(changes.items(), key=lambda entry: entry[1] is None):
         batch[key] = value
         size_bytes += len(key) + len(value or b"")
-        if size_bytes >= BATCH_BYTES:
+        if size_bytes >= BATCH_BYTES or len(batch) == BATCH_ENTRIES:
             yield batch
             batch, size_bytes = {}, 0
-    yield batch
+    if batch:
+        yield batch

@@ -2,8 +2,16 @@
 
 from collections.abc import Mapping
 
-from tapemq.batch import LogId, Role
-from tapemq_broker.server.state_changes import BATCH_BYTES, Changes, StateChanges
+import pytest
+
+from tapemq.batch import COUNT_MAX, LogId, Role
+from tapemq_broker.server.state_changes import (
+    BATCH_BYTES,
+    BATCH_ENTRIES,
+    Changes,
+    StateChanges,
+    batches_of,
+)
 from tapemq_broker.storage.errors import LogFull
 
 LOG = LogId(1, 0, Role.GROUPS)
@@ -109,3 +117,19 @@ def test_many_changes_are_several_batches_and_removals_come_last() -> None:
     assert [size >= BATCH_BYTES - 50 * 60 for size in sizes] == [True, True, False]
     keys = [key for _, batch in setup.batches for key in batch]
     assert keys == [*new, *gone]
+
+
+def test_a_batch_never_has_more_entries_than_it_takes() -> None:
+    """Removals are small: a megabyte of them is more than 65,535."""
+    setup = Setup()
+    setup.change(LOG, {b"gone %d" % number: None for number in range(2 * COUNT_MAX)})
+    setup.changes.write()
+    assert max(len(batch) for _, batch in setup.batches) <= COUNT_MAX
+    assert sum(len(batch) for _, batch in setup.batches) == 2 * COUNT_MAX
+
+
+@pytest.mark.parametrize("count", [BATCH_ENTRIES, 2 * BATCH_ENTRIES])
+def test_no_batch_is_empty(count: int) -> None:
+    changes = dict.fromkeys(b"%d" % number for number in range(count))
+    sizes = [len(batch) for batch in batches_of(changes)]
+    assert sizes == [BATCH_ENTRIES] * (count // BATCH_ENTRIES)

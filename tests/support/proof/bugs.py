@@ -275,4 +275,25 @@ BUGS: Final = (
         "tests/broker/core/queue/test_dead_letters.py::"
         "test_steps_behind_a_seek_wait_for_the_disk_as_it_does",
     ),
+    Bug(
+        "State that was put while the first part of a snapshot found no room, and smaller changes "
+        "did, was durable, confirmed, and forgotten by the start after the snapshot.",
+        "a review",
+        "tests/broker/storage/test_state_log.py::"
+        "test_what_fits_while_a_snapshot_does_not_is_never_forgotten",
+    ),
+    Bug(
+        "More than 65,535 dead records that retention removed at once ended the broker, and every "
+        "start after that.",
+        "a review",
+        "tests/broker/server/test_state_changes.py::"
+        "test_a_batch_never_has_more_entries_than_it_takes",
+    ),
+    Bug(
+        "The deletion of a queue group with more than 65,535 dead or failed records ended the "
+        "broker.",
+        "a review",
+        "tests/broker/core/queue/test_groups.py::"
+        "test_very_many_entries_are_deleted_in_batches_of_which_each_fits",
+    ),
 )

@@ -93,6 +93,13 @@ def queue_groups(entries: Mapping[bytes, bytes]) -> dict[str, Kept]:
     return found
 
 
+def orphans(entries: Mapping[bytes, bytes]) -> list[bytes]:
+    """Keys of queue groups without a head: a crash came before a deletion was complete."""
+    parts = {key: key.partition(b"\0")[0] for key in entries if b"\0" in key}
+    heads = {name.encode() for name, _ in _heads(entries, "queue")} if parts else set()
+    return [key for key, name in parts.items() if name not in heads]
+
+
 def _heads(entries: Mapping[bytes, bytes], kind: str) -> Iterator[tuple[str, bytes]]:
     """The names and heads of the groups of a kind."""
     for key, value in entries.items():

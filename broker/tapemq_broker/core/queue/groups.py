@@ -1,8 +1,10 @@
 """Queue groups of all topics: opened, changed, sought, deleted; and as the logs have them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Final
 
+from tapemq.batch import LogId
 from tapemq_broker.core.counting import counted
 from tapemq_broker.core.effects import (
     Change,
@@ -20,7 +22,7 @@ from tapemq_broker.core.positions import done_when_put
 from tapemq_broker.core.queue.backlog import Backlog
 from tapemq_broker.core.queue.chores import Chore
 from tapemq_broker.core.queue.dispatch import Dispatch
-from tapemq_broker.core.queue.entries import head_key, queue_groups
+from tapemq_broker.core.queue.entries import head_key, orphans, queue_groups
 from tapemq_broker.core.queue.group import QueueGroup
 from tapemq_broker.core.queue.ledger import Ledger
 from tapemq_broker.core.queue.outcome import Outcome
@@ -32,6 +34,9 @@ from tapemq_broker.core.start import Start
 from tapemq_broker.core.topic import Topic
 from tapemq_broker.core.topics import Topics
 
+_ENTRIES_AT_ONCE: Final = 4096
+"""What is put as one stays far below what a batch takes: 65,535 entries, and their bytes."""
+
 
 class QueueGroups:
     """What changes settings is refused where the disk is full; what changes records waits."""
@@ -40,6 +45,7 @@ class QueueGroups:
         self._topics = topics
         self._groups_max = groups_max
         self._dispatch = dispatch
+        self._orphans: dict[LogId, list[bytes]] = {}
 
     def open(
         self, request: Request, topic: Topic, wish: Consume, join: Callable[[QueueGroup], Effects]
@@ -96,6 +102,8 @@ class QueueGroups:
             head = ledger.head._replace(version=terms.version, settings=terms.settings)
             # With all that has changed: the floor may have passed what is still to be written.
             changes = {**ledger.changes(), head_key(name): head.encode()}
+            if len(changes) > _ENTRIES_AT_ONCE:
+                raise Refused("overloaded", "much has changed, and is being written", 0.1)
             puts.append(PutState(backlog.partition.groups_log, changes))
         return [Change(request, puts, then)]
 
@@ -115,18 +123,19 @@ class QueueGroups:
                 f"group {group.name!r} has {counted(len(group.consumers), 'consumer')}",
             )
         topic.check_groups_usable()
+        head = head_key(group.name)
 
         def then() -> Effects:
             self._topics.remove_queue_group(topic, group.name)
+            rest: Effects = []
             for backlog in group.backlogs.values():
+                rest += _removing(backlog.partition, backlog.ledger.part_keys())
                 self._dispatch.changed.forget(backlog.ledger)
                 backlog.close()
-            return [done_when_put(topic, request)]
+            return [*rest, done_when_put(topic, request)]
 
-        puts = [
-            PutState(backlog.partition.groups_log, backlog.ledger.removal())
-            for backlog in group.backlogs.values()
-        ]
+        # With the head gone the group is, whatever a crash leaves of the rest; see loaded().
+        puts = [PutState(one.partition.groups_log, {head: None}) for one in group.backlogs.values()]
         return [Change(request, puts, then)]
 
     def seek(
@@ -175,6 +184,7 @@ class QueueGroups:
     def load(self, topic: Topic, partition: Partition, entries: Mapping[bytes, bytes]) -> None:
         """What a group log holds of queue groups: all of it, or BadEntry is raised."""
         kept = queue_groups(entries)
+        self._orphans[partition.groups_log] = orphans(entries)
         if not topic.groups.keys().isdisjoint(kept):
             raise BadEntry(f"{topic.groups.keys() & kept} are groups of a stream elsewhere")
         ledgers = {name: Ledger.load(name, partition, one) for name, one in kept.items()}
@@ -203,7 +213,17 @@ class QueueGroups:
                 outcome.change(group, backlog)
                 if backlog.ledger.purge_from is not None:
                     purging += self._purge(group, backlog, None)
-        return [*self._dispatch.finish(outcome), *self.extend(topic), *purging]
+        orphaned = self._remove_orphans(topic)
+        return [*orphaned, *self._dispatch.finish(outcome), *self.extend(topic), *purging]
+
+    def _remove_orphans(self, topic: Topic) -> Effects:
+        """Complete the deletions that a crash has cut short: a new group could find the rest."""
+        effects: Effects = []
+        for partition in topic.partitions:
+            keys = self._orphans.pop(partition.groups_log, [])
+            if not partition.groups_damage:
+                effects += _removing(partition, keys)
+        return effects
 
     def extend(self, topic: Topic) -> Effects:
         """Groups want all partitions that there are, from the first record on."""
@@ -250,3 +270,10 @@ class QueueGroups:
                 backlog.close()
             effects += [Detach(key, 0, 0, gone) for key in group.consumers]
         return list(topic.queue_groups.values()), self._dispatch.begin(chores) + effects
+
+
+def _removing(partition: Partition, keys: Sequence[bytes]) -> Effects:
+    return [
+        PutState(partition.groups_log, dict.fromkeys(keys[first : first + _ENTRIES_AT_ONCE]))
+        for first in range(0, len(keys), _ENTRIES_AT_ONCE)
+    ]

@@ -247,15 +247,13 @@ class Ledger:
         self._changed_dead.clear()
         return changes
 
-    def removal(self) -> Changes:
-        """What has to be written so that nothing is left."""
+    def part_keys(self) -> list[bytes]:
+        """The keys of all entries but the head: without it they are nothing."""
         group = self.group
-        keys = [head_key(group)]
-        keys += [chunk_key(group, n) for n in {*self.settled.numbers(), *self.settled.changed}]
+        keys = [chunk_key(group, n) for n in {*self.settled.numbers(), *self.settled.changed}]
         troubles = {*self.troubles, *self._stale_troubles, *self._changed_troubles}
         keys += [trouble_key(group, offset) for offset in troubles]
-        keys += [dead_key(group, o) for o in {*self.dead, *self._changed_dead}]
-        return dict.fromkeys(keys)
+        return keys + [dead_key(group, o) for o in {*self.dead, *self._changed_dead}]
 
     def close(self) -> None:
         """The group is no more: nothing is to come of what waits."""

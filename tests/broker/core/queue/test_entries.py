@@ -27,6 +27,12 @@ def test_groups_of_both_kinds_are_told_apart() -> None:
     assert list(q.stream_positions(found)) == [("b", Position(7))]
     kept = q.Kept(HEAD, {1: b"chunk"}, {9: b"trouble"}, {1 << 40: b"dead"})
     assert q.queue_groups(found) == {"a": kept}
+    assert q.orphans(found) == [q.dead_key("gone", 3)]
+
+
+def test_parts_of_a_queue_group_are_orphans_where_a_stream_group_has_its_name() -> None:
+    found = {b"b": Position(7).encode(), q.trouble_key("b", 9): b"trouble"}
+    assert q.orphans(found) == [q.trouble_key("b", 9)]
 
 
 @pytest.mark.parametrize(

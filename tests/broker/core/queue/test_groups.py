@@ -5,7 +5,8 @@ import pytest
 from tapemq_broker.core import effects as e
 from tapemq_broker.core.group import Position
 from tapemq_broker.core.packed import BadEntry
-from tapemq_broker.core.queue.entries import Head
+from tapemq_broker.core.queue import groups as groups_module
+from tapemq_broker.core.queue.entries import Head, head_key
 from tapemq_broker.core.queue.verb import Verb
 from tapemq_broker.core.queue.wish import Consume
 from tapemq_broker.core.results import Done, GroupInfo
@@ -113,6 +114,59 @@ def test_a_group_is_deleted_with_all_that_is_written_of_it() -> None:
     world.run(world.core.tick(world.now, world.now_us))
     consume(world)
     assert info(world).ready + info(world).leased == 5
+
+
+def test_very_many_entries_are_deleted_in_batches_of_which_each_fits() -> None:
+    world = queue_world(10_000)
+    consume(world, records=10_000)
+    while world.leasing:
+        lease = send(world)
+        tokens = [(lease.lease_id, first, end - first) for first, end in lease.runs]
+        settle(world, Verb.REJECT, *tokens)
+    world.sync()
+    assert info(world).dead == 10_000
+    close(world)
+    before = len(world.states[groups_log()].changes)
+    request = delete(world)
+    batches = world.states[groups_log()].changes[before:]
+    assert batches[0] == {head_key(GROUP): None}
+    assert max(map(len, batches)) <= 4096
+    world.sync()
+    assert world.answer(request) == Done()
+    assert world.states[groups_log()].entries() == {}
+
+
+def test_a_deletion_that_a_crash_has_cut_short_is_completed_by_the_next_start() -> None:
+    """A new group of that name would else find dead records that are not its own."""
+    world = queue_world(5)
+    consume(world)
+    lease = send(world)
+    settle(world, Verb.REJECT, (lease.lease_id, 2, 1))
+    settle(world, Verb.ACK, (lease.lease_id, 4, 1))
+    world.sync()
+    state = world.states[groups_log()]
+    state.changes.append({head_key(GROUP): None})
+    world.crash(survivors=-1)
+    assert refusal(world, delete(world)) == "unknown_group"
+    assert state.entries() == {}
+    consume(world)
+    assert info(world).dead == 0
+    assert info(world).ready + info(world).leased == 5
+
+
+def test_settings_wait_while_very_much_is_still_to_be_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(groups_module, "_ENTRIES_AT_ONCE", 2)
+    world = queue_world(5)
+    consume(world)
+    lease = send(world)
+    settle(world, Verb.REJECT, (lease.lease_id, 0, 5))
+    assert refusal(world, alter(world, paused=True)) == "overloaded"
+    world.sync()
+    assert world.answer(alter(world, paused=True)) is None
+    world.sync()
+    assert info(world).settings["paused"]
 
 
 def test_a_seek_takes_leases_back_and_begins_anew() -> None:
