@@ -22,6 +22,7 @@ from tapemq_broker.core.groups import Groups
 from tapemq_broker.core.inspection import BatchLimits, inspect
 from tapemq_broker.core.length import check_room, droppable
 from tapemq_broker.core.packed import BadEntry
+from tapemq_broker.core.partition import Partition
 from tapemq_broker.core.positions import Positions
 from tapemq_broker.core.queue.consumers import Consumers
 from tapemq_broker.core.queue.entries import stream_positions
@@ -163,13 +164,23 @@ class Broker:
         self.records_dropped += dropped
         return [*self.truncated(log, target), TruncateFront(log, target)]
 
-    def topic_prepared(self, info: TopicInfo, now: float) -> Effects:
-        """The logs that PrepareTopic asked for are there, and the catalog's entry is written."""
+    def topic_prepared(
+        self,
+        info: TopicInfo,
+        now: float,
+        opened: Callable[[list[Partition]], None] = lambda partitions: None,
+    ) -> Effects:
+        """The logs that PrepareTopic asked for are there, and the catalog's entry is written.
+
+        ``opened`` tells the new partitions what is in their logs, before anybody reads them: the
+        catalog may have forgotten in a power cut that they were made before.
+        """
         known = self.topics.by_id.get(info.topic_id)
         first_partition = len(known.partitions) if known else 0
         effects: Effects = [Reconfigure(info)] if known else []
         self.topics.prepared(info)
         topic = self.topics.by_id[info.topic_id]
+        opened(topic.partitions[first_partition:])
         self._positions.extend_groups(topic, effects)
         effects += self.queues.groups.extend(topic)
         return effects + self.streams.grown(topic, first_partition, now) + self.topics.answers(info)

@@ -10,6 +10,7 @@ from tapemq.batch import LogId, Role
 from tapemq.wire import messages as m
 from tapemq_broker.core import effects as e
 from tapemq_broker.core.broker import Broker
+from tapemq_broker.core.partition import Partition
 from tapemq_broker.core.refusal import Refusal, Refused
 from tapemq_broker.core.results import PublishResult, Result, TopicInfo
 from tapemq_broker.core.topics import entry
@@ -26,7 +27,7 @@ from tapemq_broker.server.receipts import Receipts
 from tapemq_broker.server.rising_clock import RisingClock
 from tapemq_broker.server.sessions import Sessions
 from tapemq_broker.server.world import World
-from tapemq_broker.storage.errors import LogFull, SyncFailed
+from tapemq_broker.storage.errors import CorruptLog, LogFull, LogRefused, SyncFailed
 from tapemq_broker.storage.refusal import is_full
 
 log = logging.getLogger("tapemq.broker")
@@ -277,6 +278,11 @@ class Engine:
         try:
             opened = await self._loop.run_in_executor(None, make)
             self.logs.put_all([entry(info)], self.world.clock.wall_us())
+        except (LogRefused, CorruptLog) as refusal:
+            # A crash has left a partition there that the catalog does not know, and it is damaged.
+            log.error("topic %s cannot be changed: %s", info.name, refusal)
+            self.run(self.core.topics.unprepared(info, Refused("storage_failed", str(refusal))))
+            return
         except (LogFull, OSError) as error:
             if isinstance(error, OSError) and not is_full(error):
                 # A sync may have failed: trying again could seem to succeed, and lose what follows.
@@ -288,12 +294,8 @@ class Engine:
             self.run(self.core.topics.unprepared(info, refused))
             return
         self.logs.add(opened)
-        self.run(self.core.topic_prepared(info, self.world.clock.monotonic()))
-        partitions = self.core.topics.get(info.topic_id).partitions[effect.first_partition :]
-        for partition, (data, _, producers) in zip(partitions, opened, strict=True):
-            partition.producers = producers
-            partition.opened(data.first_offset, data.next_offset, data.durable_offset)
-            measure(partition, info.settings, data, wait=False)
+        take = partial(_take_opened, opened, info)
+        self.run(self.core.topic_prepared(info, self.world.clock.monotonic(), take))
 
     def _reconfigure(self, effect: e.Reconfigure) -> None:
         """Apply a topic's settings to its logs."""
@@ -332,3 +334,10 @@ class Engine:
         late = Refusal("deadline_exceeded", "not on disk by the deadline; it may still get there")
         for request in self.receipts.expired(now):
             self.reply(request, late)
+
+
+def _take_opened(opened: list[Opened], info: TopicInfo, partitions: list[Partition]) -> None:
+    for partition, (data, _, producers) in zip(partitions, opened, strict=True):
+        partition.producers = producers
+        partition.opened(data.first_offset, data.next_offset, data.durable_offset)
+        measure(partition, info.settings, data, wait=False)

@@ -116,23 +116,33 @@ class LogStore:
         return LogSettings(segment_bytes=own or self._settings.segment_bytes)
 
     def make_topic(self, info: TopicInfo, first_partition: int) -> list[Opened]:
-        """Create the logs of a topic's partitions; blocks, and touches nothing shared."""
-        made = []
-        for partition in range(first_partition, info.partitions):
-            # A crash may have taken a partition from the catalog, and left records of it: they
-            # stay, so a producer that sends them again must be known.
-            producers = Producers()
-            data = self.open_data(
-                info,
-                partition,
-                observer=ProducersObserver(producers),
-                clean=None,
-                durable_floor=0,
-                must_exist=False,
-            )
-            groups = self.open_groups(info, partition, clean=None, must_exist=False)
-            made.append(Opened(data, groups, producers))
+        """Create the logs of a topic's partitions; blocks, and touches nothing shared.
+
+        Raises LogRefused, CorruptLog (of what a crash has left there), OSError.
+        """
+        made: list[Opened] = []
+        try:
+            numbers = range(first_partition, info.partitions)
+            made.extend(self._make_partition(info, partition) for partition in numbers)
+        except BaseException:
+            self.discard(made)
+            raise
         return made
+
+    def _make_partition(self, info: TopicInfo, partition: int) -> Opened:
+        # A crash may have taken a partition from the catalog, and left records of it: they stay,
+        # so a producer that sends them again must be known.
+        producers = Producers()
+        data = self.open_data(
+            info,
+            partition,
+            observer=ProducersObserver(producers),
+            clean=None,
+            durable_floor=0,
+            must_exist=False,
+        )
+        groups = self.open_groups(info, partition, clean=None, must_exist=False)
+        return Opened(data, groups, producers)
 
     def discard(self, opened: list[Opened]) -> None:
         """Close logs that were made in vain."""

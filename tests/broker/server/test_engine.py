@@ -146,12 +146,13 @@ async def test_a_failed_sync_while_a_topic_is_made_ends_the_broker_whatever_its_
     await server.stop()
 
 
-async def test_records_of_a_partition_that_the_catalog_forgot_are_not_written_twice() -> None:
-    """A power cut may take the change of the topic and leave a record of the new partition."""
+async def forgotten_partition() -> tuple[MemoryDisk, m.Topic, str]:
+    """A power cut may take the change of a topic, and leave a record of its new partition: the
+    disk, the topic, and the segment that the catalog does not know."""
     disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
     catalog = "catalog/00000000000000000000.log"
     async with running_server(disk) as server:
-        client = await RawClient.connect(server.port)
+        client = await QueueClient.connect(server.port)
         topic = await client.topic("t")
         before = disk.read_file(catalog) or b""
         await client.ask(m.AlterTopic("t", 2), m.Topic)
@@ -159,11 +160,34 @@ async def test_records_of_a_partition_that_the_catalog_forgot_are_not_written_tw
     for path in ("CLEAN", *(f"catalog/{name}" for name in disk.list_directory("catalog"))):
         disk.remove(path)
     disk.replace_file(catalog, before)
+    (folder,) = disk.list_directory("topics/default")
+    return disk, topic, f"topics/default/{folder}1/00000000000000000000.log"
+
+
+async def test_records_of_a_partition_that_the_catalog_forgot_are_not_written_twice() -> None:
+    """And who reads there already is told of them, though nothing is appended."""
+    disk, topic, _ = await forgotten_partition()
     async with running_server(disk) as server:
-        client = await RawClient.connect(server.port)
+        client, reader, worker = [await QueueClient.connect(server.port) for _ in range(3)]
+        await reader.subscribe(topic)
+        await worker.consume(topic)
         await client.ask(m.AlterTopic("t", 2), m.Topic)
         again = await client.publish(topic, b"x", partition=1, producer_id=7)
         assert (again.base_offset, again.duplicate) == (0, True)
+        deliver, _ = await reader.push_of(m.Deliver)
+        leased, _ = await worker.push_of(m.Leased)
+        assert (deliver.partition, leased.partition) == (1, 1)
+
+
+async def test_damage_of_a_partition_that_the_catalog_forgot_refuses_the_change() -> None:
+    disk, topic, segment = await forgotten_partition()
+    disk.open(segment).truncate(120)
+    async with running_server(disk) as server:
+        client = await QueueClient.connect(server.port)
+        with pytest.raises(Refused, match="MISSING_BYTES"):
+            await client.ask(m.AlterTopic("t", 2), m.Topic)
+        await client.publish(topic, b"y")
+    assert disk.size_bytes(segment) == 120
 
 
 async def test_what_is_put_off_lets_others_come_first() -> None:

@@ -296,4 +296,11 @@ BUGS: Final = (
         "tests/broker/core/queue/test_groups.py::"
         "test_very_many_entries_are_deleted_in_batches_of_which_each_fits",
     ),
+    Bug(
+        "Who read a topic with a partition that the catalog had forgotten was not told of the "
+        "records in it when it was made again; and damage of it ended the broker.",
+        "a review",
+        "tests/broker/server/test_engine.py::"
+        "test_damage_of_a_partition_that_the_catalog_forgot_refuses_the_change",
+    ),
 )
