@@ -13,17 +13,18 @@ import pytest
 from tapemq.batch import Header
 from tapemq_broker.storage.decision import Row
 from tapemq_broker.storage.disk import Buffer, Disk, File
-from tapemq_broker.storage.errors import LogRefused
+from tapemq_broker.storage.errors import LogRefused, SyncFailed
 from tapemq_broker.storage.log import Log
 from tapemq_broker.storage.memory_disk import MemoryDisk, MemoryFile
 from tapemq_broker.storage.paths import segment_path, state_path
 from tapemq_broker.storage.record_log import LogSettings
 from tapemq_broker.storage.recovery import Recovered, recover
+from tapemq_broker.storage.torn import torn_names
 from tests.support.crashing_disk import Crash, CrashingDisk
 from tests.support.disk_image import fill, take_image
 from tests.support.logs import batch_of, read_all, sync
 from tests.support.raw_log import DIRECTORY, LOG_ID, RawLog
-from tests.support.recovery_cases import CASES, Case, build_log, prepare
+from tests.support.recovery_cases import CASES, Case, Damage, build_log, prepare
 
 NOW_US = 5_000_000
 
@@ -355,3 +356,20 @@ def test_states_are_left_alone_after_a_clean_stop() -> None:
     again = Log.open(disk, DIRECTORY, LOG_ID, observer=Counting(), clean=clean, now_us=NOW_US)
     assert again.recovered.row is Row.CLEAN
     assert again.begin_sync().files == []
+
+
+class SetAsideFails(MemoryDisk):
+    def sync_directory(self, path: str) -> None:
+        if any(torn_names(self.list_directory(path))):
+            raise SyncFailed(errno.ENOSPC, "no space for the sync")
+        super().sync_directory(path)
+
+
+def test_failed_sync_of_a_directory_is_never_taken_for_a_full_disk() -> None:
+    """Trying again could seem to succeed."""
+    damage = Damage()
+    damage.flip(16, 100)
+    disk = SetAsideFails()
+    fill(disk, damage.image)
+    with pytest.raises(SyncFailed):
+        run(disk)

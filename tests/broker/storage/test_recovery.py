@@ -8,10 +8,9 @@ from tapemq.batch import Header
 from tapemq_broker.storage.decision import Row
 from tapemq_broker.storage.diagnosis import Claims
 from tapemq_broker.storage.disk import Buffer, Disk, File
-from tapemq_broker.storage.errors import LogRefused, SyncFailed
+from tapemq_broker.storage.errors import LogRefused
 from tapemq_broker.storage.memory_disk import MemoryDisk, MemoryFile
 from tapemq_broker.storage.recovery import Recovered, recover
-from tapemq_broker.storage.torn import torn_names
 from tests.support.crashing_disk import Crash, CrashingDisk
 from tests.support.disk_image import fill, take_image
 from tests.support.full_disk import HalfFullDisk
@@ -382,21 +381,4 @@ def test_failed_sync_is_passed_on() -> None:
     disk = SyncFails()
     disk.make_directory(DIRECTORY)
     with pytest.raises(OSError, match="sync failed"):
-        run(disk)
-
-
-class SetAsideFails(MemoryDisk):
-    def sync_directory(self, path: str) -> None:
-        if any(torn_names(self.list_directory(path))):
-            raise SyncFailed(errno.ENOSPC, "no space for the sync")
-        super().sync_directory(path)
-
-
-def test_failed_sync_of_a_directory_is_never_taken_for_a_full_disk() -> None:
-    """Trying again could seem to succeed."""
-    damage = Damage()
-    damage.flip(16, 100)
-    disk = SetAsideFails()
-    fill(disk, damage.image)
-    with pytest.raises(SyncFailed):
         run(disk)
