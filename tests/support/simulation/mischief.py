@@ -131,8 +131,9 @@ class Mischief:
             self._loop.pause(self._random.choice(processes), duration_s)
 
     async def fill_disk(self) -> None:
-        """The disk is full for a while."""
+        """The disk is full for a while, at times but for what is small."""
         self._machine.trouble.full = True
+        self._machine.trouble.room_bytes = self._random.choice((0, self._random.randrange(150, 600)))
         await asyncio.sleep(self._random.random() * 2)
         self._machine.trouble.full = False
 

@@ -31,6 +31,8 @@ class Trouble:
     """Little is left, but writes succeed."""
     full: bool = False
     """Writes fail with ENOSPC, after a part of them was written."""
+    room_bytes: int = 0
+    """On a full disk, appends of no more than this find room."""
     sync_errors: int = 0
     """So many of the next syncs fail with EIO."""
     flips: int = 0
@@ -73,7 +75,8 @@ class SimFile:
             self.inner.append([data[: self._disk.random.randrange(len(data) + 1)]])
 
         self._disk.step(write_some)
-        self._disk.refuse_if_full(self.path, write_some)
+        if len(data) > self._disk.trouble.room_bytes:
+            self._disk.refuse_if_full(self.path, write_some)
         self.inner.append([data])
 
     def rewrite(self, position: int, data: Buffer) -> None:
