@@ -293,6 +293,8 @@ class Engine:
                 await self._remove_files(info)
             self.run(self.core.topics.unprepared(info, refused))
             return
+        # Nobody sees a partition that a power cut could take: records would be on their way to it.
+        await self.logs.catalog_durable()
         self.logs.add(opened)
         take = partial(_take_opened, opened, info)
         self.run(self.core.topic_prepared(info, self.world.clock.monotonic(), take))

@@ -11,6 +11,7 @@ from tapemq.wire import messages as m
 from tapemq_broker.config import Settings
 from tapemq_broker.core import effects as e
 from tapemq_broker.core.queue import chores
+from tapemq_broker.core.topics import CATALOG
 from tapemq_broker.server.clock import RealClock
 from tapemq_broker.server.server import Server
 from tapemq_broker.storage.errors import SyncFailed
@@ -18,6 +19,7 @@ from tapemq_broker.storage.memory_disk import MemoryDisk
 from tests.support.queue_client import QueueClient
 from tests.support.raw_client import RawClient, Refused
 from tests.support.running_server import memory_world, running_server
+from tests.support.stuck_disk import StuckDisk
 
 
 async def test_durable_receipts_leave_in_the_order_of_publishes() -> None:
@@ -144,6 +146,25 @@ async def test_a_failed_sync_while_a_topic_is_made_ends_the_broker_whatever_its_
     disk.broken = False
     client.close()
     await server.stop()
+
+
+async def test_nobody_sees_partitions_that_a_power_cut_could_take() -> None:
+    disk = StuckDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
+        one, other = [await RawClient.connect(server.port) for _ in range(2)]
+        await one.topic("t")
+        assert server._engine is not None
+        logs, keys = server._engine.logs, (b"topic/t", b"topic/u")
+        before = {key: logs.last_value(CATALOG, key) for key in keys}
+        disk.stuck = True
+        asked = [one.send(m.AlterTopic("t", 2)), one.send(m.CreateTopic("u"))]
+        while any(logs.last_value(CATALOG, key) == before[key] for key in keys):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        topic = await other.ask(m.DescribeTopic("t"), m.Topic)
+        listed = await other.ask(m.ListTopics(), m.Names)
+        disk.release()
+        assert (topic.partitions, listed.names) == (1, ["t"])
+        assert [(await one.answer(each, m.Topic)).partitions for each in asked] == [2, 1]
 
 
 async def forgotten_partition() -> tuple[MemoryDisk, m.Topic, str]:

@@ -303,4 +303,11 @@ BUGS: Final = (
         "tests/broker/server/test_engine.py::"
         "test_damage_of_a_partition_that_the_catalog_forgot_refuses_the_change",
     ),
+    Bug(
+        "New partitions were visible before they were on disk: a power cut took one to which a "
+        "producer was sending, and the producer failed.",
+        "the simulation, seed 102445",
+        "tests/broker/server/test_engine.py::"
+        "test_nobody_sees_partitions_that_a_power_cut_could_take",
+    ),
 )

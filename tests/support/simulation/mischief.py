@@ -132,8 +132,9 @@ class Mischief:
 
     async def fill_disk(self) -> None:
         """The disk is full for a while, at times but for what is small."""
+        some = self._random.randrange(150, 600)
         self._machine.trouble.full = True
-        self._machine.trouble.room_bytes = self._random.choice((0, self._random.randrange(150, 600)))
+        self._machine.trouble.room_bytes = self._random.choice((0, some))
         await asyncio.sleep(self._random.random() * 2)
         self._machine.trouble.full = False
 
