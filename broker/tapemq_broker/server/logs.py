@@ -26,6 +26,8 @@ from tapemq_broker.storage.state_log import StateLog
 
 _FULL_RETRY_S = 1.0
 _NOTHING: Final[Mapping[bytes, bytes | None]] = MappingProxyType({})
+_ROOM_BYTES: Final = 64 * 1024
+"""Far more than a change that belongs to others takes in one log, a new segment included."""
 
 _MARKS_AT_ONCE = 128
 """Thousands of logs that come to rest together must not keep the event loop: 15 µs each."""
@@ -137,7 +139,13 @@ class Logs:
             self._unwritten.setdefault(log_id, {}).update(changes)
 
     def put_all(self, puts: Sequence[PutState], now_us: int) -> None:
-        """Write entries of state logs: all, or none. Raises LogFull."""
+        """Write entries of state logs: all, or none. Raises LogFull.
+
+        Several logs are not begun where the disk may not have room for all of them: what one took
+        before another refused would be taken back, unless a crash comes first.
+        """
+        if len(puts) > 1 and self._world.disk.free_bytes() < len(puts) * _ROOM_BYTES:
+            raise LogFull("there may be no room for all that belongs together")
         with self.flusher.held():
             self._put_all(puts, now_us)
 

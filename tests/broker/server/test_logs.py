@@ -151,7 +151,7 @@ async def test_changes_are_written_to_all_logs_or_to_none() -> None:
     assert [groups.entries for _, groups, _ in made] == [{b"g": b"new", b"h": b"1"}] * 2
 
 
-def logs_with_a_catalog(disk: FullDisk) -> Logs:
+def logs_with_a_catalog(disk: MemoryDisk) -> Logs:
     logs = Logs(memory_world(disk), DataDirectory.open(disk, bytes(16)), Settings())
     logs.add_state(logs.store.open_catalog(None))
     logs.add(logs.store.make_topic(TopicInfo("t", 1, 1, 1, {}), 0))
@@ -181,3 +181,28 @@ async def test_catalog_is_not_durable_while_a_full_disk_keeps_it_out() -> None:
         await asyncio.sleep(0)
     assert not waiting.done()
     waiting.cancel()
+
+
+class CrowdedDisk(MemoryDisk):
+    """A disk on which little is left."""
+
+    left_bytes = 1 << 20
+
+    def free_bytes(self) -> int:
+        return self.left_bytes
+
+
+async def test_several_logs_are_not_begun_where_there_may_be_no_room_for_all_of_them() -> None:
+    """A crash could come before what one of them took is taken back."""
+    disk = CrowdedDisk(post=asyncio.get_running_loop().call_soon)
+    logs = logs_with_a_catalog(disk)
+    logs.add(logs.store.make_topic(TopicInfo("two", 2, 2, 1, {}), 0))
+    puts = [PutState(LogId(2, partition, Role.GROUPS), {b"g": b"1"}) for partition in range(2)]
+    disk.left_bytes = 100_000
+    with pytest.raises(LogFull):
+        logs.put_all(puts, 0)
+    assert [logs.last_value(put.log, b"g") for put in puts] == [None, None]
+    logs.put_all(puts[:1], 0)
+    disk.left_bytes = 1 << 20
+    logs.put_all(puts, 0)
+    assert [logs.last_value(put.log, b"g") for put in puts] == [b"1", b"1"]
