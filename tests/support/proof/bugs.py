@@ -275,4 +275,11 @@ BUGS: Final = (
         "tests/broker/core/queue/test_dead_letters.py::"
         "test_steps_behind_a_seek_wait_for_the_disk_as_it_does",
     ),
+    Bug(
+        "A damaged index of schedules that was met while a topic was loaded was emptied and filled "
+        "with that topic alone: the schedules of all others never came.",
+        "a review",
+        "tests/broker/server/schedules/test_index_builder.py::"
+        "test_the_first_schedule_of_another_topic_meets_it",
+    ),
 )

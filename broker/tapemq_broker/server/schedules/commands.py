@@ -215,6 +215,7 @@ class ScheduleCommands:
         volume = self._schedules.known(topic_id)
         await self._schedules.indexer.caught_up(volume)
         rows = await self._schedules.runner.run(lambda index: index.page(topic_id, *after, limit))
+        volume.check_ready()  # else they may be of an index that was emptied meanwhile
         return Page([schedule_of(row) for row in rows], volume.book.count)
 
     async def answering(self, request: Request, work: Callable[[], Awaitable[None]]) -> None:
