@@ -282,4 +282,10 @@ BUGS: Final = (
         "tests/broker/server/schedules/test_index_builder.py::"
         "test_the_first_schedule_of_another_topic_meets_it",
     ),
+    Bug(
+        "A schedule with an interval of 64 bits was confirmed, and refused when its log was read: "
+        "with it all schedules of the topic.",
+        "a review",
+        "tests/broker/server/schedules/test_commands.py::test_the_largest_numbers_are_read_again",
+    ),
 )

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from tapemq.batch import BatchError, BodyPrefix
 from tapemq_broker.core.effects import Effects, Request
 from tapemq_broker.core.inspection import inspect, is_heavy
+from tapemq_broker.core.packed import BadEntry
 from tapemq_broker.core.refusal import Refusal, Refused
 from tapemq_broker.core.results import ScheduleResult
 from tapemq_broker.core.schedules.book import Wish
@@ -157,6 +158,8 @@ class ScheduleCommands:
             return volume.book.schedule(job.request, prefix, wish, replaced, now_us)
         except BatchError as error:
             raise Refused("batch_too_large", str(error)) from None
+        except BadEntry as error:
+            raise Refused("bad_request", f"it could not be read again: {error}") from None
 
     async def _repeat(self, job: Job, volume: Volume, first_id: int) -> None:
         """Answer a retry with what there was made first."""
