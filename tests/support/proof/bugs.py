@@ -288,4 +288,11 @@ BUGS: Final = (
         "a review",
         "tests/broker/server/schedules/test_commands.py::test_the_largest_numbers_are_read_again",
     ),
+    Bug(
+        "Replacing a schedule that was firing into a damaged partition waited for ever, and with "
+        "it every later request to schedule in that topic.",
+        "a review",
+        "tests/broker/server/schedules/test_firing.py::"
+        "test_what_was_firing_into_a_partition_that_failed_cannot_be_changed",
+    ),
 )

@@ -182,6 +182,7 @@ class ScheduleCommands:
             found = await self._look(volume, name)
             if found is None or not volume.book.is_firing(found.schedule_id):
                 return found
+            self._schedules.firing.check_going_on(volume, found.partition)
             await volume.changed.wait()
             if volume.is_gone:
                 raise LogGone(volume.name)
