@@ -10,7 +10,7 @@ from unittest.mock import patch
 import tapemq
 from tapemq_broker.config import Settings
 from tapemq_broker.server.clock import RealClock, RealRandom
-from tapemq_broker.server.schedules import alarm, shelf
+from tapemq_broker.server.schedules import alarm, index_builder, shelf
 from tapemq_broker.server.schedules.service import Schedules
 from tapemq_broker.server.server import Server
 from tapemq_broker.server.world import World
@@ -113,7 +113,11 @@ class ScheduledBroker:
 @asynccontextmanager
 async def scheduled_broker(disk: Disk | None = None) -> AsyncIterator[ScheduledBroker]:
     """Started, and stopped in the end."""
-    with patch.object(alarm, "_LOOK_AGAIN_S", _SOON_S), patch.object(shelf, "_RETRY_S", _SOON_S):
+    with (
+        patch.object(alarm, "_LOOK_AGAIN_S", _SOON_S),
+        patch.object(shelf, "_RETRY_S", _SOON_S),
+        patch.object(index_builder, "_RETRY_S", _SOON_S),
+    ):
         broker = ScheduledBroker(disk)
         await broker.start()
         try:

@@ -310,4 +310,24 @@ BUGS: Final = (
         "tests/broker/server/test_engine.py::"
         "test_nobody_sees_partitions_that_a_power_cut_could_take",
     ),
+    Bug(
+        "A damaged index of schedules that was met while a topic was loaded was emptied and filled "
+        "with that topic alone: the schedules of all others never came.",
+        "a review",
+        "tests/broker/server/schedules/test_index_builder.py::"
+        "test_the_first_schedule_of_another_topic_meets_it",
+    ),
+    Bug(
+        "A schedule with an interval of 64 bits was confirmed, and refused when its log was read: "
+        "with it all schedules of the topic.",
+        "a review",
+        "tests/broker/server/schedules/test_commands.py::test_the_largest_numbers_are_read_again",
+    ),
+    Bug(
+        "Replacing a schedule that was firing into a damaged partition waited for ever, and with "
+        "it every later request to schedule in that topic.",
+        "a review",
+        "tests/broker/server/schedules/test_firing.py::"
+        "test_what_was_firing_into_a_partition_that_failed_cannot_be_changed",
+    ),
 )

@@ -3,14 +3,20 @@
 The value of a *scheduled* entry is the packed record of the schedule; the others have none.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgpack
 
 from tapemq.batch import Columns, Numbers, decode_columns, encode_body
 from tapemq_broker.core.packed import BadEntry, check, check_list, unpack
-from tapemq_broker.core.schedules.schedule import ONCE, Move, Recurrence, Schedule
+from tapemq_broker.core.schedules.schedule import (
+    INTEGER_MAX,
+    ONCE,
+    Move,
+    Recurrence,
+    Schedule,
+)
 
 
 class Scheduled(NamedTuple):
@@ -67,15 +73,27 @@ _FIELDS: Final[dict[int, tuple[type | None, ...]]] = {
     _MOVED: (list,),
 }
 _RECURRENCE: Final = (str, str, int, str)
-_INT_MAX: Final = 2**63 - 1
 
 
 def encode_entries(entries: Sequence[Entry], numbers: Numbers = _NOBODY) -> bytes:
-    """The body of a batch of entries; ``numbers`` are those of the client's producer."""
+    """The body of a batch of entries; ``numbers`` are those of the client's producer.
+
+    Raises BadEntry for what decode_entries() would refuse, and with it the whole log.
+    """
     packed = [_HEADS[type(entry)](entry) for entry in entries]
+    _check_integers(packed)
     keys = [bytes(msgpack.packb(head)) for head in packed]
     values = [e.schedule.record if isinstance(e, Scheduled) else b"" for e in entries]
     return encode_body(Columns(values, keys), **numbers._asdict())
+
+
+def _check_integers(items: Iterable[Any]) -> None:
+    for item in items:
+        if type(item) is int:
+            if not 0 <= item <= INTEGER_MAX:
+                raise BadEntry(f"{item} is not between 0 and {INTEGER_MAX}")
+        elif isinstance(item, tuple):
+            _check_integers(item)
 
 
 def _scheduled(entry: Scheduled) -> tuple[Any, ...]:
@@ -129,7 +147,7 @@ def _decode(head: Any, record: bytes | None) -> Entry:
 
 
 def _exactly(items: Any, kinds: Sequence[type | None] | None) -> list[Any]:
-    """So many items of these types (None: any). An index keeps integers of 63 bits."""
+    """So many items of these types (None: any)."""
     if kinds is None:
         raise BadEntry("it is of a kind that is not known: a newer version wrote this log")
     found = check_list(items, ())
@@ -138,6 +156,6 @@ def _exactly(items: Any, kinds: Sequence[type | None] | None) -> list[Any]:
     for number, (item, kind) in enumerate(zip(found, kinds, strict=True)):
         if kind is not None:
             check(item, kind, f"field {number}")
-        if kind is int and item > _INT_MAX:
-            raise BadEntry(f"field {number} is {item}, above {_INT_MAX}")
+        if kind is int and item > INTEGER_MAX:
+            raise BadEntry(f"field {number} is {item}, above {INTEGER_MAX}")
     return found

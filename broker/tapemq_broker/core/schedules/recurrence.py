@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from cronsim import CronSim, CronSimError
 
 from tapemq_broker.core.refusal import Refused
-from tapemq_broker.core.schedules.schedule import CATCH_UPS, Recurrence, Schedule
+from tapemq_broker.core.schedules.schedule import CATCH_UPS, INTEGER_MAX, Recurrence, Schedule
 
 Zones = Callable[[str], tzinfo]
 """Looks a time zone up by its IANA name. Raises ValueError."""
@@ -43,8 +43,9 @@ def check_recurrence(recurrence: Recurrence, zones: Zones) -> None:
     if recurrence.catch_up not in CATCH_UPS:
         known = ", ".join(CATCH_UPS)
         raise Refused("bad_request", f"catch_up is one of {known}, not {recurrence.catch_up!r}")
-    if 0 < recurrence.every_ms < EVERY_MS_MIN:
-        raise Refused("bad_request", f"every_ms is at least {EVERY_MS_MIN}")
+    if recurrence.every_ms and not EVERY_MS_MIN <= recurrence.every_ms <= INTEGER_MAX:
+        limits = f"at least {EVERY_MS_MIN} and at most {INTEGER_MAX}"
+        raise Refused("bad_request", f"every_ms is {limits}, not {recurrence.every_ms}")
     if recurrence.cron:
         try:
             CronSim(recurrence.cron, datetime.fromtimestamp(0, zones(recurrence.time_zone)))

@@ -11,6 +11,9 @@ from tapemq_broker.core.packed import BadEntry, check, check_list, unpack
 SCHEDULER_ID: Final = 2**64 - 1
 """The producer as which schedules are appended; nobody else may have this id."""
 
+INTEGER_MAX: Final = 2**63 - 1
+"""Of any number of a schedule: an index keeps integers of 63 bits."""
+
 CATCH_UPS: Final = ("all", "last", "none")
 
 

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from tapemq.batch import BatchError, BodyPrefix
 from tapemq_broker.core.effects import Effects, Request
 from tapemq_broker.core.inspection import inspect, is_heavy
+from tapemq_broker.core.packed import BadEntry
 from tapemq_broker.core.refusal import Refusal, Refused
 from tapemq_broker.core.results import ScheduleResult
 from tapemq_broker.core.schedules.book import Wish
@@ -157,6 +158,8 @@ class ScheduleCommands:
             return volume.book.schedule(job.request, prefix, wish, replaced, now_us)
         except BatchError as error:
             raise Refused("batch_too_large", str(error)) from None
+        except BadEntry as error:
+            raise Refused("bad_request", f"it could not be read again: {error}") from None
 
     async def _repeat(self, job: Job, volume: Volume, first_id: int) -> None:
         """Answer a retry with what there was made first."""
@@ -179,6 +182,7 @@ class ScheduleCommands:
             found = await self._look(volume, name)
             if found is None or not volume.book.is_firing(found.schedule_id):
                 return found
+            self._schedules.firing.check_going_on(volume, found.partition)
             await volume.changed.wait()
             if volume.is_gone:
                 raise LogGone(volume.name)
@@ -215,6 +219,7 @@ class ScheduleCommands:
         volume = self._schedules.known(topic_id)
         await self._schedules.indexer.caught_up(volume)
         rows = await self._schedules.runner.run(lambda index: index.page(topic_id, *after, limit))
+        volume.check_ready()  # else they may be of an index that was emptied meanwhile
         return Page([schedule_of(row) for row in rows], volume.book.count)
 
     async def answering(self, request: Request, work: Callable[[], Awaitable[None]]) -> None:

@@ -30,7 +30,8 @@ class Firing:
         self._engine: Final = engine
         self._shelf: Final = shelf
         self._indexer: Final = indexer
-        self.refused: Final[set[tuple[int, int]]] = set()
+        # Why, of partitions whose firing cannot be gone on with before the next start.
+        self.refused: Final[dict[tuple[int, int], str]] = {}
         self._missing: Final[set[tuple[int, int]]] = set()
         self.is_stopping = False
 
@@ -41,6 +42,17 @@ class Firing:
             [(at, n) for at, n in self._missing if at in topics and n < len(topics[at].partitions)]
         )
         return [*self.refused, *self._missing]
+
+    def check_going_on(self, volume: Volume, number: int) -> None:
+        """Raise Refused if what is firing into a partition was given up."""
+        why = self.refused.get((volume.topic_id, number))
+        if why is not None:
+            raise Refused(
+                "storage_failed",
+                f"the schedule was firing into partition {number} when that failed ({why}), and "
+                "may be there already; before it can be changed, repair the partition and start "
+                "the broker again, or use another key",
+            )
 
     async def fire(self, volume: Volume, number: int, due: Sequence[Due]) -> None:
         """Append what is due to a partition, unless it was changed meanwhile."""
@@ -118,6 +130,8 @@ class Firing:
             if self.is_stopping:
                 return None
             await asyncio.sleep(_RETRY_S)
+        if (volume.topic_id, number) in self._missing:
+            self._give_up(volume, number, Refused("unknown_partition", "it does not exist"))
         return None
 
     def _give_up(self, volume: Volume, number: int, refused: Refused) -> None:
@@ -126,7 +140,8 @@ class Firing:
             volume.book.abandon(number)
             return
         log.error("topic %s: its schedules for partition %d wait: %s", volume.name, number, refused)
-        self.refused.add((volume.topic_id, number))
+        self.refused[volume.topic_id, number] = str(refused)
+        volume.notify()  # who waits for its end is to learn that it does not come
 
 
 def _batches(due: Sequence[Due]) -> Iterator[list[Due]]:

@@ -9,7 +9,7 @@ from tapemq.batch import Kind, iter_batches
 from tapemq_broker.core.refusal import Refused
 from tapemq_broker.core.schedules.book import ActiveFiring, Due
 from tapemq_broker.core.schedules.entries import Firing
-from tapemq_broker.core.schedules.recent import Placed
+from tapemq_broker.core.schedules.recent import Placed, Recent
 from tapemq_broker.core.schedules.recurrence import Times, Zones, next_us
 from tapemq_broker.core.schedules.schedule import Schedule
 from tapemq_broker.server.engine import Engine
@@ -22,7 +22,6 @@ from tapemq_broker.storage.log import Log
 from tapemq_broker.storage.reading import ReadPlan
 from tapemq_broker.storage.record_log import Chunk
 from tapemq_broker.storage.schedules.index import (
-    BeginFiring,
     Operation,
     ScheduleIndex,
     TopicState,
@@ -32,6 +31,8 @@ log = logging.getLogger("tapemq.broker")
 
 _READ_BYTES: Final = 1024 * 1024
 _PROGRESS_S: Final = 5.0
+_PIECES_AT_ONCE: Final = 4
+"""So many are in memory, however many topics are read; those with much to read make none wait."""
 
 
 class Loading:
@@ -42,29 +43,40 @@ class Loading:
         self._shelf: Final = shelf
         self._runner: Final = runner
         self._zones: Final = zones
+        self._pieces: Final = asyncio.Semaphore(_PIECES_AT_ONCE)
 
-    async def load(self, volume: Volume, *, at_start: bool) -> None:
-        """Make a topic's schedules ready. Damage of its log is the topic's alone.
+    async def load(self, volume: Volume) -> list[int]:
+        """Make a topic's schedules ready, unless the index is to be made anew meanwhile.
 
-        Raises LogGone, IndexDamaged, OSError.
+        Returns the partitions that were firing when the broker ended, the first time. Damage of
+        its log is the topic's alone. Raises LogGone, IndexDamaged, OSError.
         """
-        volume.begin_loading()
-        upto = volume.book.next_offset
-        await self._shelf.durable(volume, upto)
+        reading = _Reading.begin(volume)
+        await self._shelf.durable(volume, reading.upto)
         try:
-            await self._read(volume, upto)
-            if at_start:
-                await self._resume(volume)
+            await self._read(reading)
+            state = await self._runner.run(lambda index: index.state(volume.topic_id))
+            firings = [] if volume.is_resumed else await self._interrupted(volume, state)
         except (StorageError, ValueError, Refused) as error:
-            volume.damage = str(error)
-            log.error("topic %s: its schedules are refused: %s", volume.name, error)
-            await self._runner.run(lambda index: index.forget(volume.topic_id))
-            return
-        volume.indexed_upto = upto
-        volume.is_ready = True
+            if reading.is_current:
+                volume.damage = str(error)
+                log.error("topic %s: its schedules are refused: %s", volume.name, error)
+                await self._runner.run(lambda index: index.forget(volume.topic_id))
+            return []
+        if not reading.is_current:
+            return []
+        for firing in firings:
+            volume.book.resume(firing)
+        volume.book.count += state.pending - reading.pending
+        volume.indexed_upto = reading.upto
+        volume.is_ready = volume.is_resumed = True
+        return [firing.entry.partition for firing in firings]
 
-    async def _read(self, volume: Volume, upto: int) -> None:
-        """Move what the log says below ``upto`` into the index, in bounded pieces."""
+    async def _read(self, reading: "_Reading") -> None:
+        """Move what the log says into the index, in bounded pieces."""
+        if not reading.is_current:
+            return
+        volume, upto = reading.volume, reading.upto
         topic_id, source = volume.topic_id, self._engine.logs.data(volume.book.log)
         state = await self._runner.run(lambda index: index.state(topic_id))
         if not source.first_offset <= state.upto <= upto:
@@ -76,23 +88,20 @@ class Loading:
         at, hint = state.upto, None
         partitions = self._engine.core.topics.get(topic_id).info.partitions
         check = Check(source.directory, partitions, self._zones)
-        while at < upto:
-            plan = _plan(source, at, upto, hint)
-            piece = await asyncio.to_thread(_read_piece, plan, check)
-            at, hint = piece.chunk.next_offset, piece.chunk.hint
-            await self._runner.run(_applying(topic_id, at, piece.operations))
+        while at < upto and reading.is_current:
+            async with self._pieces:
+                piece = await asyncio.to_thread(_read_piece, _plan(source, at, upto, hint), check)
+                at, hint = piece.chunk.next_offset, piece.chunk.hint
+                await self._runner.run(_applying(reading, at, piece.operations))
             progress = progress.tell(self._engine.world.clock.monotonic(), at)
 
-    async def _resume(self, volume: Volume) -> None:
-        """Go on with firings that were interrupted. Raises ValueError, with none resumed."""
-        state = await self._runner.run(lambda index: index.state(volume.topic_id))
-        firings = [await self._interrupted(volume, begun) for begun in state.firings]
-        volume.book.count = state.pending
-        for firing in firings:
-            volume.book.resume(firing)
+    async def _interrupted(self, volume: Volume, state: TopicState) -> list[ActiveFiring]:
+        """Firings that are to be gone on with. Raises ValueError, IndexDamaged."""
+        # All of them before another call of the index: by then it may be one that is made anew.
+        begun = [(firing_of(one), one.position + 1) for one in state.firings]
+        return [await self._active(volume, *one) for one in begun]
 
-    async def _interrupted(self, volume: Volume, begun: BeginFiring) -> ActiveFiring:
-        firing = firing_of(begun)
+    async def _active(self, volume: Volume, firing: Firing, next_offset: int) -> ActiveFiring:
         ids = list(dict.fromkeys(shot.schedule_id for shot in firing.shots))
         topic_id = volume.topic_id
         rows = await self._runner.run(lambda index: [index.find(topic_id, one) for one in ids])
@@ -100,13 +109,33 @@ class Loading:
         if len(schedules) < len(ids):
             raise ValueError(f"topic {volume.name}: a firing names schedules that are not pending")
         due = [self._due(schedule, firing) for schedule in schedules]
-        return ActiveFiring(firing, due, begun.position + 1)
+        return ActiveFiring(firing, due, next_offset)
 
     def _due(self, schedule: Schedule, firing: Firing) -> Due:
         fire_us = [s.due_us for s in firing.shots if s.schedule_id == schedule.schedule_id]
         last_us = fire_us[-1]
         following_us = next_us(schedule.recurrence, last_us, last_us, self._zones)
         return Due(schedule, Times(tuple(fire_us), following_us))
+
+
+class _Reading(NamedTuple):
+    """One reading of a topic's log: from where the index ends to where the log did then."""
+
+    volume: Volume
+    recent: Recent
+    upto: int
+    pending: int
+
+    @classmethod
+    def begin(cls, volume: Volume) -> "_Reading":
+        volume.begin_loading()
+        book = volume.book
+        return cls(volume, book.recent, book.next_offset, book.count)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the index is still the one that it began with, and the topic there."""
+        return self.volume.book.recent is self.recent and not self.volume.is_gone
 
 
 class _Piece(NamedTuple):
@@ -117,9 +146,14 @@ class _Piece(NamedTuple):
 
 
 def _applying(
-    topic_id: int, upto: int, operations: list[Operation]
+    reading: _Reading, upto: int, operations: list[Operation]
 ) -> Callable[[ScheduleIndex], None]:
-    return lambda index: index.apply(topic_id, upto, operations)
+    def apply(index: ScheduleIndex) -> None:
+        # In an index that was emptied meanwhile this would hide what comes before it.
+        if reading.is_current:
+            index.apply(reading.volume.topic_id, upto, operations)
+
+    return apply
 
 
 def _plan(source: Log, at: int, upto: int, hint: object) -> ReadPlan:

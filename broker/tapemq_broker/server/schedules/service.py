@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Final
@@ -18,6 +18,7 @@ from tapemq_broker.server.flow import Flow
 from tapemq_broker.server.observer import ProducersObserver
 from tapemq_broker.server.schedules.alarm import Alarm
 from tapemq_broker.server.schedules.firing import Firing
+from tapemq_broker.server.schedules.index_builder import IndexBuilder
 from tapemq_broker.server.schedules.index_runner import IndexRunner
 from tapemq_broker.server.schedules.indexer import Indexer
 from tapemq_broker.server.schedules.loading import Loading
@@ -41,6 +42,8 @@ class Schedules:
         self._engine: Final = engine
         self.runner: Final = IndexRunner(engine.world.schedule_index)
         self.shelf: Final = Shelf(engine)
+        loading = Loading(engine, self.shelf, self.runner, zone)
+        self._builder: Final = IndexBuilder(engine, self.shelf, self.runner, loading, self._loaded)
         self.indexer: Final = Indexer(
             engine, self.shelf, self.runner, lambda due_us: self.alarm.due_at(due_us), self.damaged
         )
@@ -48,8 +51,6 @@ class Schedules:
         self.alarm: Final = Alarm(
             engine, flow, self.shelf, self.runner, self.indexer, self.firing, zone, self.damaged
         )
-        self._loading: Final = Loading(engine, self.shelf, self.runner, zone)
-        self._is_rebuilding = False
         engine.on_topic_removed = self._topic_removed
 
     # Start and stop
@@ -80,31 +81,22 @@ class Schedules:
         """Read what the index does not say yet, then fire what is due."""
         for volume in self.shelf.volumes.values():
             if not volume.damage:
-                self._engine.spawn(self._load(volume, at_start=True))
+                self._builder.begin(volume)
         if self.shelf.volumes:
             self._engine.spawn(self._forget_strangers())
         self.alarm.start()
 
-    async def _load(self, volume: Volume, *, at_start: bool) -> None:
-        while not volume.is_gone:
-            try:
-                await self._loading.load(volume, at_start=at_start)
-            except LogGone:
-                return
-            except IndexDamaged as damaged:
-                await self._reset(str(damaged))
-                continue
-            except OSError as error:
-                log.error("the index of schedules cannot be used: %s", error)
-                await asyncio.sleep(_RETRY_S)
-                continue
-            break
-        volume.notify()
+    def _loaded(self, volume: Volume, interrupted: Sequence[int]) -> None:
         self.indexer.wake(volume)
-        if at_start:
-            with suppress(LogGone):
-                for number in list(volume.book.firings):
-                    await self.firing.finish(volume, number)
+        self.alarm.due_at(0)
+        if interrupted:
+            self._engine.spawn(self._finish(volume, interrupted))
+
+    async def _finish(self, volume: Volume, interrupted: Sequence[int]) -> None:
+        """Go on with firings that were under way when the broker ended."""
+        with suppress(LogGone):
+            for number in interrupted:
+                await self.firing.finish(volume, number)
         self.alarm.due_at(0)
 
     async def _forget_strangers(self) -> None:
@@ -131,22 +123,7 @@ class Schedules:
 
     def damaged(self, why: str) -> None:
         """The index is to be made anew from the logs."""
-        if not self._is_rebuilding:
-            self._is_rebuilding = True
-            self._engine.spawn(self._rebuild(why))
-
-    async def _rebuild(self, why: str) -> None:
-        volumes = [v for v in self.shelf.volumes.values() if not v.damage]
-        for volume in volumes:
-            volume.begin_loading()
-        await self._reset(why)
-        for volume in volumes:
-            await self._load(volume, at_start=False)
-        self._is_rebuilding = False
-
-    async def _reset(self, why: str) -> None:
-        log.error("the index of schedules is damaged, and made anew from the logs: %s", why)
-        await self.runner.run(lambda index: index.reset())
+        self._builder.damaged(why)
 
     def _topic_removed(self, topic_id: int) -> None:
         volume = self.shelf.volumes.pop(topic_id, None)
@@ -201,7 +178,7 @@ class Schedules:
             self._engine.logs.add_data(made)
             self.shelf.volumes[info.topic_id] = volume
             volume.book.next_offset = made.next_offset
-            await self._load(volume, at_start=True)
+            await self._builder.load(volume)
         else:
             made.close(clean=False, now_us=self._engine.world.clock.wall_us())
 

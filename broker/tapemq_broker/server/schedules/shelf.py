@@ -20,10 +20,17 @@ class Volume:
         self.name = name
         self.book = Book(topic_id)
         self.is_ready = False
+        # Whether firings that a stop or a crash interrupted have been taken up.
+        self.is_resumed = False
         self.is_gone = False
         self.damage = ""
         self.indexed_upto = 0
         self.changed = asyncio.Event()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is to be waited for: it is ready, refused or gone."""
+        return self.is_ready or self.is_gone or bool(self.damage)
 
     def may_be_used(self) -> bool:
         """Whether it is ready, and its topic is still there."""

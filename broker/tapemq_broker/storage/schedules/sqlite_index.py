@@ -82,7 +82,8 @@ class SqliteScheduleIndex:
         except sqlite3.DatabaseError as error:
             if _is_passing(error):
                 raise OSError(str(error)) from error
-            self._remove()
+        self._remove()
+        with self._errors():
             return self._connect()
 
     def _connect(self) -> sqlite3.Connection:

@@ -76,6 +76,29 @@ def test_nonsense_is_told(head: Any) -> None:
         decode_entries(body)
 
 
+@pytest.mark.parametrize("number", [-1, 2**63, 2**64 - 1])
+def test_what_could_not_be_read_again_is_not_written(number: int) -> None:
+    """It would refuse the log with everything else that is in it."""
+    recurring = ONCE._replace(recurrence=Recurrence(every_ms=number))
+    entries: list[Entry] = [
+        Scheduled(recurring),
+        Scheduled(ONCE, replaces=number),
+        Cancelled(number),
+        Firing(3, 1, 2, (Shot(1, 10), Shot(1, number))),
+        Fired(3, (Move(1, number, 1),)),
+        Moved((Move(2, 40, number),)),
+    ]
+    entries += [
+        Scheduled(ONCE._replace(**{name: number}))  # type: ignore[arg-type]
+        for name, kind in Schedule.__annotations__.items()
+        if kind is int
+    ]
+    assert len(entries) == 11
+    for entry in entries:
+        with pytest.raises(BadEntry, match=f"{number} is not between"):
+            encode_entries([Cancelled(1), entry])
+
+
 def test_entries_are_in_keys() -> None:
     with pytest.raises(BadEntry, match="no keys"):
         decode_entries(encode_body(Columns([b""])))

@@ -108,6 +108,7 @@ def test_a_cron_that_is_never_met_has_no_next_time() -> None:
         (Recurrence("* * * * *", "Nowhere"), "no time zone"),
         (Recurrence("* * * * *", every_ms=1000), "not both"),
         (Recurrence(every_ms=999), "at least 1000"),
+        (Recurrence(every_ms=2**63), "at most 9223372036854775807"),
         (Recurrence(every_ms=1000, catch_up="some"), "one of all, last, none"),
     ],
 )

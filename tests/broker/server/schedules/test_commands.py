@@ -1,4 +1,5 @@
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -76,6 +77,8 @@ async def test_requests_behind_one_that_takes_longer_keep_their_order() -> None:
         ({"cron": "* * */20 * 1L", "delay_ms": 0}, "bad_request"),
         ({"cron": "* * * * *", "time_zone": "Nowhere", "delay_ms": 0}, "bad_request"),
         ({"every_ms": 10}, "bad_request"),
+        ({"every_ms": 2**63}, "bad_request"),
+        ({"every_ms": 2**64 - 1}, "bad_request"),
         ({"every_ms": 1000, "catch_up": "some"}, "bad_request"),
         ({"key": b"x" * 2000}, "bad_request"),
         ({"topic_id": 5}, "stale_metadata"),
@@ -90,6 +93,51 @@ async def test_what_cannot_be_scheduled_is_refused(fields: dict[str, object], na
             assert refused.value.name == name
         body = encode_body(Columns([b"x"]))
         assert (await client.ask(wish(topic, body), m.Scheduled, body)).schedule_id == 1
+        RawClient.close_all()
+
+
+async def test_the_largest_numbers_are_read_again() -> None:
+    """What is taken, reading the log takes: else it refuses every schedule of the topic."""
+    async with scheduled_broker() as broker:
+        client, topic = await raw(broker)
+        body = encode_body(Columns([b"x"]))
+        far_us = 250_000_000_000_000_000
+        for fields in (
+            {"every_ms": 2**63 - 1},
+            {"every_ms": 2**63},
+            {"delay_ms": 0, "due_us": far_us, "every_ms": 2**64 - 1},
+            {"delay_ms": 0, "due_us": far_us, "key": b"k"},
+            {"delay_ms": 2**64 - 1},
+            {"delay_ms": 0, "due_us": 2**64 - 1},
+            {"partition": 2**64 - 1},
+            {"later_us": pack_times([2**64 - 1])},
+        ):
+            with suppress(Refused):
+                await client.ask(wish(topic, body, **fields), m.Scheduled, body)
+        assert await broker.pending() == 2
+        await broker.stop()
+        broker.index = type(broker.index)()
+        await broker.start()
+        assert await broker.pending() == 2
+        broker.advance(3600)
+        assert await broker.values(1) == [b"x"]
+        RawClient.close_all()
+
+
+async def test_what_could_not_be_read_again_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def anything(*args: object) -> None:
+        """As if a check were missing."""
+
+    monkeypatch.setattr("tapemq_broker.server.schedules.commands.check_recurrence", anything)
+    async with scheduled_broker() as broker:
+        client, topic = await raw(broker)
+        body = encode_body(Columns([b"x"]))
+        for _ in range(2):
+            with pytest.raises(Refused, match="read again") as refused:
+                await client.ask(wish(topic, body, every_ms=2**63), m.Scheduled, body)
+            assert refused.value.name == "bad_request"
+        assert await broker.pending() == 0
+        await client.ask(wish(topic, body), m.Scheduled, body)
         RawClient.close_all()
 
 

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+import tapemq
 from tapemq_broker.core.effects import Effects
 from tapemq_broker.core.producers import Producers
 from tapemq_broker.core.schedules.book import Book
@@ -166,6 +167,63 @@ async def test_a_damaged_partition_keeps_its_own_waiting(caplog: pytest.LogCaptu
         assert "a bit is wrong" in caplog.text
         assert await broker.pending() == 1
         topic.partitions[0].damage = ""
+
+
+async def give_up(broker: ScheduledBroker, disk: StuckDisk, fault: str) -> asyncio.Task[None]:
+    """Have a firing of key "k" given up; returns a cancelling that has waited for its end."""
+    await broker.client.create_topic("t", 2)
+    await broker.later(b"a", 1, schedule_key="k", partition=1)
+    await broker.pending()
+    (topic,) = broker.server._engine.core.topics.by_id.values()
+    disk.stuck = True
+    broker.advance(1)
+    await until_firing(broker)
+    cancelling = asyncio.create_task(broker.client.schedules("t").cancel(key="k"))
+    for _ in range(20):
+        await broker.client.status()
+    assert not cancelling.done()
+    if fault == "damaged":
+        topic.partitions[1].damage = "a bit is wrong"
+    else:
+        topic.partitions.pop()
+    disk.release()
+    return cancelling
+
+
+@pytest.mark.parametrize(
+    ("fault", "text"), [("damaged", "a bit is wrong"), ("missing", "does not exist")]
+)
+async def test_what_was_firing_into_a_partition_that_failed_cannot_be_changed(
+    fault: str, text: str
+) -> None:
+    """Nobody waits for the end of its firing: it does not come before the next start."""
+    disk = StuckDisk(post=asyncio.get_running_loop().call_soon)
+    async with scheduled_broker(disk) as broker:
+        cancelling = await give_up(broker, disk, fault)
+        async with asyncio.timeout(10):
+            with pytest.raises(tapemq.StorageFailed, match=text):
+                await cancelling
+            with pytest.raises(tapemq.StorageFailed, match="partition 1"):
+                await broker.client.schedules("t").cancel(key="k")
+            with pytest.raises(tapemq.StorageFailed, match="partition 1"):
+                await broker.later(b"b", 1, schedule_key="k", partition=0)
+            await broker.later(b"c", 1, schedule_key="c", partition=0)
+            await broker.later(b"d", 1, partition=0)
+        broker.advance(1)
+        assert await broker.values(2, partition=0) == [b"c", b"d"]
+        assert await broker.pending() == 1
+
+
+async def test_a_firing_that_was_given_up_goes_on_at_the_next_start() -> None:
+    disk = StuckDisk(post=asyncio.get_running_loop().call_soon)
+    async with scheduled_broker(disk) as broker:
+        cancelling = await give_up(broker, disk, "damaged")
+        with pytest.raises(tapemq.StorageFailed):
+            await cancelling
+        await broker.restart()
+        await broker.none_pending()
+        assert await broker.all_values(partition=1) == [b"a"]
+        assert not (await broker.later(b"b", 1, schedule_key="k", partition=0)).replaced
 
 
 async def test_schedules_wait_for_a_partition_that_a_power_cut_took(

@@ -1,9 +1,14 @@
+import threading
+
 import pytest
 
 import tapemq
 from tapemq.batch import Kind, LogId, Role, checksum
 from tapemq_broker.core.schedules.entries import Firing, Shot, encode_entries
+from tapemq_broker.server.schedules import loading
+from tapemq_broker.server.schedules.check import Check
 from tapemq_broker.storage.log import Log
+from tapemq_broker.storage.reading import ReadPlan
 from tapemq_broker.storage.record_log import LogSettings, NewBatch
 from tapemq_broker.storage.schedules.index import ScheduleIndex
 from tests.support.scheduled_broker import KeptIndex, ScheduledBroker, scheduled_broker
@@ -87,3 +92,65 @@ async def test_schedules_of_which_the_log_says_nonsense_are_refused_alone() -> N
         with pytest.raises(tapemq.Error, match="not pending"):
             await broker.later(b"b", 60)
         assert (await broker.client.publish("t", b"c")).offset == 0
+
+
+async def test_a_loading_puts_nothing_into_an_index_that_was_emptied_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else the next one would go on behind what it put there, and never read what is before."""
+    read_piece, turns = loading._read_piece, [threading.Event(), threading.Event()]
+    reads = 0
+
+    def hold(plan: ReadPlan, check: Check) -> loading._Piece:
+        nonlocal reads
+        reads += 1
+        if reads == 2:  # of the first loading
+            turns[0].set()
+            turns[1].wait()
+        return read_piece(plan, check)
+
+    async with scheduled_broker() as broker:
+        for number in range(5):
+            await broker.later(b"%d" % number, 60)
+        await broker.stop()
+        broker.index = KeptIndex()
+        monkeypatch.setattr(loading, "_READ_BYTES", 1)
+        monkeypatch.setattr(loading, "_read_piece", hold)
+        await broker.start()
+        (volume,) = broker.schedules.shelf.volumes.values()
+        while not turns[0].is_set():
+            await broker.client.status()
+        volume.begin_loading()
+        await broker.schedules.runner.run(lambda index: index.reset())
+        turns[1].set()
+        while not volume.is_ready:
+            await broker.client.status()
+        assert len(await listed(broker)) == await broker.pending() == 5
+        broker.advance(60)
+        assert await broker.values(5) == [b"%d" % number for number in range(5)]
+        await broker.restart(later_s=60)
+        await broker.none_pending()
+        assert len(await broker.all_values()) == 5
+
+
+async def test_a_topic_whose_log_takes_long_to_read_makes_no_other_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read_piece, turn = loading._read_piece, threading.Event()
+
+    def hold(plan: ReadPlan, check: Check) -> loading._Piece:
+        if check.partitions == 2:
+            turn.wait()
+        return read_piece(plan, check)
+
+    async with scheduled_broker() as broker:
+        await broker.client.create_topic("t", partitions=2)
+        await broker.later(b"a", 60, partition=0)
+        await broker.client.publish("other", b"x", delay=60)
+        monkeypatch.setattr(loading, "_read_piece", hold)
+        broker.schedules.damaged("a test")
+        while not any(volume.is_ready for volume in broker.schedules.shelf.volumes.values()):
+            await broker.client.status()
+        assert await broker.client.schedules("other").count() == 1
+        turn.set()
+        assert await broker.pending() == 1

@@ -159,6 +159,26 @@ def test_damage_while_it_is_open_is_told_and_mended_by_a_reset(tmp_path: Path) -
     index.close()
 
 
+def test_a_reset_that_fails_can_be_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = SqliteScheduleIndex(tmp_path / "index")
+    index.apply(7, 1, [Put(ROW)])
+    with monkeypatch.context() as patched:
+        patched.setattr(sqlite3, "connect", _fail)
+        with pytest.raises(IndexDamaged, match="out of order"):
+            index.reset()
+        with pytest.raises(IndexDamaged, match="closed"):
+            index.state(7)
+    index.reset()
+    assert index.state(7) == TopicState()
+    index.close()
+
+
+def _fail(*args: object, **options: object) -> None:
+    raise sqlite3.DatabaseError("out of order")
+
+
 def test_what_fails_halfway_has_not_happened(tmp_path: Path) -> None:
     index = SqliteScheduleIndex(tmp_path / "index")
     index.apply(7, 1, [Put(ROW)])

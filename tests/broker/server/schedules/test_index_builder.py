@@ -1,0 +1,199 @@
+"""The index is damaged; whenever that is met, nothing is lost, early or twice."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tapemq_broker.core.effects import Effects
+from tapemq_broker.core.schedules.book import Book
+from tapemq_broker.server.schedules import firing as firing_module
+from tests.support.damaged_index import DamagedIndex
+from tests.support.scheduled_broker import ScheduledBroker, scheduled_broker
+
+VALUES = [b"0", b"1", b"2"]
+
+
+@asynccontextmanager
+async def damaged_broker() -> AsyncIterator[tuple[ScheduledBroker, DamagedIndex]]:
+    async with scheduled_broker() as broker:
+        index = broker.index = DamagedIndex()
+        await broker.restart()
+        yield broker, index
+        index.damage_at()
+
+
+async def schedule(broker: ScheduledBroker, *topics: str) -> None:
+    for topic in topics:
+        for value in VALUES:
+            await broker.client.publish(topic, value, delay=60)
+    await all_ready(broker)
+
+
+async def all_ready(broker: ScheduledBroker) -> None:
+    for volume in broker.schedules.shelf.volumes.values():
+        while not volume.is_ready or volume.indexed_upto < volume.book.next_offset:
+            await broker.client.status()
+
+
+async def listed(broker: ScheduledBroker, topic: str) -> int:
+    schedules = broker.client.schedules(topic)
+    found = [found.schedule_id async for found in schedules.list()]
+    assert len(found) == len(set(found)) == await schedules.count()
+    return len(found)
+
+
+async def check_fired(broker: ScheduledBroker, *topics: str) -> None:
+    """Whatever is pending comes, once, at its time; a restart changes nothing about that."""
+    for topic in topics:
+        assert await listed(broker, topic) == len(VALUES)
+        assert (await broker.client.partition(topic, 0)).next_offset == 0
+    broker.advance(60)
+    await check_come(broker, *topics)
+    await broker.restart(later_s=3600)
+    await check_come(broker, *topics)
+
+
+async def check_come(broker: ScheduledBroker, *topics: str) -> None:
+    for topic in topics:
+        while await broker.client.schedules(topic).count():
+            pass
+        async with broker.client.stream(topic, start="earliest") as stream:
+            records = aiter(stream)
+            assert [(await anext(records)).value for _ in VALUES] == VALUES
+        assert (await broker.client.partition(topic, 0)).next_offset == len(VALUES)
+        assert await listed(broker, topic) == 0
+
+
+async def test_the_first_schedule_of_another_topic_meets_it() -> None:
+    async with damaged_broker() as (broker, index):
+        await schedule(broker, "t")
+        index.damage_at(1)
+        await schedule(broker, "other")
+        assert index.resets == 1
+        assert len(index.topics()) == 2
+        await check_fired(broker, "t", "other")
+
+
+async def test_nothing_is_lost_either_when_it_is_started_again_right_after_that() -> None:
+    async with damaged_broker() as (broker, index):
+        await schedule(broker, "t")
+        index.damage_at(1)
+        await broker.client.publish("other", VALUES[0], delay=60)
+        await broker.later(b"3", 60)
+        await broker.restart()
+        assert await broker.pending() == 4
+        broker.advance(60)
+        assert await broker.values(4) == [*VALUES, b"3"]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+async def test_one_of_two_topics_meets_it_at_a_start(number: int) -> None:
+    async with damaged_broker() as (broker, index):
+        await schedule(broker, "t", "other")
+        await broker.restart()
+        await all_ready(broker)
+        in_order = list(broker.schedules.shelf.volumes)
+        await broker.stop()
+        index.damaged_topic = in_order[number]
+        await broker.start()
+        await all_ready(broker)
+        assert index.resets == 1
+        await check_fired(broker, "t", "other")
+
+
+@pytest.mark.parametrize("call", range(1, 8))
+async def test_a_start_meets_it_at_some_time(call: int) -> None:
+    async with damaged_broker() as (broker, index):
+        await schedule(broker, "t", "other")
+        await broker.stop()
+        index.damage_at(call)
+        await broker.start()
+        await all_ready(broker)
+        await check_fired(broker, "t", "other")
+
+
+@pytest.mark.parametrize("call", range(1, 12))
+async def test_a_start_meets_it_with_firings_that_were_interrupted(
+    monkeypatch: pytest.MonkeyPatch, call: int
+) -> None:
+    def nothing(book: Book, partition: int) -> Effects:
+        return []
+
+    async with damaged_broker() as (broker, index):
+        await schedule(broker, "t", "other")
+        with monkeypatch.context() as patched:
+            patched.setattr(Book, "fired", nothing)
+            patched.setattr(firing_module, "_RETRY_S", 0.0)
+            broker.advance(60)
+            for topic in ("t", "other"):
+                while (await broker.client.partition(topic, 0)).next_offset < len(VALUES):
+                    pass
+            await broker.stop()
+        index.damage_at(call)
+        await broker.start()
+        await check_come(broker, "t", "other")
+        await broker.restart()
+        await check_come(broker, "t", "other")
+
+
+@pytest.mark.parametrize("call", range(1, 14))
+async def test_it_is_met_again_while_it_is_made_anew(call: int) -> None:
+    async with damaged_broker() as (broker, index):
+        await schedule(broker, "t", "other")
+        index.damage_at(call)
+        broker.schedules.damaged("a test")
+        await broker.later(b"3", 61)  # goes into the index when its topic is ready
+        await all_ready(broker)
+        broker.advance(60)
+        await broker.client.schedules("t").cancel(4)
+        await check_come(broker, "t", "other")
+        await broker.restart()
+        await check_come(broker, "t", "other")
+
+
+async def test_all_topics_that_meet_it_have_it_emptied_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with damaged_broker() as (broker, index):
+        await schedule(broker, "t", "other")
+        await broker.stop()
+        index.is_damaged = True
+        await broker.start()
+        await all_ready(broker)
+        assert index.resets == 1
+        assert caplog.text.count("made anew from the logs") == 1
+        await check_fired(broker, "t", "other")
+
+
+async def test_an_index_that_cannot_be_emptied_is_tried_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with damaged_broker() as (broker, index):
+        await schedule(broker, "t")
+        index.failing_resets = [OSError("read-only"), OSError("read-only")]
+        index.is_damaged = True
+        await schedule(broker, "other")
+        assert caplog.text.count("cannot be emptied: read-only") == 2
+        await check_fired(broker, "t", "other")
+
+
+async def test_topics_may_come_and_go_while_it_is_made_anew() -> None:
+    async with damaged_broker() as (broker, index):
+        await schedule(broker, "t", "gone")
+        turn = broker.schedules.runner._turn
+        await turn.acquire()
+        broker.schedules.damaged("a test")
+        making = asyncio.create_task(broker.client.publish("other", VALUES[0], delay=60))
+        await broker.client.delete_topic("gone")
+        while len(broker.schedules.shelf.volumes) < 2:
+            await broker.client.status()
+        assert not making.done()
+        turn.release()
+        await making
+        for value in VALUES[1:]:
+            await broker.client.publish("other", value, delay=60)
+        await all_ready(broker)
+        assert len(index.topics()) == 2
+        await check_fired(broker, "t", "other")
