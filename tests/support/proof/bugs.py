@@ -330,4 +330,18 @@ BUGS: Final = (
         "tests/broker/server/schedules/test_firing.py::"
         "test_what_was_firing_into_a_partition_that_failed_cannot_be_changed",
     ),
+    Bug(
+        "A schedule whose cancellation had been confirmed fired all the same when more than one "
+        "batch was due for its partition at once.",
+        "a review",
+        "tests/broker/server/schedules/test_firing.py::"
+        "test_what_is_cancelled_while_others_of_its_round_fire_does_not",
+    ),
+    Bug(
+        "A firing was abandoned without a word in the log: when one of its schedules was cancelled "
+        "after that, the next start refused all schedules of the topic.",
+        "a review",
+        "tests/broker/server/schedules/test_firing.py::"
+        "test_a_firing_that_was_abandoned_is_over_for_the_next_start",
+    ),
 )

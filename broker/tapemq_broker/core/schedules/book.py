@@ -81,6 +81,7 @@ class Book:
         self.recent = Recent()
         self.firings: dict[int, ActiveFiring] = {}
         self._busy: set[int] = set()
+        self._changed: set[int] = set()
         self.count = 0
         self.next_offset = 0
 
@@ -115,6 +116,7 @@ class Book:
             self.producers.observe(prefix, offset, now_us)
             for at, entry in enumerate(entries, offset):
                 self.recent.scheduled(at, entry)
+            self._changed.add(old_id)
             self.count += 0 if replaced else len(entries)
             result = ScheduleResult(_id_at(offset), wish.due_us, False, replaced is not None)
             return [ReplyWhenDurable(self.log, self.next_offset, request, result)]
@@ -134,6 +136,7 @@ class Book:
 
         def then(offset: int) -> Effects:
             self.recent.cancelled(offset, found)
+            self._changed.add(found.schedule_id)
             self.count -= 1
             return [ReplyWhenDurable(self.log, offset + 1, request, Done())]
 
@@ -157,12 +160,18 @@ class Book:
 
     # Firing
 
+    def look(self) -> None:
+        """What is due is looked up from now on: still_due() is about this look."""
+        self._changed.clear()
+
     def still_due(self, due: Sequence[Due]) -> list[Due]:
-        """Without what is firing already, or was changed since it was looked up."""
+        """Without what is firing already, or was changed since it was looked up: that may have
+        gone into the index meanwhile."""
         return [
             one
             for one in due
             if one.schedule.schedule_id not in self._busy
+            and one.schedule.schedule_id not in self._changed
             and self.recent.find(one.schedule.schedule_id) is None
         ]
 
@@ -185,18 +194,21 @@ class Book:
         self.firings[firing.entry.partition] = firing
         self._busy.update(one.schedule.schedule_id for one in firing.due)
 
-    def abandon(self, partition: int) -> None:
+    def abandon(self, partition: int) -> Effects:
         """The scheduler is not known to the partition any more: another firing takes its place."""
-        self._end(self.firings.pop(partition))
+        return self._end_firing(partition, ())
 
     def fired(self, partition: int) -> Effects:
         """What was to be appended to a partition is on disk."""
-        firing = self.firings[partition]
-        entry = Fired(partition, tuple(one.move for one in firing.due))
+        return self._end_firing(partition, self.firings[partition].due)
+
+    def _end_firing(self, partition: int, done: Sequence[Due]) -> Effects:
+        entry = Fired(partition, tuple(one.move for one in done))
 
         def then(offset: int) -> Effects:
-            self._end(self.firings.pop(partition))
-            return self._move(offset, entry, firing.due)
+            firing = self.firings.pop(partition)
+            self._busy.difference_update(one.schedule.schedule_id for one in firing.due)
+            return self._move(offset, entry, done)
 
         return [self._journal([entry], then)]
 
@@ -205,12 +217,10 @@ class Book:
         entry = Moved(tuple(one.move for one in due))
         return [self._journal([entry], lambda offset: self._move(offset, entry, due))]
 
-    def _end(self, firing: ActiveFiring) -> None:
-        self._busy.difference_update(one.schedule.schedule_id for one in firing.due)
-
     def _move(self, offset: int, entry: Fired | Moved, due: Sequence[Due]) -> Effects:
         by_id = {one.schedule.schedule_id: one.schedule for one in due}
         self.recent.moved(offset, entry, by_id)
+        self._changed.update(by_id)
         self.count -= sum(move.due_us == 0 for move in entry.moves)
         return []
 

@@ -123,6 +123,8 @@ class Alarm:
         """Fire what is due; whether anything that is due has been dealt with."""
         self._due_us = None  # what becomes due meanwhile says so
         without = self._not_now()
+        for volume in self._shelf.volumes.values():
+            volume.book.look()
         now_us = self._engine.world.clock.wall_us()
         due, next_us = await self._runner.run(lambda index: self._look(index, now_us, without))
         ends = self._ends()

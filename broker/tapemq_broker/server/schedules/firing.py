@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from tapemq_broker.core.effects import Effects
@@ -105,14 +105,18 @@ class Firing:
         partition = self._engine.core.topics.get(volume.topic_id).partitions[number]
         if self._engine.logs.durable_offset(partition.log) < end:
             await self._engine.durability.wait(partition.log, end)
-        while not volume.is_gone:
-            self._engine.run(book.fired(number))
-            if number not in book.firings or self.is_stopping:
-                break
-            await asyncio.sleep(_RETRY_S)
+        await self._end(volume, number, book.fired)
         self._engine.counters.schedules_fired += len(firing.entry.shots)
         self._indexer.wake(volume)
         volume.notify()
+
+    async def _end(self, volume: Volume, number: int, how: Callable[[int], Effects]) -> None:
+        """Note that a firing is over, once there is room on the disk."""
+        while not volume.is_gone:
+            self._engine.run(how(number))
+            if number not in volume.book.firings or self.is_stopping:
+                break
+            await asyncio.sleep(_RETRY_S)
 
     async def _append(self, volume: Volume, number: int, body: bytes) -> int | None:
         """Append a firing's batch; the offset behind it. None: it cannot be done (now)."""
@@ -120,7 +124,7 @@ class Firing:
             try:
                 appending = deliver(partition, body, self._engine.world.clock.wall_us())
             except Refused as refused:
-                self._give_up(volume, number, refused)
+                await self._give_up(volume, number, refused)
                 return None
             if appending.append is not None:
                 effects: Effects = [appending.append]
@@ -131,13 +135,15 @@ class Firing:
                 return None
             await asyncio.sleep(_RETRY_S)
         if (volume.topic_id, number) in self._missing:
-            self._give_up(volume, number, Refused("unknown_partition", "it does not exist"))
+            await self._give_up(volume, number, Refused("unknown_partition", "it does not exist"))
         return None
 
-    def _give_up(self, volume: Volume, number: int, refused: Refused) -> None:
+    async def _give_up(self, volume: Volume, number: int, refused: Refused) -> None:
         if refused.refusal.name == "unknown_producer":
             # It was idle for longer than partitions remember: nothing of this firing is there.
-            volume.book.abandon(number)
+            await self._end(volume, number, volume.book.abandon)
+            self._indexer.wake(volume)
+            volume.notify()
             return
         log.error("topic %s: its schedules for partition %d wait: %s", volume.name, number, refused)
         self.refused[volume.topic_id, number] = str(refused)

@@ -10,6 +10,7 @@ from tapemq_broker.core.producers import Producers
 from tapemq_broker.core.schedules.book import Book
 from tapemq_broker.server.schedules import firing as firing_module
 from tapemq_broker.server.schedules.firing import Firing
+from tapemq_broker.server.schedules.shelf import Volume
 from tests.support.full_disk import FullDisk
 from tests.support.scheduled_broker import ScheduledBroker, scheduled_broker
 from tests.support.stuck_disk import StuckDisk
@@ -151,6 +152,70 @@ async def test_a_scheduler_that_was_forgotten_begins_anew(monkeypatch: pytest.Mo
             await broker.none_pending()
         assert places == [(0, 1), (0, 0)]
         assert await broker.all_values() == [b"a", b"b"]
+
+
+async def test_a_firing_that_was_abandoned_is_over_for_the_next_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It would go on with it, and miss schedules that were cancelled since."""
+    async with scheduled_broker() as broker:
+        await broker.later(b"a", 1)
+        broker.advance(1)
+        await broker.none_pending()
+        await broker.later(b"b", 1, schedule_key="b")
+        await broker.later(b"c", 3600)
+        await broker.pending()
+        place_of, abandon, abandoned = Producers.place_of, Book.abandon, []
+
+        def forget(producers: Producers, producer_id: int) -> tuple[int, int]:
+            place = place_of(producers, producer_id)
+            producers._by_id.clear()
+            return place
+
+        def then_stop(book: Book, partition: int) -> Effects:
+            broker.schedules.firing.is_stopping = True
+            abandoned.append(partition)
+            return abandon(book, partition)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Producers, "place_of", forget)
+            patched.setattr(Book, "abandon", then_stop)
+            broker.advance(1)
+            while not abandoned:
+                await broker.client.status()
+        await broker.client.schedules("t").cancel(key="b")
+        await broker.restart()
+        assert await broker.pending() == 1
+        assert await broker.all_values() == [b"a"]
+
+
+async def test_what_is_cancelled_while_others_of_its_round_fire_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also when the index has been told, so that nothing recent speaks of it."""
+    gate, waiting, finish = asyncio.Event(), [], Firing.finish
+
+    async def when_told(firing: Firing, volume: Volume, number: int) -> None:
+        waiting.append(number)
+        await gate.wait()
+        await finish(firing, volume, number)
+
+    monkeypatch.setattr(firing_module, "_BATCH_RECORDS", 1)
+    monkeypatch.setattr(Firing, "finish", when_told)
+    async with scheduled_broker() as broker:
+        for value in ("a", "b"):
+            await broker.later(value.encode(), 1, schedule_key=value)
+        await broker.pending()
+        broker.advance(1)
+        while not waiting:
+            await broker.client.status()
+        await broker.client.schedules("t").cancel(key="b")
+        (volume,) = broker.schedules.shelf.volumes.values()
+        await broker.schedules.indexer.caught_up(volume)
+        gate.set()
+        await broker.none_pending()
+        assert volume.book.count == 0
+        assert await broker.all_values() == [b"a"]
 
 
 async def test_a_damaged_partition_keeps_its_own_waiting(caplog: pytest.LogCaptureFixture) -> None:
