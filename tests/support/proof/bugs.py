@@ -310,4 +310,10 @@ BUGS: Final = (
         "tests/broker/server/test_engine.py::"
         "test_nobody_sees_partitions_that_a_power_cut_could_take",
     ),
+    Bug(
+        "A plain handler of a worker that raised StopIteration kept its slot for ever: its "
+        "message was renewed, and neither handled nor retried.",
+        "a review",
+        "tests/client/worker/test_handler.py::test_an_end_of_iteration_in_a_thread_is_raised",
+    ),
 )
