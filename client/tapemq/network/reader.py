@@ -2,7 +2,7 @@
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Generic
 
 from tapemq.errors import Closed, Error, NotHere, Overloaded, TopicNotFound
@@ -107,12 +107,25 @@ class Reader(ABC, Generic[C]):
         self._subscribed(number, request)
         return request._replace(subscription=number)
 
-    def _drop_subscriptions(self, connection: C) -> None:
-        """Forget subscriptions that are to be made anew; what they still push is dropped."""
-        for number in self._subscriptions:
+    def _drop_subscriptions(self, connection: C, then: Callable[[], object] = lambda: None) -> None:
+        """Unsubscribe from all at once; what they still push is dropped.
+
+        ``then``: to be called when all of that was answered, or the connection is lost.
+        """
+        numbers, self._subscriptions = self._subscriptions, []
+        unanswered = len(numbers)
+
+        def answered(_: object) -> None:
+            nonlocal unanswered
+            unanswered -= 1
+            if not unanswered:
+                then()
+
+        for number in numbers:
             connection.close_subscription(number)
-            connection.send(m.Unsubscribe(number), ignore)
-        self._subscriptions.clear()
+            connection.send(m.Unsubscribe(number), answered)
+        if not numbers:
+            then()
 
     def _heed(self, error: Error) -> float:
         """Do what a refusal asks for before the next attempt. Returns the seconds to wait."""
@@ -131,4 +144,4 @@ class Reader(ABC, Generic[C]):
 
 
 def ignore(answer: object) -> None:
-    """For requests whose answer changes nothing."""
+    """For who need not know."""

@@ -67,16 +67,18 @@ class Subscriptions(Reader[Connection]):
                 return connection
 
     async def leave(self) -> None:
-        """Unsubscribe, if there is a connection and that does not take long."""
+        """Unsubscribe, if there is a connection, and wait for that if it does not take long.
+
+        All is said before it waits, so that who is cancelled meanwhile has left, too.
+        """
         connection = self._link.connection
         if connection is None or not connection.is_open:
             return
-        numbers = list(self._subscriptions)
-        self._subscriptions.clear()
-        with suppress(Error, builtins.TimeoutError):
+        left = asyncio.Event()
+        self._drop_subscriptions(connection, left.set)
+        with suppress(builtins.TimeoutError):
             async with asyncio.timeout(LEAVE_S):
-                for number in numbers:
-                    await connection.request(m.Unsubscribe(number))
+                await left.wait()
 
     def _stop(self) -> None:
         if self._subscribing is not None:

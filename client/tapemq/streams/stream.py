@@ -188,8 +188,10 @@ class Stream:
 
     async def close(self) -> None:
         """Leave without committing."""
-        await self._subscriber.leave()
-        self.fail(Closed("the stream is closed"))
+        try:
+            await self._subscriber.leave()
+        finally:  # also if this is cancelled: what still listened would subscribe again
+            self.fail(Closed("the stream is closed"))
 
     def fail(self, error: Error) -> None:
         """Let whoever reads, now or later, get ``error``."""

@@ -203,8 +203,10 @@ class Stream:
 
     def close(self) -> None:
         """Leave without committing."""
-        self._subscriber.leave()
-        self.fail(Closed("the stream is closed"))
+        try:
+            self._subscriber.leave()
+        finally:  # also if this is interrupted: what still listened would subscribe again
+            self.fail(Closed("the stream is closed"))
 
     def fail(self, error: Error) -> None:
         """Let whoever reads, now or later, get ``error``."""

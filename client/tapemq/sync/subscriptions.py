@@ -4,7 +4,7 @@ A reader that cannot get an answer says so in the log and asks again; one that c
 """
 
 import logging
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tapemq.errors import ConnectionLost, Error, IndeterminateError
@@ -77,15 +77,16 @@ class Subscriptions(Reader[Connection]):
             self._start(connection, self._steps(connection))
 
     def leave(self) -> None:
-        """Unsubscribe, if there is a connection and that does not take long."""
+        """Unsubscribe, if there is a connection, and wait for that if it does not take long.
+
+        All is said before it waits, so that who is interrupted meanwhile has left, too.
+        """
         left: Promise[None] = Promise()
         with self._shared.lock, self._shared.turn:
             connection = self._link.connection
-            numbers = list(self._subscriptions)
-            self._subscriptions.clear()
-            if connection is None or not connection.is_open or not numbers:
+            if connection is None or not connection.is_open:
                 return
-            Errand(connection, _unsubscribe(numbers), lambda error: left.resolve(None)).start()
+            self._drop_subscriptions(connection, lambda: left.resolve(None))
         left.wait(LEAVE_S)
 
     def after_fork(self, error: Error) -> None:
@@ -150,8 +151,3 @@ class Subscriptions(Reader[Connection]):
     def _make(self, connection: Connection, plan: Sequence[Any]) -> Steps:
         for request in plan:
             yield self._number(connection, request)
-
-
-def _unsubscribe(numbers: list[int]) -> Generator[Any, Any, None]:
-    for number in numbers:
-        yield m.Unsubscribe(number)

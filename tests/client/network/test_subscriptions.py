@@ -116,6 +116,25 @@ async def test_leaving_does_not_wait_for_a_silent_broker(monkeypatch: pytest.Mon
         await link.close()
 
 
+async def test_leaving_that_is_cancelled_has_ended_all_subscriptions() -> None:
+    async with FakeBroker() as broker:
+        broker.create("t", 3)
+        link = link_to(broker)
+        await link.open(30.0)
+        subscriber = Subscriber(link, options(group=""))
+        await subscriber.open()
+        broker.react(m.Unsubscribe, Reaction.HOLD)
+        leaving = asyncio.ensure_future(subscriber.leave())
+        await broker.received(m.Unsubscribe)
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        await link.call(m.ListTopics(), 30.0)
+        assert broker.of(m.Unsubscribe) == [m.Unsubscribe(number) for number in (1, 2, 3)]
+        subscriber.close()
+        await link.close()
+
+
 async def test_closing_wakes_who_waits() -> None:
     async with FakeBroker() as broker:
         link, subscriber = await subscriber_to(broker)

@@ -8,7 +8,7 @@ import tapemq
 from tapemq import sync
 from tapemq.wire import errors as wire
 from tapemq.wire import messages as m
-from tests.support.blocking import BrokerThread, in_thread, outcome
+from tests.support.blocking import BrokerThread, in_thread, interrupted_when, outcome
 from tests.support.fake_broker import Reaction
 from tests.support.reading import cursor, fill
 
@@ -267,3 +267,22 @@ def test_closing_the_client_ends_a_read_that_waits(world: World) -> None:
             other.close()
             with pytest.raises(tapemq.Closed, match="client"):
                 outcome(reading)
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_closing_that_is_interrupted_leaves_no_member_behind(world: World) -> None:
+    stream = world.reader().__enter__()
+    world.thread.react(m.Unsubscribe, Reaction.HOLD)
+
+    def is_closing() -> bool:
+        with world.client._shared.lock:
+            return bool(world.thread.broker.of(m.Unsubscribe))
+
+    with interrupted_when(is_closing), pytest.raises(KeyboardInterrupt):
+        stream.close()
+    with pytest.raises(tapemq.Closed):
+        read(stream, 1)
+    world.thread.cut()
+    with world.reader():
+        world.client.topics()  # an answer behind all that was asked for on this connection
+        assert len(world.thread.received(m.Subscribe)) == 2

@@ -316,4 +316,12 @@ BUGS: Final = (
         "a review",
         "tests/client/worker/test_handler.py::test_an_end_of_iteration_in_a_thread_is_raised",
     ),
+    Bug(
+        "A cancellation (without asyncio: Ctrl-C) while a queue unsubscribed left it listening: "
+        "after the next loss of the connection it took leases that nobody handled, and renewed "
+        "them.",
+        "a review",
+        "tests/client/queues/test_queue_end.py::"
+        "test_leaving_that_is_cancelled_leaves_no_consumer_behind",
+    ),
 )
