@@ -33,6 +33,7 @@ class Reader(ABC, Generic[C]):
         self._kind = kind
         self._topic: m.Topic | None = None
         self._subscriptions: list[int] = []
+        self._subscribed_on: C | None = None
 
     # What a reader provides
 
@@ -103,16 +104,27 @@ class Reader(ABC, Generic[C]):
     def _number(self, connection: C, request: Any) -> Any:
         """The request for one more subscription, with its number."""
         number = connection.open_subscription(self._pushed)
-        self._subscriptions.append(number)
+        self._numbers(connection).append(number)
         self._subscribed(number, request)
         return request._replace(subscription=number)
+
+    def _numbers(self, connection: C) -> list[int]:
+        """Of the subscriptions on a connection.
+
+        Each connection counts from 1 on: a number from before is another reader's there. Who is
+        just opening does not follow the link, and is not told that a connection was lost.
+        """
+        if self._subscribed_on is not connection:
+            self._subscribed_on = connection
+            self._subscriptions.clear()
+        return self._subscriptions
 
     def _drop_subscriptions(self, connection: C, then: Callable[[], object] = lambda: None) -> None:
         """Unsubscribe from all at once; what they still push is dropped.
 
         ``then``: to be called when all of that was answered, or the connection is lost.
         """
-        numbers, self._subscriptions = self._subscriptions, []
+        numbers, self._subscriptions = self._numbers(connection), []
         unanswered = len(numbers)
 
         def answered(_: object) -> None:

@@ -324,4 +324,12 @@ BUGS: Final = (
         "tests/client/queues/test_queue_end.py::"
         "test_leaving_that_is_cancelled_leaves_no_consumer_behind",
     ),
+    Bug(
+        "A stream or queue that was being opened while the connection was lost could end the "
+        "subscription of another reader of the same client on the next one, where it had the same "
+        "number: the other waited for ever.",
+        "a review",
+        "tests/client/network/test_subscriptions.py::"
+        "test_opening_that_is_given_up_takes_no_subscription_from_another_reader",
+    ),
 )
