@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Generic
 
-from tapemq.errors import Closed, Error, NotHere, Overloaded, TopicNotFound
+from tapemq.errors import Closed, ConnectionLost, Error, NotHere, Overloaded, TopicNotFound
 from tapemq.network.link_state import C, LinkState
 from tapemq.wire import messages as m
 
@@ -53,6 +53,10 @@ class Reader(ABC, Generic[C]):
     def _pushed(self, message: Any, payload: memoryview) -> None:
         """Something was pushed to a subscription."""
 
+    def _gives_in(self, error: Error) -> bool:
+        """Whether reading goes on without what was refused for good."""
+        return False
+
     # What a shell provides
 
     @abstractmethod
@@ -87,6 +91,14 @@ class Reader(ABC, Generic[C]):
             self._drop_subscriptions(connection)
         self._stop()
         self._progressed()
+
+    def renew(self) -> None:
+        """Make all subscriptions anew, as things are now, when there is a connection."""
+        self._cut_off()
+        connection = self._link.connection
+        if self.failure is None and connection is not None and connection.is_open:
+            self._drop_subscriptions(connection)
+            self.link_up(connection)
 
     def link_down(self, reason: Error) -> None:
         """What is buffered will come again, or belongs to another member now."""
@@ -138,6 +150,9 @@ class Reader(ABC, Generic[C]):
             connection.send(m.Unsubscribe(number), answered)
         if not numbers:
             then()
+
+    def _too_late(self) -> ConnectionLost:
+        return ConnectionLost(f"no subscription to {self._name} within {self._timeout_s:g} s")
 
     def _heed(self, error: Error) -> float:
         """Do what a refusal asks for before the next attempt. Returns the seconds to wait."""

@@ -60,8 +60,7 @@ class Subscriptions(Reader[Connection]):
         until = self._shared.time() + self._timeout_s
         while (change := self._change_unless(is_so)) is not None:
             if not change.wait(until - self._shared.time()):
-                reason = f"no subscription to {self._name} within {self._timeout_s:g} s"
-                raise ConnectionLost(reason)
+                raise self._too_late()
 
     def _change_unless(self, is_so: Callable[[], bool]) -> Promise[None] | None:
         with self._shared.lock, self._shared.turn:
@@ -106,6 +105,7 @@ class Subscriptions(Reader[Connection]):
 
     def _start(self, connection: Connection, steps: Steps) -> None:
         self._stop()
+        self.is_subscribed = False
         self._errand = Errand(connection, steps, self._done)
         self._late = self._shared.call_later(self._timeout_s, self._is_late)
         self._errand.start()
@@ -127,7 +127,7 @@ class Subscriptions(Reader[Connection]):
             pass  # link_up comes
         elif error.retryable or isinstance(error, IndeterminateError):
             self._late = self._shared.call_later(self._heed(error), self._again)
-        else:
+        elif not self._gives_in(error):
             self.fail(error)
 
     def _is_late(self) -> None:

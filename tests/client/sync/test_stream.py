@@ -184,6 +184,59 @@ def test_reading_goes_on_where_it_is_sent_to(world: World, group: str | None) ->
             stream.seek(0, partition=1)
         with pytest.raises(tapemq.OffsetOutOfRange):
             stream.seek(99)
+        world.thread.cut()
+        world.client.publish("t", b"10")
+        assert read(stream, 1) == [10]
+
+
+def goes_on_with_both_partitions(world: World, stream: sync.Stream) -> None:
+    assert stream.position == {0: 10, 1: 2}
+    world.client.publish("t", b"10", partition=0)
+    world.client.publish("t", b"2", partition=1)
+    seen = {(record.partition, record.offset) for record in islice(stream, 2)}
+    assert seen == {(0, 10), (1, 2)}
+
+
+def test_seek_that_one_partition_refuses_moves_none(world: World) -> None:
+    world.thread.call(world.topic.grow, 2)
+    world.fill(2, partition=1)
+    with world.reader(None) as stream:
+        list(islice(stream, 12))
+        with pytest.raises(tapemq.OffsetOutOfRange):
+            stream.seek(5)
+        goes_on_with_both_partitions(world, stream)
+
+
+@pytest.mark.usefixtures("interruptible")
+@pytest.mark.parametrize("reaction", [Reaction.IGNORE, Reaction.HOLD])
+def test_interrupted_seek_without_a_group_has_not_happened(
+    world: World, reaction: Reaction
+) -> None:
+    world.thread.call(world.topic.grow, 2)
+    world.fill(2, partition=1)
+    with world.reader(None) as stream:
+        list(islice(stream, 12))
+        made = len(world.thread.received(m.Subscribe))
+        world.thread.react(m.Subscribe, reaction)
+
+        def is_seeking() -> bool:
+            with world.client._shared.lock:
+                return len(world.thread.broker.of(m.Subscribe)) > made
+
+        with interrupted_when(is_seeking), pytest.raises(KeyboardInterrupt):
+            stream.seek("earliest")
+        goes_on_with_both_partitions(world, stream)
+
+
+@pytest.mark.parametrize("group", ["g", None])
+def test_seek_is_for_open_streams(world: World, group: str | None) -> None:
+    stream = world.reader(group)
+    with pytest.raises(tapemq.Closed, match="not open"):
+        stream.seek(0)
+    with stream:
+        pass
+    with pytest.raises(tapemq.Closed, match="is closed"):
+        stream.seek(0)
 
 
 # Losing the connection

@@ -332,4 +332,10 @@ BUGS: Final = (
         "tests/client/network/test_subscriptions.py::"
         "test_opening_that_is_given_up_takes_no_subscription_from_another_reader",
     ),
+    Bug(
+        "A seek of a stream without a group that was refused left the stream waiting for ever, "
+        "without an error; one that was cancelled left it without some of its partitions.",
+        "a review",
+        "tests/client/streams/test_stream.py::test_cancelled_seek_without_a_group_has_not_happened",
+    ),
 )
