@@ -2,10 +2,10 @@
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Generic
 
-from tapemq.errors import Closed, Error, NotHere, Overloaded, TopicNotFound
+from tapemq.errors import Closed, ConnectionLost, Error, NotHere, Overloaded, TopicNotFound
 from tapemq.network.link_state import C, LinkState
 from tapemq.wire import messages as m
 
@@ -33,6 +33,7 @@ class Reader(ABC, Generic[C]):
         self._kind = kind
         self._topic: m.Topic | None = None
         self._subscriptions: list[int] = []
+        self._subscribed_on: C | None = None
 
     # What a reader provides
 
@@ -51,6 +52,10 @@ class Reader(ABC, Generic[C]):
     @abstractmethod
     def _pushed(self, message: Any, payload: memoryview) -> None:
         """Something was pushed to a subscription."""
+
+    def _gives_in(self, error: Error) -> bool:
+        """Whether reading goes on without what was refused for good."""
+        return False
 
     # What a shell provides
 
@@ -87,6 +92,14 @@ class Reader(ABC, Generic[C]):
         self._stop()
         self._progressed()
 
+    def renew(self) -> None:
+        """Make all subscriptions anew, as things are now, when there is a connection."""
+        self._cut_off()
+        connection = self._link.connection
+        if self.failure is None and connection is not None and connection.is_open:
+            self._drop_subscriptions(connection)
+            self.link_up(connection)
+
     def link_down(self, reason: Error) -> None:
         """What is buffered will come again, or belongs to another member now."""
         self._subscriptions.clear()
@@ -103,16 +116,43 @@ class Reader(ABC, Generic[C]):
     def _number(self, connection: C, request: Any) -> Any:
         """The request for one more subscription, with its number."""
         number = connection.open_subscription(self._pushed)
-        self._subscriptions.append(number)
+        self._numbers(connection).append(number)
         self._subscribed(number, request)
         return request._replace(subscription=number)
 
-    def _drop_subscriptions(self, connection: C) -> None:
-        """Forget subscriptions that are to be made anew; what they still push is dropped."""
-        for number in self._subscriptions:
+    def _numbers(self, connection: C) -> list[int]:
+        """Of the subscriptions on a connection.
+
+        Each connection counts from 1 on: a number from before is another reader's there. Who is
+        just opening does not follow the link, and is not told that a connection was lost.
+        """
+        if self._subscribed_on is not connection:
+            self._subscribed_on = connection
+            self._subscriptions.clear()
+        return self._subscriptions
+
+    def _drop_subscriptions(self, connection: C, then: Callable[[], object] = lambda: None) -> None:
+        """Unsubscribe from all at once; what they still push is dropped.
+
+        ``then``: to be called when all of that was answered, or the connection is lost.
+        """
+        numbers, self._subscriptions = self._numbers(connection), []
+        unanswered = len(numbers)
+
+        def answered(_: object) -> None:
+            nonlocal unanswered
+            unanswered -= 1
+            if not unanswered:
+                then()
+
+        for number in numbers:
             connection.close_subscription(number)
-            connection.send(m.Unsubscribe(number), ignore)
-        self._subscriptions.clear()
+            connection.send(m.Unsubscribe(number), answered)
+        if not numbers:
+            then()
+
+    def _too_late(self) -> ConnectionLost:
+        return ConnectionLost(f"no subscription to {self._name} within {self._timeout_s:g} s")
 
     def _heed(self, error: Error) -> float:
         """Do what a refusal asks for before the next attempt. Returns the seconds to wait."""
@@ -131,4 +171,4 @@ class Reader(ABC, Generic[C]):
 
 
 def ignore(answer: object) -> None:
-    """For requests whose answer changes nothing."""
+    """For who need not know."""

@@ -6,7 +6,7 @@ A reader that cannot get an answer says so in the log and asks again; one that c
 import asyncio
 import builtins
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -45,8 +45,7 @@ class Subscriptions(Reader[Connection]):
                 self._link.listen(self)
         except builtins.TimeoutError:
             self.close()
-            reason = f"no subscription to {self._name} within {self._timeout_s:g} s"
-            raise ConnectionLost(reason) from None
+            raise self._too_late() from None
         except BaseException:
             self.close()
             raise
@@ -67,16 +66,18 @@ class Subscriptions(Reader[Connection]):
                 return connection
 
     async def leave(self) -> None:
-        """Unsubscribe, if there is a connection and that does not take long."""
+        """Unsubscribe, if there is a connection, and wait for that if it does not take long.
+
+        All is said before it waits, so that who is cancelled meanwhile has left, too.
+        """
         connection = self._link.connection
         if connection is None or not connection.is_open:
             return
-        numbers = list(self._subscriptions)
-        self._subscriptions.clear()
-        with suppress(Error, builtins.TimeoutError):
+        left = asyncio.Event()
+        self._drop_subscriptions(connection, left.set)
+        with suppress(builtins.TimeoutError):
             async with asyncio.timeout(LEAVE_S):
-                for number in numbers:
-                    await connection.request(m.Unsubscribe(number))
+                await left.wait()
 
     def _stop(self) -> None:
         if self._subscribing is not None:
@@ -107,9 +108,10 @@ class Subscriptions(Reader[Connection]):
                 log.warning("no answer: cannot read %s; asking again", self._name)
             except Error as error:
                 if not error.retryable:
-                    log.error("cannot read %s any more: %s", self._name, error)
                     self._subscribing = None
-                    self.fail(error)
+                    if not self._gives_in(error):
+                        log.error("cannot read %s any more: %s", self._name, error)
+                        self.fail(error)
                     return
                 await asyncio.sleep(self._heed(error))
 
@@ -125,6 +127,20 @@ class Subscriptions(Reader[Connection]):
     async def _make(self, connection: Connection, plan: Sequence[Any]) -> None:
         for request in plan:
             await connection.request(self._number(connection, request))
+
+    async def wait_for(self, is_so: Callable[[], bool]) -> None:
+        """Wait for what a push or an answer changes.
+
+        Raises what the reader fails with, or ConnectionLost if it takes too long.
+        """
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                while self.failure is None and not is_so():
+                    await self.change()
+        except builtins.TimeoutError:
+            raise self._too_late() from None
+        if self.failure is not None:
+            raise self.failure
 
     async def change(self) -> None:
         """Wait until something was pushed, or has failed. Look first, then wait."""

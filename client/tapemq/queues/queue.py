@@ -191,8 +191,10 @@ class Queue:
 
     async def close(self) -> None:
         """Leave at once: what is not settled comes again elsewhere."""
-        await self._subscriber.leave()
-        self.fail(Closed("the queue is closed"))
+        try:
+            await self._subscriber.leave()
+        finally:  # also if this is cancelled: what still listened would subscribe again
+            self.fail(Closed("the queue is closed"))
 
     def fail(self, error: Error) -> None:
         """Let whoever iterates, now or later, get ``error``."""

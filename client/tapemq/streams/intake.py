@@ -59,11 +59,11 @@ class Intake:
         self._credits.clear()
         self.grants.clear()
 
-    def assigned(self, message: m.Assigned) -> None:
-        """A partition is this stream's now, or from another offset on."""
+    def assigned(self, message: m.Assigned, *, moved: bool = False) -> None:
+        """A partition is this stream's now, or (``moved``) to be read from another offset on."""
         partition = message.partition
         assignment = self.assignments.get(partition)
-        known = assignment is not None
+        known = assignment is not None and not moved
         if assignment is None:
             assignment = self.assignments[partition] = Assignment(partition)
         self._stop(assignment)
@@ -200,8 +200,14 @@ class Intake:
             )
         return True
 
+    def move(self, assignment: Assignment, position: int) -> None:
+        """Have a partition read from there on, once it is assigned again."""
+        self._stop(assignment)
+        self._forget_hand(assignment)
+        assignment.position = position
+
     def forget(self, assignment: Assignment) -> None:
-        """The partition is somebody else's, or is to be read from another place."""
+        """The partition is somebody else's."""
         if self.assignments.get(assignment.partition) is assignment:
             if self.handled(assignment) > assignment.committed:
                 self._unconfirmed[assignment.partition] = assignment.committed

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from tapemq.streams.credit import Grant
+from tapemq.streams.seek import Seek
 from tapemq.streams.start import WireStart
 from tapemq.wire import messages as m
 from tapemq.wire.limits import PARTITIONS_MAX
@@ -32,6 +33,7 @@ def plan_subscriptions(
     topic: m.Topic,
     positions: Mapping[int, int],
     partitions_at_start: int = PARTITIONS_MAX,
+    seek: Seek | None = None,
 ) -> list[m.Subscribe]:
     """The requests, still with subscription 0.
 
@@ -39,16 +41,19 @@ def plan_subscriptions(
     ``positions`` (by partition) are the stream's own, and a subscription has one start: each
     partition gets its own, or, if that were too many, some share the lowest start and the intake
     skips what it has seen. A partition that came after the stream's start is read from its first
-    record on.
+    record on; those that are sought elsewhere, from there.
     """
     if options.group:
         return [_subscribe(options, topic, options.partitions, options.start, options.prefetch)]
     partitions = options.partitions or range(topic.partitions)
-    new = [partition for partition in partitions if partition not in positions]
-    seen = sorted((p for p in partitions if p in positions), key=lambda p: positions[p])
+    sought = [] if seek is None else [p for p in partitions if p in seek.partitions]
+    rest = [p for p in partitions if seek is None or p not in seek.partitions]
+    new = [partition for partition in rest if partition not in positions]
+    seen = sorted((p for p in rest if p in positions), key=lambda p: positions[p])
     there = [partition for partition in new if partition < partitions_at_start]
     grown = [partition for partition in new if partition >= partitions_at_start]
-    parts = [(run, options.start) for run in _runs(there)]
+    parts = [] if seek is None else [(run, seek.start) for run in _runs(sought)]
+    parts += [(run, options.start) for run in _runs(there)]
     parts += [(run, _BEGINNING) for run in _runs(grown)]
     parts += [(run, WireStart("offset", positions[run[0]])) for run in _runs(seen)]
     share = Grant(

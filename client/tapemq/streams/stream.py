@@ -127,6 +127,9 @@ class Stream:
     async def seek(self, to: Start, *, partition: int | None = None) -> None:
         """Go on reading elsewhere.
 
+        Without a group a seek that raises has not happened: the stream reads on from where it was.
+        One that is cancelled or interrupted in its last moment may have happened, as a whole.
+
         Args:
             to: "earliest", "latest", an offset, or a datetime (the first record appended then).
             partition: a number, from 0; by default all that this stream reads. With a group this
@@ -135,18 +138,16 @@ class Stream:
         Raises:
             OffsetOutOfRange: the offset is beyond the end.
             PartitionNotFound: this stream does not read that partition (now).
+            ConnectionLost: without a group: the broker did not do it within the client's timeout.
         """
         start = wire_start(to)
-        assignments = self._intake.assignments
-        if partition is not None and partition not in assignments:
-            raise PartitionNotFound(f"this stream does not read partition {partition} now")
-        targets = list(assignments) if partition is None else [partition]
         subscriber = self._subscriber
+        partitions = subscriber.partitions()
+        if partition is not None and partition not in partitions:
+            raise PartitionNotFound(f"this stream does not read partition {partition} now")
+        targets = partitions if partition is None else [partition]
         if not subscriber.options.group:
-            for target in targets:
-                self._intake.forget(assignments[target])
-            subscriber.options = subscriber.options._replace(start=start)
-            await subscriber.subscribe()
+            await subscriber.seek(targets, start)
             return
         await asyncio.gather(*(self._seek_group(target, *start) for target in targets))
 
@@ -188,8 +189,10 @@ class Stream:
 
     async def close(self) -> None:
         """Leave without committing."""
-        await self._subscriber.leave()
-        self.fail(Closed("the stream is closed"))
+        try:
+            await self._subscriber.leave()
+        finally:  # also if this is cancelled: what still listened would subscribe again
+            self.fail(Closed("the stream is closed"))
 
     def fail(self, error: Error) -> None:
         """Let whoever reads, now or later, get ``error``."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from typing import Any
 
 from tapemq.errors import Error, from_failure
@@ -11,9 +11,10 @@ from tapemq.network.link import Link
 from tapemq.network.reader import ignore
 from tapemq.network.subscriptions import Subscriptions
 from tapemq.streams.assignment import Assignment
-from tapemq.streams.credit import Grant
 from tapemq.streams.intake import Intake
 from tapemq.streams.plan import StreamOptions, plan_subscriptions
+from tapemq.streams.reader import StreamReader
+from tapemq.streams.start import WireStart
 from tapemq.wire import messages as m
 
 log = logging.getLogger("tapemq.client")
@@ -22,7 +23,7 @@ _LOOK_S = 5.0
 """How long records in a new partition may wait for a reader without a group."""
 
 
-class Subscriber(Subscriptions):
+class Subscriber(StreamReader[Connection], Subscriptions):
     """One stream's subscriptions on whichever connection there is."""
 
     def __init__(self, link: Link, options: StreamOptions) -> None:
@@ -32,6 +33,7 @@ class Subscriber(Subscriptions):
         self.on_revoke: Callable[[Assignment], None] = ignore  # without a group nobody asks
         self._looking: asyncio.Task[None] | None = None
         self._partitions_at_start = 0
+        self._seeking = asyncio.Lock()  # one at a time
 
     async def open(self) -> None:
         await super().open()
@@ -48,17 +50,16 @@ class Subscriber(Subscriptions):
         if self._looking is not None:
             self._looking.cancel()
 
-    def _plan(self) -> Sequence[m.Subscribe]:
-        assert self._topic is not None
-        positions = {p: a.position for p, a in self.intake.assignments.items()}
-        at_start = self._partitions_at_start
-        return plan_subscriptions(self.options, self._topic, positions, at_start)
-
-    def _subscribed(self, number: int, request: m.Subscribe) -> None:
-        self.intake.subscribed(number, Grant(request.credit_records, request.credit_bytes))
-
-    def _cut_off(self) -> None:
-        self.intake.cut_off()
+    async def seek(self, partitions: Collection[int], start: WireStart) -> None:
+        """Without a group: read partitions on from elsewhere, or, if this raises, as before."""
+        async with self._seeking:
+            seek = self._begin_seek(partitions, start)
+            try:
+                await self.wait_for(lambda: seek.is_over)
+            finally:
+                self._call_off(seek)
+        if seek.refusal is not None:
+            raise seek.refusal
 
     # New partitions, of which only groups are told
 
@@ -93,7 +94,7 @@ class Subscriber(Subscriptions):
             self.intake.delivered(message, payload)
         elif isinstance(message, m.Assigned):
             log.info("reading %s/%d from %d", self.options.topic, message.partition, message.offset)
-            self.intake.assigned(message)
+            self._assigned(message)
         elif isinstance(message, m.Revoke):
             log.info("giving up %s/%d", self.options.topic, message.partition)
             self._revoked(message)

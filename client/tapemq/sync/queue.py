@@ -214,8 +214,10 @@ class Queue:
 
     def close(self) -> None:
         """Leave at once: what is not settled comes again elsewhere."""
-        self._subscriber.leave()
-        self.fail(Closed("the queue is closed"))
+        try:
+            self._subscriber.leave()
+        finally:  # also if this is interrupted: what still listened would subscribe again
+            self.fail(Closed("the queue is closed"))
 
     def fail(self, error: Error) -> None:
         """Let whoever iterates, now or later, get ``error``."""

@@ -129,6 +129,9 @@ class Stream:
     def seek(self, to: Start, *, partition: int | None = None) -> None:
         """Go on reading elsewhere.
 
+        Without a group a seek that raises has not happened: the stream reads on from where it was.
+        One that is cancelled or interrupted in its last moment may have happened, as a whole.
+
         Args:
             to: "earliest", "latest", an offset, or a datetime (the first record appended then).
             partition: a number, from 0; by default all that this stream reads. With a group this
@@ -137,21 +140,17 @@ class Stream:
         Raises:
             OffsetOutOfRange: the offset is beyond the end.
             PartitionNotFound: this stream does not read that partition (now).
+            ConnectionLost: without a group: the broker did not do it within the client's timeout.
         """
         start = wire_start(to)
         subscriber = self._subscriber
         with self._shared.lock, self._shared.turn:
-            assignments = self._intake.assignments
-            if partition is not None and partition not in assignments:
-                raise PartitionNotFound(f"this stream does not read partition {partition} now")
-            targets = list(assignments) if partition is None else [partition]
-            if not subscriber.options.group:
-                for target in targets:
-                    self._intake.forget(assignments[target])
-                subscriber.options = subscriber.options._replace(start=start)
-                subscriber.subscribe()
+            partitions = subscriber.partitions()
+        if partition is not None and partition not in partitions:
+            raise PartitionNotFound(f"this stream does not read partition {partition} now")
+        targets = partitions if partition is None else [partition]
         if not subscriber.options.group:
-            subscriber.wait_for(lambda: subscriber.is_subscribed)
+            subscriber.seek(targets, start)
             return
         for target in targets:
             self._seek_group(target, *start)
@@ -203,8 +202,10 @@ class Stream:
 
     def close(self) -> None:
         """Leave without committing."""
-        self._subscriber.leave()
-        self.fail(Closed("the stream is closed"))
+        try:
+            self._subscriber.leave()
+        finally:  # also if this is interrupted: what still listened would subscribe again
+            self.fail(Closed("the stream is closed"))
 
     def fail(self, error: Error) -> None:
         """Let whoever reads, now or later, get ``error``."""

@@ -1,16 +1,18 @@
 """Keeps a stream's subscriptions alive, and tells the intake what is pushed to them."""
 
 import logging
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any, Final
 
 from tapemq.errors import Error, from_failure
 from tapemq.network.reader import ignore
 from tapemq.streams.assignment import Assignment
-from tapemq.streams.credit import Grant
 from tapemq.streams.intake import Intake
 from tapemq.streams.plan import StreamOptions, plan_subscriptions
+from tapemq.streams.reader import StreamReader
+from tapemq.streams.start import WireStart
 from tapemq.sync.connection import Connection
 from tapemq.sync.errand import Errand
 from tapemq.sync.link import Link
@@ -24,7 +26,7 @@ _LOOK_S: Final = 5.0
 """How long records in a new partition may wait for a reader without a group."""
 
 
-class Subscriber(Subscriptions):
+class Subscriber(StreamReader[Connection], Subscriptions):
     """One stream's subscriptions on whichever connection there is."""
 
     def __init__(self, link: Link, shared: Shared, options: StreamOptions) -> None:
@@ -34,6 +36,7 @@ class Subscriber(Subscriptions):
         self.on_revoke: Callable[[Assignment], None] = ignore  # without a group nobody asks
         self._look: Timer | None = None
         self._partitions_at_start = 0
+        self._seeking = threading.Lock()  # one at a time
 
     def open(self) -> None:
         super().open()
@@ -51,17 +54,18 @@ class Subscriber(Subscriptions):
         if self._look is not None:
             self._look.cancel()
 
-    def _plan(self) -> Sequence[m.Subscribe]:
-        assert self._topic is not None
-        positions = {p: a.position for p, a in self.intake.assignments.items()}
-        at_start = self._partitions_at_start
-        return plan_subscriptions(self.options, self._topic, positions, at_start)
-
-    def _subscribed(self, number: int, request: m.Subscribe) -> None:
-        self.intake.subscribed(number, Grant(request.credit_records, request.credit_bytes))
-
-    def _cut_off(self) -> None:
-        self.intake.cut_off()
+    def seek(self, partitions: Collection[int], start: WireStart) -> None:
+        """Without a group: read partitions on from elsewhere, or, if this raises, as before."""
+        with self._seeking:
+            with self._shared.lock, self._shared.turn:
+                seek = self._begin_seek(partitions, start)
+            try:
+                self.wait_for(lambda: seek.is_over)
+            finally:
+                with self._shared.lock, self._shared.turn:
+                    self._call_off(seek)
+        if seek.refusal is not None:
+            raise seek.refusal
 
     # New partitions, of which only groups are told
 
@@ -89,7 +93,8 @@ class Subscriber(Subscriptions):
             options = self.options._replace(partitions=grown)
             plan = plan_subscriptions(options, topic, {}, self._partitions_at_start)
             self._topic = topic
-            Errand(connection, self._make(connection, plan), self._done).start()
+            self._errand = Errand(connection, self._make(connection, plan), self._done)
+            self._errand.start()
 
     # Pushes
 
@@ -98,7 +103,7 @@ class Subscriber(Subscriptions):
             self.intake.delivered(message, payload)
         elif isinstance(message, m.Assigned):
             log.info("reading %s/%d from %d", self.options.topic, message.partition, message.offset)
-            self.intake.assigned(message)
+            self._assigned(message)
         elif isinstance(message, m.Revoke):
             log.info("giving up %s/%d", self.options.topic, message.partition)
             self._revoked(message)

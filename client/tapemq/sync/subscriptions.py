@@ -4,7 +4,7 @@ A reader that cannot get an answer says so in the log and asks again; one that c
 """
 
 import logging
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tapemq.errors import ConnectionLost, Error, IndeterminateError
@@ -60,8 +60,7 @@ class Subscriptions(Reader[Connection]):
         until = self._shared.time() + self._timeout_s
         while (change := self._change_unless(is_so)) is not None:
             if not change.wait(until - self._shared.time()):
-                reason = f"no subscription to {self._name} within {self._timeout_s:g} s"
-                raise ConnectionLost(reason)
+                raise self._too_late()
 
     def _change_unless(self, is_so: Callable[[], bool]) -> Promise[None] | None:
         with self._shared.lock, self._shared.turn:
@@ -77,15 +76,16 @@ class Subscriptions(Reader[Connection]):
             self._start(connection, self._steps(connection))
 
     def leave(self) -> None:
-        """Unsubscribe, if there is a connection and that does not take long."""
+        """Unsubscribe, if there is a connection, and wait for that if it does not take long.
+
+        All is said before it waits, so that who is interrupted meanwhile has left, too.
+        """
         left: Promise[None] = Promise()
         with self._shared.lock, self._shared.turn:
             connection = self._link.connection
-            numbers = list(self._subscriptions)
-            self._subscriptions.clear()
-            if connection is None or not connection.is_open or not numbers:
+            if connection is None or not connection.is_open:
                 return
-            Errand(connection, _unsubscribe(numbers), lambda error: left.resolve(None)).start()
+            self._drop_subscriptions(connection, lambda: left.resolve(None))
         left.wait(LEAVE_S)
 
     def after_fork(self, error: Error) -> None:
@@ -105,6 +105,7 @@ class Subscriptions(Reader[Connection]):
 
     def _start(self, connection: Connection, steps: Steps) -> None:
         self._stop()
+        self.is_subscribed = False
         self._errand = Errand(connection, steps, self._done)
         self._late = self._shared.call_later(self._timeout_s, self._is_late)
         self._errand.start()
@@ -126,7 +127,7 @@ class Subscriptions(Reader[Connection]):
             pass  # link_up comes
         elif error.retryable or isinstance(error, IndeterminateError):
             self._late = self._shared.call_later(self._heed(error), self._again)
-        else:
+        elif not self._gives_in(error):
             self.fail(error)
 
     def _is_late(self) -> None:
@@ -150,8 +151,3 @@ class Subscriptions(Reader[Connection]):
     def _make(self, connection: Connection, plan: Sequence[Any]) -> Steps:
         for request in plan:
             yield self._number(connection, request)
-
-
-def _unsubscribe(numbers: list[int]) -> Generator[Any, Any, None]:
-    for number in numbers:
-        yield m.Unsubscribe(number)

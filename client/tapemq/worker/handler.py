@@ -51,7 +51,7 @@ class Handler(NamedTuple):
             self.function(*arguments)
             if threads is None
             else await asyncio.get_running_loop().run_in_executor(
-                threads, self.function, *arguments
+                threads, _call_in_thread, self.function, *arguments
             )
         )
         # Also what a plain function that wraps a coroutine function returns: not to await it would
@@ -79,6 +79,14 @@ def check_handler(
     check_name("group", group)
     wire_settings(settings)
     wire_start(start)
+
+
+def _call_in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
+    # The event loop's futures refuse StopIteration: who waits for one would wait for ever.
+    try:
+        return function(*arguments)
+    except StopIteration as error:
+        raise RuntimeError("handler raised StopIteration") from error
 
 
 def _is_coroutine_function(function: Callable[..., Any]) -> bool:

@@ -103,6 +103,20 @@ def test_what_was_subscribed_is_lost_with_the_connection(notes: Notes, talk: Tal
     assert talk.heard() == []
 
 
+@pytest.mark.parametrize("subscribes_again", [False, True])
+def test_numbers_of_another_connection_are_not_dropped_on_this_one(
+    notes: Notes, talk: Talk, subscribes_again: bool
+) -> None:
+    notes._number(talk, m.Unsubscribe(0))
+    other = Talk()
+    assert other.open_subscription(lambda message, payload: None) == 1  # another reader's
+    if subscribes_again:
+        notes._number(other, m.Unsubscribe(0))
+    notes._drop_subscriptions(other)
+    dropped = [message for message, _ in other.heard()]
+    assert dropped == ([m.Unsubscribe(2)] if subscribes_again else [])
+
+
 def test_another_topic_by_the_name_is_another_one(notes: Notes) -> None:
     notes._describe_again(TOPIC._replace(partitions=3))
     assert notes._topic == TOPIC._replace(partitions=3)

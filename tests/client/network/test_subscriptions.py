@@ -10,6 +10,7 @@ from tapemq.streams.subscriber import Subscriber
 from tapemq.wire import errors as wire
 from tapemq.wire import messages as m
 from tests.support.fake_broker import FakeBroker, Reaction
+from tests.support.reading import fill
 from tests.support.sdk import link_to
 from tests.support.subscribing import options, subscriber_to
 
@@ -113,6 +114,50 @@ async def test_leaving_does_not_wait_for_a_silent_broker(monkeypatch: pytest.Mon
         broker.react(m.Unsubscribe, Reaction.IGNORE)
         await subscriber.leave()
         subscriber.close()
+        await link.close()
+
+
+async def test_leaving_that_is_cancelled_has_ended_all_subscriptions() -> None:
+    async with FakeBroker() as broker:
+        broker.create("t", 3)
+        link = link_to(broker)
+        await link.open(30.0)
+        subscriber = Subscriber(link, options(group=""))
+        await subscriber.open()
+        broker.react(m.Unsubscribe, Reaction.HOLD)
+        leaving = asyncio.ensure_future(subscriber.leave())
+        await broker.received(m.Unsubscribe)
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        await link.call(m.ListTopics(), 30.0)
+        assert broker.of(m.Unsubscribe) == [m.Unsubscribe(number) for number in (1, 2, 3)]
+        subscriber.close()
+        await link.close()
+
+
+async def test_opening_that_is_given_up_takes_no_subscription_from_another_reader() -> None:
+    async with FakeBroker() as broker:
+        fill(broker.create("t"), 3)
+        link = link_to(broker)
+        await link.open(30.0)
+        busy = m.Failure(wire.OVERLOADED.code, "busy", retry_after_ms=1_000_000)
+        broker.react(m.Subscribe, busy)
+        opening = asyncio.ensure_future(Subscriber(link, options()).open())
+        await broker.received(m.Subscribe)
+        await link.call(m.ListTopics(), 30.0)  # an answer behind that refusal
+        await broker.cut()
+        other = Subscriber(link, options())
+        await other.open()  # it has the same number, on another connection
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+        await link.call(m.ListTopics(), 30.0)
+        assert broker.of(m.Unsubscribe) == []
+        fill(broker.topics["t"], 3)
+        await link.call(m.ListTopics(), 30.0)
+        assert other.intake.next_hand() is not None
+        other.close()
         await link.close()
 
 

@@ -95,6 +95,21 @@ async def test_exception_gives_the_message_in_hand_back(world: World) -> None:
     assert sorted(world.group.offsets("left")) == ALL[2:]
 
 
+async def test_leaving_that_is_cancelled_leaves_no_consumer_behind(world: World) -> None:
+    queue = await world.queue().__aenter__()
+    world.broker.react(m.Unsubscribe, Reaction.HOLD)
+    leaving = asyncio.ensure_future(queue.close())
+    await world.broker.received(m.Unsubscribe)
+    leaving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await leaving
+    await world.broker.cut()
+    async with world.queue() as other:
+        await world.client.topics()  # an answer behind all that was asked for on this connection
+        assert len(world.broker.of(m.Consume)) == 2
+        assert await work(other, 10) == ALL
+
+
 async def test_queue_is_closed_before_and_after_its_block(world: World) -> None:
     queue = world.queue()
     with pytest.raises(tapemq.Closed, match="async with"):

@@ -3,7 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tapemq.streams.credit import Grant
+from tapemq.streams.intake import Intake
 from tapemq.streams.plan import StreamOptions, plan_subscriptions
+from tapemq.streams.seek import Seek
 from tapemq.streams.start import WireStart
 from tapemq.wire import messages as m
 
@@ -59,6 +61,16 @@ def test_partitions_that_came_later_are_read_from_their_beginning() -> None:
         ([1], "latest"),
         ([2], "earliest"),
         ([0], "offset"),
+    ]
+
+
+def test_partitions_that_are_sought_elsewhere_come_first() -> None:
+    seek = Seek(Intake("t"), [1, 7], WireStart("latest"))
+    requests = plan_subscriptions(options(), topic(3), {0: 50, 1: 7}, seek=seek)
+    assert [(r.partitions, r.start, r.start_value) for r in requests] == [
+        ([1], "latest", 0),
+        ([2], "earliest", 0),
+        ([0], "offset", 50),
     ]
 
 

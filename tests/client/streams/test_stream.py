@@ -5,6 +5,7 @@ import pytest
 
 import tapemq
 from tapemq.wire import messages as m
+from tests.support.fake_broker import Reaction
 from tests.support.reading import World, cursor, fill, read
 
 pytestmark = pytest.mark.both_loops
@@ -250,9 +251,82 @@ async def test_one_partition_is_sought(world: World, group: str | None) -> None:
             await stream.seek(0, partition=7)
 
 
-async def test_seek_beyond_the_end_is_refused(world: World) -> None:
-    async with world.reader() as stream:
+@pytest.mark.parametrize("group", ["g", None])
+async def test_seek_beyond_the_end_is_refused(world: World, group: str | None) -> None:
+    async with world.reader(group) as stream:
         await read(stream, 1)
         with pytest.raises(tapemq.OffsetOutOfRange):
             await stream.seek(99)
         assert await read(stream, 1) == [1]
+        await world.broker.cut()
+        assert await read(stream, 8) == [2, 3, 4, 5, 6, 7, 8, 9]
+
+
+async def goes_on_with_both_partitions(world: World, stream: tapemq.Stream) -> None:
+    assert stream.position == {0: 10, 1: 2}
+    await world.client.publish("t", b"10", partition=0)
+    await world.client.publish("t", b"2", partition=1)
+    records = aiter(stream)
+    seen = [await anext(records), await anext(records)]
+    assert sorted((one.partition, one.offset) for one in seen) == [(0, 10), (1, 2)]
+
+
+async def test_seek_that_one_partition_refuses_moves_none(world: World) -> None:
+    world.topic.grow(2)
+    fill(world.topic, 2, partition=1)
+    async with world.reader(None) as stream:
+        while stream.position != {0: 10, 1: 2}:
+            await anext(aiter(stream))
+        with pytest.raises(tapemq.OffsetOutOfRange):
+            await stream.seek(5)
+        await goes_on_with_both_partitions(world, stream)
+
+
+@pytest.mark.parametrize("reaction", [Reaction.IGNORE, Reaction.HOLD])
+async def test_cancelled_seek_without_a_group_has_not_happened(
+    world: World, reaction: Reaction
+) -> None:
+    world.topic.grow(2)
+    fill(world.topic, 2, partition=1)
+    async with world.reader(None) as stream:
+        while stream.position != {0: 10, 1: 2}:
+            await anext(aiter(stream))
+        made = len(world.broker.of(m.Subscribe))
+        world.broker.react(m.Subscribe, reaction)
+        seeking = asyncio.ensure_future(stream.seek("earliest"))
+        await world.broker.received(m.Subscribe, made + 1)
+        await world.client.topics()  # an answer behind what was assigned
+        seeking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await seeking
+        await goes_on_with_both_partitions(world, stream)
+
+
+async def test_seek_that_is_not_answered_has_not_happened(world: World) -> None:
+    async with world.reader(None) as stream:
+        await read(stream, 5)
+        stream._subscriber._timeout_s = 0.05
+        world.broker.react(m.Subscribe, Reaction.IGNORE)
+        with pytest.raises(tapemq.ConnectionLost, match=r"no subscription to t within 0\.05 s"):
+            await stream.seek("earliest")
+        assert await read(stream, 5) == [5, 6, 7, 8, 9]
+
+
+@pytest.mark.parametrize("reaction", [Reaction.CUT, Reaction.LOSE])
+async def test_seek_survives_a_cut(world: World, reaction: Reaction) -> None:
+    async with world.reader(None) as stream:
+        await read(stream, 5)
+        world.broker.react(m.Subscribe, reaction)
+        await stream.seek(8)
+        assert await read(stream, 2) == [8, 9]
+
+
+@pytest.mark.parametrize("group", ["g", None])
+async def test_seek_is_for_open_streams(world: World, group: str | None) -> None:
+    stream = world.reader(group)
+    with pytest.raises(tapemq.Closed, match="not open"):
+        await stream.seek(0)
+    async with stream:
+        pass
+    with pytest.raises(tapemq.Closed, match="is closed"):
+        await stream.seek(0)

@@ -155,3 +155,19 @@ async def test_waiting_reader_ends_when_the_stream_is_closed(world: World) -> No
         await stream.close()
         with pytest.raises(tapemq.Closed):
             await reading
+
+
+async def test_closing_that_is_cancelled_leaves_no_member_behind(world: World) -> None:
+    stream = await world.reader().__aenter__()
+    world.broker.react(m.Unsubscribe, Reaction.HOLD)
+    closing = asyncio.ensure_future(stream.close())
+    await world.broker.received(m.Unsubscribe)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    with pytest.raises(tapemq.Closed):
+        await read(stream, 1)
+    await world.broker.cut()
+    async with world.reader():
+        await world.client.topics()  # an answer behind all that was asked for on this connection
+        assert len(world.broker.of(m.Subscribe)) == 2

@@ -12,7 +12,7 @@ from tapemq.sync.beginning import Beginning
 from tapemq.wire import errors as wire
 from tapemq.wire import messages as m
 from tapemq.wire.entries import pack_tokens
-from tests.support.blocking import LONG_S, BrokerThread, in_thread, outcome
+from tests.support.blocking import LONG_S, BrokerThread, in_thread, interrupted_when, outcome
 from tests.support.blocking_queueing import QueueWorld, take, work
 from tests.support.fake_broker import Reaction
 
@@ -200,6 +200,24 @@ def test_leaving_waits_for_handlers_in_other_threads(world: QueueWorld) -> None:
         outcome(leaving)
         assert outcome(handling) == [0]
     assert world.said("ack") == [0]
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_leaving_that_is_interrupted_leaves_no_consumer_behind(world: QueueWorld) -> None:
+    queue = world.queue().__enter__()
+    world.thread.react(m.Unsubscribe, Reaction.HOLD)
+
+    def is_leaving() -> bool:
+        with world.client._shared.lock:
+            return bool(world.thread.broker.of(m.Unsubscribe))
+
+    with interrupted_when(is_leaving), pytest.raises(KeyboardInterrupt):
+        queue.close()
+    world.thread.cut()
+    with world.queue() as other:
+        world.client.topics()  # an answer behind all that was asked for on this connection
+        assert len(world.thread.received(m.Consume)) == 2
+        assert work(other, 10) == ALL
 
 
 def test_queue_is_used_in_its_block_only(world: QueueWorld) -> None:

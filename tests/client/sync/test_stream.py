@@ -8,7 +8,7 @@ import tapemq
 from tapemq import sync
 from tapemq.wire import errors as wire
 from tapemq.wire import messages as m
-from tests.support.blocking import BrokerThread, in_thread, outcome
+from tests.support.blocking import BrokerThread, in_thread, interrupted_when, outcome
 from tests.support.fake_broker import Reaction
 from tests.support.reading import cursor, fill
 
@@ -184,6 +184,59 @@ def test_reading_goes_on_where_it_is_sent_to(world: World, group: str | None) ->
             stream.seek(0, partition=1)
         with pytest.raises(tapemq.OffsetOutOfRange):
             stream.seek(99)
+        world.thread.cut()
+        world.client.publish("t", b"10")
+        assert read(stream, 1) == [10]
+
+
+def goes_on_with_both_partitions(world: World, stream: sync.Stream) -> None:
+    assert stream.position == {0: 10, 1: 2}
+    world.client.publish("t", b"10", partition=0)
+    world.client.publish("t", b"2", partition=1)
+    seen = {(record.partition, record.offset) for record in islice(stream, 2)}
+    assert seen == {(0, 10), (1, 2)}
+
+
+def test_seek_that_one_partition_refuses_moves_none(world: World) -> None:
+    world.thread.call(world.topic.grow, 2)
+    world.fill(2, partition=1)
+    with world.reader(None) as stream:
+        list(islice(stream, 12))
+        with pytest.raises(tapemq.OffsetOutOfRange):
+            stream.seek(5)
+        goes_on_with_both_partitions(world, stream)
+
+
+@pytest.mark.usefixtures("interruptible")
+@pytest.mark.parametrize("reaction", [Reaction.IGNORE, Reaction.HOLD])
+def test_interrupted_seek_without_a_group_has_not_happened(
+    world: World, reaction: Reaction
+) -> None:
+    world.thread.call(world.topic.grow, 2)
+    world.fill(2, partition=1)
+    with world.reader(None) as stream:
+        list(islice(stream, 12))
+        made = len(world.thread.received(m.Subscribe))
+        world.thread.react(m.Subscribe, reaction)
+
+        def is_seeking() -> bool:
+            with world.client._shared.lock:
+                return len(world.thread.broker.of(m.Subscribe)) > made
+
+        with interrupted_when(is_seeking), pytest.raises(KeyboardInterrupt):
+            stream.seek("earliest")
+        goes_on_with_both_partitions(world, stream)
+
+
+@pytest.mark.parametrize("group", ["g", None])
+def test_seek_is_for_open_streams(world: World, group: str | None) -> None:
+    stream = world.reader(group)
+    with pytest.raises(tapemq.Closed, match="not open"):
+        stream.seek(0)
+    with stream:
+        pass
+    with pytest.raises(tapemq.Closed, match="is closed"):
+        stream.seek(0)
 
 
 # Losing the connection
@@ -267,3 +320,22 @@ def test_closing_the_client_ends_a_read_that_waits(world: World) -> None:
             other.close()
             with pytest.raises(tapemq.Closed, match="client"):
                 outcome(reading)
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_closing_that_is_interrupted_leaves_no_member_behind(world: World) -> None:
+    stream = world.reader().__enter__()
+    world.thread.react(m.Unsubscribe, Reaction.HOLD)
+
+    def is_closing() -> bool:
+        with world.client._shared.lock:
+            return bool(world.thread.broker.of(m.Unsubscribe))
+
+    with interrupted_when(is_closing), pytest.raises(KeyboardInterrupt):
+        stream.close()
+    with pytest.raises(tapemq.Closed):
+        read(stream, 1)
+    world.thread.cut()
+    with world.reader():
+        world.client.topics()  # an answer behind all that was asked for on this connection
+        assert len(world.thread.received(m.Subscribe)) == 2

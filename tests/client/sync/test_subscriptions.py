@@ -4,7 +4,7 @@ import tapemq
 from tapemq import sync
 from tapemq.wire import errors as wire
 from tapemq.wire import messages as m
-from tests.support.blocking import BrokerThread
+from tests.support.blocking import BrokerThread, interrupted_when
 from tests.support.fake_broker import Reaction
 from tests.support.reading import fill
 
@@ -78,6 +78,25 @@ def test_leaving_unsubscribes(thread: BrokerThread, client: sync.Client) -> None
     with client.stream("t"):
         pass
     assert thread.received(m.Unsubscribe) == [m.Unsubscribe(1)]
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_leaving_that_is_interrupted_has_ended_all_subscriptions(
+    thread: BrokerThread, client: sync.Client
+) -> None:
+    thread.call(thread.broker.topics["t"].grow, 3)
+    stream = client.stream("t").__enter__()
+    thread.react(m.Unsubscribe, Reaction.HOLD)
+
+    def is_leaving() -> bool:
+        with client._shared.lock:
+            return bool(thread.broker.of(m.Unsubscribe))
+
+    with interrupted_when(is_leaving), pytest.raises(KeyboardInterrupt):
+        stream._subscriber.leave()
+    client.topics()
+    gone = thread.call(lambda: thread.broker.of(m.Unsubscribe))
+    assert gone == [m.Unsubscribe(number) for number in (1, 2, 3)]
 
 
 def test_subscription_that_the_broker_ended_is_made_again(

@@ -1,3 +1,4 @@
+import asyncio
 import functools
 import json
 import threading
@@ -10,6 +11,7 @@ import pytest
 from tapemq.queues.message import Message
 from tapemq.worker.handler import Decode, Handler, Limits
 from tapemq.worker.rules import Rules, Undecodable
+from tests.support.blocking import LONG_S
 
 
 class FakeMessage(NamedTuple):
@@ -66,6 +68,14 @@ async def test_what_a_plain_function_returns_is_awaited(threads: ThreadPoolExecu
     assert wrapped.is_plain
     await wrapped.call(MESSAGE, threads)
     assert calls.seen == [((MESSAGE,), True)]
+
+
+async def test_an_end_of_iteration_in_a_thread_is_raised(threads: ThreadPoolExecutor) -> None:
+    empty = handler(lambda message: next(iter(())))
+    calling = asyncio.ensure_future(empty.call(MESSAGE, threads))
+    await asyncio.wait([calling], timeout=LONG_S)
+    assert calling.done()
+    assert repr(calling.exception()) == "RuntimeError('handler raised StopIteration')"
 
 
 def test_objects_and_partials_of_coroutine_functions_are_not_plain() -> None:

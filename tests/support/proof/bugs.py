@@ -344,4 +344,32 @@ BUGS: Final = (
         "tests/broker/server/schedules/test_firing.py::"
         "test_a_firing_that_was_abandoned_is_over_for_the_next_start",
     ),
+    Bug(
+        "A plain handler of a worker that raised StopIteration kept its slot for ever: its "
+        "message was renewed, and neither handled nor retried.",
+        "a review",
+        "tests/client/worker/test_handler.py::test_an_end_of_iteration_in_a_thread_is_raised",
+    ),
+    Bug(
+        "A cancellation (without asyncio: Ctrl-C) while a queue unsubscribed left it listening: "
+        "after the next loss of the connection it took leases that nobody handled, and renewed "
+        "them.",
+        "a review",
+        "tests/client/queues/test_queue_end.py::"
+        "test_leaving_that_is_cancelled_leaves_no_consumer_behind",
+    ),
+    Bug(
+        "A stream or queue that was being opened while the connection was lost could end the "
+        "subscription of another reader of the same client on the next one, where it had the same "
+        "number: the other waited for ever.",
+        "a review",
+        "tests/client/network/test_subscriptions.py::"
+        "test_opening_that_is_given_up_takes_no_subscription_from_another_reader",
+    ),
+    Bug(
+        "A seek of a stream without a group that was refused left the stream waiting for ever, "
+        "without an error; one that was cancelled left it without some of its partitions.",
+        "a review",
+        "tests/client/streams/test_stream.py::test_cancelled_seek_without_a_group_has_not_happened",
+    ),
 )
