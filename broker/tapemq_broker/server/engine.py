@@ -264,7 +264,8 @@ class Engine:
 
     def _session_closed(self, number: int) -> None:
         self.run(self.core.streams.session_closed(number, self.world.clock.monotonic()))
-        self.run(self.core.queues.session_closed(number, self.due_clock.now_us()))
+        now_us, by_us = self.due_clock.now_us(), self.sessions.draining
+        self.run(self.core.queues.session_closed(number, now_us, by_us=by_us))
 
     def _unparked(self, number: int, deliveries: list[e.Deliver]) -> None:
         self.run(deliveries)

@@ -47,7 +47,7 @@ RUNS_MAX = 256
 """Most runs of offsets in a message."""
 
 DELAY_MS_MAX = 2**40
-"""Longest delay of a nack: 34 years."""
+"""Longest delay of a nack, and extension of a lease: 34 years."""
 
 SCHEDULES_MAX = 256
 """Most records of a Schedule: so many take some milliseconds of a broker."""

@@ -372,4 +372,31 @@ BUGS: Final = (
         "a review",
         "tests/client/streams/test_stream.py::test_cancelled_seek_without_a_group_has_not_happened",
     ),
+    Bug(
+        "A dead record that was made to live again, in a group with key lanes, was never handed out "
+        "after a restart: the lanes passed over the settled ones around it.",
+        "a review",
+        "tests/broker/core/queue/test_lanes.py::"
+        "test_what_lives_again_among_settled_ones_is_read_after_a_start",
+    ),
+    Bug(
+        "A lane that was made anew while keys of an older one were read was dropped with that; what "
+        "settled its record then ended the broker.",
+        "a review",
+        "tests/broker/core/queue/test_lanes.py::"
+        "test_a_lane_that_was_made_anew_while_its_keys_were_read_stays",
+    ),
+    Bug(
+        "A clean stop of the broker counted a crash for every handler at work, and a few of them "
+        "made its record dead.",
+        "a review",
+        "tests/broker/server/handlers/test_queues.py::test_a_stop_of_the_broker_counts_no_crash",
+    ),
+    Bug(
+        "One frame that named a large lease 4,096 times kept the event loop for seconds; leases "
+        "extended to ever other times left a little memory each.",
+        "a review",
+        "tests/broker/server/handlers/test_queues.py::"
+        "test_a_lease_that_is_named_again_and_again_is_extended_once",
+    ),
 )

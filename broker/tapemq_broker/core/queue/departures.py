@@ -22,13 +22,16 @@ class Departures:
         self._dispatch = dispatch
         self._settling = settling
 
-    def session_closed(self, session: int, now_us: int) -> Effects:
-        """A connection is gone: what its handlers had begun with counts as crashed."""
+    def session_closed(self, session: int, now_us: int, *, by_us: bool) -> Effects:
+        """A connection is gone: what its handlers had begun with counts as crashed, unless it was
+        the broker that ended it.
+        """
         gone = self._consumers.of_session(session)
         for consuming in gone:
             self._consumers.forget(consuming.consumer.key)
             _end(consuming)
-        return self._dispatch.begin([self._lose(consuming, now_us) for consuming in gone])
+        chores = [self._lose(consuming, None if by_us else now_us) for consuming in gone]
+        return self._dispatch.begin(chores)
 
     def cancel(self, request: Request, consuming: Consuming) -> Effects:
         """Answered once all is given back, which counts as nothing. Raises Refused."""
@@ -37,9 +40,12 @@ class Departures:
         _end(consuming)
         return self._dispatch.begin([self._release(request, consuming)])
 
-    def _lose(self, consuming: Consuming, now_us: int) -> Chore:
+    def _lose(self, consuming: Consuming, crashed_us: int | None) -> Chore:
         for held, cost in self._held_by(consuming):
-            self._settling.lost(held, now_us, self._dispatch.chores.outcome)
+            if crashed_us is None:
+                self._settling.release_all(held, self._dispatch.chores.outcome)
+            else:
+                self._settling.lost(held, crashed_us, self._dispatch.chores.outcome)
             self._dispatch.leases.drop(held)
             yield cost
         self._leave(consuming)

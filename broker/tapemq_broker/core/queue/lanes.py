@@ -173,8 +173,8 @@ class Lanes:
         if lane.has_beyond:
             if self._is_open(lane):
                 self._hungry[lane.key] = None
-        elif not lane.slots and not lane.parked:
-            self._lanes.pop(lane.key, None)
+        elif not lane.slots and not lane.parked and self._lanes.get(lane.key) is lane:
+            del self._lanes[lane.key]
 
     def _admit(self, offset: int) -> None:
         self._admitted.add(offset)
@@ -233,10 +233,24 @@ class Lanes:
         if is_enough or self._beyond.is_full:
             return []
         ledger = self._ledger
-        upto = ledger.partition.durable_offset
+        before, upto = self._cursor, ledger.partition.durable_offset
         self._cursor = ledger.settled.free_from(self.cursor, upto)
+        if self._note_revived(before):
+            return self.wanted()
         end = min(upto, self._cursor + _READ_RECORDS)
         return self._ask(self._cursor, end) if self._cursor < end else []
+
+    def _note_revived(self, before: int) -> bool:
+        """Dead records that live again lie among settled ones, which the cursor has passed over:
+        those that are ready are read on their own, as the others will be when they are."""
+        troubles, noted = self._ledger.troubles, len(self._unread)
+        for offset in self._ledger.revived.iter_equal_or_larger(before):
+            if offset >= self._cursor:
+                break
+            trouble = troubles.get(offset)
+            if trouble and trouble.place is Place.READY and offset not in self._keys:
+                self._unread.append(offset)
+        return len(self._unread) > noted
 
     def _ask_parked(self) -> Effects:
         """Keys of records among which the next one of a lane may be."""

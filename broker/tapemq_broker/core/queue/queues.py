@@ -104,10 +104,12 @@ class Queues(Administration):
         """Take no more; what is still held is given back, and counts as nothing."""
         return self._departures.cancel(request, self._consumers.existing(key))
 
-    def session_closed(self, session: int, now_us: int) -> Effects:
-        """A connection is gone: what its handlers had begun with counts as crashed."""
+    def session_closed(self, session: int, now_us: int, *, by_us: bool = False) -> Effects:
+        """A connection is gone: what its handlers had begun with counts as crashed, unless it was
+        the broker that ended it.
+        """
         self._leases.forget_session(session)
-        return self._departures.session_closed(session, now_us)
+        return self._departures.session_closed(session, now_us, by_us=by_us)
 
     def stalled(self, session: int) -> None:
         """A connection takes no more now: its consumers are passed over."""
@@ -303,6 +305,18 @@ class Queues(Administration):
             for key in group.consumers:
                 self._consumers.forget(key)
         return effects
+
+
+def distinct(tokens: Sequence[Token]) -> list[Token]:
+    """The same records, each of them once."""
+    distinct: list[Token] = []
+    last_id = last_end = -1
+    for lease_id, first, count in sorted(tokens):
+        begin = max(first, last_end) if lease_id == last_id else first
+        if begin < first + count:
+            last_id, last_end = lease_id, first + count
+            distinct.append((lease_id, begin, last_end - begin))
+    return distinct
 
 
 def _joined(tokens: Sequence[Token]) -> list[Token]:

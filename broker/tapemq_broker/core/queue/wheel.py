@@ -1,10 +1,13 @@
 """Deadlines of many leases: in slots of time, so that most are forgotten before they come."""
 
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Final
 
 SLOT_S: Final = 0.1
 """A deadline is met at most so much later."""
+
+_STALE_MAX: Final = 1000
+"""So many more numbers than slots are kept in order."""
 
 
 class Wheel:
@@ -12,7 +15,7 @@ class Wheel:
 
     def __init__(self) -> None:
         self._slots: dict[int, set[int]] = {}
-        self._order: list[int] = []
+        self._order: list[int] = []  # of all slots, and of some that are no more
 
     def add(self, item: int, deadline: float) -> None:
         """``deadline`` is in seconds."""
@@ -25,17 +28,23 @@ class Wheel:
 
     def remove(self, item: int, deadline: float) -> None:
         """Of an item that was added with this deadline; nothing, if it has come."""
-        slot = self._slots.get(int(deadline / SLOT_S) + 1)
+        number = int(deadline / SLOT_S) + 1
+        slot = self._slots.get(number)
         if slot is not None:
             slot.discard(item)
+            if not slot:
+                del self._slots[number]
+                if len(self._order) > 2 * len(self._slots) + _STALE_MAX:
+                    self._order = list(self._slots)
+                    heapify(self._order)
 
     def due(self, now: float, limit: int) -> list[int]:
         """At most ``limit`` items whose deadline has come; they are removed."""
         found: list[int] = []
         while self._order and self._order[0] * SLOT_S <= now and len(found) < limit:
-            slot = self._slots[self._order[0]]
+            slot = self._slots.get(self._order[0])
             while slot and len(found) < limit:
                 found.append(slot.pop())
             if not slot:
-                del self._slots[heappop(self._order)]
+                self._slots.pop(heappop(self._order), None)
         return found

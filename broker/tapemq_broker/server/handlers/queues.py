@@ -8,7 +8,7 @@ from tapemq.wire.entries import unpack_tokens
 from tapemq.wire.limits import DELAY_MS_MAX, SUBSCRIPTIONS_MAX
 from tapemq.wire.names import check_name
 from tapemq_broker.core.effects import Effects, Reply, ReplyWhenDurable, Request, SubscriptionKey
-from tapemq_broker.core.queue.queues import Token
+from tapemq_broker.core.queue.queues import Token, distinct
 from tapemq_broker.core.queue.verb import Verb
 from tapemq_broker.core.queue.wish import Consume
 from tapemq_broker.core.refusal import Refused
@@ -87,7 +87,7 @@ class QueueHandlers:
         tokens = sorted(unpack_tokens(payload))
         try:
             verb = _verb(message.verb)
-            _check_delay(message.delay_ms)
+            _check_ms("delay_ms", message.delay_ms)
         except Refused as refused:
             self._engine.reply(request, refused.refusal)
             return
@@ -121,14 +121,14 @@ class QueueHandlers:
     def _extend(
         self, connection: Connection, message: m.Extend, request: Request, payload: memoryview
     ) -> None:
-        tokens = unpack_tokens(payload)
         key = SubscriptionKey(request.session, message.subscription)
-        self._engine.execute(
-            request,
-            lambda: self._queues.extend(
-                request, key, tokens, lease_ms=message.lease_ms, now=self._clock.monotonic()
-            ),
-        )
+        lease_ms, now = message.lease_ms, self._clock.monotonic()
+
+        def extend(tokens: Sequence[Token]) -> Effects:
+            _check_ms("lease_ms", lease_ms)
+            return self._queues.extend(request, key, tokens, lease_ms=lease_ms, now=now)
+
+        self._settling.start(request, Verb.ACK, distinct(unpack_tokens(payload)), extend)
 
 
 def _verb(name: str) -> Verb:
@@ -139,9 +139,9 @@ def _verb(name: str) -> Verb:
         raise Refused("bad_request", f"{name!r} is no verb; there are: {known}") from None
 
 
-def _check_delay(delay_ms: int) -> None:
-    if delay_ms > DELAY_MS_MAX:
-        raise Refused("bad_request", f"delay_ms is {delay_ms}, and at most {DELAY_MS_MAX}")
+def _check_ms(name: str, duration_ms: int) -> None:
+    if duration_ms > DELAY_MS_MAX:
+        raise Refused("bad_request", f"{name} is {duration_ms}, and at most {DELAY_MS_MAX}")
 
 
 def _lost(effects: Effects) -> int:

@@ -1,60 +1,12 @@
-from typing import Any
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tapemq_broker.core.effects import ReadKeys
-from tapemq_broker.core.partition import Partition
 from tapemq_broker.core.queue import beyond, lanes
-from tapemq_broker.core.queue.lanes import Lanes
+from tapemq_broker.core.queue.dead import Dead
 from tapemq_broker.core.queue.lease import Run
-from tapemq_broker.core.queue.ledger import Ledger
 from tapemq_broker.core.queue.terms import Terms
 from tapemq_broker.core.queue.trouble import Place
-
-
-class Keyed:
-    """A supply, and what the log has: a letter for each key, "-" for none."""
-
-    def __init__(self, keys: str, **settings: int | str | bool) -> None:
-        self.keys = keys
-        partition = Partition(1, 0)
-        partition.opened(0, len(keys), len(keys))
-        terms = Terms.of({"key_lanes": True, **settings}, 1)
-        self.ledger = Ledger("g", partition, terms, 0)
-        self.lanes = Lanes(self.ledger)
-
-    def read(self) -> list[Run]:
-        """Answer what is wanted, until nothing is; what that was."""
-        asked: list[Run] = []
-        while wanted := self.lanes.wanted():
-            (effect,) = wanted
-            assert isinstance(effect, ReadKeys)
-            asked.append((effect.first, effect.upto))
-            letters = self.keys[effect.first : effect.upto]
-            keys = [None if letter == "-" else letter.encode() for letter in letters]
-            self.lanes.keys_read(effect.first, keys)
-        return asked
-
-    def take(self, limit: int = 1000, *, fresh: bool = True) -> list[int]:
-        portion = self.lanes.take(limit, fresh=fresh)
-        runs = portion.runs if portion is not None else ()
-        return [offset for first, end in runs for offset in range(first, end)]
-
-    def settle(self, *offsets: int) -> None:
-        for offset in offsets:
-            self.ledger.settle_troubled(offset, offset + 1)
-            self.lanes.settled(offset, offset + 1)
-
-    def fail(self, offset: int) -> None:
-        self.ledger.trouble(offset).failures += 1
-        self.ledger.trouble(offset).place = Place.WITHHELD
-        self.lanes.stepped_aside(offset)
-
-    def retry(self, offset: int) -> None:
-        self.ledger.troubles[offset].place = Place.READY
-        self.lanes.ready(offset)
+from tests.support.core.keyed import Keyed
 
 
 def test_one_record_of_a_key_at_a_time_in_order() -> None:
@@ -290,6 +242,39 @@ def test_the_key_of_a_record_that_lives_again_is_read_again() -> None:
     assert keyed.take() == [0]
 
 
+def test_what_lives_again_among_settled_ones_is_read_after_a_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lanes, "_READ_RECORDS", 3)
+    keyed = Keyed("abcdefghij")
+    keyed.ledger.settled.add(1, 10)
+    keyed.ledger.bury(7, Dead("r", "", 1, 0, 2, 3, 4))
+    keyed.ledger.revive(7, 0).place = Place.READY
+    keyed.lanes.restart()
+    keyed.lanes.ready(7)  # it was not looked at: the cursor is to come to it
+    assert keyed.read() == [(0, 3), (7, 8)]
+    assert sorted([*keyed.take(), *keyed.take()]) == [0, 7]
+
+
+def test_a_lane_that_was_made_anew_while_its_keys_were_read_stays() -> None:
+    keyed = Keyed("aaaaaaab", key_failure="park", look_ahead=3)
+    keyed.ledger.trouble(6).place = Place.WAITING
+    keyed.lanes.restart()
+    keyed.read()
+    wanted = keyed.lanes.wanted()
+    while not wanted:
+        keyed.settle(*keyed.take())
+        wanted = keyed.lanes.wanted()
+    keyed.ledger.gone_below(6)
+    keyed.lanes.forget_below(6)
+    keyed.retry(6)
+    (effect,) = wanted
+    assert isinstance(effect, ReadKeys)
+    keyed.lanes.keys_read(effect.first, [b"a"] * (effect.upto - effect.first))
+    assert keyed.take() == [6]
+    keyed.settle(6)
+
+
 def test_what_is_gone_lets_others_pass() -> None:
     keyed = Keyed("abab--")
     keyed.read()
@@ -325,68 +310,3 @@ def test_what_comes_new_does_not_overtake_what_is_looked_for() -> None:
     keyed.ledger.partition.durable_offset = 6
     assert keyed.read() == [(4, 6), (2, 6)]
     assert keyed.take() == [2]
-
-
-class Workers:
-    """Take records and settle them; and see that each key keeps its order, and its limit."""
-
-    def __init__(self, keyed: Keyed, concurrency: int) -> None:
-        self.keyed = keyed
-        self.concurrency = concurrency
-        self.leased: list[int] = []
-        self.taken: set[int] = set()
-
-    def publish(self, keys: str) -> None:
-        self.keyed.keys += keys
-        self.keyed.ledger.partition.durable_offset += len(keys)
-
-    def take(self, limit: int) -> None:
-        letters = self.keyed.keys
-        for offset in self.keyed.take(limit):
-            same = {at for at in range(offset) if letters[at] == letters[offset] != "-"}
-            assert same <= self.taken, f"{offset} overtakes {same - self.taken}"
-            self.taken.add(offset)
-            self.leased.append(offset)
-            of_key = [at for at in self.leased if letters[at] == letters[offset] != "-"]
-            assert len(of_key) <= self.concurrency
-
-    def settle(self, which: int) -> None:
-        if self.leased:
-            self.keyed.settle(self.leased.pop(which % len(self.leased)))
-
-    def answer(self, part: int) -> None:
-        for wish in self.keyed.lanes.wanted():
-            assert isinstance(wish, ReadKeys)
-            some = self.keyed.keys[wish.first : wish.first + 1 + part % (wish.upto - wish.first)]
-            keys = [None if letter == "-" else letter.encode() for letter in some]
-            self.keyed.lanes.keys_read(wish.first, keys)
-
-
-@pytest.mark.parametrize("sets", [1, 256])
-@given(
-    look_ahead=st.integers(1, 5),
-    concurrency=st.integers(1, 2),
-    steps=st.lists(
-        st.one_of(
-            st.tuples(st.just("publish"), st.text("aaab-", min_size=1, max_size=9)),
-            st.tuples(st.sampled_from(["settle", "settle", "answer"]), st.integers(0, 9)),
-            st.tuples(st.just("take"), st.integers(1, 3)),
-        ),
-        max_size=60,
-    ),
-)
-def test_keys_keep_their_order_and_none_is_forgotten(
-    sets: int, look_ahead: int, concurrency: int, steps: list[tuple[str, Any]]
-) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(beyond, "_SETS", sets)
-        patch.setattr(lanes, "_READ_RECORDS", 3)
-        keyed = Keyed("aaaaabab", look_ahead=look_ahead, key_concurrency=concurrency)
-        workers = Workers(keyed, concurrency)
-        for what, detail in steps:
-            getattr(workers, what)(detail)
-        for _ in range(len(keyed.keys)):
-            keyed.read()
-            workers.take(1000)
-            workers.settle(0)
-        assert len(workers.taken) == len(keyed.keys)

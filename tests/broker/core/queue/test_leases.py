@@ -16,7 +16,7 @@ def granted(leases: Leases) -> Held:
 def test_ids_are_of_this_boot() -> None:
     leases = Leases(5)
     held = granted(leases)
-    assert held.lease.lease_id == (5 << 32) + 1
+    assert held.lease.lease_id == (5 << 40) + 1
     assert leases.get(held.lease.lease_id) is held
     assert (held.backlog.leased, held.lease.deliveries, set(held.consumer.leases)) == (
         *(3, 2),

@@ -28,3 +28,26 @@ def test_what_was_removed_is_never_due() -> None:
     wheel.remove(7, 9.0)
     assert wheel.due(2.0, 10) == [2]
     wheel.remove(2, 1.0)
+
+
+def test_deadlines_that_are_put_off_again_and_again_leave_nothing() -> None:
+    wheel = Wheel()
+    for number in range(10_000):
+        wheel.add(1, float(number))
+        wheel.remove(1, float(number))
+    assert not wheel._slots
+    assert len(wheel._order) <= 1000
+    wheel.add(1, 7.0)
+    wheel.add(2, 9.0)
+    assert wheel.due(8.0, 10) == [1]
+    assert wheel.due(1e9, 10) == [2]
+
+
+def test_a_slot_that_was_left_and_taken_again_is_due_once() -> None:
+    wheel = Wheel()
+    for _ in range(3):
+        wheel.add(1, 1.0)
+        wheel.remove(1, 1.0)
+    wheel.add(1, 1.0)
+    assert wheel.due(2.0, 10) == [1]
+    assert wheel.due(2.0, 10) == []

@@ -155,6 +155,38 @@ async def test_extending_is_answered_at_once() -> None:
         assert (settled.lost, unpack_tokens(client.payload)) == (1, [stranger])
 
 
+async def test_a_lease_that_is_named_again_and_again_is_extended_once() -> None:
+    """Each mention would else be looked at: 4,096 of a large lease take the loop for seconds."""
+    async with running_server() as server:
+        client = await QueueClient.connect(server.port)
+        topic = await client.topic("t")
+        await client.publish(topic, *(b"a" for _ in range(1000)))
+        await client.consume(topic, credit_records=1000)
+        [lease] = await client.leases(1)
+        await client.settle("ack", [(lease.message.lease_id, at, 1) for at in range(0, 1000, 2)])
+        payload = pack_tokens([(lease.message.lease_id, 0, 1000)] * 4096)
+        settled = await client.ask(m.Extend(1, 60_000), m.Settled, payload)
+        assert settled.lost == 500
+        assert len(unpack_tokens(client.payload)) == 500
+
+
+async def test_a_stop_of_the_broker_counts_no_crash() -> None:
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
+        client = await QueueClient.connect(server.port)
+        topic = await client.topic("t")
+        await client.publish(topic, b"a")
+        await client.consume(topic, settings={"max_attempts": 1})
+        [lease] = await client.leases(1)
+        client.started(lease.tokens())
+        await client.ask(m.Ping(), m.Pong)  # Started has arrived
+    async with running_server(disk) as server:
+        client = await QueueClient.connect(server.port)
+        await client.consume(topic)
+        [lease] = await client.leases(1)
+        assert (lease.message.crashes, lease.message.failures) == (0, 0)
+
+
 @pytest.mark.parametrize(
     ("message", "name"),
     [
@@ -162,6 +194,7 @@ async def test_extending_is_answered_at_once() -> None:
         (m.Settle(1, "ack"), "unknown_subscription"),
         (m.Settle(1, "eat"), "bad_request"),
         (m.Extend(1), "unknown_subscription"),
+        (m.Extend(1, (1 << 40) + 1), "bad_request"),
     ],
 )
 async def test_what_cannot_be_done_is_refused(message: m.Message, name: str) -> None:

@@ -18,7 +18,7 @@ class SayingRules(TakingRules):
         """A group, a session, and a token: mostly of a lease that the session has."""
         leases = [(i, name) for name, group in self.groups.items() for i in group.leases]
         if not leases or which % 16 == 15:
-            return "ab"[which // 16 % 2], which % 3 + 1, ((self.world.boots << 32) + 1, 0, count)
+            return "ab"[which // 16 % 2], which % 3 + 1, ((self.world.boots << 40) + 1, 0, count)
         lease_id, name = leases[which % len(leases)]
         lease = self.groups[name].leases[lease_id]
         held = sorted(self.groups[name].parts[lease.partition].of_lease(lease_id)) or [0]
