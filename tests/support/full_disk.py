@@ -47,10 +47,14 @@ class FullDisk(MemoryDisk):
 class HalfFile(MemoryFile):
     """A file of a log on a disk that has room for half of what is appended to it."""
 
-    def __init__(self, file: MemoryFile) -> None:
+    def __init__(self, file: MemoryFile, disk: "HalfFullDisk") -> None:
         super().__init__(file.path, file.content, file.new_in)
+        self._disk = disk
 
     def append(self, buffers: Sequence[Buffer]) -> None:
+        if not self._disk.is_full:
+            super().append(buffers)
+            return
         data = b"".join(buffers)
         super().append([data[: len(data) // 2]])
         raise OSError(errno.ENOSPC, "no space left")
@@ -63,4 +67,4 @@ class HalfFullDisk(MemoryDisk):
 
     def open(self, path: str, *, create: bool = False) -> MemoryFile:
         file = super().open(path, create=create)
-        return HalfFile(file) if self.is_full and path.endswith(".log") else file
+        return HalfFile(file, self) if path.endswith(".log") else file

@@ -116,6 +116,9 @@ def _proof_of_place(survey: Survey, claims: Claims, proof: Proof | None) -> str 
         return "a clean stop noted that everything was on disk"
     if proof and (trouble.segment_base, trouble.position) < proof[:2]:
         return "the index of this segment, or of a later one, says that it was on disk"
+    if proof and proof.is_complete and trouble.segment_base == proof.base_offset:
+        # What is there now is no unfinished write: the log goes on in the next segment.
+        return "the index of this segment says that nothing was written behind that"
     return None
 
 

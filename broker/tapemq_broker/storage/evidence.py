@@ -26,7 +26,7 @@ def newest_proof(files: LogFiles, bases: list[int]) -> Proof | None:
     for base in reversed(bases):
         seal = files.seal(base)
         if seal is not None:
-            return Proof(base, seal.size_bytes, seal.end)
+            return Proof(base, seal.size_bytes, seal.end, seal.complete)
     return None
 
 

@@ -37,7 +37,7 @@ class SyncTarget(NamedTuple):
 
     files: list[File]
     end: LogEnd
-    sizes: list[tuple[Segment, int]]
+    changes: list[tuple[Segment, int]]
     rolled: Ending | None
 
 
@@ -202,14 +202,14 @@ class Log:
         dirty = [segment for segment in self._segments[-2:] if segment.is_dirty]
         files = [segment.hold(self._cache) for segment in dirty] + self._caches
         self._caches = []
-        sizes = [(segment, segment.size_bytes) for segment in dirty]
-        return SyncTarget(files, self._end, sizes, self._rolled)
+        changes = [(segment, segment.changes) for segment in dirty]
+        return SyncTarget(files, self._end, changes, self._rolled)
 
     def mark_durable(self, target: SyncTarget) -> None:
         """Take note that a sync round has succeeded."""
         self._durable = target.end
-        for segment, size_bytes in target.sizes:
-            segment.mark_synced(size_bytes)
+        for segment, changes in target.changes:
+            segment.mark_synced(changes)
         # A round that began before the roll does not cover the end of the segment.
         if self._rolled is not None and target.rolled is self._rolled:
             self._seal(self._rolled)
@@ -312,7 +312,7 @@ class Log:
         self._sync_now()
         with suppress(LogFull):
             self.mark(now_us)
-            self._sync_now()
+        self._sync_now()  # also that half of it was cut off again
         last = self._segments[-1]
         state = self.observer.snapshot() if self.observer else None
         ending = Ending(last, self._end, state)
@@ -323,7 +323,7 @@ class Log:
         )
 
     def _sync_now(self) -> None:
-        if self.is_dirty:
+        if self.is_dirty or any(segment.is_dirty for segment in self._segments[-2:]):
             target = self.begin_sync()
             for file in target.files:
                 self._cache.disk.sync_now(file)

@@ -1,6 +1,6 @@
 """Opening a log: recovery, and everything that a log keeps in memory."""
 
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import NamedTuple
 
 from tapemq.batch import Kind, LogId
@@ -70,7 +70,7 @@ def open_log(
         for file in _seal(cache, log_id, segment, known, replay.indexes[segment.base_offset])
     ]
     if recovered.row is not Row.CLEAN:
-        caches += _rewritten_states(disk, directory)
+        _bring_states_to_disk(disk, directory)
     last = segments[-1]
     if replay.last_state and replay.last_state[0].next_offset == last.base_offset:
         caches += write_state(disk, directory, log_id, *replay.last_state)
@@ -115,15 +115,16 @@ def _index_of_last(cache: SegmentCache, log_id: LogId, segment: Segment) -> Inde
         raise unreadable(segment, error) from error
 
 
-def _rewritten_states(disk: Disk, directory: str) -> list[File]:
-    """The states that are left may be in the page cache only, as the end of the log may be."""
-    files: list[File] = []
+def _bring_states_to_disk(disk: Disk, directory: str) -> None:
+    """Those that are left may be in the page cache only, as the end of the log may be.
+
+    At once: an idle log would keep them open until it is written to, and there may be thousands.
+    """
     for offset in base_offsets(disk.list_directory(directory), ".state"):
-        with suppress(OSError):
-            file = disk.open(state_path(directory, offset))
-            rewrite(file, 0, file.size_bytes)
-            files.append(file)
-    return files
+        with closing(disk.open(state_path(directory, offset))) as file:
+            with suppress(OSError):  # if it cannot be read now, nor can it when it is needed
+                rewrite(file, 0, file.size_bytes)
+            disk.sync_now(file)
 
 
 def _remove_stray_states(cache: SegmentCache, directory: str, recovered: Recovered) -> None:

@@ -202,6 +202,7 @@ class _Recovery:
                 if not is_full(error):
                     raise
                 file.truncate(size_bytes)
+                self._disk.sync_now(file)  # or half of the mark could lie in front of what follows
                 if raises_epoch:
                     self._refuse_if_full(error)
                 return None

@@ -19,14 +19,15 @@ class Segment:
     """What is known of a segment in memory: little, for a log may have thousands.
 
     ``index`` is None once it rests in a file. ``last_position`` is where the last batch starts.
-    ``is_dirty``: bytes or the name may not be on disk.
+    ``changes``: how often the file was made, written to or cut back.
     """
 
     __slots__ = (
         "_held",
+        "_synced",
         "base_offset",
+        "changes",
         "index",
-        "is_dirty",
         "last_append_time_us",
         "last_position",
         "next_offset",
@@ -42,9 +43,15 @@ class Segment:
         self.last_append_time_us = append_time_us
         self.last_position = 0
         self.index: Index | None = None
-        self.is_dirty = False
+        self.changes = 0
+        self._synced = 0
         # Keeps the file open. A failed write-back is only reported to who had the file open.
         self._held: File | None = None
+
+    @property
+    def is_dirty(self) -> bool:
+        """Whether something may not be on disk: bytes, the name, or that bytes are gone again."""
+        return self.changes != self._synced
 
     @property
     def index_path(self) -> str:
@@ -69,18 +76,18 @@ class Segment:
             self._held = cache.create(self.path)
         except OSError as error:
             raise _failure(f"{self.path} cannot be made", error) from error
-        self.is_dirty = True
+        self.changes += 1
         self.index = Index()
 
     def append(self, cache: SegmentCache, header: Header, buffers: Sequence[Buffer]) -> None:
         """Write a batch at the end. Raises LogFull, LogFailed."""
         file = self.hold(cache)
+        self.changes += 1
         try:
             file.append(buffers)
         except OSError as error:
             self._undo(file)
             raise _failure(f"{self.path} cannot be written", error) from error
-        self.is_dirty = True
         self.last_position = self.size_bytes
         self.size_bytes += header.batch_bytes
         self.next_offset = header.next_offset
@@ -101,10 +108,10 @@ class Segment:
             self._held = file
         return self._held
 
-    def mark_synced(self, size_bytes: int) -> None:
-        """Take note that the first ``size_bytes`` and the name are on disk."""
-        if size_bytes == self.size_bytes:
-            self.is_dirty = False
+    def mark_synced(self, changes: int) -> None:
+        """Take note that the first so many ``changes`` are on disk."""
+        self._synced = changes
+        if not self.is_dirty:
             self.release()
 
     def release(self) -> None:

@@ -31,11 +31,13 @@ class Proof(NamedTuple):
     """A segment was on disk up to ``size_bytes``, and ``end`` was where the log went on there.
 
     ``size_bytes`` is ANY_SIZE where only the next segment says so, by what it continues.
+    ``is_complete``: nothing of the log ever came behind that in this segment.
     """
 
     base_offset: int
     size_bytes: int
     end: LogEnd
+    is_complete: bool = False
 
 
 class Trouble(NamedTuple):

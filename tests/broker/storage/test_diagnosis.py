@@ -3,8 +3,10 @@ import pytest
 from tapemq_broker.storage.decision import CleanCheck, Findings, Place, Row
 from tapemq_broker.storage.diagnosis import Claims, Diagnosis, diagnose
 from tapemq_broker.storage.log_files import LogFiles
+from tapemq_broker.storage.memory_disk import MemoryDisk
+from tapemq_broker.storage.paths import segment_path
 from tests.support.disk_image import flipped, take_image
-from tests.support.raw_log import DIRECTORY, LOG_ID
+from tests.support.raw_log import DIRECTORY, LOG_ID, RawLog
 from tests.support.recovery_cases import CASES, Case, Damage, prepare
 
 
@@ -110,3 +112,19 @@ def test_one_record_that_retention_removed_proves_a_newer_segment() -> None:
     diagnosis = diagnosis_of(damage)
     assert diagnosis.row is Row.MISSING_BYTES
     assert "older segments were removed" in (diagnosis.proof or "")
+
+
+@pytest.mark.parametrize("garbage", [bytes(100), b"x" * 10, b"x" * 600])
+def test_bytes_behind_the_end_of_a_sealed_segment_are_no_torn_write(garbage: bytes) -> None:
+    """Cutting there would set the next segment aside, of which batches are acknowledged."""
+    raw = RawLog(MemoryDisk())
+    raw.data(b"a")
+    raw.synced()
+    raw.roll()
+    raw.seal(0)
+    raw.data(b"acked")
+    raw.synced()
+    raw.disk.open(segment_path(DIRECTORY, 0)).append([garbage])
+    diagnosis = diagnose(LogFiles(raw.disk, DIRECTORY, LOG_ID), Claims())
+    assert diagnosis.row.refuses
+    assert diagnosis.findings.proven

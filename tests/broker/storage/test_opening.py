@@ -2,6 +2,7 @@ import errno
 
 import pytest
 
+from tapemq_broker.storage.decision import Row
 from tapemq_broker.storage.errors import LogRefused
 from tapemq_broker.storage.index import Index
 from tapemq_broker.storage.log import Log
@@ -127,3 +128,14 @@ def test_a_new_log_has_one_empty_segment() -> None:
     opened = open_log(SegmentCache(disk), DIRECTORY, LOG_ID, None, 1, NO_CLAIMS, 5)
     assert [segment.info() for segment in opened.segments] == [(0, 0, 0, 0)]
     assert disk.size_bytes(segment_path(DIRECTORY, 0)) == 0
+
+
+def test_states_that_a_crash_has_left_are_synced_at_once_and_not_held(setup: Setup) -> None:
+    """An idle log would keep them open until it is written to: thousands need many descriptors."""
+    path = state_path(DIRECTORY, 0)
+    setup.disk.replace_file(path, b"any state", durable=False)
+    opened = setup.open()
+    assert opened.recovered.row is not Row.CLEAN
+    assert all(file.path != path for file in opened.caches)
+    setup.disk.power_cut()
+    assert setup.disk.read_file(path) == b"any state"

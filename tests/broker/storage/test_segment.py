@@ -49,7 +49,7 @@ def test_paths_come_from_the_base_offset() -> None:
 def test_a_new_segment_is_empty_but_not_on_disk(setup: Setup) -> None:
     assert setup.segment.info() == (10, 10, 0, 3)
     assert setup.segment.is_dirty
-    setup.segment.mark_synced(0)
+    setup.segment.mark_synced(setup.segment.changes)
     assert not setup.segment.is_dirty
 
 
@@ -63,18 +63,19 @@ def test_an_append_is_one_write_that_moves_the_end(setup: Setup) -> None:
 
 
 def test_a_sync_covers_what_it_began_with(setup: Setup) -> None:
-    size_bytes = setup.append(b"a").batch_bytes
+    setup.append(b"a")
+    changes = setup.segment.changes
     setup.append(b"b")
-    setup.segment.mark_synced(size_bytes)
+    setup.segment.mark_synced(changes)
     assert setup.segment.is_dirty
-    setup.segment.mark_synced(2 * size_bytes)
+    setup.segment.mark_synced(setup.segment.changes)
     assert not setup.segment.is_dirty
 
 
 def test_a_dirty_file_stays_open(setup: Setup) -> None:
     setup.append(b"a")
     assert setup.cache.file_if_open(setup.segment.path) is not None
-    setup.segment.mark_synced(setup.segment.size_bytes)
+    setup.segment.mark_synced(setup.segment.changes)
     assert setup.cache.file_if_open(setup.segment.path) is None
 
 

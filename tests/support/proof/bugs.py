@@ -373,14 +373,14 @@ BUGS: Final = (
         "tests/client/streams/test_stream.py::test_cancelled_seek_without_a_group_has_not_happened",
     ),
     Bug(
-        "A dead record that was made to live again, in a group with key lanes, was never handed out "
+        "A dead record that lives again, in a group with key lanes, was never handed out "
         "after a restart: the lanes passed over the settled ones around it.",
         "a review",
         "tests/broker/core/queue/test_lanes.py::"
         "test_what_lives_again_among_settled_ones_is_read_after_a_start",
     ),
     Bug(
-        "A lane that was made anew while keys of an older one were read was dropped with that; what "
+        "A lane that was made anew while keys of an older one were read was dropped with it; what "
         "settled its record then ended the broker.",
         "a review",
         "tests/broker/core/queue/test_lanes.py::"
@@ -398,5 +398,25 @@ BUGS: Final = (
         "a review",
         "tests/broker/server/handlers/test_queues.py::"
         "test_a_lease_that_is_named_again_and_again_is_extended_once",
+    ),
+    Bug(
+        "What a full disk had written in part, and was cut off again, was in no sync: a power cut "
+        "brought the torn bytes back, and acknowledged batches behind them were set aside.",
+        "a review",
+        "tests/broker/storage/test_cut_back.py::test_a_refused_append",
+    ),
+    Bug(
+        "Foreign bytes at the end of a sealed segment counted as a torn write: the next one was "
+        "set aside, with acknowledged batches.",
+        "a review",
+        "tests/broker/storage/test_diagnosis.py::"
+        "test_bytes_behind_the_end_of_a_sealed_segment_are_no_torn_write",
+    ),
+    Bug(
+        "After a crash every log held a file open until it was written to: with very many "
+        "partitions no start succeeded any more.",
+        "a review",
+        "tests/broker/storage/test_opening.py::"
+        "test_states_that_a_crash_has_left_are_synced_at_once_and_not_held",
     ),
 )
