@@ -13,10 +13,18 @@ from tapemq_broker.cli.exits import Exit
 from tapemq_broker.cli.setting_sources import ConfigurationError, load
 from tapemq_broker.core.packed import BadEntry
 from tapemq_broker.core.queue.entries import durable_floor
-from tapemq_broker.core.topics import CATALOG, read_catalog
-from tapemq_broker.storage.directory import CATALOG_PATH, FORMAT_PATH, DataDirectory, LogPlace
+from tapemq_broker.core.topics import CATALOG, logs_of, read_catalog
+from tapemq_broker.storage.clean import look_at_clean
+from tapemq_broker.storage.directory import (
+    CATALOG_PATH,
+    DEFAULT_NAMESPACE,
+    FORMAT_PATH,
+    DataDirectory,
+    LogPlace,
+)
 from tapemq_broker.storage.errors import DataDirectoryError
 from tapemq_broker.storage.files import OsDisk
+from tapemq_broker.storage.known_logs import KnownLogs, is_expected
 from tapemq_broker.storage.last_values import LastValues
 from tapemq_broker.storage.log_files import LogFiles
 from tapemq_broker.storage.scan import Batch
@@ -51,8 +59,11 @@ class Opened(NamedTuple):
 
 @contextmanager
 def opened(path: Path | None, *, for_writing: bool = False) -> Iterator[Opened]:
-    """Open the data directory that holds the path. Raises CommandError, DataDirectoryError."""
-    target = _existing(path)
+    """Open the data directory that holds the path. Raises CommandError, DataDirectoryError.
+
+    ``for_writing``, the path may also be that of a log which is gone, and should be there.
+    """
+    target = _existing(path, or_gone=for_writing)
     root = _root_of(target)
     disk = OsDisk(str(root))
     try:
@@ -64,8 +75,11 @@ def opened(path: Path | None, *, for_writing: bool = False) -> Iterator[Opened]:
         disk.close()
 
 
-def _existing(path: Path | None) -> Path:
-    """The path that is meant: as it is, or within the data directory of the settings."""
+def _existing(path: Path | None, *, or_gone: bool) -> Path:
+    """The path that is meant: as it is, or within the data directory of the settings.
+
+    ``or_gone``: if there is none, the first that a data directory is above of.
+    """
     try:
         data_dir = load({}).settings.data_dir
     except ConfigurationError as error:
@@ -74,8 +88,15 @@ def _existing(path: Path | None) -> Path:
     for candidate in candidates:
         if candidate.exists():
             return candidate.absolute()
-    raise CommandError(
-        f"{candidates[0]} does not exist",
+    for candidate in candidates:
+        if or_gone and (_root_of(candidate.absolute()) / FORMAT_PATH).is_file():
+            return candidate.absolute()
+    raise _no_such(candidates[0])
+
+
+def _no_such(path: Path) -> CommandError:
+    return CommandError(
+        f"{path} does not exist",
         "name a data directory, or a log with the data directory in front of it",
         Exit.USAGE,
     )
@@ -93,10 +114,16 @@ def _place(directory: DataDirectory, root: Path, path: Path) -> LogPlace | None:
     if path == root:
         return None
     place = directory.place_of(path.relative_to(root).as_posix())
+    if not path.exists() and not (place and _is_expected(directory, place)):
+        raise _no_such(path)
     if place is None:
         advice = f"list them: tapemq dump {root}"
         raise CommandError(f"{path} is not the directory of a log", advice, Exit.USAGE)
     return place
+
+
+def _is_expected(directory: DataDirectory, place: LogPlace) -> bool:
+    return is_expected(directory, place, known_logs(directory), look_at_clean(directory.disk))
 
 
 def committed_upto(directory: DataDirectory, place: LogPlace) -> int:
@@ -113,15 +140,22 @@ def committed_upto(directory: DataDirectory, place: LogPlace) -> int:
     return 0
 
 
-def known_topics(directory: DataDirectory) -> set[str]:
-    """The directories of the topics in the catalog, as far as that is sound.
+def known_logs(directory: DataDirectory) -> KnownLogs:
+    """What the catalog knows, as far as it is sound.
 
-    With those that may be of topics of which it says nonsense: nobody is to remove them.
+    With the directories that may be of topics of which it says nonsense: nobody is to remove them.
     """
-    catalog = read_catalog(sound_entries(LogFiles(directory.disk, CATALOG_PATH, CATALOG)))
+    entries = sound_entries(LogFiles(directory.disk, CATALOG_PATH, CATALOG))
+    catalog = read_catalog(entries)
     known = {directory.topic_path(info.name, info.topic_id) for info in catalog.topics}
-    strange = directory.unknown_topics(known)
-    return known | set(strange).difference(directory.unknown_topics(known, catalog.refused))
+    strange = set(directory.unknown_topics(known))
+    refused = strange.difference(directory.unknown_topics(known, catalog.refused))
+    logs = [
+        LogPlace(DEFAULT_NAMESPACE, info.name, log_id, directory.log_path(info.name, log_id))
+        for info in catalog.topics
+        for log_id in logs_of(info, entries)
+    ]
+    return KnownLogs(known | refused, logs)
 
 
 def sound_entries(files: LogFiles) -> Mapping[bytes, bytes]:

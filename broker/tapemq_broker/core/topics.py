@@ -1,6 +1,6 @@
 """The catalog's topics: create, look up, change, delete."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from heapq import nsmallest
 from typing import NamedTuple
 
@@ -276,6 +276,20 @@ def read_catalog(entries: Mapping[bytes, bytes]) -> Catalog:
             ids.add(info.topic_id)
             found.topics.append(info)
     return found
+
+
+def schedule_key(topic_id: int) -> bytes:
+    """The key under which the catalog says that a topic's schedule log was made."""
+    return b"schedule/%016x" % topic_id
+
+
+def logs_of(info: TopicInfo, entries: Mapping[bytes, bytes]) -> Iterator[LogId]:
+    """The logs that were made for a topic of a catalog with these entries."""
+    for partition in range(info.partitions):
+        yield LogId(info.topic_id, partition, Role.DATA)
+        yield LogId(info.topic_id, partition, Role.GROUPS)
+    if schedule_key(info.topic_id) in entries:
+        yield LogId(info.topic_id, 0, Role.SCHEDULE)
 
 
 def page_of(names: Iterable[str], after: str) -> NamesPage:

@@ -70,6 +70,12 @@ def take_clean(disk: Disk) -> CleanState:
     return read_clean(data) if data is not None else CleanState({})
 
 
+def look_at_clean(disk: Disk) -> CleanState:
+    """Like take_clean(), and leave it there: for the offline tools."""
+    data = disk.read_file(CLEAN_PATH)
+    return read_clean(data) if data is not None else CleanState({})
+
+
 def read_clean(data: bytes) -> CleanState:
     """What the bytes of a CLEAN file say."""
     try:

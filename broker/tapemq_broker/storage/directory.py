@@ -16,7 +16,7 @@ not know is never removed: the catalog may be what is wrong.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Final, NamedTuple
 
 from tapemq.batch import LogId, Role, checksum
@@ -48,6 +48,9 @@ class LogPlace(NamedTuple):
     topic: str
     log_id: LogId
     path: str
+
+
+CATALOG_PLACE: Final = LogPlace("", "", CATALOG_ID, CATALOG_PATH)
 
 
 class DataDirectory:
@@ -116,7 +119,7 @@ class DataDirectory:
         """The log that lies, or should lie, at a path within the directory; None for others."""
         parts = path.strip("/").split("/")
         if parts == [CATALOG_PATH]:
-            return LogPlace("", "", CATALOG_ID, CATALOG_PATH)
+            return CATALOG_PLACE
         if len(parts) != 4 or parts[0] != _TOPICS:
             return None
         topic, partition = _TOPIC.fullmatch(parts[2]), _PARTITION.fullmatch(parts[3])
@@ -134,7 +137,7 @@ class DataDirectory:
                 parent = f"{_TOPICS}/{namespace}/{topic}"
                 paths += [f"{parent}/{name}" for name in _folders(self.disk, parent)]
         places = [place for place in map(self.place_of, paths) if place]
-        return sorted(places, key=lambda place: (place[:2], place.log_id))
+        return in_order(places)
 
     def remove_topic(self, topic: str, topic_id: int, namespace: str = DEFAULT_NAMESPACE) -> None:
         """Remove a topic's files. Blocks; a crash on the way is made good at the next start.
@@ -183,6 +186,11 @@ class DataDirectory:
             and not folder.endswith(_DELETED)
             and folder.rpartition("~")[0] not in refused
         ]
+
+
+def in_order(places: Iterable[LogPlace]) -> list[LogPlace]:
+    """By topic and partition, the catalog first."""
+    return sorted(places, key=lambda place: (place[:2], place.log_id))
 
 
 def _lock(disk: Disk) -> None:

@@ -13,8 +13,7 @@ import errno
 from contextlib import closing
 from typing import Final, NamedTuple
 
-from tapemq.batch import LogId
-from tapemq_broker.storage.clean import CLEAN_PATH, CleanEntry, read_clean, write_clean
+from tapemq_broker.storage.clean import look_at_clean, write_clean
 from tapemq_broker.storage.decision import Row
 from tapemq_broker.storage.diagnosis import Claims, Diagnosis, diagnose
 from tapemq_broker.storage.directory import DataDirectory, LogPlace
@@ -36,13 +35,15 @@ class RepairReport(NamedTuple):
     """What a repair does, or would do: ``is_done`` says which.
 
     ``holes`` are the offsets given up; the log goes on at ``next_offset``. Without holes there was
-    nothing to give up. ``set_aside`` are the files with what was taken out.
+    nothing to give up, or nothing tells what. ``set_aside`` are the files with what was taken out.
+    ``is_made_anew``: nothing was there of a log that must exist.
     """
 
     holes: list[Hole]
     next_offset: int
     set_aside: list[SetAside]
     is_done: bool
+    is_made_anew: bool = False
 
 
 def repair(
@@ -61,7 +62,7 @@ def repair(
     help: a newer format, a disk that cannot be read. Raises OSError.
     """
     files = LogFiles(directory.disk, place.path, place.log_id)
-    clean = _clean_entries(directory)
+    clean = look_at_clean(directory.disk).entries
     claims = Claims(clean.get(place.log_id), durable_floor, must_exist=True)
     diagnosis = diagnose(files, claims)
     if diagnosis.row in (Row.NEWER_FORMAT, Row.UNREADABLE):
@@ -78,12 +79,8 @@ def repair(
             write_clean(directory.disk, clean.values())
         set_aside = _Repair(files, plan, now_us).run()
         remove_repair_note(files)
-    return RepairReport(plan.holes, plan.end.next_offset, set_aside, is_done=confirm)
-
-
-def _clean_entries(directory: DataDirectory) -> dict[LogId, CleanEntry]:
-    data = directory.disk.read_file(CLEAN_PATH)
-    return read_clean(data).entries if data is not None else {}
+    end = plan.end.next_offset
+    return RepairReport(plan.holes, end, set_aside, confirm, is_made_anew=not found)
 
 
 def _next_epoch(diagnosis: Diagnosis, found: list[Stretch]) -> int:

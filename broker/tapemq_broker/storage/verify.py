@@ -1,13 +1,14 @@
 """Checking every byte of a data directory that no broker uses. Changes nothing."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from tapemq_broker.storage.clean import CLEAN_PATH, CleanState, read_clean
+from tapemq_broker.storage.clean import CLEAN_PATH, look_at_clean
 from tapemq_broker.storage.diagnosis import Claims, diagnose
-from tapemq_broker.storage.directory import CATALOG_PATH, DataDirectory, LogPlace
+from tapemq_broker.storage.directory import CATALOG_PLACE, DataDirectory, LogPlace, in_order
 from tapemq_broker.storage.errors import repair_command
 from tapemq_broker.storage.index import Index
+from tapemq_broker.storage.known_logs import KnownLogs, noted_logs
 from tapemq_broker.storage.log_files import LogFiles
 from tapemq_broker.storage.paths import base_offsets, index_path
 from tapemq_broker.storage.refusal import refusal
@@ -16,6 +17,9 @@ from tapemq_broker.storage.stretches import Stretch, stretches
 
 Progress = Callable[[int], object]
 """Called now and then with the number of bytes checked since the last call."""
+
+DurableFloor = Callable[[LogPlace], int]
+"""Below which offset all of a log was on disk, as far as others say so: see Claims."""
 
 
 class Problem(NamedTuple):
@@ -41,25 +45,33 @@ _NOTHING_TO_DO = "nothing to do: it is made anew when it is needed"
 def verify(
     directory: DataDirectory,
     progress: Progress | None = None,
-    known_topics: Collection[str] | None = None,
+    known: KnownLogs | None = None,
+    durable_floor: DurableFloor = lambda place: 0,
 ) -> Iterator[Problem]:
     """Check every log, whole. Yields what is wrong, as it is found. Raises OSError.
 
-    ``known_topics``: the directories of the topics that the catalog knows, if that matters;
-    where the catalog is damaged it does not, for then it may have known more.
+    ``known``: what the catalog knows, if that matters; where the catalog is damaged it does not,
+    for then it may have known more, or what it has forgotten since.
     """
-    data = directory.disk.read_file(CLEAN_PATH)
-    clean = read_clean(data) if data is not None else CleanState({})
+    clean = look_at_clean(directory.disk)
     if clean.complaint:
         advice = "nothing to do: the next start takes longer"
         yield Problem("", CLEAN_PATH, 0, 0, 0, clean.complaint, advice, is_harmless=True)
-    for place in directory.logs():
-        for problem in _Verification(directory, place, clean, progress).run():
-            yield problem
-            if place.path == CATALOG_PATH and not problem.is_harmless:
-                known_topics = None
-    if known_topics is not None:
-        for path in directory.unknown_topics(known_topics):
+
+    def problems(place: LogPlace, *, must_exist: bool) -> Iterator[Problem]:
+        claims = Claims(clean.entries.get(place.log_id), durable_floor(place), must_exist)
+        return _Verification(directory, place, claims, progress).run()
+
+    must_exist = known is not None and directory.has_topics
+    for problem in problems(CATALOG_PLACE, must_exist=must_exist):
+        yield problem
+        if not problem.is_harmless:
+            known = None
+    made = set(known.logs if known is not None else noted_logs(directory, clean))
+    for place in in_order(made.union(directory.logs()) - {CATALOG_PLACE}):
+        yield from problems(place, must_exist=place in made)
+    if known is not None:
+        for path in directory.unknown_topics(known.topics):
             yield _unknown_topic(directory, path)
 
 
@@ -90,11 +102,11 @@ class _Verification:
         self,
         directory: DataDirectory,
         place: LogPlace,
-        clean: CleanState,
+        claims: Claims,
         progress: Progress | None,
     ) -> None:
         self._files = LogFiles(directory.disk, place.path, place.log_id)
-        self._claims = Claims(clean.entries.get(place.log_id))
+        self._claims = claims
         self._progress = progress
         self._last: Stretch | None = None
         self._bad: Stretch | None = None

@@ -5,11 +5,11 @@ import pytest
 from tapemq.batch import Kind, LogId, Role
 from tapemq_broker.cli.errors import CommandError
 from tapemq_broker.cli.exits import Exit
-from tapemq_broker.cli.offline import committed_upto, known_topics, opened
+from tapemq_broker.cli.offline import committed_upto, known_logs, opened
 from tapemq_broker.core.group import Position
 from tapemq_broker.core.queue.entries import Head, dead_key, head_key
 from tapemq_broker.core.results import TopicInfo
-from tapemq_broker.core.topics import CATALOG, entry
+from tapemq_broker.core.topics import CATALOG, entry, schedule_key
 from tapemq_broker.storage.directory import DataDirectory
 from tapemq_broker.storage.files import OsDisk
 from tapemq_broker.storage.state_log import StateLog
@@ -137,18 +137,22 @@ def test_queue_groups_prove_what_they_settled_or_failed_at(data_dir: Path) -> No
         assert committed_upto(data.directory, data.needs_place()) == 30
 
 
-def test_topics_of_the_catalog_are_known_by_their_directories(data_dir: Path) -> None:
+def test_what_the_catalog_knows_is_named_by_its_directories(data_dir: Path) -> None:
     with opened(data_dir) as data:
-        assert known_topics(data.directory) == set()
+        assert known_logs(data.directory) == (set(), [])
     topics = [TopicInfo("orders", 42, 1, 1, {}), TopicInfo("gone", 43, 1, 1, {})]
     disk = OsDisk(str(data_dir))
     catalog = StateLog.open(disk, "catalog", CATALOG, Kind.CATALOG, now_us=1)
     for info in topics:
-        catalog.put(entry(info).changes, now_us=1)
+        catalog.put({**entry(info).changes, schedule_key(info.topic_id): b""}, now_us=1)
     catalog.put(dict.fromkeys(entry(topics[1]).changes), now_us=1)
     disk.close()
     with opened(data_dir) as data:
-        assert known_topics(data.directory) == {TOPIC}
+        known = known_logs(data.directory)
+    assert known.topics == {TOPIC}
+    assert [place.path for place in known.logs] == [
+        *(f"{TOPIC}/0", f"{TOPIC}/0.groups", f"{TOPIC}/0.schedule")
+    ]
 
 
 def test_what_makes_no_sense_in_the_groups_proves_nothing(data_dir: Path) -> None:
@@ -163,4 +167,4 @@ def test_nobody_is_told_to_remove_what_may_be_a_topic_that_is_refused(data_dir: 
     catalog.put({b"topic/orders": b"nonsense"}, 0)
     disk.close()
     with opened(data_dir) as data:
-        assert known_topics(data.directory) == {TOPIC}
+        assert known_logs(data.directory) == ({TOPIC}, [])

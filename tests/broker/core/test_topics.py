@@ -1,5 +1,6 @@
 import pytest
 
+from tapemq.batch import LogId, Role
 from tapemq_broker.core.effects import (
     PrepareTopic,
     PutState,
@@ -12,7 +13,15 @@ from tapemq_broker.core.effects import (
 from tapemq_broker.core.refusal import Refusal, Refused
 from tapemq_broker.core.results import Done, NamesPage, TopicInfo
 from tapemq_broker.core.topic import encode_topic
-from tapemq_broker.core.topics import CATALOG, PAGE_NAMES, Topics, entry, page_of
+from tapemq_broker.core.topics import (
+    CATALOG,
+    PAGE_NAMES,
+    Topics,
+    entry,
+    logs_of,
+    page_of,
+    schedule_key,
+)
 from tests.support.core.changes import carried_out
 
 ONE, TWO = Request(1, 1), Request(2, 1)
@@ -227,3 +236,10 @@ def test_a_topic_of_which_the_catalog_says_nonsense_is_refused_alone(topics: Top
     assert refusal(topics, "describe", "sick") == "storage_failed"
     assert refusal(topics, "create", "sick", 1, {}, topic_id=9) == "storage_failed"
     assert refusal(topics, "delete", "twin") == "storage_failed"
+
+
+def test_logs_of_a_topic_are_two_for_each_partition_and_one_of_schedules() -> None:
+    roles, schedules = (Role.DATA, Role.GROUPS), LogId(7, 0, Role.SCHEDULE)
+    partitions = [LogId(7, number, role) for number in (0, 1) for role in roles]
+    assert list(logs_of(ORDERS, {schedule_key(8): b""})) == partitions
+    assert list(logs_of(ORDERS, {schedule_key(7): b""})) == [*partitions, schedules]

@@ -1,19 +1,36 @@
 import pytest
 
+from tapemq.batch import Kind, Role
 from tapemq_broker.storage.clean import write_clean
-from tapemq_broker.storage.directory import DataDirectory
+from tapemq_broker.storage.diagnosis import Claims
+from tapemq_broker.storage.directory import CATALOG_ID, CATALOG_PATH, DataDirectory
+from tapemq_broker.storage.known_logs import KnownLogs
 from tapemq_broker.storage.memory_disk import MemoryDisk
+from tapemq_broker.storage.state_log import StateLog
 from tapemq_broker.storage.verify import Problem, verify
 from tests.support.disk_image import flipped, take_image
 from tests.support.raw_log import DIRECTORY
 from tests.support.recovery_cases import CASES, Case, Damage, prepare
 
 
-def problems(disk: MemoryDisk) -> list[Problem]:
+def problems(disk: MemoryDisk, claims: Claims | None = None) -> list[Problem]:
+    """``claims``, if any, are what the rest of the data directory says of the log."""
     before = take_image(disk)
-    found = list(verify(DataDirectory(disk, bytes(16))))
+    directory, known, floor = DataDirectory(disk, bytes(16)), None, 0
+    if claims is not None:
+        place = directory.place_of(DIRECTORY)
+        assert place is not None
+        logs = [place] if claims != Claims() else []
+        known, floor = KnownLogs({place.path.rpartition("/")[0]}, logs), claims.durable_floor
+    found = list(verify(directory, None, known, lambda place: floor))
     assert take_image(disk) == before
     return found
+
+
+def make_catalog(disk: MemoryDisk) -> None:
+    StateLog.open(disk, CATALOG_PATH, CATALOG_ID, Kind.CATALOG, now_us=1).close(
+        clean=False, now_us=1
+    )
 
 
 def test_sound_directory_has_no_problems_and_every_byte_is_checked() -> None:
@@ -28,9 +45,8 @@ def test_what_recovery_refuses_is_a_problem_and_a_torn_tail_a_harmless_one(case:
     disk, claims = prepare(case)
     if claims.clean:
         write_clean(disk, [claims.clean])
-    if claims.must_exist or claims.durable_floor or not disk.list_directory(DIRECTORY):
-        return  # Only what is in the directory is checked.
-    found = [problem for problem in problems(disk) if problem.log]
+    make_catalog(disk)
+    found = [problem for problem in problems(disk, claims) if problem.log]
     if case.row.refuses:
         assert [problem for problem in found if not problem.is_harmless]
     elif case.row.cuts:
@@ -79,11 +95,35 @@ def test_a_topic_that_the_catalog_does_not_know_is_a_problem_if_it_has_records()
     disk = Damage().disk()
     topic = DIRECTORY.rpartition("/")[0]
     disk.make_directory("topics/default/empty~0000000000000009/0")
-    known = list(verify(DataDirectory(disk, bytes(16)), None, {topic}))
-    found = list(verify(DataDirectory(disk, bytes(16)), None, set()))
+    make_catalog(disk)
+    known = list(verify(DataDirectory(disk, bytes(16)), None, KnownLogs({topic}, [])))
+    found = list(verify(DataDirectory(disk, bytes(16)), None, KnownLogs(set(), [])))
     empty = ("topics/default/empty~0000000000000009", True)
     assert [(problem.log, problem.is_harmless) for problem in known] == [empty]
     assert sorted((problem.log, problem.is_harmless) for problem in found) == sorted(
         [empty, (topic, False)]
     )
     assert {"remove it by hand" in problem.advice for problem in found} == {True}
+
+
+def test_a_catalog_that_is_gone_is_damage_and_what_it_knew_does_not_count() -> None:
+    disk = Damage().disk()
+    gone = DataDirectory(disk, bytes(16)).place_of("topics/default/gone~0000000000000009/0")
+    assert gone is not None
+    found = list(verify(DataDirectory(disk, bytes(16)), None, KnownLogs(set(), [gone])))
+    assert [(problem.log, problem.is_harmless) for problem in found] == [(CATALOG_PATH, False)]
+
+
+def test_without_a_catalog_the_note_of_a_clean_stop_says_what_is_missing() -> None:
+    damage = Damage()
+    damage.log.synced()
+    disk, entry = damage.disk(), damage.log.clean_entry()
+    sibling = entry._replace(log_id=entry.log_id._replace(role=Role.GROUPS))
+    write_clean(disk, [entry, sibling])
+    (problem,) = [problem for problem in problems(disk) if not problem.is_harmless]
+    assert problem.log == f"{DIRECTORY}.groups"
+
+
+def test_a_new_directory_has_no_problems() -> None:
+    directory = DataDirectory.open(MemoryDisk(), bytes(16))
+    assert list(verify(directory, None, KnownLogs(set(), []))) == []

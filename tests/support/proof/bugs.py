@@ -419,4 +419,12 @@ BUGS: Final = (
         "tests/broker/storage/test_opening.py::"
         "test_states_that_a_crash_has_left_are_synced_at_once_and_not_held",
     ),
+    Bug(
+        "`verify` found nothing damaged where the directory of a log was gone, or records that a "
+        "group had handled were missing at the end, which the start refused; and the repair that "
+        "the start advised said that the log did not exist.",
+        "a review",
+        "tests/broker/cli/commands/test_verify.py::"
+        "test_a_log_that_is_gone_is_named_and_can_be_repaired_as_advised",
+    ),
 )

@@ -57,9 +57,12 @@ def repair(log: LogPath, mode: HowTo, yes: Yes = False, as_json: AsJson = False)
 
 
 def _verdict(report: RepairReport) -> str:
+    ending = "" if report.is_done else "; to do it add --yes"
+    if report.is_made_anew and not report.holes:
+        verb = "was" if report.is_done else "would be"
+        return f"nothing says what was in the log: an empty one {verb} made{ending}"
     if not report.holes and not report.set_aside:
         return "there is nothing to repair"
-    lost = sum(hole.to_offset - hole.from_offset for hole in report.holes)
     verb = "were" if report.is_done else "would be"
-    ending = "" if report.is_done else "; to do it add --yes"
+    lost = sum(hole.to_offset - hole.from_offset for hole in report.holes)
     return f"{lost} offsets {verb} given up; the log goes on at {report.next_offset}{ending}"

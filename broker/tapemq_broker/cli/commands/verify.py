@@ -1,6 +1,7 @@
 """`tapemq verify`: check every byte of a data directory that no broker uses."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,12 @@ import typer
 from tapemq_broker.cli.command import command
 from tapemq_broker.cli.errors import CommandError
 from tapemq_broker.cli.exits import Exit
-from tapemq_broker.cli.offline import DataPath, known_topics, opened
+from tapemq_broker.cli.offline import DataPath, committed_upto, known_logs, opened
 from tapemq_broker.cli.options import AsJson
 from tapemq_broker.cli.output import Output
 from tapemq_broker.cli.progress import ProgressBar
 from tapemq_broker.cli.sense import senseless
-from tapemq_broker.storage.directory import DataDirectory
+from tapemq_broker.storage.directory import CATALOG_PATH, DataDirectory
 from tapemq_broker.storage.errors import pasteable
 from tapemq_broker.storage.verify import Problem
 from tapemq_broker.storage.verify import verify as problems_of
@@ -36,11 +37,14 @@ def verify(path: DataPath = None, as_json: AsJson = False) -> None:
             advice = f"name the data directory: tapemq verify {data.root}"
             raise CommandError("only whole data directories are verified", advice, Exit.USAGE)
         with ProgressBar("checking", _size_bytes(data.directory), "bytes") as bar:
-            known = known_topics(data.directory)
-            found = list(problems_of(data.directory, bar.advance, known))
+            known = known_logs(data.directory)
+            floor = partial(committed_upto, data.directory)
+            found = list(problems_of(data.directory, bar.advance, known, floor))
             damaged = {problem.log for problem in found if not problem.is_harmless}
             found += senseless(data.directory, damaged)
         Output(as_json).rows(_row(problem, data.root) for problem in found)
+    if CATALOG_PATH in damaged:
+        print("the catalog is damaged: nothing tells which logs are missing", file=sys.stderr)
     count = sum(not problem.is_harmless for problem in found)
     print(f"{count or 'nothing'} damaged in {data.root}", file=sys.stderr)
     if count:

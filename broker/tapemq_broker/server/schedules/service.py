@@ -11,7 +11,7 @@ from tapemq.batch import LogId
 from tapemq_broker.core.effects import PutState
 from tapemq_broker.core.refusal import Refused
 from tapemq_broker.core.results import TopicInfo
-from tapemq_broker.core.topics import CATALOG
+from tapemq_broker.core.topics import CATALOG, schedule_key
 from tapemq_broker.server.durability import LogGone
 from tapemq_broker.server.engine import Engine
 from tapemq_broker.server.flow import Flow
@@ -59,7 +59,7 @@ class Schedules:
         """Open the schedule logs that the catalog knows of; blocks. Those that could be opened."""
         opened = []
         for topic in self._engine.core.topics.by_id.values():
-            if self._engine.logs.last_value(CATALOG, _key(topic.info.topic_id)) is not None:
+            if self._engine.logs.last_value(CATALOG, schedule_key(topic.info.topic_id)) is not None:
                 volume = Volume(topic.info.topic_id, topic.info.name)
                 self.shelf.volumes[volume.topic_id] = volume
                 made = self._open(volume, topic.info, clean.get(volume.book.log))
@@ -132,7 +132,7 @@ class Schedules:
         volume.is_gone = True
         volume.notify()
         now_us = self._engine.world.clock.wall_us()
-        self._engine.logs.put_state(CATALOG, {_key(topic_id): None}, now_us)
+        self._engine.logs.put_state(CATALOG, {schedule_key(topic_id): None}, now_us)
         self._engine.spawn(self._forget(topic_id))
 
     async def _forget(self, topic_id: int) -> None:
@@ -165,7 +165,7 @@ class Schedules:
         try:
             open_log = partial(self._open_log, volume, info, None, must_exist=False)
             made = await asyncio.to_thread(open_log)
-            put = PutState(CATALOG, {_key(info.topic_id): b""})
+            put = PutState(CATALOG, {schedule_key(info.topic_id): b""})
             if info.topic_id in self._engine.core.topics.by_id:
                 self._engine.logs.put_all([put], self._engine.world.clock.wall_us())
         except (LogRefused, CorruptLog) as refused:
@@ -189,7 +189,3 @@ class Schedules:
         return self._engine.logs.store.open_schedules(
             info, observer=observer, clean=clean, must_exist=must_exist
         )
-
-
-def _key(topic_id: int) -> bytes:
-    return b"schedule/%016x" % topic_id

@@ -1,6 +1,7 @@
 """A broker for commands to talk to, and a way to run them in this process."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -86,6 +87,16 @@ class Records(NamedTuple):
         return int(
             next(r["position"] for r in rows if (r["kind"], r["offset"]) == ("data", offset))
         )
+
+    def lose_clean_stop(self) -> None:
+        """Let it look as if the broker had been killed; what was synced is on disk all the same."""
+        (self.data_dir / "CLEAN").unlink()
+
+    def cut(self, position: int) -> None:
+        """End the segment there, with nothing left that says that there was more."""
+        os.truncate(self.segment, position)
+        for index in self.log.glob("*.index"):
+            index.unlink()
 
     def damage(self, position: int) -> None:
         """Flip a bit of the segment."""

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -60,12 +61,8 @@ def test_what_groups_committed_is_known_to_have_been_there(
     offline: Tapemq, records: Records
 ) -> None:
     # Nothing but the group's position, 4, tells that there was more than two records.
-    cut = records.position(offline, 2)
-    with records.segment.open("r+b") as file:
-        file.truncate(cut)
-    (records.data_dir / "CLEAN").unlink()
-    for index in records.log.glob("*.index"):
-        index.unlink()
+    records.cut(records.position(offline, 2))
+    records.lose_clean_stop()
     ran = offline("repair", records.log, "--mode", "truncate", "--yes")
     assert ran.code == 0
     assert (ran.row["from_offset"], ran.row["to_offset"]) == (2, 4)
@@ -93,3 +90,36 @@ def test_it_wants_a_log(offline: Tapemq, records: Records) -> None:
 def test_it_wants_a_mode(offline: Tapemq, records: Records) -> None:
     assert offline("repair", records.log).code == 2
     assert offline("repair", records.log, "--mode", "magic").code == 2
+
+
+def test_a_log_that_is_gone_is_made_anew_behind_what_is_known_of_it(
+    offline: Tapemq, records: Records
+) -> None:
+    shutil.rmtree(records.log)
+    ran = offline("repair", records.log, "--mode", "salvage", "--yes")
+    assert (ran.row["from_offset"], ran.row["to_offset"]) == (0, 5)
+    values, receipt = served(records.data_dir, offline)
+    assert (values, receipt["offset"]) == ([], 5)
+
+
+def test_a_log_of_which_nothing_is_known_begins_anew(offline: Tapemq, records: Records) -> None:
+    records.lose_clean_stop()
+    groups = records.log.with_name("0.groups")
+    shutil.rmtree(groups)
+    ran = offline("repair", groups, "--mode", "salvage")
+    asked = "nothing says what was in the log: an empty one would be made; to do it add --yes\n"
+    assert ran == (0, "", asked)
+    assert not groups.exists()
+    ran = offline("repair", groups, "--mode", "salvage", "--yes")
+    assert ran == (0, "", "nothing says what was in the log: an empty one was made\n")
+    assert offline("verify", records.data_dir).code == 0
+
+
+@pytest.mark.parametrize("name", ["orders~00000000000000aa/0", "{}/1", "{}/x", "{}x/0"])
+def test_what_should_not_be_there_is_not_made(offline: Tapemq, records: Records, name: str) -> None:
+    topic = records.log.parent
+    gone = topic.parent / name.format(topic.name)
+    ran = offline("repair", gone, "--mode", "salvage", "--yes")
+    assert (ran.code, ran.out) == (2, "")
+    assert f"{gone} does not exist" in ran.err
+    assert not gone.exists()

@@ -1,8 +1,17 @@
 import shlex
 import shutil
 
+import pytest
+
 from tests.broker.cli.commands.conftest import Records, Tapemq
 from tests.support.crash.broker import Broker
+
+
+def advised(advice: str) -> list[str]:
+    """The arguments of the repair that is advised."""
+    command = shlex.split(advice.partition("run: ")[2])[:5]
+    assert command[:2] == ["tapemq", "repair"]
+    return command[1:]
 
 
 def test_a_sound_directory_is_fine(offline: Tapemq, records: Records) -> None:
@@ -27,9 +36,7 @@ def test_its_advice_is_a_command_that_can_be_pasted(offline: Tapemq, records: Re
     records.damage(5)
     advice = offline("verify", records.data_dir).row["advice"]
     assert "--mode truncate (keeps what is in front of the damage)" in advice
-    command = shlex.split(advice.partition("run: ")[2])[:5]
-    assert command[:2] == ["tapemq", "repair"]
-    assert offline(*command[1:]).row["from_offset"] == 0
+    assert offline(*advised(advice)).row["from_offset"] == 0
 
 
 def test_what_does_no_harm_is_said_and_ends_with_0(offline: Tapemq, records: Records) -> None:
@@ -56,9 +63,12 @@ def test_a_damaged_catalog_knows_nothing_of_topics(offline: Tapemq, records: Rec
     data = bytearray(catalog.read_bytes())
     data[5] ^= 1
     catalog.write_bytes(data)
+    shutil.rmtree(records.log.with_name("0.groups"))
+    records.lose_clean_stop()
     ran = offline("verify", records.data_dir)
     assert ran.code == 4
     assert {row["log"] for row in ran.rows} == {"catalog"}
+    assert "the catalog is damaged: nothing tells which logs are missing" in ran.err
 
 
 def test_nothing_is_changed(offline: Tapemq, records: Records) -> None:
@@ -82,3 +92,47 @@ def test_a_directory_in_use_is_refused(offline: Tapemq, records: Records) -> Non
     assert broker.stop() == 0
     assert (ran.code, ran.out) == (73, "")
     assert "another process uses the data directory" in ran.err
+
+
+@pytest.mark.parametrize("is_clean", [True, False])
+@pytest.mark.parametrize("name", ["0", "0.groups"])
+def test_a_log_that_is_gone_is_named_and_can_be_repaired_as_advised(
+    offline: Tapemq, records: Records, name: str, is_clean: bool
+) -> None:
+    shutil.rmtree(records.log.with_name(name))
+    if not is_clean:
+        records.lose_clean_stop()
+    ran = offline("verify", records.data_dir)
+    assert ran.code == 4
+    assert ran.row["log"] == records.log.with_name(name).relative_to(records.data_dir).as_posix()
+    assert "there is no segment" in ran.row["problem"] or is_clean
+    assert offline(*advised(ran.row["advice"]), "--yes").code == 0
+    assert offline("verify", records.data_dir).code == 0
+
+
+def test_a_whole_topic_that_is_gone_is_named(offline: Tapemq, records: Records) -> None:
+    shutil.rmtree(records.log.parent)
+    ran = offline("verify", records.data_dir)
+    assert ran.code == 4
+    assert [row["log"].rpartition("/")[2] for row in ran.rows] == ["0", "0.groups"]
+
+
+def test_a_tail_that_a_group_had_read_is_missed(offline: Tapemq, records: Records) -> None:
+    records.cut(records.position(offline, 2))
+    records.lose_clean_stop()
+    ran = offline("verify", records.data_dir)
+    assert ran.code == 4
+    assert (ran.row["from_offset"], ran.row["to_offset"]) == (2, 4)
+
+
+def test_what_was_deleted_or_never_made_is_not_missed(offline: Tapemq, records: Records) -> None:
+    broker = Broker(records.data_dir)
+    broker.start()
+    assert offline("topic", "create", "gone", "--url", broker.url).code == 0
+    assert offline("pub", "gone", "value", "--url", broker.url).code == 0
+    assert offline("topic", "rm", "gone", "--yes", "--url", broker.url).code == 0
+    assert broker.stop() == 0
+    # More partitions were being made, and the catalog did not know them yet.
+    (records.log.parent / "1").mkdir()
+    (records.log.parent / "1/00000000000000000000.log").touch()
+    assert offline("verify", records.data_dir).code == 0
