@@ -65,7 +65,7 @@ def opened(path: Path | None, *, for_writing: bool = False) -> Iterator[Opened]:
     """
     target = _existing(path, or_gone=for_writing)
     root = _root_of(target)
-    disk = OsDisk(str(root))
+    disk = OsDisk(str(root), read_only=not for_writing)
     try:
         directory = DataDirectory.open_offline(disk, for_writing=for_writing)
         yield Opened(root, directory, _place(directory, root, target))

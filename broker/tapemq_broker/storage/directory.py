@@ -15,8 +15,10 @@ what an interrupted removal left is removed at the next start. A directory that 
 not know is never removed: the catalog may be what is wrong.
 """
 
+import errno
 import re
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from tapemq.batch import LogId, Role, checksum
@@ -37,6 +39,7 @@ _FORMAT: Final = re.compile(rb"(tapemq (\d{1,9}) ([0-9a-f]{32})) ([0-9a-f]{8})\n
 _NEWER: Final = re.compile(rb"tapemq (\d{1,9})\b")
 _TOPIC: Final = re.compile(r"([A-Za-z0-9._@-]+)~([0-9a-f]{16})")
 _PARTITION: Final = re.compile(r"(0|[1-9]\d{0,9})(\.groups|\.schedule|)")
+_NOT_WRITABLE: Final = (errno.EROFS, errno.EACCES, errno.EPERM)
 # What may be in a directory that nobody has used yet.
 _NEW_NAMES: Final = frozenset({"LOCK", f"{FORMAT_PATH}.tmp", "lost+found/"})
 
@@ -71,7 +74,7 @@ class DataDirectory:
         format, or it is not a data directory. Raises OSError.
         """
         disk.make_directory("")
-        _lock(disk)
+        _lock_for_writing(disk)
         data = disk.read_file(FORMAT_PATH)
         if data is not None:
             directory = cls(disk, _broker_id(data))
@@ -92,18 +95,18 @@ class DataDirectory:
     def open_offline(cls, disk: Disk, *, for_writing: bool) -> "DataDirectory":
         """Take a data directory that no broker uses, for the offline tools.
 
-        For reading, a copy that cannot be locked (a read-only one) will do. Raises
-        DataDirectoryError as open(), and OSError.
+        For reading, a copy that cannot be locked (a read-only one, or one without the file) will
+        do. Raises DataDirectoryError as open(), and OSError.
         """
         data = disk.read_file(FORMAT_PATH)
         if data is None:
             raise DataDirectoryError(f"there is no file {FORMAT_PATH}: this is no data directory")
         broker_id = _broker_id(data)
-        try:
-            _lock(disk)
-        except OSError:
-            if for_writing:
-                raise
+        if for_writing:
+            _lock_for_writing(disk)
+        else:
+            with suppress(OSError):
+                _lock(disk)
         return cls(disk, broker_id)
 
     def topic_path(self, topic: str, topic_id: int, namespace: str = DEFAULT_NAMESPACE) -> str:
@@ -200,6 +203,18 @@ def _lock(disk: Disk) -> None:
         raise DataDirectoryError(
             "another process uses the data directory: a broker, or one of its tools; stop it first"
         ) from None
+
+
+def _lock_for_writing(disk: Disk) -> None:
+    try:
+        _lock(disk)
+    except OSError as error:
+        if error.errno not in _NOT_WRITABLE:
+            raise
+        raise DataDirectoryError(
+            f"nothing can be written to the data directory ({error}), which brokers and repairs "
+            "have to: make it writable, or use a copy of it"
+        ) from error
 
 
 def _format_line(broker_id: bytes) -> bytes:

@@ -120,7 +120,10 @@ class Disk(Protocol):
         """How large the disk is."""
 
     def lock(self) -> None:
-        """Take the directory for this process. Raises BlockingIOError if another one has it."""
+        """Take the directory for this process. Raises BlockingIOError if another one has it.
+
+        Those that only read may have it together.
+        """
 
     def close(self) -> None:
         """Wait for what runs in the background, and let go of the directory."""

@@ -152,13 +152,20 @@ class OsFile:
 class OsDisk:
     """The data directory ``root``.
 
-    ``post`` says where ``done`` of a sync runs; by default in a thread of the disk.
+    ``post`` says where ``done`` of a sync runs; by default in a thread of the disk. One that is
+    ``read_only`` is never written to, so that it may be where nothing can be.
     """
 
     def __init__(
-        self, root: str, *, post: Post | None = None, sync_threads: int = SYNC_THREADS
+        self,
+        root: str,
+        *,
+        post: Post | None = None,
+        sync_threads: int = SYNC_THREADS,
+        read_only: bool = False,
     ) -> None:
         self._root: Final = root
+        self._read_only: Final = read_only
         self._post: Final = post or (lambda run: run())
         self._sync_threads: Final = sync_threads
         self._threads: Final = ThreadPoolExecutor(sync_threads, "tapemq-sync")
@@ -170,6 +177,10 @@ class OsDisk:
 
     def open(self, path: str, *, create: bool = False) -> OsFile:
         full = self._full(path)
+        if self._read_only:
+            if create:
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS), full)
+            return OsFile(path, os.open(full, os.O_RDONLY | os.O_CLOEXEC), None)
         flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT | os.O_EXCL if create else 0)
         return OsFile(
             path, os.open(full, flags, _FILE_MODE), os.path.dirname(full) if create else None
@@ -262,9 +273,13 @@ class OsDisk:
 
     def lock(self) -> None:
         path = self._full(_LOCK_NAME)
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_CREAT, _FILE_MODE)
+        # Whoever only reads shares: an exclusive lock may need a file that is open for writing.
+        access, mode = os.O_RDWR | os.O_CREAT, fcntl.LOCK_EX
+        if self._read_only:
+            access, mode = os.O_RDONLY, fcntl.LOCK_SH
+        descriptor = os.open(path, access | os.O_CLOEXEC, _FILE_MODE)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, mode | fcntl.LOCK_NB)
         except OSError:
             os.close(descriptor)
             raise

@@ -1,4 +1,5 @@
 import errno
+import os
 
 import pytest
 
@@ -163,17 +164,32 @@ def test_offline_tools_need_a_data_directory() -> None:
     assert DataDirectory.open_offline(disk, for_writing=True).broker_id == ID
 
 
-class ReadOnlyDisk(MemoryDisk):
+class UnlockableDisk(MemoryDisk):
+    """A data directory that cannot be locked, for the reason that ``number`` names."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self._number = number
+        fill(self, image_with_topic())
+
     def lock(self) -> None:
-        raise OSError(errno.EROFS, "read-only file system")
+        raise OSError(self._number, os.strerror(self._number))
 
 
-def test_copy_that_cannot_be_locked_can_be_read() -> None:
-    disk = ReadOnlyDisk()
-    fill(disk, image_with_topic())
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.EPERM])
+def test_copy_that_cannot_be_locked_can_be_read_alone(number: int) -> None:
+    disk = UnlockableDisk(number)
     assert DataDirectory.open_offline(disk, for_writing=False).broker_id == ID
-    with pytest.raises(OSError, match="read-only"):
+    complaint = f"nothing can be written .*{os.strerror(number)}"
+    with pytest.raises(DataDirectoryError, match=complaint):
         DataDirectory.open_offline(disk, for_writing=True)
+    with pytest.raises(DataDirectoryError, match=complaint):
+        DataDirectory.open(disk, ID)
+
+
+def test_a_lock_that_fails_for_another_reason_is_a_failure_of_the_disk() -> None:
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        DataDirectory.open_offline(UnlockableDisk(errno.EIO), for_writing=True)
 
 
 def test_removal_that_cannot_be_finished_does_not_keep_a_broker_from_starting() -> None:

@@ -4,6 +4,7 @@ import mmap
 import os
 import stat
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -13,6 +14,7 @@ from tapemq_broker.storage.disk import Buffer
 from tapemq_broker.storage.errors import SyncFailed
 from tapemq_broker.storage.files import OsDisk, OsFile
 from tapemq_broker.storage.memory_disk import MemoryDisk
+from tests.support.read_only import make_read_only
 
 
 @pytest.fixture
@@ -339,3 +341,41 @@ def test_a_file_in_the_place_of_a_directory_will_not_do(disk: OsDisk) -> None:
     disk.replace_file("a/b", b"")
     with pytest.raises(FileExistsError):
         disk.make_directory("a/b")
+
+
+def test_a_read_only_disk_reads_where_nothing_can_be_written(
+    disk: OsDisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk.replace_file("a/f", b"content")
+    make_read_only(tmp_path, monkeypatch)
+    with pytest.raises(OSError, match="Read-only"):
+        disk.open("a/f")
+    reader = OsDisk(str(tmp_path), read_only=True)
+    with closing(reader.open("a/f")) as file:
+        assert (file.size_bytes, file.read(0, 7)) == (7, b"content")
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            file.append([b"more"])
+    with pytest.raises(OSError, match="Read-only"):
+        reader.open("a/g", create=True)
+    with pytest.raises(FileNotFoundError):
+        reader.lock()
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_readers_share_the_lock_that_a_writer_has_alone(tmp_path: Path) -> None:
+    writer = OsDisk(str(tmp_path))
+    readers = [OsDisk(str(tmp_path), read_only=True) for _ in range(2)]
+    writer.lock()
+    with pytest.raises(BlockingIOError):
+        readers[0].lock()
+    writer.close()
+    for reader in readers:
+        reader.lock()
+    with pytest.raises(BlockingIOError):
+        writer.lock()
+    readers[0].close()
+    with pytest.raises(BlockingIOError):
+        writer.lock()
+    readers[1].close()
+    writer.lock()
+    writer.close()

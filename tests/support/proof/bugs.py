@@ -427,4 +427,10 @@ BUGS: Final = (
         "tests/broker/cli/commands/test_verify.py::"
         "test_a_log_that_is_gone_is_named_and_can_be_repaired_as_advised",
     ),
+    Bug(
+        "`verify` and `dump` opened every file for writing: a copy on a read-only file system "
+        "could not be read.",
+        "a review",
+        "tests/broker/cli/commands/test_verify.py::test_a_copy_that_can_only_be_read_will_do",
+    ),
 )

@@ -4,6 +4,7 @@ import pytest
 
 from tapemq_broker.cli import output
 from tests.broker.cli.commands.conftest import Records, Tapemq
+from tests.support.read_only import make_read_only
 
 
 def test_a_directory_is_shown_by_its_logs(offline: Tapemq, records: Records) -> None:
@@ -71,3 +72,12 @@ def test_what_is_no_data_directory_is_refused(offline: Tapemq, tmp_path: Path) -
         "",
         f"tapemq: {tmp_path}: there is no file FORMAT: this is no data directory\n",
     )
+
+
+def test_a_copy_that_can_only_be_read_will_do(
+    offline: Tapemq, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = offline("dump", records.log, "--records")
+    make_read_only(records.data_dir, monkeypatch)
+    assert len(offline("dump", records.data_dir).rows) == 3
+    assert offline("dump", records.log, "--records") == expected

@@ -6,6 +6,7 @@ import pytest
 
 from tests.broker.cli.commands.conftest import Records, Tapemq
 from tests.support.crash.broker import Broker
+from tests.support.read_only import make_read_only
 
 
 @pytest.fixture
@@ -123,3 +124,13 @@ def test_what_should_not_be_there_is_not_made(offline: Tapemq, records: Records,
     assert (ran.code, ran.out) == (2, "")
     assert f"{gone} does not exist" in ran.err
     assert not gone.exists()
+
+
+def test_where_nothing_can_be_written_it_says_so(
+    offline: Tapemq, damaged: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_read_only(damaged.data_dir, monkeypatch)
+    ran = offline("repair", damaged.log, "--mode", "salvage", "--yes")
+    assert (ran.code, ran.out) == (73, "")
+    assert "nothing can be written to the data directory" in ran.err
+    assert "Read-only file system" in ran.err

@@ -5,6 +5,7 @@ import pytest
 
 from tests.broker.cli.commands.conftest import Records, Tapemq
 from tests.support.crash.broker import Broker
+from tests.support.read_only import make_read_only
 
 
 def advised(advice: str) -> list[str]:
@@ -73,6 +74,7 @@ def test_a_damaged_catalog_knows_nothing_of_topics(offline: Tapemq, records: Rec
 
 def test_nothing_is_changed(offline: Tapemq, records: Records) -> None:
     records.damage(5)
+    (records.data_dir / "LOCK").unlink()
     before = {path: path.read_bytes() for path in records.data_dir.rglob("*") if path.is_file()}
     offline("verify", records.data_dir)
     after = {path: path.read_bytes() for path in records.data_dir.rglob("*") if path.is_file()}
@@ -136,3 +138,12 @@ def test_what_was_deleted_or_never_made_is_not_missed(offline: Tapemq, records: 
     (records.log.parent / "1").mkdir()
     (records.log.parent / "1/00000000000000000000.log").touch()
     assert offline("verify", records.data_dir).code == 0
+
+
+def test_a_copy_that_can_only_be_read_will_do(
+    offline: Tapemq, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_read_only(records.data_dir, monkeypatch)
+    assert offline("verify", records.data_dir).code == 0
+    records.damage(5)
+    assert offline("verify", records.data_dir).code == 4
