@@ -174,19 +174,22 @@ class Logs:
         """Write what a full disk did not take before, and changes, all in one batch unless that
         is much. Raises LogFull; of the changes, nothing is written then.
         """
-        unwritten = self._unwritten.get(log_id, {})
-        if len(unwritten) > FEW_ENTRIES:
-            for batch in batches_of(unwritten):
-                self._put(log_id, batch, now_us)
-            unwritten = {}
-        if both := {**unwritten, **changes}:
-            self._put(log_id, both, now_us)
-        self._unwritten.pop(log_id, None)
-
-    def _put(self, log_id: LogId, changes: Mapping[bytes, bytes | None], now_us: int) -> None:
         state = self._states[log_id]
-        state.put(changes, now_us)
-        self.flusher.dirty(state.log)
+        end = state.log.next_offset
+        try:
+            unwritten = self._unwritten.get(log_id, {})
+            if len(unwritten) > FEW_ENTRIES:
+                for batch in batches_of(unwritten):
+                    state.put(batch, now_us)
+                unwritten = {}
+            if both := {**unwritten, **changes}:
+                state.put(both, now_us)
+            self._unwritten.pop(log_id, None)
+        finally:
+            if state.log.next_offset > end:
+                # Not before: it may begin a round, which writes what is unwritten, and would undo
+                # what is newer.
+                self.flusher.dirty(state.log)
 
     def state_changed(self, log_id: LogId) -> None:
         """The core has changed what it keeps in a state log: see write_soon()."""

@@ -206,3 +206,17 @@ async def test_several_logs_are_not_begun_where_there_may_be_no_room_for_all_of_
     disk.left_bytes = 1 << 20
     logs.put_all(puts, 0)
     assert [logs.last_value(put.log, b"g") for put in puts] == [b"1", b"1"]
+
+
+@pytest.mark.parametrize("kept", [1, 100])
+async def test_what_is_put_once_there_is_room_is_newer_than_what_waited(kept: int) -> None:
+    """The put begins a round, which writes what waits."""
+    disk = FullDisk(post=asyncio.get_running_loop().call_soon)
+    logs = logs_with_a_catalog(disk)
+    groups = LogId(1, 0, Role.GROUPS)
+    disk.full = True
+    logs.put_state(groups, {b"%d" % number: b"old" for number in range(kept)}, 0)
+    disk.full = False
+    logs.put_state(groups, {b"0": b"new"}, 0)
+    assert logs.last_value(groups, b"0") == b"new"
+    assert len(logs._states[groups].entries) == kept
