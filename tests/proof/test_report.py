@@ -9,7 +9,8 @@ import pytest
 from tests.support.mutation.reasons import REASONS
 from tests.support.mutation.results import Result, keep_result, read_results
 from tests.support.mutation.targets import TARGETS
-from tests.support.proof.bugs import BUGS, Bug
+from tests.support.proof.bug import Bug
+from tests.support.proof.bugs import BUGS
 from tests.support.proof.evidence import Figure, Line, write
 from tests.support.proof.promises import PROMISES
 from tests.support.proof.report import DOCUMENT, EVIDENCE, GOAL_PERCENT, render, table

@@ -81,6 +81,10 @@ class Logs:
         logs = self._schedules if log.log_id.role is Role.SCHEDULE else self._data
         logs[log.log_id] = log
 
+    def in_use(self) -> set[LogId]:
+        """All logs that could be opened."""
+        return {*self._data, *self._states, *self._schedules}
+
     def reconfigure(self, info: TopicInfo) -> None:
         """Apply a topic's settings to its logs."""
         segment_bytes = self.store.settings_of(info).segment_bytes

@@ -21,8 +21,9 @@ from tapemq_broker.server.startup import Startup
 from tapemq_broker.server.status import Status
 from tapemq_broker.server.timers import Timers
 from tapemq_broker.server.world import World
-from tapemq_broker.storage.clean import take_clean, write_clean
+from tapemq_broker.storage.clean import CleanEntry, take_clean, write_clean
 from tapemq_broker.storage.directory import DataDirectory
+from tapemq_broker.storage.errors import LogRefused
 
 log = logging.getLogger("tapemq.broker")
 
@@ -64,7 +65,11 @@ class Server:
             log.warning("%s", clean.complaint)
         self._logs = Logs(world, directory, self._settings)
         startup = Startup(world, self._settings, self._logs, clean.entries, self._counters)
-        core, boot_epoch = startup.load()
+        try:
+            core, boot_epoch = startup.load()
+        except LogRefused:  # the catalog is: nothing was changed, nor is what was noted
+            write_clean(world.disk, clean.entries.values())
+            raise
         _complain(directory, core)
         self._identity = Identity(
             directory.broker_id, boot_epoch, SOFTWARE, world.clock.monotonic()
@@ -74,6 +79,9 @@ class Server:
         self._schedules = Schedules(self._engine, self._flow)
         for opened in self._schedules.open_logs(clean.entries):
             startup.note_opened(opened)
+        self._claims = {at: clean.entries[at] for at in clean.entries.keys() - self._logs.in_use()}
+        if claims := self._refused_claims():
+            write_clean(world.disk, claims)
         await self._logs.all_durable()
         self._sessions.handle = Handlers(
             self._engine, self._flow, self._identity, self._schedules
@@ -87,6 +95,13 @@ class Server:
         )
         self.ready = True
         log.info("serving %d topics, boot epoch %d", len(core.topics), boot_epoch)
+
+    def _refused_claims(self) -> list[CleanEntry]:
+        """What a clean stop noted of logs that were refused since: without it, the next start might
+        find nothing wrong with what is left of them.
+        """
+        topics = self._engine.core.topics.by_id
+        return [entry for at, entry in self._claims.items() if at.topic_id in topics]
 
     @property
     def port(self) -> int:
@@ -137,7 +152,7 @@ class Server:
         await self._logs.all_durable()
         await self._schedules.close()
         self._engine.cancel_tasks()  # what connections that were cut held comes back in many turns
-        write_clean(self._world.disk, self._logs.close())
+        write_clean(self._world.disk, [*self._logs.close(), *self._refused_claims()])
         self._world.disk.close()
         self.stopped = True
         log.info("stopped cleanly")

@@ -5,14 +5,16 @@ import re
 
 import pytest
 
-from tapemq.batch import Kind, LogId, Role
+from tapemq.batch import HEADER_BYTES, Kind, LogId, Role, decode_header
 from tapemq.wire import messages as m
 from tapemq.wire.errors import STORAGE_FAILED
 from tapemq_broker.config import Settings
 from tapemq_broker.core.topics import CATALOG
+from tapemq_broker.storage.clean import look_at_clean
 from tapemq_broker.storage.errors import DataDirectoryError, LogRefused
 from tapemq_broker.storage.memory_disk import MemoryDisk
 from tapemq_broker.storage.state_log import StateLog
+from tests.support.disk_image import fill, take_image
 from tests.support.full_disk import FullDisk
 from tests.support.raw_client import RawClient, Refused
 from tests.support.running_server import running_server
@@ -213,3 +215,52 @@ async def test_a_number_of_starts_that_makes_no_sense_refuses_the_start() -> Non
     with pytest.raises(LogRefused, match=r"start number.*NOT_UNDERSTOOD"):
         async with running_server(disk):
             pass
+
+
+async def cut_at_a_batch(disk: MemoryDisk, directory: str) -> None:
+    """Leave the first batch of a log, as if there had never been more."""
+    for name in disk.list_directory(directory):
+        if not name.endswith(".log"):
+            disk.remove(f"{directory}/{name}")
+    (name,) = disk.list_directory(directory)
+    file = disk.open(f"{directory}/{name}")
+    file.truncate(decode_header(file.read(0, HEADER_BYTES)).batch_bytes)
+    disk.sync_now(file)
+
+
+@pytest.mark.parametrize("is_killed", [True, False])
+async def test_what_a_clean_stop_noted_of_a_refused_log_is_kept(is_killed: bool) -> None:
+    """The next start would else find nothing wrong with what is left, and give offsets twice."""
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        for value in (b"a", b"b"):
+            await client.publish(topic, value)
+    (folder,) = disk.list_directory("topics/default")
+    await cut_at_a_batch(disk, f"topics/default/{folder}0")
+    for _ in range(3):
+        async with running_server(disk) as server:
+            assert server.status().damaged_partitions == 1
+            if is_killed:
+                image = take_image(disk)
+        if is_killed:
+            disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+            fill(disk, image)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        await client.ask(m.DeleteTopic("t"), m.Done)
+    assert {at.topic_id for at in look_at_clean(disk).entries} == {0}
+
+
+async def test_what_a_clean_stop_noted_is_kept_when_the_catalog_is_refused() -> None:
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        await client.topic("t")
+    await cut_at_a_batch(disk, "catalog")
+    for _ in range(2):
+        with pytest.raises(LogRefused, match="CLEAN_MISMATCH"):
+            async with running_server(disk):
+                pass
+        disk.close()

@@ -1,15 +1,9 @@
 """Bugs that could lose, repeat or reorder records, what found them, and what shows each again."""
 
-from typing import Final, NamedTuple
+from typing import Final
 
-
-class Bug(NamedTuple):
-    """``recipe`` is a test that fails where the bug is."""
-
-    what: str
-    found_by: str
-    recipe: str
-
+from tests.support.proof.bug import Bug
+from tests.support.proof.reviewed_bugs import REVIEWED
 
 _STORAGE: Final = "tests/broker/storage"
 _CORE: Final = "tests/broker/core"
@@ -158,13 +152,6 @@ BUGS: Final = (
         "tests/broker/server/handlers/test_queues.py::test_a_delay_beyond_all_times_is_refused",
     ),
     Bug(
-        "Changes of a group that a full disk had held back were written after its deletion, and "
-        "undid it at the next start.",
-        "a review",
-        "tests/broker/server/test_answers_about_state.py::"
-        "test_what_a_full_disk_kept_out_does_not_undo_what_is_put_later",
-    ),
-    Bug(
         "A sync of a directory that failed while a deleted topic's files were removed did not end "
         "the broker, and a later one could hide that a new topic's name is not on the disk.",
         "the simulation, seed 29599 of 20,000",
@@ -213,41 +200,6 @@ BUGS: Final = (
         "test_a_retry_does_not_wait_longer_when_the_clock_was_set_back_before_a_start",
     ),
     Bug(
-        "An answer that stood for changes in several logs, of which a full disk had taken only "
-        "some, could be let go by news of a round before the one that synced the rest.",
-        "a review",
-        "tests/broker/server/test_answers_about_state.py::"
-        "test_news_of_an_earlier_round_lets_go_of_nothing_that_this_round_syncs",
-    ),
-    Bug(
-        "A change of a group's settings in the second in which a full disk had room again ended "
-        "the broker.",
-        "a review",
-        "tests/broker/server/test_answers_about_state.py::"
-        "test_room_that_comes_back_with_a_change_of_settings_is_used_once",
-    ),
-    Bug(
-        "A group's deletion that a full disk refused was not taken back where it had been written, "
-        "when there was room again: settled records could come back after the next start.",
-        "a review",
-        "tests/broker/server/test_answers_about_state.py::"
-        "test_a_change_that_was_refused_is_taken_back_when_there_is_room",
-    ),
-    Bug(
-        "Dropped records came back at a start after a stream group had got hold, and to queue "
-        "groups that were sought to a time before them.",
-        "a review",
-        "tests/broker/core/test_length.py::"
-        "test_what_was_dropped_stays_so_when_a_stream_group_gets_hold_later",
-    ),
-    Bug(
-        "A seek or redrive of very many records was never answered when its topic was deleted "
-        "between two of its steps.",
-        "a review",
-        "tests/broker/core/queue/test_long_seeks.py::"
-        "test_a_topic_that_is_deleted_while_a_seek_goes_on_refuses_it",
-    ),
-    Bug(
         "Records of a partition that a power cut had taken from the catalog were written twice "
         "when it was made again: its producers were not known.",
         "the simulation, seed 56599 of 20,000",
@@ -269,168 +221,11 @@ BUGS: Final = (
         "test_what_does_not_belong_into_a_sealed_segment_refuses_the_log",
     ),
     Bug(
-        "A redrive of which a step met a seek came back in every turn of the loop, for as long as "
-        "a full disk kept the seek from going on.",
-        "a review",
-        "tests/broker/core/queue/test_dead_letters.py::"
-        "test_steps_behind_a_seek_wait_for_the_disk_as_it_does",
-    ),
-    Bug(
-        "State that was put while the first part of a snapshot found no room, and smaller changes "
-        "did, was durable, confirmed, and forgotten by the start after the snapshot.",
-        "a review",
-        "tests/broker/storage/test_state_log.py::"
-        "test_what_fits_while_a_snapshot_does_not_is_never_forgotten",
-    ),
-    Bug(
-        "More than 65,535 dead records that retention removed at once ended the broker, and every "
-        "start after that.",
-        "a review",
-        "tests/broker/server/test_state_changes.py::"
-        "test_a_batch_never_has_more_entries_than_it_takes",
-    ),
-    Bug(
-        "The deletion of a queue group with more than 65,535 dead or failed records ended the "
-        "broker.",
-        "a review",
-        "tests/broker/core/queue/test_groups.py::"
-        "test_very_many_entries_are_deleted_in_batches_of_which_each_fits",
-    ),
-    Bug(
-        "Who read a topic with a partition that the catalog had forgotten was not told of the "
-        "records in it when it was made again; and damage of it ended the broker.",
-        "a review",
-        "tests/broker/server/test_engine.py::"
-        "test_damage_of_a_partition_that_the_catalog_forgot_refuses_the_change",
-    ),
-    Bug(
         "New partitions were visible before they were on disk: a power cut took one to which a "
         "producer was sending, and the producer failed.",
         "the simulation, seed 102445",
         "tests/broker/server/test_engine.py::"
         "test_nobody_sees_partitions_that_a_power_cut_could_take",
     ),
-    Bug(
-        "A damaged index of schedules that was met while a topic was loaded was emptied and filled "
-        "with that topic alone: the schedules of all others never came.",
-        "a review",
-        "tests/broker/server/schedules/test_index_builder.py::"
-        "test_the_first_schedule_of_another_topic_meets_it",
-    ),
-    Bug(
-        "A schedule with an interval of 64 bits was confirmed, and refused when its log was read: "
-        "with it all schedules of the topic.",
-        "a review",
-        "tests/broker/server/schedules/test_commands.py::test_the_largest_numbers_are_read_again",
-    ),
-    Bug(
-        "Replacing a schedule that was firing into a damaged partition waited for ever, and with "
-        "it every later request to schedule in that topic.",
-        "a review",
-        "tests/broker/server/schedules/test_firing.py::"
-        "test_what_was_firing_into_a_partition_that_failed_cannot_be_changed",
-    ),
-    Bug(
-        "A schedule whose cancellation had been confirmed fired all the same when more than one "
-        "batch was due for its partition at once.",
-        "a review",
-        "tests/broker/server/schedules/test_firing.py::"
-        "test_what_is_cancelled_while_others_of_its_round_fire_does_not",
-    ),
-    Bug(
-        "A firing was abandoned without a word in the log: when one of its schedules was cancelled "
-        "after that, the next start refused all schedules of the topic.",
-        "a review",
-        "tests/broker/server/schedules/test_firing.py::"
-        "test_a_firing_that_was_abandoned_is_over_for_the_next_start",
-    ),
-    Bug(
-        "A plain handler of a worker that raised StopIteration kept its slot for ever: its "
-        "message was renewed, and neither handled nor retried.",
-        "a review",
-        "tests/client/worker/test_handler.py::test_an_end_of_iteration_in_a_thread_is_raised",
-    ),
-    Bug(
-        "A cancellation (without asyncio: Ctrl-C) while a queue unsubscribed left it listening: "
-        "after the next loss of the connection it took leases that nobody handled, and renewed "
-        "them.",
-        "a review",
-        "tests/client/queues/test_queue_end.py::"
-        "test_leaving_that_is_cancelled_leaves_no_consumer_behind",
-    ),
-    Bug(
-        "A stream or queue that was being opened while the connection was lost could end the "
-        "subscription of another reader of the same client on the next one, where it had the same "
-        "number: the other waited for ever.",
-        "a review",
-        "tests/client/network/test_subscriptions.py::"
-        "test_opening_that_is_given_up_takes_no_subscription_from_another_reader",
-    ),
-    Bug(
-        "A seek of a stream without a group that was refused left the stream waiting for ever, "
-        "without an error; one that was cancelled left it without some of its partitions.",
-        "a review",
-        "tests/client/streams/test_stream.py::test_cancelled_seek_without_a_group_has_not_happened",
-    ),
-    Bug(
-        "A dead record that lives again, in a group with key lanes, was never handed out "
-        "after a restart: the lanes passed over the settled ones around it.",
-        "a review",
-        "tests/broker/core/queue/test_lanes.py::"
-        "test_what_lives_again_among_settled_ones_is_read_after_a_start",
-    ),
-    Bug(
-        "A lane that was made anew while keys of an older one were read was dropped with it; what "
-        "settled its record then ended the broker.",
-        "a review",
-        "tests/broker/core/queue/test_lanes.py::"
-        "test_a_lane_that_was_made_anew_while_its_keys_were_read_stays",
-    ),
-    Bug(
-        "A clean stop of the broker counted a crash for every handler at work, and a few of them "
-        "made its record dead.",
-        "a review",
-        "tests/broker/server/handlers/test_queues.py::test_a_stop_of_the_broker_counts_no_crash",
-    ),
-    Bug(
-        "One frame that named a large lease 4,096 times kept the event loop for seconds; leases "
-        "extended to ever other times left a little memory each.",
-        "a review",
-        "tests/broker/server/handlers/test_queues.py::"
-        "test_a_lease_that_is_named_again_and_again_is_extended_once",
-    ),
-    Bug(
-        "What a full disk had written in part, and was cut off again, was in no sync: a power cut "
-        "brought the torn bytes back, and acknowledged batches behind them were set aside.",
-        "a review",
-        "tests/broker/storage/test_cut_back.py::test_a_refused_append",
-    ),
-    Bug(
-        "Foreign bytes at the end of a sealed segment counted as a torn write: the next one was "
-        "set aside, with acknowledged batches.",
-        "a review",
-        "tests/broker/storage/test_diagnosis.py::"
-        "test_bytes_behind_the_end_of_a_sealed_segment_are_no_torn_write",
-    ),
-    Bug(
-        "After a crash every log held a file open until it was written to: with very many "
-        "partitions no start succeeded any more.",
-        "a review",
-        "tests/broker/storage/test_opening.py::"
-        "test_states_that_a_crash_has_left_are_synced_at_once_and_not_held",
-    ),
-    Bug(
-        "`verify` found nothing damaged where the directory of a log was gone, or records that a "
-        "group had handled were missing at the end, which the start refused; and the repair that "
-        "the start advised said that the log did not exist.",
-        "a review",
-        "tests/broker/cli/commands/test_verify.py::"
-        "test_a_log_that_is_gone_is_named_and_can_be_repaired_as_advised",
-    ),
-    Bug(
-        "`verify` and `dump` opened every file for writing: a copy on a read-only file system "
-        "could not be read.",
-        "a review",
-        "tests/broker/cli/commands/test_verify.py::test_a_copy_that_can_only_be_read_will_do",
-    ),
+    *REVIEWED,
 )
