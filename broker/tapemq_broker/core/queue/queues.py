@@ -267,7 +267,8 @@ class Queues(Administration):
         for token in tokens:
             lease_id, first, count = token
             held = self._leases.get(lease_id)
-            if held is None or held.consumer.key != key:
+            # Who names a lease that was not sent yet has guessed: its time has not begun.
+            if held is None or held.consumer.key != key or not held.lease.deadline:
                 lost.append(token)
                 continue
             still = held.lease.held(first, first + count)

@@ -108,6 +108,17 @@ def test_extension_counts_nothing_and_is_not_written() -> None:
     assert send(world).deliveries == 1
 
 
+def test_a_lease_that_was_not_sent_yet_cannot_be_extended() -> None:
+    """It would run out while it is sent, and its consumer would wait for that for ever."""
+    world = queue_world(3)
+    consume(world)
+    (wish,) = world.leasing
+    assert extend(world, [(wish.lease_id, 0, 3)]).lost == [(wish.lease_id, 0, 3)]
+    later(world, 60)
+    lease = send(world)
+    assert extend(world, [(lease.lease_id, 0, 3)]).lost == []
+
+
 def test_others_cannot_extend_a_lease() -> None:
     world = queue_world(2)
     consume(world)

@@ -167,11 +167,12 @@ class SayingRules(TakingRules):
 
     @rule(pick=st.tuples(numbers, numbers, st.just(3)), more_ms=st.sampled_from([0, 9000]))
     def extend(self, pick: tuple[int, int, int], more_ms: int) -> None:
-        """The whole lease, if anything of the token is held."""
+        """The whole lease, if anything of the token is held, and it has been sent."""
         name, session, token = self._pick(*pick)
         if name not in self.groups or session not in self.groups[name].consumers:
             return
-        held = self._held(name, session, token)
+        known = self.groups[name].leases.get(token[0])
+        held = [] if known is None or known.sending else self._held(name, session, token)
         lost = [o for o in range(token[1], token[1] + token[2]) if o not in held]
         if held:
             lease = self.groups[name].leases[token[0]]
