@@ -4,7 +4,6 @@ import asyncio
 import errno
 import logging
 import os
-import resource
 import signal
 import socket
 import sys
@@ -12,6 +11,7 @@ from typing import Final
 
 from tapemq_broker.admin.launcher import Launcher
 from tapemq_broker.admin.listener import listen
+from tapemq_broker.cli import open_files
 from tapemq_broker.cli.exits import Exit
 from tapemq_broker.config import Settings
 from tapemq_broker.server.server import Server
@@ -36,10 +36,6 @@ _FULL_ERRORS: Final = frozenset((errno.ENOSPC, errno.EDQUOT))
 _SECOND_SIGNAL: Final = {signal.SIGTERM: Exit.TERMINATED, signal.SIGINT: Exit.INTERRUPTED}
 
 
-_FILES_WANTED = 12_000
-"""Connections, and some thousand segments."""
-
-
 class CannotListen(Exception):
     """An address cannot be listened on."""
 
@@ -49,12 +45,14 @@ class BrokerProcess:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._files_max: int | None = None
         self._stop = asyncio.Event()
 
     async def run(self) -> Exit:
         """Serve until a signal comes. What went wrong is in the log."""
         self._catch_signals()
-        self._raise_file_limit()
+        self._files_max = open_files.take_all()
+        self._settings = open_files.fitted(self._settings, self._files_max)
         try:
             await self._run()
         except CannotListen as error:
@@ -71,14 +69,6 @@ class BrokerProcess:
             _log.error("storage failed: %s", error)
             return Exit.STORAGE_FAILED
         return Exit.OK
-
-    @staticmethod
-    def _raise_file_limit() -> None:
-        """Take all the open files that the system allows: a broker that runs out of them stops."""
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        if hard < _FILES_WANTED:
-            _log.warning("few files may be open at a time", extra={"limit": hard, "was": soft})
 
     def _catch_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -109,7 +99,7 @@ class BrokerProcess:
 
     async def _started(self) -> Server | None:
         """A running server; None if the process is to stop before that is done."""
-        start = asyncio.create_task(_start(self._settings))
+        start = asyncio.create_task(_start(self._settings, self._files_max))
         stop = asyncio.create_task(self._stop.wait())
         await asyncio.wait((start, stop), return_when=asyncio.FIRST_COMPLETED)
         stop.cancel()
@@ -136,10 +126,13 @@ class BrokerProcess:
         )
 
 
-async def _start(settings: Settings) -> Server:
+async def _start(settings: Settings, files_max: int | None) -> Server:
     try:
         world = World.real(
-            settings.data_dir, sync_threads=settings.sync_threads, sync=settings.sync
+            settings.data_dir,
+            sync_threads=settings.sync_threads,
+            sync=settings.sync,
+            segments_open_max=open_files.segments_within(files_max),
         )
         server = Server(settings, world)
         await server.start(settings.host, settings.port)

@@ -2,6 +2,7 @@ import asyncio
 import errno
 import logging
 import os
+import resource
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Iterator
@@ -205,3 +206,23 @@ async def test_an_ipv6_address_is_written_in_brackets(
     settings = Settings(host="::1", http_host="::1", port=0, http_port=0)
     assert await BrokerProcess(settings).run() == Exit.OK
     assert capsys.readouterr().out.startswith("ready tapemq://[::1]:4711 http://[::1]:")
+
+
+async def test_connections_and_segments_fit_into_what_may_be_open(
+    serve_with: Callable[..., FakeServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def start() -> None:
+        asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.SIGTERM)
+
+    server, made = serve_with(start), []
+
+    def make(settings: Settings, world: object) -> FakeServer:
+        made.append((settings.connections_max, world))
+        return server
+
+    monkeypatch.setattr(broker_process, "Server", make)
+    monkeypatch.setattr(World, "real", lambda data_dir, **options: options["segments_open_max"])
+    monkeypatch.setattr(resource, "getrlimit", lambda number: (400, 400))
+    monkeypatch.setattr(resource, "setrlimit", lambda number, limits: None)
+    assert await BrokerProcess(SETTINGS).run() == Exit.OK
+    assert made == [(100, 100)]

@@ -372,4 +372,10 @@ BUGS: Final = (
         "a review",
         "tests/client/streams/test_stream.py::test_cancelled_seek_without_a_group_has_not_happened",
     ),
+    Bug(
+        "Connections to the HTTP side that sent nothing stayed for ever: probes were answered 503, "
+        "and the broker ended when it could open no more files.",
+        "a review",
+        "tests/broker/admin/test_http_connection.py::test_a_probe_gets_in_however_many_are_idle",
+    ),
 )
