@@ -378,4 +378,10 @@ BUGS: Final = (
         "a review",
         "tests/broker/admin/test_http_connection.py::test_a_probe_gets_in_however_many_are_idle",
     ),
+    Bug(
+        "While the data directory was read the event loop stood still: no probe and no signal was "
+        "answered, a liveness probe killed the broker, and the next start began again.",
+        "a review",
+        "tests/broker/server/test_server.py::test_the_event_loop_runs_while_the_directory_is_read",
+    ),
 )
