@@ -8,10 +8,9 @@ from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
-_CONNECTIONS_MAX: Final = 100
-_IDLE_S: Final = 15
+from tapemq_broker.admin.http_connection import WAIT_S, HttpConnection
+
 _STOP_S: Final = 1
 
 
@@ -29,14 +28,13 @@ class HttpServer:
         self.application = application
         config = uvicorn.Config(
             application,
-            http=H11Protocol,  # by name, it would be imported in the event loop: 10 ms
+            http=HttpConnection,
             ws="none",
             lifespan="off",
             log_config=None,
             access_log=False,
             server_header=False,
-            limit_concurrency=_CONNECTIONS_MAX,
-            timeout_keep_alive=_IDLE_S,
+            timeout_keep_alive=WAIT_S,
             timeout_graceful_shutdown=_STOP_S,
         )
         self._uvicorn = _Uvicorn(config)

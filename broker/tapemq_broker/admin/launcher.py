@@ -1,4 +1,4 @@
-"""Starts the HTTP side beside a running broker, without holding it up."""
+"""Starts the HTTP side beside a broker, without holding it up."""
 
 import asyncio
 import logging
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-from tapemq_broker.server.status import Status
+from tapemq_broker.admin.readiness import Reading
 
 if TYPE_CHECKING:
     from tapemq_broker.admin.http_server import HttpServer
@@ -20,7 +20,7 @@ _SERVICE: Final = "tapemq_broker.admin.service"
 class Launcher:
     """The HTTP side of a broker: comes up in the background, and goes down with it."""
 
-    def __init__(self, read: Callable[[], Status], listener: socket.socket) -> None:
+    def __init__(self, read: Callable[[], Reading], listener: socket.socket) -> None:
         self._read = read
         self._listener = listener
         self._http: HttpServer | None = None
@@ -29,8 +29,9 @@ class Launcher:
         """Set it when the broker is told to stop: it is not ready from then on."""
 
     def start(self) -> None:
-        """Begin; returns at once."""
-        self._task = asyncio.create_task(self._start())
+        """Begin; returns at once. Nothing happens if it has begun already."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._start())
 
     async def _start(self) -> None:
         try:

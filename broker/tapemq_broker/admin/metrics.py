@@ -12,9 +12,10 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.registry import Collector
 
+from tapemq_broker.admin.readiness import Reading
+from tapemq_broker.server.recovery_progress import RecoveryProgress
 from tapemq_broker.server.status import Status
 
-Reading = Callable[[], Status]
 Family = CounterMetricFamily | GaugeMetricFamily | InfoMetricFamily
 
 # Key in Status.totals, name without prefix and _total, help.
@@ -49,8 +50,9 @@ COUNTERS: Final = (
     ("files_synced", "synced_files", "Files synced."),
     ("records_dropped", "dropped_records", "Records that went because there were too many."),
 )
+_READY: Final = ("ready", "ready", "1 if the broker takes connections.")
 GAUGES: Final = (
-    ("ready", "ready", "1 if the broker takes connections."),
+    _READY,
     ("topics", "topics", "Topics."),
     ("damaged_partitions", "damaged_partitions", "Partitions, or topics, refused for damage."),
     ("connections", "connections", "Connections open."),
@@ -77,12 +79,15 @@ _PREFIX: Final = "tapemq_"
 class StatusCollector(Collector):
     """Names what a reading of the broker's status says."""
 
-    def __init__(self, read: Reading) -> None:
+    def __init__(self, read: Callable[[], Reading]) -> None:
         self._read = read
 
     def collect(self) -> Iterator[Family]:
-        """One family for each number."""
+        """One family for each number; while the broker starts, only that it is not ready."""
         status = self._read()
+        if isinstance(status, RecoveryProgress):
+            yield GaugeMetricFamily(_PREFIX + _READY[1], _READY[2], value=0)
+            return
         for key, name, text in TOTALS:
             yield CounterMetricFamily(_PREFIX + name, text, value=status.totals[key])
         for field, name, text in COUNTERS:
@@ -111,7 +116,7 @@ def _build(status: Status) -> Family:
     return InfoMetricFamily(f"{_PREFIX}build", "What runs.", value=labels)
 
 
-def exposition(read: Reading) -> Callable[[], bytes]:
+def exposition(read: Callable[[], Reading]) -> Callable[[], bytes]:
     """A function that returns the metrics of now in Prometheus' text format."""
     registry = CollectorRegistry()
     registry.register(StatusCollector(read))

@@ -4,7 +4,6 @@ import asyncio
 import errno
 import logging
 import os
-import resource
 import signal
 import socket
 import sys
@@ -12,6 +11,7 @@ from typing import Final
 
 from tapemq_broker.admin.launcher import Launcher
 from tapemq_broker.admin.listener import listen
+from tapemq_broker.cli import open_files
 from tapemq_broker.cli.exits import Exit
 from tapemq_broker.config import Settings
 from tapemq_broker.server.server import Server
@@ -36,12 +36,17 @@ _FULL_ERRORS: Final = frozenset((errno.ENOSPC, errno.EDQUOT))
 _SECOND_SIGNAL: Final = {signal.SIGTERM: Exit.TERMINATED, signal.SIGINT: Exit.INTERRUPTED}
 
 
-_FILES_WANTED = 12_000
-"""Connections, and some thousand segments."""
+_QUICK_START_S: Final = 1.0
+"""Up to this, clients wait for a start, and not for the web framework: importing it takes 0.2 s.
+After this, those who look after the process are answered."""
 
 
 class CannotListen(Exception):
     """An address cannot be listened on."""
+
+
+class StoppedEarly(Exception):
+    """A signal came before the broker was ready."""
 
 
 class BrokerProcess:
@@ -49,14 +54,21 @@ class BrokerProcess:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._files_max: int | None = None
         self._stop = asyncio.Event()
 
     async def run(self) -> Exit:
         """Serve until a signal comes. What went wrong is in the log."""
         self._catch_signals()
-        self._raise_file_limit()
+        self._files_max = open_files.take_all()
+        self._settings = open_files.fitted(self._settings, self._files_max)
         try:
             await self._run()
+        except StoppedEarly:
+            _log.info("stopped while reading the data directory; the next start reads it again")
+            # The thread that reads cannot be stopped, and would be waited for. What it leaves is
+            # what a crash may leave, too.
+            os._exit(Exit.OK)
         except CannotListen as error:
             _log.error("%s", error)
             return Exit.CANNOT_LISTEN
@@ -71,14 +83,6 @@ class BrokerProcess:
             _log.error("storage failed: %s", error)
             return Exit.STORAGE_FAILED
         return Exit.OK
-
-    @staticmethod
-    def _raise_file_limit() -> None:
-        """Take all the open files that the system allows: a broker that runs out of them stops."""
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        if hard < _FILES_WANTED:
-            _log.warning("few files may be open at a time", extra={"limit": hard, "was": soft})
 
     def _catch_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -95,29 +99,48 @@ class BrokerProcess:
     async def _run(self) -> None:
         settings = self._settings
         with _listen(settings.http_host, settings.http_port) as listener:
-            server = await self._started()
-            if server is None:
-                return
-            self._say_ready(server.port, listener)
-            admin = Launcher(server.status, listener)
-            admin.start()
-            await self._stop.wait()
-            admin.draining = True
-            await server.stop(grace_s=settings.shutdown_grace_s)
-            await admin.stop()
+            server = Server(settings, self._world())
+            admin = Launcher(lambda: server.recovering or server.status(), listener)
+            loop = asyncio.get_running_loop()
+            start_admin = loop.call_later(_QUICK_START_S, admin.start)
+            try:
+                await self._serve(server, admin, listener)
+            finally:
+                start_admin.cancel()
+                await admin.stop()
         _log.info("stopped")
 
-    async def _started(self) -> Server | None:
-        """A running server; None if the process is to stop before that is done."""
-        start = asyncio.create_task(_start(self._settings))
+    def _world(self) -> World:
+        settings = self._settings
+        return World.real(
+            settings.data_dir,
+            sync_threads=settings.sync_threads,
+            sync=settings.sync,
+            segments_open_max=open_files.segments_within(self._files_max),
+        )
+
+    async def _serve(self, server: Server, admin: Launcher, listener: socket.socket) -> None:
+        if not await self._has_started(server):
+            admin.draining = True
+            raise StoppedEarly
+        self._say_ready(server.port, listener)
+        admin.start()
+        await self._stop.wait()
+        admin.draining = True
+        await server.stop(grace_s=self._settings.shutdown_grace_s)
+
+    async def _has_started(self, server: Server) -> bool:
+        """Whether the server runs; False if the process is to stop before it does."""
+        start = asyncio.create_task(_start(server, self._settings))
         stop = asyncio.create_task(self._stop.wait())
         await asyncio.wait((start, stop), return_when=asyncio.FIRST_COMPLETED)
         stop.cancel()
         if start.done():
-            return start.result()
+            start.result()
+            return True
         start.cancel()
         await asyncio.wait((start,))
-        return None
+        return False
 
     def _say_ready(self, port: int, listener: socket.socket) -> None:
         settings = self._settings
@@ -136,14 +159,9 @@ class BrokerProcess:
         )
 
 
-async def _start(settings: Settings) -> Server:
+async def _start(server: Server, settings: Settings) -> None:
     try:
-        world = World.real(
-            settings.data_dir, sync_threads=settings.sync_threads, sync=settings.sync
-        )
-        server = Server(settings, world)
         await server.start(settings.host, settings.port)
-        return server
     except OSError as error:
         # What concerns files has a file's name; what is left of these errors concerns the address.
         if error.filename is None and error.errno in _ADDRESS_ERRORS:

@@ -37,7 +37,7 @@ class LogStore:
         self._world = world
         self._directory = directory
         self._settings = settings
-        self._cache = SegmentCache(world.disk)
+        self._cache = SegmentCache(world.disk, files_max=world.segments_open_max)
 
     def open_catalog(self, clean: CleanEntry | None) -> StateLog:
         """Open the catalog. Raises LogRefused."""

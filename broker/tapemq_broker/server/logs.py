@@ -254,6 +254,10 @@ class Logs:
             self._catalog_waiters = [entry for entry in self._catalog_waiters if entry[0] > offset]
         self.on_durable(log.log_id, offset)
 
+    def sync_catalog(self) -> None:
+        """Have what was written to the catalog by others than this made durable."""
+        self.flusher.dirty(self._states[CATALOG].log)
+
     async def catalog_durable(self) -> None:
         """Wait until the catalog is on disk as it is now, however long the disk is full."""
         while self._unwritten.get(CATALOG):

@@ -15,9 +15,10 @@ from tapemq_broker.server.flow import Flow
 from tapemq_broker.server.handlers import Handlers
 from tapemq_broker.server.identity import Identity
 from tapemq_broker.server.logs import Logs
+from tapemq_broker.server.recovery_progress import RecoveryProgress
 from tapemq_broker.server.schedules.service import Schedules
 from tapemq_broker.server.sessions import Sessions
-from tapemq_broker.server.startup import Startup
+from tapemq_broker.server.startup import CleanEntries, Startup
 from tapemq_broker.server.status import Status
 from tapemq_broker.server.timers import Timers
 from tapemq_broker.server.world import World
@@ -50,38 +51,19 @@ class Server:
         self._timers: Timers
         self._schedules: Schedules
         self._identity: Identity
+        self._progress = RecoveryProgress()
+        self.recovering: RecoveryProgress | None = self._progress
+        """None when start() is through: there is a status from then on."""
         self.ready = False
         self.stopped = False
 
     async def start(self, host: str, port: int) -> None:
         """Recover the data directory, then accept connections. Port 0 takes a free one.
 
-        Raises DataDirectoryError, LogRefused (the catalog's), OSError.
+        Raises DataDirectoryError, LogRefused (the catalog's), OSError. Recovery cannot be stopped:
+        it goes on in its thread when this is cancelled, and only the end of the process ends it.
         """
-        world = self._world
-        directory = DataDirectory.open(world.disk, world.random.bytes(16))
-        clean = take_clean(world.disk)
-        if clean.complaint:
-            log.warning("%s", clean.complaint)
-        self._logs = Logs(world, directory, self._settings)
-        startup = Startup(world, self._settings, self._logs, clean.entries, self._counters)
-        try:
-            core, boot_epoch = startup.load()
-        except LogRefused:  # the catalog is: nothing was changed, nor is what was noted
-            write_clean(world.disk, clean.entries.values())
-            raise
-        _complain(directory, core)
-        self._identity = Identity(
-            directory.broker_id, boot_epoch, SOFTWARE, world.clock.monotonic()
-        )
-        self._engine = Engine(world, core, self._logs, self._sessions)
-        self._engine.run(core.loaded())
-        self._schedules = Schedules(self._engine, self._flow)
-        for opened in self._schedules.open_logs(clean.entries):
-            startup.note_opened(opened)
-        self._claims = {at: clean.entries[at] for at in clean.entries.keys() - self._logs.in_use()}
-        if claims := self._refused_claims():
-            write_clean(world.disk, claims)
+        core = await self._recover()
         await self._logs.all_durable()
         self._sessions.handle = Handlers(
             self._engine, self._flow, self._identity, self._schedules
@@ -93,8 +75,46 @@ class Server:
         self._listener = await loop.create_server(
             lambda: Connection(self._sessions), host, port, backlog=_BACKLOG
         )
+        self.recovering = None
         self.ready = True
-        log.info("serving %d topics, boot epoch %d", len(core.topics), boot_epoch)
+        log.info("serving %d topics, boot epoch %d", len(core.topics), self._identity.boot_epoch)
+
+    async def _recover(self) -> Broker:
+        """Read the data directory, in threads: that can take minutes, and who looks after the
+        process wants answers meanwhile. Nothing else touches the engine until this is done.
+        """
+        startup, clean, core = await asyncio.to_thread(self._load)
+        self._engine = Engine(self._world, core, self._logs, self._sessions)
+        self._schedules = Schedules(self._engine, self._flow)
+        for opened in await asyncio.to_thread(self._schedules.open_logs, clean):
+            startup.note_opened(opened)
+        self._claims = {at: clean[at] for at in clean.keys() - self._logs.in_use()}
+        if claims := self._refused_claims():
+            await asyncio.to_thread(write_clean, self._world.disk, claims)
+        self._logs.sync_catalog()
+        self._engine.run(core.loaded())
+        return core
+
+    def _load(self) -> tuple[Startup, CleanEntries, Broker]:
+        world, settings = self._world, self._settings
+        directory = DataDirectory.open(world.disk, world.random.bytes(16))
+        clean = take_clean(world.disk)
+        if clean.complaint:
+            log.warning("%s", clean.complaint)
+        self._logs = Logs(world, directory, settings)
+        startup = Startup(
+            world, settings, self._logs, clean.entries, self._counters, self._progress
+        )
+        try:
+            core, boot_epoch = startup.load()
+        except LogRefused:  # the catalog is: nothing was changed, nor is what was noted
+            write_clean(world.disk, clean.entries.values())
+            raise
+        _complain(directory, core)
+        self._identity = Identity(
+            directory.broker_id, boot_epoch, SOFTWARE, world.clock.monotonic()
+        )
+        return startup, clean.entries, core
 
     def _refused_claims(self) -> list[CleanEntry]:
         """What a clean stop noted of logs that were refused since: without it, the next start might

@@ -15,6 +15,7 @@ from tapemq_broker.server.counters import Counters
 from tapemq_broker.server.logs import Logs
 from tapemq_broker.server.measuring import measure
 from tapemq_broker.server.observer import ProducersObserver
+from tapemq_broker.server.recovery_progress import RecoveryProgress
 from tapemq_broker.server.world import World
 from tapemq_broker.storage.clean import CleanEntry
 from tapemq_broker.storage.errors import (
@@ -37,7 +38,10 @@ CleanEntries = dict[LogId, CleanEntry]
 
 
 class Startup:
-    """Opens the catalog, then every partition. A damaged partition is refused, others start."""
+    """Opens the catalog, then every partition. A damaged partition is refused, others start.
+
+    It may run in a thread, as long as nothing else touches what it was given.
+    """
 
     def __init__(
         self,
@@ -46,17 +50,20 @@ class Startup:
         logs: Logs,
         clean: CleanEntries,
         counters: Counters,
+        progress: RecoveryProgress,
     ) -> None:
         self._counters = counters
         self._world = world
         self._settings = settings
         self._logs = logs
         self._clean = clean
+        self._progress = progress
 
     def load(self) -> tuple[Broker, int]:
         """The core with all topics and groups, and the boot epoch.
 
-        Raises LogRefused, and DataDirectoryError if the disk is full.
+        The boot epoch is not durable yet. Raises LogRefused, and DataDirectoryError if the disk
+        is full.
         """
         catalog = self._logs.store.open_catalog(self._clean.get(CATALOG))
         self._logs.add_state(catalog)
@@ -67,9 +74,11 @@ class Startup:
         for name, reason in core.topics.refused.items():
             refused = _senseless(catalog, reason)
             log.error("topic %s is refused: %s", name, _told(refused, self._settings))
+        self._progress.partitions = sum(topic.info.partitions for topic in topics)
         for topic in topics:
             for partition in range(topic.info.partitions):
                 self._load_partition(core, topic, partition)
+                self._progress.partitions_read += 1
         return core, boot_epoch
 
     def _next_boot_epoch(self, catalog: StateLog) -> int:
@@ -87,7 +96,6 @@ class Startup:
                 f"cannot be noted in the catalog ({full}). Nothing is lost: free some space (other "
                 "files on that disk, or *.torn-* files that nobody needs), then start again"
             ) from full
-        self._logs.flusher.dirty(catalog.log)
         return boot_epoch
 
     def _load_partition(self, core: Broker, topic: Topic, number: int) -> None:

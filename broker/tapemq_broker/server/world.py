@@ -13,6 +13,7 @@ from tapemq_broker.storage.files import OsDisk
 from tapemq_broker.storage.schedules.index import ScheduleIndex
 from tapemq_broker.storage.schedules.memory_index import MemoryScheduleIndex
 from tapemq_broker.storage.schedules.sqlite_index import SqliteScheduleIndex
+from tapemq_broker.storage.segment_cache import FILES_MAX
 from tapemq_broker.storage.unsynced_disk import UnsyncedDisk
 
 SCHEDULE_INDEX = "schedules.index"
@@ -25,7 +26,8 @@ EXIT_STORAGE_FAILED = 70
 class World(NamedTuple):
     """What an engine touches. ``fatal(reason)`` ends it at once: nobody gets an answer after it.
 
-    ``schedule_index()`` opens what can be made again from the schedule logs.
+    ``schedule_index()`` opens what can be made again from the schedule logs. So many segments as
+    ``segments_open_max`` stay open that nobody uses.
     """
 
     disk: Disk
@@ -33,9 +35,17 @@ class World(NamedTuple):
     random: Random
     fatal: Callable[[str], None]
     schedule_index: Callable[[], ScheduleIndex] = MemoryScheduleIndex
+    segments_open_max: int = FILES_MAX
 
     @classmethod
-    def real(cls, data_dir: Path, *, sync_threads: int = 4, sync: bool = True) -> "World":
+    def real(
+        cls,
+        data_dir: Path,
+        *,
+        sync_threads: int = 4,
+        sync: bool = True,
+        segments_open_max: int = FILES_MAX,
+    ) -> "World":
         """The world of a production broker; to be called with its event loop running.
 
         Without ``sync``, a power cut loses records that were acknowledged as durable.
@@ -44,7 +54,7 @@ class World(NamedTuple):
         kind = OsDisk if sync else UnsyncedDisk
         disk = kind(str(data_dir), post=post, sync_threads=sync_threads)
         index = partial(SqliteScheduleIndex, data_dir / SCHEDULE_INDEX)
-        return cls(disk, RealClock(), RealRandom(), exit_now, index)
+        return cls(disk, RealClock(), RealRandom(), exit_now, index, segments_open_max)
 
 
 def exit_now(reason: str) -> NoReturn:

@@ -45,6 +45,16 @@ async def test_is_not_ready_from_the_moment_of_draining() -> None:
     await side.stop()
 
 
+async def test_starting_it_again_changes_nothing() -> None:
+    side, port = start()
+    side.start()
+    assert (await get(port, "/healthz"))[0] == 200
+    side.start()
+    await side.stop()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", port)
+
+
 async def test_can_be_stopped_before_it_has_come_up() -> None:
     side, port = start()
     await side.stop()

@@ -5,6 +5,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tapemq_broker.admin.metrics import COUNTERS, GAUGES, LABELLED, TOTALS, exposition
 from tapemq_broker.server.counters import Counters
+from tapemq_broker.server.recovery_progress import RecoveryProgress
 from tapemq_broker.server.status import Status
 from tests.support.status import status
 
@@ -130,3 +131,10 @@ def test_each_reading_is_a_new_one() -> None:
     assert b"tapemq_commits_total 0.0" in show()
     counters.commits = 1
     assert b"tapemq_commits_total 1.0" in show()
+
+
+def test_a_broker_that_starts_is_not_ready_and_says_no_more() -> None:
+    said = exposition(RecoveryProgress)().decode()
+    names = {line.split(" ")[0] for line in said.splitlines() if line.startswith("tapemq_")}
+    assert names == {"tapemq_ready"}
+    assert "\ntapemq_ready 0.0\n" in said

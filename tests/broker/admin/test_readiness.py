@@ -1,4 +1,5 @@
 from tapemq_broker.admin.readiness import reasons_against
+from tapemq_broker.server.recovery_progress import RecoveryProgress
 from tests.support.status import status
 
 
@@ -7,13 +8,14 @@ def test_nothing_is_against_a_broker_that_serves() -> None:
 
 
 def test_recovering() -> None:
-    reasons = reasons_against(status(ready=False), draining=False)
+    reasons = reasons_against(RecoveryProgress(), draining=False)
     assert reasons == {"recovering": "the broker is reading its data directory"}
 
 
 def test_draining_is_not_recovering() -> None:
     expected = {"draining": "the broker is stopping"}
     assert reasons_against(status(ready=False, blocked="stopping"), draining=True) == expected
+    assert reasons_against(RecoveryProgress(), draining=True) == expected
     assert reasons_against(status(ready=False), draining=True) == expected
     assert reasons_against(status(ready=True), draining=True) == expected
 

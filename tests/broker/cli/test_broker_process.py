@@ -2,6 +2,7 @@ import asyncio
 import errno
 import logging
 import os
+import resource
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Iterator
@@ -9,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from tapemq_broker.admin import listener as listener_of
 from tapemq_broker.cli import broker_process
 from tapemq_broker.cli.broker_process import BrokerProcess
 from tapemq_broker.cli.exits import Exit
 from tapemq_broker.config import Settings
+from tapemq_broker.server.recovery_progress import RecoveryProgress
 from tapemq_broker.server.status import Status
 from tapemq_broker.server.world import World
 from tapemq_broker.storage.errors import CorruptLog, DataDirectoryError, LogFailed, LogRefused
@@ -27,6 +30,7 @@ class FakeServer:
     """Starts and stops as it is told."""
 
     port = 4711
+    recovering: RecoveryProgress | None = None
 
     def __init__(self, start: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self._start = start
@@ -95,16 +99,60 @@ async def test_stops_cleanly_after_a_signal(
 
 
 async def test_a_signal_ends_a_start_that_takes_long(
-    serve_with: Callable[..., FakeServer], capsys: pytest.CaptureFixture[str]
+    serve_with: Callable[..., FakeServer],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     async def start() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.Event().wait()
 
     server = serve_with(start)
-    assert await BrokerProcess(SETTINGS).run() == Exit.OK
+    codes: list[int] = []
+    monkeypatch.setattr(os, "_exit", codes.append)
+    await BrokerProcess(SETTINGS).run()
+    assert codes == [Exit.OK]  # not a return, which would wait for the thread that recovers
     assert server.events == ["start cancelled"]
     assert capsys.readouterr().out == ""
+
+
+async def test_a_start_that_takes_long_answers_over_http(
+    serve_with: Callable[..., FakeServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going_on, ports = asyncio.Event(), asyncio.Queue[int]()
+
+    def listen(host: str, port: int) -> socket.socket:
+        listener = listener_of.listen(host, port)
+        ports.put_nowait(listener.getsockname()[1])
+        return listener
+
+    monkeypatch.setattr(broker_process, "listen", listen)
+    monkeypatch.setattr(broker_process, "_QUICK_START_S", 0)
+
+    async def start() -> None:
+        await going_on.wait()
+        server.recovering = None
+        asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.SIGTERM)
+
+    server = serve_with(start)
+    server.recovering = RecoveryProgress(1, 2)
+    running = asyncio.create_task(BrokerProcess(SETTINGS).run())
+    port = await ports.get()
+    assert (await get(port, "/healthz")).startswith(b"HTTP/1.1 200 OK")
+    said = await get(port, "/readyz")
+    assert said.startswith(b"HTTP/1.1 503 ")
+    assert b"recovering" in said
+    assert b"1 of 2 partitions" in said
+    going_on.set()
+    assert await running == Exit.OK
+
+
+async def get(port: int, path: str) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n".encode())
+    answer = await reader.read()
+    writer.close()
+    return answer
 
 
 @pytest.mark.parametrize(
@@ -205,3 +253,23 @@ async def test_an_ipv6_address_is_written_in_brackets(
     settings = Settings(host="::1", http_host="::1", port=0, http_port=0)
     assert await BrokerProcess(settings).run() == Exit.OK
     assert capsys.readouterr().out.startswith("ready tapemq://[::1]:4711 http://[::1]:")
+
+
+async def test_connections_and_segments_fit_into_what_may_be_open(
+    serve_with: Callable[..., FakeServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def start() -> None:
+        asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.SIGTERM)
+
+    server, made = serve_with(start), []
+
+    def make(settings: Settings, world: object) -> FakeServer:
+        made.append((settings.connections_max, world))
+        return server
+
+    monkeypatch.setattr(broker_process, "Server", make)
+    monkeypatch.setattr(World, "real", lambda data_dir, **options: options["segments_open_max"])
+    monkeypatch.setattr(resource, "getrlimit", lambda number: (400, 400))
+    monkeypatch.setattr(resource, "setrlimit", lambda number, limits: None)
+    assert await BrokerProcess(SETTINGS).run() == Exit.OK
+    assert made == [(100, 100)]

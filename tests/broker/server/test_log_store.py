@@ -75,6 +75,20 @@ async def test_files_of_a_removed_topic_are_closed(tmp_path: Path) -> None:
     disk.close()
 
 
+async def test_as_many_segments_stay_open_as_the_world_allows(tmp_path: Path) -> None:
+    disk = OsDisk(str(tmp_path))
+    world = memory_world(disk)._replace(segments_open_max=2)
+    store = LogStore(world, DataDirectory.open(disk, bytes(16)), Settings())
+    opened = store.make_topic(topic(5), 0)
+    for made in opened:
+        made.data.append(batch_of(b"x"), 1)
+    assert len(open_below(tmp_path / "topics")) == 5
+    del opened, made
+    gc.collect()
+    assert len(open_below(tmp_path / "topics")) == 2
+    disk.close()
+
+
 def open_below(path: Path) -> list[str]:
     """What this process has open in a directory; files that were removed, too."""
     links = [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]

@@ -1,6 +1,7 @@
 """The broker as a whole: what a stop and a start keep, and who may have a directory."""
 
 import asyncio
+import threading
 from typing import Any
 
 import pytest
@@ -40,6 +41,47 @@ async def test_a_directory_in_use_is_refused() -> None:
         second = Server(Settings(), memory_world(disk))
         with pytest.raises(DataDirectoryError, match="another process"):
             await second.start("127.0.0.1", 0)
+
+
+class HeldDisk(MemoryDisk):
+    """Opens nothing of a second partition, or of schedules, before it is let."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.held_at = "nowhere"
+        self.has_come = asyncio.Event()
+        self.let = threading.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def list_directory(self, path: str) -> list[str]:
+        if path.endswith(self.held_at):
+            self._loop.call_soon_threadsafe(self.has_come.set)
+            assert self.let.wait(timeout=10), "the event loop stands still"
+        return super().list_directory(path)
+
+
+@pytest.mark.parametrize("place", ["/1", "/0.schedule"])
+async def test_the_event_loop_runs_while_the_directory_is_read(place: str) -> None:
+    disk = HeldDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t", partitions=2)
+        body = encode_body(Columns([b"x"]))
+        schedule = m.Schedule(topic.topic_id, 0, checksum(body), delay_ms=3_600_000)
+        await client.ask(schedule, m.Scheduled, body)
+    disk.remove("CLEAN")
+    disk.held_at = place
+    server = Server(Settings(), memory_world(disk))
+    start = asyncio.create_task(server.start("127.0.0.1", 0))
+    await disk.has_come.wait()
+    progress = server.recovering
+    assert progress is not None
+    assert (progress.partitions_read, progress.partitions) == (1 if place == "/1" else 2, 2)
+    disk.let.set()
+    await start
+    assert server.recovering is None
+    assert server.status().ready
+    await server.stop(grace_s=1.0)
 
 
 async def test_a_stop_lets_receipts_leave_and_refuses_the_rest() -> None:

@@ -212,4 +212,16 @@ REVIEWED: Final = (
         "tests/broker/server/test_startup.py::"
         "test_what_a_clean_stop_noted_of_a_refused_log_is_kept",
     ),
+    Bug(
+        "Connections to the HTTP side that sent nothing stayed for ever: probes were answered 503, "
+        "and the broker ended when it could open no more files.",
+        "a review",
+        "tests/broker/admin/test_http_connection.py::test_a_probe_gets_in_however_many_are_idle",
+    ),
+    Bug(
+        "While the data directory was read the event loop stood still: no probe and no signal was "
+        "answered, a liveness probe killed the broker, and the next start began again.",
+        "a review",
+        "tests/broker/server/test_server.py::test_the_event_loop_runs_while_the_directory_is_read",
+    ),
 )

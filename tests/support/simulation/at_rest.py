@@ -19,6 +19,7 @@ from tapemq_broker.core.topic import Topic
 from tapemq_broker.core.topics import CATALOG, read_catalog
 from tapemq_broker.server.counters import Counters
 from tapemq_broker.server.logs import Logs
+from tapemq_broker.server.recovery_progress import RecoveryProgress
 from tapemq_broker.server.startup import Startup
 from tapemq_broker.server.world import World
 from tapemq_broker.storage.clean import take_clean
@@ -108,7 +109,9 @@ def start(image: Image, settings: Settings, now_us: int, unreadable: str = "") -
         clean = take_clean(disk)
         found.was_clean = bool(clean.entries)
         logs = Logs(world, directory, settings)
-        startup = _TellingStartup(world, settings, logs, clean.entries, Counters())
+        startup = _TellingStartup(
+            world, settings, logs, clean.entries, Counters(), RecoveryProgress()
+        )
         startup.refused = found.refused
         startup.load()
     except (LogRefused, CorruptLog) as error:
