@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 
 import tapemq
+from tapemq_broker.core.queue.leases import LEASES_PER_BOOT
 from tests.support.crash.queue.journal import Delivery, History, Kill
 from tests.support.crash.queue.rules import CRASHED, REJECTED, Ending, judge
 
 PLACE = (0, 7)
 KILLED, LIVING = 1, 2
-NEXT_BOOT = 1 << 32
 
 
 def first(verb: str = "", *, confirmed: bool = False, life: int = LIVING) -> Delivery:
@@ -25,7 +25,7 @@ def then(before: Delivery, verb: str = "ack", *, failures: int = 0, crashes: int
 
 
 def restarted(delivery: Delivery) -> Delivery:
-    return replace(delivery, lease_id=delivery.lease_id + NEXT_BOOT)
+    return replace(delivery, lease_id=delivery.lease_id + LEASES_PER_BOOT)
 
 
 def dead(failures: int, crashes: int, reason: str) -> tapemq.DeadRecord:

@@ -3,6 +3,7 @@
 from tapemq.batch import LogId, Role
 from tapemq_broker.core.effects import SubscriptionKey
 from tapemq_broker.core.generations import GENERATIONS_PER_BOOT
+from tapemq_broker.core.queue.leases import LEASES_PER_BOOT
 
 _NO_TOPIC = 999
 
@@ -54,10 +55,15 @@ class Names:
         return name if key.subscription == 1 else f"{name}.{key.subscription}"
 
 
-def generation_name(number: int) -> str:
+def generation_name(number: int, per_boot: int = GENERATIONS_PER_BOOT) -> str:
     """Which one of which boot."""
-    boot, count = divmod(number, GENERATIONS_PER_BOOT)
+    boot, count = divmod(number, per_boot)
     return f"{boot}.{count}"
+
+
+def lease_name(lease_id: int) -> str:
+    """The same of a lease."""
+    return generation_name(lease_id, LEASES_PER_BOOT)
 
 
 def generation(name: str) -> int:

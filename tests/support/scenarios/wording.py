@@ -12,7 +12,7 @@ from tapemq_broker.core.group import Position
 from tapemq_broker.core.refusal import Refusal
 from tests.support.core.list_log import Value
 from tests.support.core.world import Answered, Sent
-from tests.support.scenarios.names import Names, generation_name
+from tests.support.scenarios.names import Names, generation_name, lease_name
 
 
 class Wording:
@@ -57,7 +57,7 @@ class Wording:
         name, offsets = self._names.log_name(wish.log), runs_text(wish.runs)
         counts = {"failed": wish.failures, "crashed": wish.crashes, "delivered": wish.deliveries}
         told = "".join(f", {what} {count} times" for what, count in counts.items() if count)
-        lease = generation_name(wish.lease_id)
+        lease = lease_name(wish.lease_id)
         return (
             f"{self._names.who(wish.key)} leases {offsets} of {name} for {wish.lease_s:g}s "
             f"(lease {lease}){told}"
@@ -102,8 +102,7 @@ def _tokens(tokens: Sequence[tuple[int, int, int]]) -> str:
     for lease_id, first, count in tokens:
         by_lease.setdefault(lease_id, []).append((first, first + count))
     return " and ".join(
-        f"{runs_text(runs)} of lease {generation_name(lease_id)}"
-        for lease_id, runs in by_lease.items()
+        f"{runs_text(runs)} of lease {lease_name(lease_id)}" for lease_id, runs in by_lease.items()
     )
 
 

@@ -13,7 +13,7 @@ from tapemq_broker.core.queue.wheel import Wheel
 RUNS_AT_ONCE: Final = 2500
 """What is given back of leases in one turn, at about 2 µs each."""
 
-_LEASES_PER_BOOT_BITS: Final = 40
+LEASES_PER_BOOT: Final = 1 << 40
 _DUE_AT_ONCE: Final = 500
 _LEASE_RUNS: Final = 4
 """What a lease costs beside its runs."""
@@ -41,7 +41,7 @@ class Leases:
     """Ids are never given twice. Deadlines begin when a lease was sent."""
 
     def __init__(self, boot_epoch: int) -> None:
-        self._next_id = boot_epoch << _LEASES_PER_BOOT_BITS
+        self._next_id = boot_epoch * LEASES_PER_BOOT
         self._held: dict[int, Held] = {}
         self._wheel = Wheel()
         self._seen_at: dict[int, float] = {}

@@ -1,7 +1,7 @@
 import pytest
 
 from tapemq_broker.core.queue import leases as module
-from tapemq_broker.core.queue.leases import Held, Leases
+from tapemq_broker.core.queue.leases import LEASES_PER_BOOT, Held, Leases
 from tapemq_broker.core.queue.supply import Portion
 from tests.support.core.queueing import consume, group, info, later, queue_world, send
 from tests.support.core.reading import key
@@ -16,7 +16,7 @@ def granted(leases: Leases) -> Held:
 def test_ids_are_of_this_boot() -> None:
     leases = Leases(5)
     held = granted(leases)
-    assert held.lease.lease_id == (5 << 40) + 1
+    assert held.lease.lease_id == 5 * LEASES_PER_BOOT + 1
     assert leases.get(held.lease.lease_id) is held
     assert (held.backlog.leased, held.lease.deliveries, set(held.consumer.leases)) == (
         *(3, 2),

@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
+from tapemq_broker.core.queue.leases import LEASES_PER_BOOT
 from tapemq_broker.core.queue.verb import Verb
 from tapemq_broker.core.results import Settled
 from tests.support.core.queue_machine.model import LEASE_MS, Rec
@@ -18,7 +19,8 @@ class SayingRules(TakingRules):
         """A group, a session, and a token: mostly of a lease that the session has."""
         leases = [(i, name) for name, group in self.groups.items() for i in group.leases]
         if not leases or which % 16 == 15:
-            return "ab"[which // 16 % 2], which % 3 + 1, ((self.world.boots << 40) + 1, 0, count)
+            guess = self.world.boots * LEASES_PER_BOOT + 1
+            return "ab"[which // 16 % 2], which % 3 + 1, (guess, 0, count)
         lease_id, name = leases[which % len(leases)]
         lease = self.groups[name].leases[lease_id]
         held = sorted(self.groups[name].parts[lease.partition].of_lease(lease_id)) or [0]

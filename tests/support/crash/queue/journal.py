@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tapemq_broker.core.queue.leases import LEASES_PER_BOOT
+
 Place = tuple[int, int]
 """Partition and offset."""
 
@@ -53,7 +55,7 @@ class Delivery:
     @property
     def boot_epoch(self) -> int:
         """Which start of the broker has leased it."""
-        return self.lease_id >> 32
+        return self.lease_id // LEASES_PER_BOOT
 
 
 @dataclass
