@@ -45,6 +45,8 @@ class Workers:
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
         async for line in process.stdout:
+            if not line.endswith(b"\n"):
+                break  # it was killed in the middle of saying it: the message comes again
             row, _, outcome = line.decode().split()
             (self.handled if outcome == "handled" else self.failed)[int(row)] += 1
             if len(self.handled) > len(self.expected) // 3:

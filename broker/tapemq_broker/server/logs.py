@@ -81,6 +81,10 @@ class Logs:
         logs = self._schedules if log.log_id.role is Role.SCHEDULE else self._data
         logs[log.log_id] = log
 
+    def catalog(self) -> Mapping[bytes, bytes]:
+        """The entries of the catalog, as it is written."""
+        return self._states[CATALOG].entries
+
     def in_use(self) -> set[LogId]:
         """All logs that could be opened."""
         return {*self._data, *self._states, *self._schedules}

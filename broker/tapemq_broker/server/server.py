@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+from contextlib import suppress
 from typing import Final
 
 from tapemq.wire import messages as m
 from tapemq.wire.errors import SHUTTING_DOWN
 from tapemq_broker.config import Settings
 from tapemq_broker.core.broker import Broker
+from tapemq_broker.core.topics import logs_of
 from tapemq_broker.server.connection import Connection
 from tapemq_broker.server.counters import Counters
 from tapemq_broker.server.engine import Engine
@@ -24,7 +26,9 @@ from tapemq_broker.server.timers import Timers
 from tapemq_broker.server.world import World
 from tapemq_broker.storage.clean import CleanEntry, take_clean, write_clean
 from tapemq_broker.storage.directory import DataDirectory
+from tapemq_broker.storage.disk import Disk
 from tapemq_broker.storage.errors import LogRefused
+from tapemq_broker.storage.refusal import is_full
 
 log = logging.getLogger("tapemq.broker")
 
@@ -88,9 +92,9 @@ class Server:
         self._schedules = Schedules(self._engine, self._flow)
         for opened in await asyncio.to_thread(self._schedules.open_logs, clean):
             startup.note_opened(opened)
-        self._claims = {at: clean[at] for at in clean.keys() - self._logs.in_use()}
-        if claims := self._refused_claims():
-            await asyncio.to_thread(write_clean, self._world.disk, claims)
+        self._claims = self._claims_of_refused(clean)
+        if self._claims:
+            await asyncio.to_thread(_keep_claims, self._world.disk, self._claims)
         self._logs.sync_catalog()
         self._engine.run(core.loaded())
         return core
@@ -108,7 +112,8 @@ class Server:
         try:
             core, boot_epoch = startup.load()
         except LogRefused:  # the catalog is: nothing was changed, nor is what was noted
-            write_clean(world.disk, clean.entries.values())
+            with suppress(OSError):
+                _keep_claims(world.disk, list(clean.entries.values()))
             raise
         _complain(directory, core)
         self._identity = Identity(
@@ -116,12 +121,19 @@ class Server:
         )
         return startup, clean.entries, core
 
-    def _refused_claims(self) -> list[CleanEntry]:
-        """What a clean stop noted of logs that were refused since: without it, the next start might
+    def _claims_of_refused(self, clean: CleanEntries) -> list[CleanEntry]:
+        """What a clean stop noted of logs that are refused now: without it, the next start might
         find nothing wrong with what is left of them.
         """
-        topics = self._engine.core.topics.by_id
-        return [entry for at, entry in self._claims.items() if at.topic_id in topics]
+        made = self._logs.catalog()
+        topics = [topic.info for topic in self._engine.core.topics.by_id.values()]
+        known = {log_id for info in topics for log_id in logs_of(info, made)}
+        return [clean[at] for at in clean.keys() & (known - self._logs.in_use())]
+
+    def _still_refused(self) -> list[CleanEntry]:
+        topics, used = self._engine.core.topics.by_id, self._logs.in_use()
+        claims = self._claims
+        return [one for one in claims if one.log_id.topic_id in topics and one.log_id not in used]
 
     @property
     def port(self) -> int:
@@ -172,7 +184,8 @@ class Server:
         await self._logs.all_durable()
         await self._schedules.close()
         self._engine.cancel_tasks()  # what connections that were cut held comes back in many turns
-        write_clean(self._world.disk, [*self._logs.close(), *self._refused_claims()])
+        refused = self._still_refused()
+        write_clean(self._world.disk, [*self._logs.close(), *refused])
         self._world.disk.close()
         self.stopped = True
         log.info("stopped cleanly")
@@ -187,6 +200,16 @@ class Server:
     async def _connections_gone(self) -> None:
         gone = self._sessions.when_none()
         await gone
+
+
+def _keep_claims(disk: Disk, claims: list[CleanEntry]) -> None:
+    """Note again what the last clean stop did, of logs that are as it left them."""
+    try:
+        write_clean(disk, claims)
+    except OSError as error:
+        if not is_full(error):
+            raise
+        log.warning("what the last clean stop noted of refused logs cannot be kept: %s", error)
 
 
 def _complain(directory: DataDirectory, core: Broker) -> None:

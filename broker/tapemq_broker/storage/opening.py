@@ -121,8 +121,12 @@ def _bring_states_to_disk(disk: Disk, directory: str) -> None:
     At once: an idle log would keep them open until it is written to, and there may be thousands.
     """
     for offset in base_offsets(disk.list_directory(directory), ".state"):
-        with closing(disk.open(state_path(directory, offset))) as file:
-            with suppress(OSError):  # if it cannot be read now, nor can it when it is needed
+        try:
+            file = disk.open(state_path(directory, offset))
+        except OSError:
+            continue  # nor can it be opened when it is needed: the log itself says it
+        with closing(file):
+            with suppress(OSError):  # the same
                 rewrite(file, 0, file.size_bytes)
             disk.sync_now(file)
 

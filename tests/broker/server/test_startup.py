@@ -10,7 +10,7 @@ from tapemq.wire import messages as m
 from tapemq.wire.errors import STORAGE_FAILED
 from tapemq_broker.config import Settings
 from tapemq_broker.core.topics import CATALOG
-from tapemq_broker.storage.clean import look_at_clean
+from tapemq_broker.storage.clean import look_at_clean, write_clean
 from tapemq_broker.storage.errors import DataDirectoryError, LogRefused
 from tapemq_broker.storage.memory_disk import MemoryDisk
 from tapemq_broker.storage.state_log import StateLog
@@ -264,3 +264,29 @@ async def test_what_a_clean_stop_noted_is_kept_when_the_catalog_is_refused() -> 
             async with running_server(disk):
                 pass
         disk.close()
+
+
+async def test_what_was_noted_of_a_log_that_is_made_again_is_not_kept() -> None:
+    """The catalog was repaired, and does not know the partition: it is no refused one."""
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+    before = take_image(disk)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        await client.ask(m.AlterTopic("t", 2), m.Topic)
+        await client.publish(topic, b"a", partition=1)
+    for name in disk.list_directory("catalog"):
+        disk.remove(f"catalog/{name}")
+    for path in [path for path in before if path.startswith("catalog/")]:
+        disk.replace_file(path, before[path])
+    noted = look_at_clean(disk).entries
+    write_clean(disk, [noted[at] for at in noted if at != CATALOG])
+    async with running_server(disk) as server:
+        assert {at.partition for at in look_at_clean(disk).entries} <= {0}
+        client = await RawClient.connect(server.port)
+        await client.ask(m.AlterTopic("t", 2), m.Topic)
+        await client.publish(topic, b"b", partition=1)
+    async with running_server(disk) as server:
+        assert server.status().damaged_partitions == 0

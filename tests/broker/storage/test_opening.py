@@ -6,6 +6,7 @@ from tapemq_broker.storage.decision import Row
 from tapemq_broker.storage.errors import LogRefused
 from tapemq_broker.storage.index import Index
 from tapemq_broker.storage.log import Log
+from tapemq_broker.storage.memory_disk import MemoryFile
 from tapemq_broker.storage.opening import Claims, Opened, open_log
 from tapemq_broker.storage.paths import index_path, segment_path, state_path
 from tapemq_broker.storage.record_log import LogSettings
@@ -139,3 +140,18 @@ def test_states_that_a_crash_has_left_are_synced_at_once_and_not_held(setup: Set
     assert all(file.path != path for file in opened.caches)
     setup.disk.power_cut()
     assert setup.disk.read_file(path) == b"any state"
+
+
+def test_a_state_that_cannot_be_opened_is_passed_over(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setup.disk.replace_file(state_path(DIRECTORY, 0), b"any state")
+    open_file = setup.disk.open
+
+    def open_logs_only(path: str, *, create: bool = False) -> MemoryFile:
+        if path.endswith(".state"):
+            raise OSError(errno.EIO, "no")
+        return open_file(path, create=create)
+
+    monkeypatch.setattr(setup.disk, "open", open_logs_only)
+    assert setup.open().recovered.end.next_offset == setup.log.next_offset

@@ -4,7 +4,7 @@ What is pending is in an index that takes a while to answer. So whoever asks for
 looked the schedule up already (``found``), and what happened since is in ``recent``.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from tapemq.batch import BodyPrefix, LogId, Numbers, Role, checksum
@@ -81,7 +81,8 @@ class Book:
         self.recent = Recent()
         self.firings: dict[int, ActiveFiring] = {}
         self._busy: set[int] = set()
-        self._changed: set[int] = set()
+        # What has changed since what is due was looked up; None: that is not being fired now.
+        self._changed: set[int] | None = None
         self.count = 0
         self.next_offset = 0
 
@@ -116,7 +117,7 @@ class Book:
             self.producers.observe(prefix, offset, now_us)
             for at, entry in enumerate(entries, offset):
                 self.recent.scheduled(at, entry)
-            self._changed.add(old_id)
+            self._note_changed([old_id])
             self.count += 0 if replaced else len(entries)
             result = ScheduleResult(_id_at(offset), wish.due_us, False, replaced is not None)
             return [ReplyWhenDurable(self.log, self.next_offset, request, result)]
@@ -136,7 +137,7 @@ class Book:
 
         def then(offset: int) -> Effects:
             self.recent.cancelled(offset, found)
-            self._changed.add(found.schedule_id)
+            self._note_changed([found.schedule_id])
             self.count -= 1
             return [ReplyWhenDurable(self.log, offset + 1, request, Done())]
 
@@ -161,17 +162,26 @@ class Book:
     # Firing
 
     def look(self) -> None:
-        """What is due is looked up from now on: still_due() is about this look."""
-        self._changed.clear()
+        """What is due is looked up from now on: still_due() is about this look, until looked()."""
+        self._changed = self.recent.ids()  # the index does not know of these yet
+
+    def looked(self) -> None:
+        """All that was due has been fired, or will be looked up again."""
+        self._changed = None
+
+    def _note_changed(self, ids: Iterable[int]) -> None:
+        if self._changed is not None:
+            self._changed.update(ids)
 
     def still_due(self, due: Sequence[Due]) -> list[Due]:
         """Without what is firing already, or was changed since it was looked up: that may have
         gone into the index meanwhile."""
+        changed = self._changed or ()
         return [
             one
             for one in due
             if one.schedule.schedule_id not in self._busy
-            and one.schedule.schedule_id not in self._changed
+            and one.schedule.schedule_id not in changed
             and self.recent.find(one.schedule.schedule_id) is None
         ]
 
@@ -220,7 +230,7 @@ class Book:
     def _move(self, offset: int, entry: Fired | Moved, due: Sequence[Due]) -> Effects:
         by_id = {one.schedule.schedule_id: one.schedule for one in due}
         self.recent.moved(offset, entry, by_id)
-        self._changed.update(by_id)
+        self._note_changed(by_id)
         self.count -= sum(move.due_us == 0 for move in entry.moves)
         return []
 

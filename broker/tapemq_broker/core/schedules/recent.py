@@ -58,6 +58,10 @@ class Recent:
                 return layer.by_id[schedule_id]
         return None
 
+    def ids(self) -> set[int]:
+        """Those of all schedules of which something is said here."""
+        return {schedule_id for layer in self._layers() for schedule_id in layer.by_id}
+
     def find_key(self, key: bytes) -> Known | None:
         """What is pending under a key; None: the index has the last word."""
         for layer in self._layers():

@@ -125,6 +125,13 @@ class Alarm:
         without = self._not_now()
         for volume in self._shelf.volumes.values():
             volume.book.look()
+        try:
+            return await self._fire_due(without)
+        finally:
+            for volume in self._shelf.volumes.values():
+                volume.book.looked()
+
+    async def _fire_due(self, without: LeftOut) -> bool:
         now_us = self._engine.world.clock.wall_us()
         due, next_us = await self._runner.run(lambda index: self._look(index, now_us, without))
         ends = self._ends()

@@ -172,6 +172,25 @@ def test_what_was_changed_since_it_was_found_is_not_due(
     assert book.still_due([due(schedule)]) == []
 
 
+def test_what_the_index_had_not_been_told_when_it_was_asked_is_not_due() -> None:
+    book = Book(7)
+    schedule = make(book)
+    write(book, book.cancel(REQUEST, schedule))
+    book.look()
+    book.recent.freeze()
+    book.recent.indexed()
+    assert book.still_due([due(schedule)]) == []
+
+
+def test_changes_are_noted_during_a_round_only() -> None:
+    """Else all that changes until the next one is due would be kept."""
+    book = Book(7)
+    book.look()
+    book.looked()
+    write(book, book.cancel(REQUEST, make(book)))
+    assert not book._changed
+
+
 def test_an_abandoned_firing_leaves_its_schedules_due() -> None:
     book = Book(7)
     schedule = make(book)
