@@ -163,7 +163,7 @@ class Book:
 
     def look(self) -> None:
         """What is due is looked up from now on: still_due() is about this look, until looked()."""
-        self._changed = self.recent.ids()  # the index does not know of these yet
+        self._changed = self.recent.changed()  # the index does not know of these yet
 
     def looked(self) -> None:
         """All that was due has been fired, or will be looked up again."""

@@ -37,6 +37,8 @@ class Layer:
         self.size_bytes = 0
         self.by_id: dict[int, Known] = {}
         self.by_key: dict[bytes, int] = {}
+        self.changed: set[int] = set()
+        """Those that are not any more as the index has them; new ones are not among them."""
 
 
 class Recent:
@@ -58,9 +60,9 @@ class Recent:
                 return layer.by_id[schedule_id]
         return None
 
-    def ids(self) -> set[int]:
-        """Those of all schedules of which something is said here."""
-        return {schedule_id for layer in self._layers() for schedule_id in layer.by_id}
+    def changed(self) -> set[int]:
+        """The schedules that have gone, or have another time, since the index was told of them."""
+        return {schedule_id for layer in self._layers() for schedule_id in layer.changed}
 
     def find_key(self, key: bytes) -> Known | None:
         """What is pending under a key; None: the index has the last word."""
@@ -81,6 +83,7 @@ class Recent:
         layer.size_bytes += len(schedule.record)
         if entry.replaces:
             layer.by_id[entry.replaces] = _GONE
+            layer.changed.add(entry.replaces)
         layer.by_id[schedule.schedule_id] = Known(schedule)
         if schedule.key:
             layer.by_key[schedule.key] = schedule.schedule_id
@@ -110,10 +113,12 @@ class Recent:
             return
         moved = schedule._replace(due_us=move.due_us, fired=move.fired)
         self._growing.by_id[move.schedule_id] = Known(moved)
+        self._growing.changed.add(move.schedule_id)
         self._growing.size_bytes += len(schedule.record)
 
     def _forget(self, schedule: Schedule) -> None:
         self._growing.by_id[schedule.schedule_id] = _GONE
+        self._growing.changed.add(schedule.schedule_id)
         if schedule.key:
             self._growing.by_key[schedule.key] = schedule.schedule_id
 

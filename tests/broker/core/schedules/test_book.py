@@ -182,6 +182,16 @@ def test_what_the_index_had_not_been_told_when_it_was_asked_is_not_due() -> None
     assert book.still_due([due(schedule)]) == []
 
 
+def test_what_is_new_to_the_index_is_due() -> None:
+    """It would else wait for another round, a second later."""
+    book = Book(7)
+    schedule = make(book)
+    book.look()
+    book.recent.freeze()
+    book.recent.indexed()
+    assert book.still_due([due(schedule)]) == [due(schedule)]
+
+
 def test_changes_are_noted_during_a_round_only() -> None:
     """Else all that changes until the next one is due would be kept."""
     book = Book(7)
