@@ -55,6 +55,7 @@ class Server:
         self._timers: Timers
         self._schedules: Schedules
         self._identity: Identity
+        self._claims: list[CleanEntry] = []
         self._progress = RecoveryProgress()
         self.recovering: RecoveryProgress | None = self._progress
         """None when start() is through: there is a status from then on."""
@@ -131,9 +132,13 @@ class Server:
         return [clean[at] for at in clean.keys() & (known - self._logs.in_use())]
 
     def _still_refused(self) -> list[CleanEntry]:
+        """Without those of topics that were deleted, and of logs that were made again since."""
         topics, used = self._engine.core.topics.by_id, self._logs.in_use()
-        claims = self._claims
-        return [one for one in claims if one.log_id.topic_id in topics and one.log_id not in used]
+        return [
+            claim
+            for claim in self._claims
+            if claim.log_id.topic_id in topics and claim.log_id not in used
+        ]
 
     @property
     def port(self) -> int:
