@@ -76,6 +76,22 @@ def test_refusals_need_a_reason(image: dict[str, bytes]) -> None:
     assert "neither open nor refused" in complaint
 
 
+async def test_a_deleted_topic_may_be_missed_only_where_the_catalog_is_damaged() -> None:
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        await client.topic("t")
+        listed = take_image(disk)
+        await client.ask(m.DeleteTopic(topic="t"), m.Done)
+        image = take_image(disk)
+    catalog = next(path for path in image if path.startswith("catalog/"))
+    older = image | {catalog: listed[catalog]}
+    truth, found = started(image), started(older)
+    assert set(found.refused.values()) == {"MISSING_LOG"}
+    assert list(complaints(truth, Damaged("shorten", catalog, older), found)) == []
+    assert list(complaints(truth, Damaged("shorten", "elsewhere/0.log", older), found)) != []
+
+
 @pytest.mark.parametrize("is_proven", [False, True])
 async def test_an_added_partition_may_be_forgotten_until_it_is_proven(is_proven: bool) -> None:
     disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)

@@ -10,6 +10,7 @@ from tests.support.simulation.history import (
     Delivery,
     History,
     LogName,
+    Most,
     Outcome,
     Place,
     Position,
@@ -361,7 +362,7 @@ def test_torn_batch(history: History) -> None:
 
 def test_torn_batch_whose_oldest_records_were_dropped(history: History) -> None:
     history.frames = [frozenset({value(3), value(4)})]
-    history.dropping = {"orders": 1}
+    history.dropping = {"orders": Most(1, 0)}
     gone = history.final[LOG].pop(3)
     assert "torn_batch" not in broken(history)
     history.final[LOG] = {3: gone}
@@ -369,13 +370,19 @@ def test_torn_batch_whose_oldest_records_were_dropped(history: History) -> None:
 
 
 def test_overfull(history: History) -> None:
-    history.dropping = {"orders": 4}
+    history.dropping = {"orders": Most(4, 0)}
     assert broken(history) == {"overfull"}
     history.first_offsets[LOG] = 1
     assert broken(history) == set()
     history.first_offsets.clear()
     history.readers["g1"].hold = True
     assert broken(history) == set()
+
+
+def test_overfull_with_bytes(history: History) -> None:
+    for most_bytes, found in ((10_000, set[str]()), (1, {"overfull"})):
+        history.dropping = {"orders": Most(0, most_bytes)}
+        assert broken(history) == found
 
 
 def test_publishers_to_a_full_topic_may_wait(history: History) -> None:

@@ -159,7 +159,11 @@ def complaints(truth: Found, damaged: Damaged, found: Found) -> Iterator[str]:
         if not damaged.may_stop_all:
             yield f"{damaged}: the broker does not start at all: {found.refused[WHOLE]}"
         return
-    strangers = [path for path in found.refused if not damaged.touches(path)]
+    strangers = [
+        path
+        for path, row in found.refused.items()
+        if not damaged.touches(path) and not _was_deleted(truth, damaged, path, row)
+    ]
     if strangers:
         yield f"{damaged}: refused without a reason: {strangers}"
     for directory, records in truth.records.items():
@@ -169,6 +173,12 @@ def complaints(truth: Found, damaged: Damaged, found: Found) -> Iterator[str]:
             path.startswith(directory + "/") or path == directory for path in found.refused
         ) and _was_proven_to_exist(truth, damaged, directory):
             yield f"{damaged}: {directory} is neither open nor refused"
+
+
+def _was_deleted(truth: Found, damaged: Damaged, path: str, row: str) -> bool:
+    """Whether the damage may have taken the catalog's word that a topic was deleted."""
+    is_there = any(there.startswith(path + "/") for there in truth.image)
+    return row == "MISSING_LOG" and damaged.touches(CATALOG_PATH) and not is_there
 
 
 def _was_proven_to_exist(truth: Found, damaged: Damaged, directory: str) -> bool:

@@ -67,7 +67,9 @@ class Finale:
         history = self._scene.history
         for topic in history.final_topics:
             for info in await client.partitions(topic):
-                history.first_offsets[LogName(topic, info.partition)] = info.first_offset
+                log = LogName(topic, info.partition)
+                dropped_upto = history.dropped_upto.get(log, 0)
+                history.first_offsets[log] = max(info.first_offset, dropped_upto)
 
     async def _read_topic(self, client: Client, topic: str) -> None:
         history = self._scene.history

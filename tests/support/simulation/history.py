@@ -146,6 +146,13 @@ class Seek(NamedTuple):
     done_s: float
 
 
+class Most(NamedTuple):
+    """How long a partition may get; 0: as long as it likes."""
+
+    records: int
+    size_bytes: int
+
+
 @dataclass(slots=True)
 class History:
     """Everything that the checker knows. Times are virtual seconds.
@@ -171,8 +178,10 @@ class History:
     """What the broker's clock showed whenever it jumped back."""
     limited: set[str] = field(default_factory=set)
     """Topics whose publishers may have to wait, for as long as nobody reads."""
-    dropping: dict[str, int] = field(default_factory=dict)
-    """Topics whose oldest records are dropped, one by one, beyond so many in a partition."""
+    dropping: dict[str, Most] = field(default_factory=dict)
+    """Topics whose oldest records are dropped, one by one, beyond so much in a partition."""
+    dropped_upto: dict[LogName, int] = field(default_factory=dict)
+    """How far those went that have a limit in bytes: a start may find an earlier one (ADR 0008)."""
     frames: list[frozenset[bytes]] = field(default_factory=list)
     """Which values producers have put into one frame."""
     positions: list[Position] = field(default_factory=list)

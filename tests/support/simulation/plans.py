@@ -76,10 +76,9 @@ def draw_limits(random: Random, topics: list[TopicPlan]) -> list[TopicPlan]:
 
 
 def _draw_limits(random: Random) -> dict[str, int | str]:
-    if random.random() < 0.3:
-        # With bytes a start need not find the very first offset that there was before it.
-        return {"max_bytes": random.randrange(1000, 10_000), "overflow": "refuse"}
     overflow = random.choice(("refuse", "drop_oldest"))
+    if random.random() < 0.3:
+        return {"max_bytes": random.randrange(1000, 10_000), "overflow": overflow}
     return {"max_records": random.randrange(3, 60), "overflow": overflow}
 
 

@@ -128,8 +128,15 @@ def overfull(history: History) -> Iterator[str]:
     held |= set(history.queues.values())
     for log in history.final:
         most = history.dropping.get(log.topic)
-        if most is not None and log.topic not in held and len(history.offsets(log)) > most:
-            yield f"{log} has {len(history.offsets(log))} records, and is to keep {most}"
+        if most is None or log.topic in held:
+            continue
+        sizes_bytes = [len(history.final[log][offset]) for offset in history.offsets(log)]
+        if 0 < most.records < len(sizes_bytes):
+            yield f"{log} has {len(sizes_bytes)} records, and is to keep {most.records}"
+        # The records of a batch count as equally long, and the newest one stays however long it is.
+        most_bytes = 2 * most.size_bytes + max(sizes_bytes, default=0)
+        if most.size_bytes and sum(sizes_bytes) > most_bytes:
+            yield f"{log} has {sum(sizes_bytes)} bytes, and is to keep {most.size_bytes}"
 
 
 def torn_batch(history: History) -> Iterator[str]:

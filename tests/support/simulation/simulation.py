@@ -17,11 +17,15 @@ from unittest.mock import patch
 from tapemq.batch import Columns
 from tapemq.publishing.open_batch import OpenBatch
 from tapemq_broker.config import Settings
+from tapemq_broker.core import broker as core_broker
+from tapemq_broker.core import length
+from tapemq_broker.core.partition import Partition
+from tapemq_broker.core.topic import Topic
 from tapemq_broker.storage import last_values, state_log
 from tests.support.simulation.checker import RULES, STUCK, check, report, verdict
 from tests.support.simulation.damage_trials import DamageTrials
 from tests.support.simulation.finale import Finale
-from tests.support.simulation.history import History
+from tests.support.simulation.history import History, LogName
 from tests.support.simulation.lasting_index import LastingIndex
 from tests.support.simulation.loop import START_S, SimLoop, SimulationError
 from tests.support.simulation.machine import Death, Machine
@@ -115,7 +119,7 @@ class Simulation:
         level = logging.root.manager.disable
         logging.disable(logging.NOTSET if self._logs else logging.CRITICAL)
         try:
-            with self._small_snapshots(), self._frames_noted():
+            with self._small_snapshots(), self._frames_noted(), self._drops_noted():
                 self._within_an_hour(self._main())
         except SimulationError as error:
             self.run.failure = str(error)
@@ -152,6 +156,20 @@ class Simulation:
             return columns
 
         with patch.object(OpenBatch, "seal", seal):
+            yield
+
+    @contextmanager
+    def _drops_noted(self) -> Iterator[None]:
+        """Note how far logs were dropped that have a limit in bytes: see History.dropped_upto."""
+        history, droppable = self.run.history, length.droppable
+
+        def noted(topic: Topic, partition: Partition) -> int:
+            log, upto = LogName(topic.info.name, partition.number), droppable(topic, partition)
+            if log.topic in history.dropping and history.dropping[log.topic].size_bytes:
+                history.dropped_upto[log] = max(upto, history.dropped_upto.get(log, 0))
+            return upto
+
+        with patch.object(core_broker, "droppable", noted):
             yield
 
     def _within_an_hour(self, main: Coroutine[Any, Any, None]) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from tapemq.client import Client
 from tests.support.simulation.app import Work
+from tests.support.simulation.history import Most
 from tests.support.simulation.operating_app import OperatingApp
 from tests.support.simulation.plans import (
     GroupPlan,
@@ -40,7 +41,9 @@ class Workload:
         kept = [topic.name for topic in self.topics if topic.keeps_all]
         scene.history.limited = {topic.name for topic in self.topics if topic.limits}
         scene.history.dropping = {
-            topic.name: int(topic.limits["max_records"])
+            topic.name: Most(
+                int(topic.limits.get("max_records", 0)), int(topic.limits.get("max_bytes", 0))
+            )
             for topic in self.topics
             if topic.limits.get("overflow") == "drop_oldest"
         }
