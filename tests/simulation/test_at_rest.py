@@ -84,6 +84,7 @@ async def test_a_deleted_topic_may_be_missed_only_where_the_catalog_is_damaged()
         listed = take_image(disk)
         await client.ask(m.DeleteTopic(topic="t"), m.Done)
         image = take_image(disk)
+    image = {path: data for path, data in image.items() if not path.startswith("topics/")}
     catalog = next(path for path in image if path.startswith("catalog/"))
     older = image | {catalog: listed[catalog]}
     truth, found = started(image), started(older)

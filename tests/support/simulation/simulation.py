@@ -18,7 +18,6 @@ from tapemq.batch import Columns
 from tapemq.publishing.open_batch import OpenBatch
 from tapemq_broker.config import Settings
 from tapemq_broker.core import broker as core_broker
-from tapemq_broker.core import length
 from tapemq_broker.core.partition import Partition
 from tapemq_broker.core.topic import Topic
 from tapemq_broker.storage import last_values, state_log
@@ -161,7 +160,7 @@ class Simulation:
     @contextmanager
     def _drops_noted(self) -> Iterator[None]:
         """Note how far logs were dropped that have a limit in bytes: see History.dropped_upto."""
-        history, droppable = self.run.history, length.droppable
+        history, droppable = self.run.history, vars(core_broker)["droppable"]
 
         def noted(topic: Topic, partition: Partition) -> int:
             log, upto = LogName(topic.info.name, partition.number), droppable(topic, partition)
