@@ -163,7 +163,8 @@ class Simulation:
         history, droppable = self.run.history, vars(core_broker)["droppable"]
 
         def noted(topic: Topic, partition: Partition) -> int:
-            log, upto = LogName(topic.info.name, partition.number), droppable(topic, partition)
+            log = LogName(topic.info.name, partition.number)
+            upto: int = droppable(topic, partition)
             if log.topic in history.dropping and history.dropping[log.topic].size_bytes:
                 history.dropped_upto[log] = max(upto, history.dropped_upto.get(log, 0))
             return upto
