@@ -6,6 +6,7 @@ from tapemq_broker.storage.clean import (
     CLEAN_PATH,
     CleanEntry,
     CleanState,
+    look_at_clean,
     read_clean,
     take_clean,
     write_clean,
@@ -22,7 +23,10 @@ SECOND = CleanEntry(LogId(1 << 63, 5, Role.GROUPS), 7, 1 << 40, 1 << 26, 1 << 41
 def test_entries_come_back_once() -> None:
     disk = MemoryDisk()
     write_clean(disk, [FIRST, SECOND])
-    assert take_clean(disk) == CleanState({FIRST.log_id: FIRST, SECOND.log_id: SECOND})
+    state = CleanState({FIRST.log_id: FIRST, SECOND.log_id: SECOND})
+    assert look_at_clean(disk) == state
+    assert take_clean(disk) == state
+    assert look_at_clean(disk) == CleanState({})
     assert take_clean(disk) == CleanState({})
 
 
@@ -55,6 +59,7 @@ def test_every_flipped_bit_makes_it_no_note_at_all() -> None:
     disk = MemoryDisk()
     write_clean(disk, [FIRST, SECOND])
     data = disk.read_file(CLEAN_PATH) or b""
+    assert data.startswith(b"TMQC\1")
     for bit in range(8 * len(data)):
         state = read_clean(flipped(data, bit))
         assert not state.entries, bit

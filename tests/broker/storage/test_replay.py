@@ -178,3 +178,16 @@ def test_what_does_not_belong_into_a_sealed_segment_refuses_the_log(
         read_all(raw, scanned_from)
     assert (corrupt.value.segment, corrupt.value.position) == (file.path, bad.position)
     assert (corrupt.value.from_offset, corrupt.value.to_offset) == (1, min(scanned_from, 6))
+
+
+def test_a_sealed_segment_that_does_not_continue_the_one_before_it_refuses_the_log() -> None:
+    """Another history of the same log: each segment is sound by itself."""
+    raw, other = raw_log(), RawLog(MemoryDisk())
+    for value in (b"other", b"b"):
+        other.data(value)
+    file = raw.disk.open(segment_path(DIRECTORY, 0))
+    file.truncate(0)
+    file.append([placed.data for placed in other.placed])
+    with pytest.raises(CorruptLog) as corrupt:
+        read_all(raw, 6)
+    assert (corrupt.value.segment, corrupt.value.position) == (segment_path(DIRECTORY, 2), 0)

@@ -12,7 +12,10 @@ _SIZES: Final = "both have the same number of items, so nothing is left to check
 _BITS: Final = "another way to the same bits: the length of the ones at the end"
 _AGAIN: Final = "written again by restart() at once"
 
+_CLOSED: Final = "memory that is let go of with the ledger; nobody asks it for this any more"
 _DEFAULT: Final = "a default that is given wherever anybody looks at the field"
+_SET_LATER: Final = "set by whatever makes a segment's last batch known, before it is looked at"
+_COUNTED: Final = "a number that is compared with itself from before, however much it grows"
 _MAGIC: Final = "no magic begins one byte behind a bad one"
 _NO_HEADER: Final = "a header does not fit in front of the first bytes that are searched"
 _NO_SIZE: Final = "no segment is of that size"
@@ -30,6 +33,16 @@ _BY_MODULE: Final[dict[str, dict[str, str]]] = {
         "Leases.expired: 1000 -> 1001": "a millisecond of thirty seconds, within the wheel's step",
         "Leases.expired: deadline > now -> deadline >= now": "one step of the wheel later",
         "module: 500 -> 501": _LIMIT,
+        "module: 2500 -> 2501": _LIMIT,
+    },
+    f"{_QUEUE}/ledger.py": {
+        "Ledger.seek: len(self._stale_troubles) + len(self._stale_dead) <= _FORGET_AT_ONCE -> "
+        "len(self._stale_troubles) + len(self._stale_dead) < _FORGET_AT_ONCE": _LIMIT,
+        "Ledger.seek: self.purge_from = None -> nothing": "the next purge finds none",
+        "Ledger.close: self._stale_troubles.clear() -> nothing": _CLOSED,
+        "Ledger.close: self._stale_dead.clear() -> nothing": _CLOSED,
+        "Ledger.close: self.dead_reasons.clear() -> nothing": _CLOSED,
+        "module: 1000 -> 1001": _LIMIT,
     },
     f"{_QUEUE}/lease.py": {
         "Lease.__init__: len(starts) > 1 -> len(starts) >= 1": "one start is the 0 it would be",
@@ -104,6 +117,24 @@ _BY_MODULE: Final[dict[str, dict[str, str]]] = {
         ),
         "module: -1 -> 1": _NO_SIZE,
         "module: 1 -> 2": _NO_SIZE,
+    },
+    f"{_STORAGE}/replay.py": {
+        "Replay._restore: offset <= end.next_offset -> offset < end.next_offset": (
+            "an older state, and what came since"
+        ),
+        "Replay._replay: offset <= base < end.next_offset -> offset <= base <= end.next_offset": (
+            "a segment that begins at the end has nothing in front of it"
+        ),
+    },
+    f"{_STORAGE}/clean.py": {
+        "_rows: len(data) < _HEAD.size -> len(data) <= _HEAD.size": "no rows cannot be read either",
+    },
+    f"{_STORAGE}/segment.py": {
+        "Segment.__init__: self.last_position = 0 -> nothing": _SET_LATER,
+        "Segment.__init__: 0 -> 1 #1": _SET_LATER,
+        "Segment.__init__: 0 -> 1 #2": "one sync more of what is there already",
+        "Segment.create: 1 -> 2": _COUNTED,
+        "Segment.append: 1 -> 2": _COUNTED,
     },
     f"{_STORAGE}/diagnosis.py": {
         "diagnose: 0 -> 1 #1": "an epoch above another one is 1 at least",

@@ -50,7 +50,15 @@ TARGETS: Final = (
     _storage("evidence", _RECOVERY, _DAMAGE),
     _storage("survey", _RECOVERY, _DAMAGE),
     _storage("diagnosis", _RECOVERY, _DAMAGE),
-    _storage("recovery", _FAILED_SYNCS),
+    _storage("recovery", _FAILED_SYNCS, "tests/broker/storage/test_cut_back.py"),
+    _storage("replay", "tests/broker/storage/test_opening.py", _RECOVERY),
+    _storage("clean", "tests/broker/storage/test_opening.py"),
+    _storage(
+        "segment", "tests/broker/storage/test_log.py", "tests/broker/storage/test_cut_back.py"
+    ),
+    _storage(
+        "snapshot", "tests/broker/storage/test_state_log.py", "tests/broker/storage/test_opening.py"
+    ),
     _storage("torn", _RECOVERY),
     _storage("unproven", _FAILED_SYNCS, _RECOVERY),
     _storage("rewriting", _FAILED_SYNCS, _RECOVERY),

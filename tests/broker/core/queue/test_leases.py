@@ -1,22 +1,26 @@
+from collections.abc import Sequence
+
 import pytest
 
 from tapemq_broker.core.queue import leases as module
-from tapemq_broker.core.queue.leases import LEASES_PER_BOOT, Held, Leases
+from tapemq_broker.core.queue.leases import Held, Leases
 from tapemq_broker.core.queue.supply import Portion
 from tests.support.core.queueing import consume, group, info, later, queue_world, send
 from tests.support.core.reading import key
 
 
-def granted(leases: Leases) -> Held:
-    made = group(1, 1)
-    portion = Portion([(0, 3)], deliveries=2)
+def granted(
+    leases: Leases, *, runs: Sequence[tuple[int, int]] = ((0, 3),), key_lanes: bool = False
+) -> Held:
+    made = group(1, 1, key_lanes=key_lanes)
+    portion = Portion(list(runs), deliveries=2)
     return leases.grant(made, made.backlogs[0], made.consumers[key(0)], portion)
 
 
 def test_ids_are_of_this_boot() -> None:
     leases = Leases(5)
     held = granted(leases)
-    assert held.lease.lease_id == 5 * LEASES_PER_BOOT + 1
+    assert held.lease.lease_id == 5 * 2**40 + 1
     assert leases.get(held.lease.lease_id) is held
     assert (held.backlog.leased, held.lease.deliveries, set(held.consumer.leases)) == (
         *(3, 2),
@@ -80,6 +84,44 @@ def test_a_lease_that_was_extended_by_a_sign_is_never_due_once_it_is_dropped() -
     assert list(leases.expired(30.2)) == []
     leases.drop(held)
     assert list(leases.expired(60.0)) == []
+
+
+@pytest.mark.parametrize(("at_once", "first_ones"), [(9, 2), (10, 2), (11, 3)])
+def test_so_many_come_back_at_once(
+    monkeypatch: pytest.MonkeyPatch, at_once: int, first_ones: int
+) -> None:
+    monkeypatch.setattr(module, "RUNS_AT_ONCE", at_once)
+    leases = Leases(1)
+    for _ in range(4):
+        held = granted(leases)
+        assert held.runs_to_return == 5
+        leases.set_deadline(held, 10.0)
+    assert len(list(leases.expired(10.2))) == first_ones
+
+
+def test_a_lease_of_a_void_partition_is_never_due() -> None:
+    leases = Leases(1)
+    held, other = granted(leases), granted(leases)
+    for each in (held, other):
+        leases.set_deadline(each, 10.0)
+    assert list(leases.void(held.backlog)) == [held]
+    assert list(leases.expired(10.2)) == [other]
+
+
+def test_what_it_costs_to_give_records_back() -> None:
+    held = granted(Leases(1), runs=[(0, 4), (10, 12)])
+    lease = held.lease
+    assert held.runs_to_return == 1 + 4
+    lease.take(1, 2)
+    assert held.runs_to_return == 2 + 4
+    lease.start(2, 4)
+    assert held.runs_to_return == 2 + 2 + 4
+    lease.troubled = True
+    assert held.runs_to_return == 5 + 4
+
+
+def test_records_with_keys_are_given_back_one_by_one() -> None:
+    assert granted(Leases(1), key_lanes=True).runs_to_return == 3 + 4
 
 
 def test_what_runs_out_together_is_given_back_little_by_little(

@@ -1,6 +1,8 @@
+import pytest
 from pyroaring import BitMap
 
 from tapemq_broker.core.partition import Partition
+from tapemq_broker.core.queue import ledger as module
 from tapemq_broker.core.queue.dead import Dead
 from tapemq_broker.core.queue.entries import chunk_key, head_key, queue_groups
 from tapemq_broker.core.queue.ledger import Ledger
@@ -104,6 +106,22 @@ def test_a_seek_forgets_all_but_dead_records_in_front_of_it() -> None:
     assert not loaded.troubles
 
 
+def test_what_was_settled_before_a_seek_that_goes_on_is_removed_after_a_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_FORGET_AT_ONCE", 1)
+    found, disk = eventful(), Disk()
+    disk.write(found.take_changes())
+    chunk = chunk_key("g", 0)
+    assert chunk in disk.entries
+    found.seek(0)
+    disk.write({head_key("g"): found.head.encode()})
+    loaded = disk.load(found)
+    assert loaded.purge_from == 0
+    disk.write(loaded.take_changes())
+    assert chunk not in disk.entries
+
+
 def test_a_repaired_log_ends_before_what_was_handled() -> None:
     found, disk = eventful(), Disk()
     found.forget_from(8)
@@ -148,6 +166,15 @@ def test_a_crash_in_between_leaves_a_record_dead() -> None:
     assert 5 not in loaded.troubles
     disk.write(loaded.take_changes())
     assert not [key for key in disk.entries if key.startswith(b"g\0t") and key.endswith(b"\5")]
+
+
+def test_the_newest_trouble() -> None:
+    found = eventful()
+    assert found.newest_us == 0
+    found.trouble(5).last_us = 7
+    found.trouble(6).last_us = 3
+    assert found.newest_us == 7
+    assert ledger().newest_us == 0
 
 
 def test_nothing_comes_of_a_closed_one() -> None:
