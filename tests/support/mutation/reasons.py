@@ -32,6 +32,7 @@ _BY_MODULE: Final[dict[str, dict[str, str]]] = {
         ),
         "Leases.expired: 1000 -> 1001": "a millisecond of thirty seconds, within the wheel's step",
         "Leases.expired: deadline > now -> deadline >= now": "one step of the wheel later",
+        "Held.runs_to_return: lease.open << 1 -> lease.open >> 1": "as many runs end as begin",
         "module: 500 -> 501": _LIMIT,
         "module: 2500 -> 2501": _LIMIT,
     },
