@@ -72,7 +72,7 @@ faults: $(STAMP) ## Run the long form of the fault tests
 simulate: $(STAMP) ## Run the simulation from seeds over all cores: SEEDS=7 or SEEDS=0-19999
 	@$(PYTHON) -m tests.support.simulation $(SEEDS)
 
-fuzz: $(STAMP) ## Fuzz every decoder for a minute; for longer with ARGS="--seconds 1800"
+fuzz: $(STAMP) ## Fuzz every decoder for a minute; one kind with ARGS="--family records --seconds 1800 --together"
 	@$(PYTHON) -m tests.support.fuzz $(ARGS)
 
 mutate: $(STAMP) ## See whether tests notice small wrongs; choose modules with ARGS="torn chain"

@@ -9,7 +9,7 @@ from random import Random
 import msgpack
 import pytest
 
-from tests.support.fuzz.decoders import decoders
+from tests.support.fuzz.decoders import FAMILIES, chosen_decoders, decoders
 from tests.support.fuzz.fuzzing import (
     FOUND,
     Decoder,
@@ -78,3 +78,11 @@ def test_structure_is_damaged_inside() -> None:
     changed = {restructured(packed, Random(seed)) for seed in range(200)}
     assert len(changed) > 100
     assert all(msgpack.unpackb(one, strict_map_key=False) is not ... for one in changed)
+
+
+def test_each_decoder_is_of_one_family() -> None:
+    families = [chosen_decoders(family, "") for family in FAMILIES]
+    assert sorted(decoder.name for family in families for decoder in family) == sorted(NAMES)
+    assert all(families)
+    assert [one.name for one in chosen_decoders("messages", "Publish")] == ["message Publish"]
+    assert chosen_decoders("", "") == list(decoders().values())

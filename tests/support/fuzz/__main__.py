@@ -1,6 +1,7 @@
 """`make fuzz`: every decoder for a minute of CPU time; `make fuzz ARGS="--seconds 1800"` for 30.
 
-`--only WORDS` chooses decoders whose names contain them. An input that is answered by an error
+`--only WORDS` chooses decoders whose names contain them, `--family` those that read the like;
+with `--together` the seconds are those of all that are chosen. An input that is answered by an error
 that the decoder does not declare is kept in tests/golden/fuzz, and tried in every test run.
 """
 
@@ -11,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.support.fuzz.decoders import decoders
+from tests.support.fuzz.decoders import FAMILIES, chosen_decoders
 from tests.support.fuzz.fuzzing import Decoder, Find, Tally, fuzz_for, keep
 from tests.support.proof.evidence import Evidence, write
 from tests.support.sources import ROOT
@@ -24,14 +25,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make fuzz")
     parser.add_argument("--seconds", type=float, default=60.0, help="of CPU time, for each decoder")
     parser.add_argument("--only", default="", help="a part of the names of those to try")
+    parser.add_argument("--family", choices=tuple(FAMILIES), default="", help="what they read")
+    parser.add_argument("--together", action="store_true", help="let them share the seconds")
     parser.add_argument("--seed", type=int, default=None, help="of the first inputs")
     chosen = parser.parse_args()
     directory = Path(os.environ.get("TEST_EVIDENCE", ROOT / "build" / "evidence"))
-    finds = 0
-    for decoder in decoders().values():
-        if chosen.only in decoder.name:
-            seed = secrets.randbelow(1 << 48) if chosen.seed is None else chosen.seed
-            finds += _try(decoder, chosen.seconds, seed, directory)
+    finds, targets = 0, chosen_decoders(chosen.family, chosen.only)
+    seconds = chosen.seconds / max(len(targets), 1) if chosen.together else chosen.seconds
+    for decoder in targets:
+        seed = secrets.randbelow(1 << 48) if chosen.seed is None else chosen.seed
+        finds += _try(decoder, seconds, seed, directory)
     return finds
 
 
