@@ -1,8 +1,8 @@
 """`make fuzz`: every decoder for a minute of CPU time; `make fuzz ARGS="--seconds 1800"` for 30.
 
 `--only WORDS` chooses decoders whose names contain them, `--family` those that read the like;
-with `--together` the seconds are those of all that are chosen. An input that is answered by an error
-that the decoder does not declare is kept in tests/golden/fuzz, and tried in every test run.
+with `--together` the seconds are those of all that are chosen. An input that is answered by an
+error that the decoder does not declare is kept in tests/golden/fuzz, and tried in every test run.
 """
 
 import argparse
