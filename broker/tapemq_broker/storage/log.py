@@ -188,6 +188,8 @@ class Log:
             return False
         segment = Segment(self.directory, self.next_offset, self.last_append_time_us)
         try:
+            if last.is_dirty:
+                last.hold(self._cache)  # a mark has let go of it, and the next round syncs it
             segment.create(self._cache)
         except LogFailed as error:
             self._failure = str(error)
@@ -252,10 +254,12 @@ class Log:
 
     def offset_at(self, time_us: int) -> int:
         """The first offset appended at a time or later; see the log seam."""
+        # Before all else: what is appended meanwhile, by the log's own thread, is not behind it.
+        next_offset = self.next_offset
         segments = list(self._segments)
         number = bisect_left(segments, time_us, key=lambda segment: segment.last_append_time_us)
         if number == len(segments):
-            return self.next_offset
+            return next_offset
         try:
             return SegmentReader(self._cache, self.log_id, segments[number]).offset_at(time_us)
         except FileNotFoundError:
@@ -270,6 +274,8 @@ class Log:
         del self._segments[:keep]
         if removed:
             self._size_bytes -= sum(segment.size_bytes for segment in removed)
+            for segment in removed:
+                segment.is_removed = True  # before they are forgotten: see SegmentReader
             self._cache.forget([segment.path for segment in removed])
             self._cache.indexes.drop(*[segment.index_path for segment in removed])
             # Caches first, so that none is left behind when the process ends meanwhile.

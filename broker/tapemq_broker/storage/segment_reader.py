@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from tapemq.batch import HEADER_BYTES, BatchError, Header, Kind, LogId, decode_header
+from tapemq_broker.storage.disk import File
 from tapemq_broker.storage.errors import CorruptLog
 from tapemq_broker.storage.index import START, Entry, Index
 from tapemq_broker.storage.segment import Segment
@@ -32,8 +33,9 @@ class SegmentReader:
 
     def __init__(self, cache: SegmentCache, log_id: LogId, segment: Segment) -> None:
         self.segment: Final = segment
-        self.size_bytes: Final = segment.size_bytes
+        # In this order: where the log's own thread appends meanwhile, all below is in the bytes.
         self.next_offset: Final = segment.next_offset
+        self.size_bytes: Final = segment.size_bytes
         self._index: Final = segment.index
         self._cache: Final = cache
         self._log_id: Final = log_id
@@ -42,12 +44,20 @@ class SegmentReader:
         """Bytes from ``position``, fewer only at the end."""
         size_bytes = min(size_bytes, self.size_bytes - position)
         if wait:
-            data = self._cache.file(self.segment.path).read(position, size_bytes)
+            data = self._file().read(position, size_bytes)
         else:
             data = self._read_quickly(position, size_bytes)
         if len(data) < size_bytes:
             raise self.damage(position, 0, "the end of the file is missing")
         return memoryview(data)
+
+    def _file(self) -> File:
+        file = self._cache.file(self.segment.path)
+        if self.segment.is_removed:
+            # Another thread has let go of it meanwhile. As long as it is open, the disk does not
+            # get its bytes back.
+            self._cache.forget([self.segment.path])
+        return file
 
     def _read_quickly(self, position: int, size_bytes: int) -> "bytes | bytearray | memoryview":
         file = self._cache.file_if_open(self.segment.path)
@@ -147,7 +157,11 @@ class SegmentReader:
         return index
 
     def _read_index(self, path: str) -> Index | None:
-        decoded = Index.decode(self._cache.disk.read_file(path) or b"")
+        try:
+            data = self._cache.disk.read_file(path)
+        except OSError:  # It is a cache: the segment itself is asked.
+            return None
+        decoded = Index.decode(data or b"")
         if decoded is None:
             return None
         seal, index = decoded

@@ -1,15 +1,17 @@
 import errno
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
 from tapemq.batch import BODY_BYTES_MAX, HEADER_BYTES, Kind
 from tapemq_broker.storage.decision import Row
-from tapemq_broker.storage.errors import LogFailed, LogFull, LogRefused
+from tapemq_broker.storage.errors import LogFailed, LogFull, LogRefused, NoFiles
 from tapemq_broker.storage.index import Index
 from tapemq_broker.storage.log import Log
 from tapemq_broker.storage.paths import index_path, segment_path
 from tapemq_broker.storage.record_log import LogSettings, NewBatch
+from tapemq_broker.storage.segment import Segment
 from tapemq_broker.storage.segment_cache import SegmentCache
 from tests.support.faulty_disk import FaultyDisk, failing
 from tests.support.logs import DIRECTORY, LOG_ID, batch_of, headers, read_all, sync
@@ -68,6 +70,33 @@ def test_a_disk_too_full_for_a_new_segment_changes_nothing(
     disk.fail = lambda operation, path: None
     assert log.append(RECORD, 6) == 2
     assert len(log.segments()) == 2
+
+
+def test_no_more_files_change_nothing_and_can_be_tried_again(disk: FaultyDisk) -> None:
+    """Not even what a mark has left to be synced, in a file that was closed since, is stuck."""
+    log = open_log(disk, SegmentCache(disk, files_max=0))
+    for number in range(2):
+        log.append(RECORD, number)
+        sync(log, disk)
+    log.mark(5)
+
+    def no_files(operation: str, path: str) -> None:
+        if operation in ("open", "create"):
+            raise OSError(errno.EMFILE, "no more files", path)
+
+    disk.fail = no_files
+    for _ in range(2):
+        with pytest.raises(NoFiles, match="no more files"):
+            log.append(RECORD, 6)
+    disk.fail = failing("create", errno.EMFILE)
+    with pytest.raises(NoFiles, match="no more files|create fails"):
+        log.append(RECORD, 6)
+    disk.fail = lambda operation, path: None
+    log.append(RECORD, 6)
+    disk.fail = no_files
+    assert sync(log, disk) == 3
+    disk.fail = lambda operation, path: None
+    assert [offset for offset, _ in read_all(log, 0)] == [0, 1, 2]
 
 
 def test_a_disk_that_fills_up_behind_a_roll_keeps_the_new_segment(
@@ -250,6 +279,40 @@ def test_a_removal_that_is_interrupted_leaves_no_hole(
     disk.power_cut()
     bases = [info.base_offset for info in open_log(disk).segments()]
     assert bases == [0, 2, 4, 6, 8][(calls - 1) // 3 :]
+
+
+@pytest.mark.parametrize(
+    ("has_mark", "asked"),
+    [(False, "last_append_time_us"), (True, "size_bytes"), (True, "next_offset")],
+)
+def test_what_is_appended_while_a_time_is_looked_up_is_not_passed_over(
+    disk: FaultyDisk, log: Log, monkeypatch: pytest.MonkeyPatch, has_mark: bool, asked: str
+) -> None:
+    """The look-up runs in a thread. A mark has a time, too, and no record."""
+    log.append(RECORD, 100)
+    sync(log, disk)
+    if has_mark:
+        log.mark(200)
+    races = False
+
+    class Racing(Segment):
+        """Somebody appends when something of it was asked for."""
+
+        def __getattribute__(self, name: str) -> Any:
+            nonlocal races
+            found = super().__getattribute__(name)
+            if name == asked and races:
+                races = False
+                log.append(RECORD, 300)
+            return found
+
+    racing = Racing(DIRECTORY, 0, 0)
+    for name in ("size_bytes", "next_offset", "last_append_time_us", "index", "_held"):
+        setattr(racing, name, getattr(log._segments[0], name))
+    monkeypatch.setattr(log, "_segments", [racing])
+    races = True
+    assert log.offset_at(150) == 1
+    assert log.next_offset == 2
 
 
 def test_a_clean_stop_saves_the_scan(disk: FaultyDisk, log: Log) -> None:

@@ -1,3 +1,5 @@
+import errno
+import gc
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from tapemq_broker.storage.record_log import LogSettings
 from tapemq_broker.storage.segment import Segment
 from tapemq_broker.storage.segment_cache import SegmentCache
 from tapemq_broker.storage.segment_reader import QUICK_BYTES_MAX, SegmentReader, WouldWait
-from tests.support.faulty_disk import FaultyDisk
+from tests.support.faulty_disk import FaultyDisk, failing
 from tests.support.logs import DIRECTORY, LOG_ID, batch_of, read_all, sync
 
 SETTINGS = LogSettings(segment_bytes=2000, index_interval_bytes=300)
@@ -71,6 +73,13 @@ def test_every_time_has_its_offset(setup: Setup) -> None:
     for number in range(14):
         assert setup.reader().offset_at(100 * number) == number
         assert setup.reader().offset_at(100 * number + 1) == number + 1
+
+
+def test_an_index_that_cannot_be_read_is_made_anew(setup: Setup) -> None:
+    expected = positions(setup)
+    setup.forget()
+    setup.disk.fail = failing("open", errno.EIO, path=".index")
+    assert positions(setup) == expected
 
 
 @pytest.mark.parametrize("content", [None, b"", b"TMQI damaged"])
@@ -181,3 +190,18 @@ def test_a_removed_file_is_not_found(setup: Setup) -> None:
     setup.disk.remove(setup.sealed.path)
     with pytest.raises(FileNotFoundError):
         reader.read(0, 4, wait=True)
+
+
+def test_a_removed_file_that_was_read_meanwhile_is_closed(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files are removed one by one in the background. As long as a reader has one opened again, a
+    full disk does not get its bytes back."""
+    removed: list[str] = []
+    monkeypatch.setattr(setup.disk, "discard", removed.extend)
+    reader = setup.reader()
+    setup.log.truncate_front(18)
+    assert setup.sealed.path in removed
+    assert len(reader.read(0, 100, wait=True)) == 100
+    gc.collect()
+    assert setup.cache.file_if_open(setup.sealed.path) is None

@@ -224,4 +224,66 @@ REVIEWED: Final = (
         "a review",
         "tests/broker/server/test_server.py::test_the_event_loop_runs_while_the_directory_is_read",
     ),
+    Bug(
+        "A publish that found no file left to be opened ended the broker: a burst to more "
+        "partitions than it may have open files did.",
+        "a review",
+        "tests/broker/server/test_engine.py::test_a_broker_that_can_open_no_more_files_goes_on",
+    ),
+    Bug(
+        "A clean stop of a broker with more partitions than it may have open files was none: it "
+        "opened the files of all of them at once to sync their marks, and ended.",
+        "a review",
+        "tests/broker/server/test_logs.py::"
+        "test_files_that_marks_have_left_closed_are_not_all_opened_at_once",
+    ),
+    Bug(
+        "A payload full of made-up batch headers, in a batch that was damaged or torn later, kept"
+        " the start of the broker, `verify` and `repair` busy for hours.",
+        "a review",
+        "tests/broker/storage/test_scan.py::"
+        "test_very_many_headers_made_up_in_a_payload_are_passed_in_one_reading",
+    ),
+    Bug(
+        "One file that the disk could not open or read, even an index, a state or the note of a "
+        "clean stop, which can all be done without, kept the whole broker from starting.",
+        "a review",
+        "tests/broker/server/test_startup.py::"
+        "test_a_file_that_the_disk_does_not_give_does_not_keep_the_broker_from_starting",
+    ),
+    Bug(
+        "A segment that retention removed while a reader was about to read it was opened again, "
+        "and stayed so until 512 others were: a full disk did not get its bytes back.",
+        "a review",
+        "tests/broker/storage/test_segment_reader.py::"
+        "test_a_removed_file_that_was_read_meanwhile_is_closed",
+    ),
+    Bug(
+        "A crash or a full disk while the index of schedules forgot a topic whose log was damaged"
+        " could leave half of it: after a repair, schedules never came, or a firing came twice.",
+        "a review",
+        "tests/broker/storage/schedules/test_sqlite_index.py::"
+        "test_a_topic_is_forgotten_as_a_whole_or_not_at_all",
+    ),
+    Bug(
+        "A seek to a time near now could pass over a record that was published in the very "
+        "moment: where the log ends was asked for after the record had been looked for.",
+        "a review",
+        "tests/broker/storage/test_log.py::"
+        "test_what_is_appended_while_a_time_is_looked_up_is_not_passed_over",
+    ),
+    Bug(
+        "A torn end that a nearly full disk had no room to set aside was left there in part, "
+        "again and again: what room there had been for all other partitions was gone.",
+        "a review",
+        "tests/broker/storage/test_torn.py::test_copy_that_fails_takes_no_room",
+    ),
+    Bug(
+        "A group that was deleted and made anew within one round of syncs, as the other kind, had"
+        " a partition's groups refused for good when the power failed between two logs; of the "
+        "same kind, it passed over records.",
+        "a review",
+        "tests/broker/core/test_groups.py::"
+        "test_a_name_is_free_when_no_crash_can_bring_its_group_back",
+    ),
 )
