@@ -4,6 +4,7 @@
 
     FORMAT     "tapemq 1 <broker id: 32 hexadecimal digits> <CRC-32 of that: 8 digits>"
     LOCK       locked by the process that uses the directory
+    BOOT       the number of the last start, in case that the catalog forgets it
     CLEAN      between a clean stop and the next start
     catalog/
     topics/<namespace>/<topic>~<topic id: 16 hexadecimal digits>/<partition>/

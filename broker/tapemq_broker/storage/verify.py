@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from tapemq_broker.storage.boot_epoch import BOOT_PATH, look_at_boot_epoch
 from tapemq_broker.storage.clean import CLEAN_PATH, look_at_clean
 from tapemq_broker.storage.diagnosis import Claims, diagnose
 from tapemq_broker.storage.directory import CATALOG_PLACE, DataDirectory, LogPlace, in_order
@@ -57,6 +58,10 @@ def verify(
     if clean.complaint:
         advice = "nothing to do: the next start takes longer"
         yield Problem("", CLEAN_PATH, 0, 0, 0, clean.complaint, advice, is_harmless=True)
+    boot = look_at_boot_epoch(directory.disk)
+    if boot.complaint:
+        advice = "nothing to do: the catalog says it, too"
+        yield Problem("", BOOT_PATH, 0, 0, 0, boot.complaint, advice, is_harmless=True)
 
     def problems(place: LogPlace, *, must_exist: bool) -> Iterator[Problem]:
         claims = Claims(clean.entries.get(place.log_id), durable_floor(place), must_exist)

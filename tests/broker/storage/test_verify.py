@@ -84,9 +84,11 @@ def test_damaged_caches_are_harmless() -> None:
     index = f"{DIRECTORY}/{0:020}.index"
     damage.image[index] = flipped(damage.image[index], 77)
     damage.image["CLEAN"] = b"damaged"
+    damage.image["BOOT"] = b"damaged"
     found = problems(damage.disk())
     assert [(problem.segment, problem.is_harmless) for problem in found] == [
         ("CLEAN", True),
+        ("BOOT", True),
         (index, True),
     ]
 

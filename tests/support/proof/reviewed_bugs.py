@@ -224,4 +224,12 @@ REVIEWED: Final = (
         "a review",
         "tests/broker/server/test_server.py::test_the_event_loop_runs_while_the_directory_is_read",
     ),
+    Bug(
+        "A start after a repair of the catalog, or with an older copy of it, could have the "
+        "number of an earlier one: a new producer got the id of an old one, and its batches were "
+        "answered as retries, and lost.",
+        "a review",
+        "tests/broker/server/test_startup.py::"
+        "test_a_producer_id_that_the_catalog_forgot_is_not_given_again",
+    ),
 )
