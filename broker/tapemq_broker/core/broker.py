@@ -114,11 +114,13 @@ class Broker:
         body_checksum: int,
         durable: bool,
         now_us: int,
+        heard_us: int | None = None,
         prefix: BodyPrefix | None = None,
     ) -> Effects:
         """Append a batch, or answer a retry with where the first try went.
 
-        ``prefix``: the body's, if it was inspected already.
+        ``heard_us``: a time that no jump of the clock has made later, for how long producers have
+        been idle; None: ``now_us``. ``prefix``: the body's, if it was inspected already.
         """
         topic = self.topics.get(topic_id)
         found = topic.partition(partition)
@@ -130,7 +132,7 @@ class Broker:
             found.check_usable()
             if found.producers.check(prefix) is None:  # not a retry of what is in the log
                 check_room(topic, found)
-        append, result, end = found.publish(body, prefix, body_checksum, now_us)
+        append, result, end = found.publish(body, prefix, body_checksum, now_us, heard_us)
         effects: Effects = [] if append is None else [append]
         if durable:
             result = result._replace(durable=True)

@@ -26,6 +26,7 @@ from tapemq_broker.server.measuring import measure
 from tapemq_broker.server.receipts import Receipts
 from tapemq_broker.server.rising_clock import RisingClock
 from tapemq_broker.server.sessions import Sessions
+from tapemq_broker.server.steady_clock import SteadyClock
 from tapemq_broker.server.world import World
 from tapemq_broker.storage.errors import CorruptLog, LogFull, LogRefused, SyncFailed
 from tapemq_broker.storage.refusal import is_full
@@ -47,6 +48,8 @@ class Engine:
         # since a record failed would else wait longer, if the wall clock has been set back.
         newest_us = max(logs.newest_us, core.queues.groups.newest_us())
         self.due_clock = RisingClock(world.clock, newest_us)
+        # What is forgotten with age is so by this clock.
+        self.age_clock = SteadyClock(world.clock)
         self.receipts = Receipts()
         self.durability = Durability()
         self.on_topic_removed: Callable[[int], None] = lambda topic_id: None

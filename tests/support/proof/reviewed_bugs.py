@@ -232,4 +232,11 @@ REVIEWED: Final = (
         "tests/broker/server/test_startup.py::"
         "test_a_producer_id_that_the_catalog_forgot_is_not_given_again",
     ),
+    Bug(
+        "When the wall clock jumped ahead by a day or more, new producers drove out others at "
+        "work: a retry of the first batch of such a one was written twice.",
+        "a review",
+        "tests/broker/server/handlers/test_publishing.py::"
+        "test_a_retry_is_known_though_the_clock_has_jumped_ahead_by_days",
+    ),
 )
