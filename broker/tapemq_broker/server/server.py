@@ -9,7 +9,7 @@ from tapemq.wire import messages as m
 from tapemq.wire.errors import SHUTTING_DOWN
 from tapemq_broker.config import Settings
 from tapemq_broker.core.broker import Broker
-from tapemq_broker.core.topics import logs_of
+from tapemq_broker.core.topics import CATALOG, logs_of
 from tapemq_broker.server.connection import Connection
 from tapemq_broker.server.counters import Counters
 from tapemq_broker.server.engine import Engine
@@ -27,7 +27,7 @@ from tapemq_broker.server.world import World
 from tapemq_broker.storage.clean import CleanEntry, take_clean, write_clean
 from tapemq_broker.storage.directory import DataDirectory
 from tapemq_broker.storage.disk import Disk
-from tapemq_broker.storage.errors import LogRefused
+from tapemq_broker.storage.errors import DataDirectoryError, LogRefused
 from tapemq_broker.storage.refusal import is_full
 
 log = logging.getLogger("tapemq.broker")
@@ -113,6 +113,11 @@ class Server:
         try:
             core, boot_epoch = startup.load()
         except LogRefused:  # the catalog is: nothing was changed, nor is what was noted
+            with suppress(OSError):
+                _keep_claims(world.disk, list(clean.entries.values()))
+            raise
+        except DataDirectoryError:  # the disk is full; the catalog may have begun a segment
+            clean.entries.pop(CATALOG, None)
             with suppress(OSError):
                 _keep_claims(world.disk, list(clean.entries.values()))
             raise

@@ -351,6 +351,25 @@ async def test_what_a_clean_stop_noted_is_kept_when_the_catalog_is_refused() -> 
         disk.close()
 
 
+async def test_what_a_clean_stop_noted_is_kept_when_a_full_disk_refuses_the_start() -> None:
+    disk = FullDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        for value in (b"a", b"b"):
+            await client.publish(topic, value)
+    (folder,) = disk.list_directory("topics/default")
+    await cut_at_a_batch(disk, f"topics/default/{folder}0")
+    disk.full = True
+    with pytest.raises(DataDirectoryError, match="free some space"):
+        async with running_server(disk):
+            pass
+    disk.close()
+    disk.full = False
+    async with running_server(disk) as server:
+        assert server.status().damaged_partitions == 1
+
+
 async def test_what_was_noted_of_a_log_that_is_made_again_is_not_kept() -> None:
     """The catalog was repaired, and does not know the partition: it is no refused one."""
     disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)

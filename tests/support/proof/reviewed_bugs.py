@@ -239,4 +239,11 @@ REVIEWED: Final = (
         "tests/broker/server/handlers/test_publishing.py::"
         "test_a_retry_is_known_though_the_clock_has_jumped_ahead_by_days",
     ),
+    Bug(
+        "A start that a full disk refused took away what the last clean stop had noted: a log "
+        "that was cut short since was served by the next start, shorter.",
+        "a review",
+        "tests/broker/server/test_startup.py::"
+        "test_what_a_clean_stop_noted_is_kept_when_a_full_disk_refuses_the_start",
+    ),
 )
