@@ -246,4 +246,12 @@ REVIEWED: Final = (
         "tests/broker/server/test_startup.py::"
         "test_what_a_clean_stop_noted_is_kept_when_a_full_disk_refuses_the_start",
     ),
+    Bug(
+        "Requests that carried the number of a publish without an answer counted its bytes for "
+        "ever, or not at all: one client could make memory count as short for all others, or have "
+        "it taken without a bound.",
+        "a review",
+        "tests/broker/server/test_sessions.py::"
+        "test_a_request_with_the_number_of_an_open_publish_ends_the_connection",
+    ),
 )
