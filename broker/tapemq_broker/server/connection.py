@@ -291,6 +291,11 @@ class Connection(asyncio.BufferedProtocol):
             self._host.memory.change(-size_bytes)
         return size_bytes is not None
 
+    def forget_hints(self, subscription: int) -> None:
+        """A subscription has ended: where its reads would have gone on is of no use."""
+        for place in [place for place in self.hints if place[0] == subscription]:
+            del self.hints[place]
+
     def begin_publish(self, correlation: int, size_bytes: int) -> None:
         """A publish was admitted: it counts until it is answered."""
         self.publish_sizes[correlation] = size_bytes

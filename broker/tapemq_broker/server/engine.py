@@ -235,7 +235,10 @@ class Engine:
     def _push(self, effect: e.Assign | e.Revoke | e.Detach) -> None:
         connection = self.sessions.get(effect.key.session)
         if connection is not None:
-            connection.hints.pop((effect.key.subscription, effect.partition), None)
+            number = effect.key.subscription
+            if isinstance(effect, e.Detach) and not effect.generation:
+                connection.forget_hints(number)  # all of it has ended
+            connection.hints.pop((number, effect.partition), None)
             connection.send(translate.push(effect))
 
     def _take_back(self, effect: e.TakeBack) -> None:

@@ -251,6 +251,24 @@ async def test_a_consumer_gets_what_one_with_many_leases_held(
         assert sorted(offset for lease in found for offset in lease.offsets) == list(range(20))
 
 
+@pytest.mark.parametrize("how", ["replaced", "deleted"])
+async def test_nothing_is_kept_of_subscriptions_that_the_broker_has_ended(how: str) -> None:
+    """A connection lives for months, and reads many topics, or one under many numbers."""
+    async with running_server() as server:
+        client = await RawClient.connect(server.port)
+        for number in range(1, 6):
+            if how == "deleted" or number == 1:
+                topic = await client.topic(f"t{number}", partitions=2)
+                await client.publish(topic, b"a", partition=1)
+            await client.subscribe(topic, subscription=number, group="g", member="m")
+            await client.push_of(m.Deliver)
+            if how == "deleted":
+                await client.ask(m.DeleteTopic(topic.topic), m.Done)
+                await client.push_of(m.Detached)
+        (connection,) = server._engine.sessions.by_number.values()
+        assert len(connection.hints) <= 1
+
+
 class SetClock(RealClock):
     """A wall clock that can be set."""
 

@@ -254,4 +254,12 @@ REVIEWED: Final = (
         "tests/broker/server/test_sessions.py::"
         "test_a_request_with_the_number_of_an_open_publish_ends_the_connection",
     ),
+    Bug(
+        "Of a subscription that the broker ended (its topic was deleted, or its member came back "
+        "under another number) the connection kept a little for ever: a client could take any "
+        "amount of memory so.",
+        "a review",
+        "tests/broker/server/test_engine.py::"
+        "test_nothing_is_kept_of_subscriptions_that_the_broker_has_ended",
+    ),
 )
