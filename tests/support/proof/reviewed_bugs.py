@@ -262,4 +262,11 @@ REVIEWED: Final = (
         "tests/broker/server/test_engine.py::"
         "test_nothing_is_kept_of_subscriptions_that_the_broker_has_ended",
     ),
+    Bug(
+        "Batches of few records with very many headers were checked on the event loop, which "
+        "stood still for 80 ms with each, and longer with larger ones: clients that sent them "
+        "kept all others waiting.",
+        "a review",
+        "tests/broker/core/test_inspection.py::test_few_records_with_very_many_headers_are_heavy",
+    ),
 )
