@@ -269,4 +269,12 @@ REVIEWED: Final = (
         "a review",
         "tests/broker/core/test_inspection.py::test_few_records_with_very_many_headers_are_heavy",
     ),
+    Bug(
+        "While the disk stood still each retry of a publish searched its place among all answers "
+        "that waited: after a reconnect of many producers the event loop stood still for minutes "
+        "in all.",
+        "a review",
+        "tests/broker/server/test_durable_queue.py::"
+        "test_retries_of_a_whole_flight_leave_in_order_and_cost_no_more_than_their_number",
+    ),
 )
