@@ -277,4 +277,11 @@ REVIEWED: Final = (
         "tests/broker/server/test_durable_queue.py::"
         "test_retries_of_a_whole_flight_leave_in_order_and_cost_no_more_than_their_number",
     ),
+    Bug(
+        "Schedules of which the catalog had forgotten that they exist, in a repair or as an older "
+        "copy of it, were not read by the next start: they never came, without a word.",
+        "a review",
+        "tests/broker/server/schedules/test_service.py::"
+        "test_schedules_that_the_catalog_forgot_fire",
+    ),
 )
