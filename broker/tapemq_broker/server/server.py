@@ -235,3 +235,12 @@ def _complain(directory: DataDirectory, core: Broker) -> None:
             "removed by hand",
             path,
         )
+    for info in [topic.info for topic in core.topics.by_id.values()]:
+        for path in directory.partitions_behind(info.name, info.topic_id, info.partitions):
+            log.warning(
+                "%s: the catalog knows no such partition, so nobody can read it. It is left as it "
+                "is: if the catalog is right, the topic was being altered when the broker ended; "
+                "else have it made again with what is in it: tapemq topic alter %s --partitions N",
+                path,
+                info.name,
+            )

@@ -191,6 +191,16 @@ class DataDirectory:
             and folder.rpartition("~")[0] not in refused
         ]
 
+    def partitions_behind(self, topic: str, topic_id: int, partitions: int) -> list[str]:
+        """The directories of records of a topic beside those of its ``partitions`` partitions."""
+        parent = self.topic_path(topic, topic_id)
+        places = [self.place_of(f"{parent}/{name}") for name in _folders(self.disk, parent)]
+        return [
+            place.path
+            for place in in_order(place for place in places if place)
+            if place.log_id.role is Role.DATA and place.log_id.partition >= partitions
+        ]
+
 
 def in_order(places: Iterable[LogPlace]) -> list[LogPlace]:
     """By topic and partition, the catalog first."""

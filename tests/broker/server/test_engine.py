@@ -200,6 +200,20 @@ async def test_records_of_a_partition_that_the_catalog_forgot_are_not_written_tw
         assert (deliver.partition, leased.partition) == (1, 1)
 
 
+async def test_a_partition_that_the_catalog_forgot_is_told_of(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    disk, _, segment = await forgotten_partition()
+    async with running_server(disk) as server:
+        assert f"{segment.rpartition('/')[0]}: the catalog knows no such partition" in caplog.text
+        assert caplog.text.count("the catalog knows no such") == 1
+        client = await RawClient.connect(server.port)
+        await client.ask(m.AlterTopic("t", 2), m.Topic)
+    caplog.clear()
+    async with running_server(disk):
+        assert "the catalog knows no such" not in caplog.text
+
+
 async def test_damage_of_a_partition_that_the_catalog_forgot_refuses_the_change() -> None:
     disk, topic, segment = await forgotten_partition()
     disk.open(segment).truncate(120)

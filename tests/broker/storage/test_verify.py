@@ -108,6 +108,21 @@ def test_a_topic_that_the_catalog_does_not_know_is_a_problem_if_it_has_records()
     assert {"remove it by hand" in problem.advice for problem in found} == {True}
 
 
+def test_a_partition_that_the_catalog_does_not_know_is_a_problem_if_it_has_records() -> None:
+    disk = Damage().disk()
+    directory, topic = DataDirectory(disk, bytes(16)), DIRECTORY.rpartition("/")[0]
+    disk.make_directory(f"{topic}/{7}")
+    make_catalog(disk)
+    others = [directory.place_of(f"{topic}/{number}") for number in (0, 1, 2)]
+    known = [place for place in others if place and place.path != DIRECTORY]
+    found = [
+        (problem.log, problem.is_harmless)
+        for problem in verify(directory, None, KnownLogs({topic}, known))
+        if "no such partition" in problem.problem
+    ]
+    assert found == [(DIRECTORY, False), (f"{topic}/7", True)]
+
+
 def test_a_catalog_that_is_gone_is_damage_and_what_it_knew_does_not_count() -> None:
     disk = Damage().disk()
     gone = DataDirectory(disk, bytes(16)).place_of("topics/default/gone~0000000000000009/0")

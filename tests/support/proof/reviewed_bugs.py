@@ -284,4 +284,10 @@ REVIEWED: Final = (
         "tests/broker/server/schedules/test_service.py::"
         "test_schedules_that_the_catalog_forgot_fire",
     ),
+    Bug(
+        "A start said nothing of partitions that the catalog had forgotten, in a repair or as an "
+        "older copy of it, nor did `verify`: their records were not served, without a word.",
+        "a review",
+        "tests/broker/server/test_engine.py::test_a_partition_that_the_catalog_forgot_is_told_of",
+    ),
 )
