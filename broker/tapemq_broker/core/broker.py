@@ -28,6 +28,7 @@ from tapemq_broker.core.queue.consumers import Consumers
 from tapemq_broker.core.queue.entries import stream_positions
 from tapemq_broker.core.queue.queues import Queues
 from tapemq_broker.core.refusal import Refused
+from tapemq_broker.core.regaining import regain_groups
 from tapemq_broker.core.results import ProducerIdentity, TopicInfo
 from tapemq_broker.core.schedules.schedule import SCHEDULER_ID
 from tapemq_broker.core.sharing import Sharing
@@ -170,22 +171,30 @@ class Broker:
         self,
         info: TopicInfo,
         now: float,
-        opened: Callable[[list[Partition]], None] = lambda partitions: None,
+        opened: Callable[[list[Partition]], Effects] = lambda partitions: [],
     ) -> Effects:
         """The logs that PrepareTopic asked for are there, and the catalog's entry is written.
 
         ``opened`` tells the new partitions what is in their logs, before anybody reads them: the
-        catalog may have forgotten in a power cut that they were made before.
+        catalog may have forgotten that they were made before. It calls regain_groups().
         """
         known = self.topics.by_id.get(info.topic_id)
         first_partition = len(known.partitions) if known else 0
         effects: Effects = [Reconfigure(info)] if known else []
         self.topics.prepared(info)
         topic = self.topics.by_id[info.topic_id]
-        opened(topic.partitions[first_partition:])
+        effects += opened(topic.partitions[first_partition:])
         self._positions.extend_groups(topic, effects)
+        self._positions.pull_back_groups(topic, effects)
         effects += self.queues.groups.extend(topic)
         return effects + self.streams.grown(topic, first_partition, now) + self.topics.answers(info)
+
+    def regain_groups(
+        self, topic_id: int, partition: int, entries: Mapping[bytes, bytes]
+    ) -> Effects:
+        """What the group log of a partition that is made holds already. Raises BadEntry."""
+        topic = self.topics.get(topic_id)
+        return regain_groups(topic, topic.partitions[partition], entries, self.queues.groups)
 
     def delete_topic(self, request: Request, name: str) -> Effects:
         """Delete a topic; whoever reads it is told."""

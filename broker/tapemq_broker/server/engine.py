@@ -10,6 +10,7 @@ from tapemq.batch import LogId, Role
 from tapemq.wire import messages as m
 from tapemq_broker.core import effects as e
 from tapemq_broker.core.broker import Broker
+from tapemq_broker.core.packed import BadEntry
 from tapemq_broker.core.partition import Partition
 from tapemq_broker.core.refusal import Refusal, Refused
 from tapemq_broker.core.results import PublishResult, Result, TopicInfo
@@ -303,8 +304,23 @@ class Engine:
         # Nobody sees a partition that a power cut could take: records would be on their way to it.
         await self.logs.catalog_durable()
         self.logs.add(opened)
-        take = partial(_take_opened, opened, info)
+        take = partial(self._take_opened, opened, info)
         self.run(self.core.topic_prepared(info, self.world.clock.monotonic(), take))
+
+    def _take_opened(
+        self, opened: list[Opened], info: TopicInfo, partitions: list[Partition]
+    ) -> e.Effects:
+        effects: e.Effects = []
+        for partition, (data, groups, producers) in zip(partitions, opened, strict=True):
+            partition.producers = producers
+            partition.opened(data.first_offset, data.next_offset, data.durable_offset)
+            measure(partition, info.settings, data, wait=False)
+            try:
+                effects += self.core.regain_groups(info.topic_id, partition.number, groups.entries)
+            except BadEntry as bad:
+                log.error("topic %s: groups of partition %d: %s", info.name, partition.number, bad)
+                partition.own_groups_damage = f"groups cannot be used here: {bad}"
+        return effects
 
     def _reconfigure(self, effect: e.Reconfigure) -> None:
         """Apply a topic's settings to its logs."""
@@ -343,10 +359,3 @@ class Engine:
         late = Refusal("deadline_exceeded", "not on disk by the deadline; it may still get there")
         for request in self.receipts.expired(now):
             self.reply(request, late)
-
-
-def _take_opened(opened: list[Opened], info: TopicInfo, partitions: list[Partition]) -> None:
-    for partition, (data, _, producers) in zip(partitions, opened, strict=True):
-        partition.producers = producers
-        partition.opened(data.first_offset, data.next_offset, data.durable_offset)
-        measure(partition, info.settings, data, wait=False)

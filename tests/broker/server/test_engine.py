@@ -167,7 +167,18 @@ async def test_nobody_sees_partitions_that_a_power_cut_could_take() -> None:
         assert [(await one.answer(each, m.Topic)).partitions for each in asked] == [2, 1]
 
 
-async def forgotten_partition() -> tuple[MemoryDisk, m.Topic, str]:
+async def handle(client: QueueClient, topic: m.Topic) -> None:
+    """Let groups handle what is in partition 1: "g" reads, "q" acks, and "gone" will be deleted."""
+    for number, group in enumerate(("g", "gone")):
+        await client.subscribe(topic, subscription=number + 10, group=group)
+        both = [(await client.push_of(m.Assigned))[0] for _ in range(2)]
+        (generation,) = [one.generation for one in both if one.partition == 1]
+        await client.ask(m.Commit(topic.topic_id, group, 1, generation, 1), m.Done)
+    await client.consume(topic, group="q")
+    await client.settle("ack", (await client.leased()).tokens())
+
+
+async def forgotten_partition(*, handled: bool = False) -> tuple[MemoryDisk, m.Topic, str]:
     """A power cut may take the change of a topic, and leave a record of its new partition: the
     disk, the topic, and the segment that the catalog does not know."""
     disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
@@ -178,6 +189,8 @@ async def forgotten_partition() -> tuple[MemoryDisk, m.Topic, str]:
         before = disk.read_file(catalog) or b""
         await client.ask(m.AlterTopic("t", 2), m.Topic)
         await client.publish(topic, b"x", partition=1, producer_id=7)
+        if handled:
+            await handle(client, topic)
     for path in ("CLEAN", *(f"catalog/{name}" for name in disk.list_directory("catalog"))):
         disk.remove(path)
     disk.replace_file(catalog, before)
@@ -198,6 +211,25 @@ async def test_records_of_a_partition_that_the_catalog_forgot_are_not_written_tw
         deliver, _ = await reader.push_of(m.Deliver)
         leased, _ = await worker.push_of(m.Leased)
         assert (deliver.partition, leased.partition) == (1, 1)
+
+
+async def test_groups_go_on_where_they_were_in_a_partition_that_the_catalog_forgot() -> None:
+    """What was committed or acked there was confirmed."""
+    disk, topic, _ = await forgotten_partition(handled=True)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        await client.ask(m.DeleteGroup(topic.topic_id, "gone"), m.Done)
+        await client.ask(m.AlterTopic("t", 2), m.Topic)
+        for group in ("g", "q"):
+            found = await client.ask(m.DescribeGroup(topic.topic_id, group, 1), m.Group)
+            assert (found.cursor, found.lag) == (1, 0)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        listed = await client.ask(m.ListGroups(topic.topic_id), m.Names)
+        assert listed.names == ["g", "q"]
+        for group in listed.names:
+            found = await client.ask(m.DescribeGroup(topic.topic_id, group, 1), m.Group)
+            assert (found.cursor, found.lag) == (1, 0)
 
 
 async def test_a_partition_that_the_catalog_forgot_is_told_of(

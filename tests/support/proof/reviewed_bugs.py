@@ -290,4 +290,12 @@ REVIEWED: Final = (
         "a review",
         "tests/broker/server/test_engine.py::test_a_partition_that_the_catalog_forgot_is_told_of",
     ),
+    Bug(
+        "When a partition that the catalog had forgotten was made again, groups began anew in it: "
+        "what they had committed or acked there was delivered again, and groups that had been "
+        "deleted came back at the next start.",
+        "a review",
+        "tests/broker/server/test_engine.py::"
+        "test_groups_go_on_where_they_were_in_a_partition_that_the_catalog_forgot",
+    ),
 )
