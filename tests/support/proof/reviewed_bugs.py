@@ -298,4 +298,12 @@ REVIEWED: Final = (
         "tests/broker/server/test_engine.py::"
         "test_groups_go_on_where_they_were_in_a_partition_that_the_catalog_forgot",
     ),
+    Bug(
+        "Who gave up opening a stream or queue with a time to start from stayed a member whom "
+        "nobody knew of: its partitions, or leases, were kept from all others as long as the "
+        "connection lived.",
+        "a review",
+        "tests/broker/server/handlers/test_lookups.py::"
+        "test_who_leaves_while_the_start_is_looked_up_is_not_there",
+    ),
 )
