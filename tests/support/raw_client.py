@@ -46,9 +46,12 @@ class RawClient:
         client.welcome = await client.ask(m.Hello([1], "raw"), m.Welcome)
         return client
 
-    def send(self, message: m.Message, payload: bytes = b"") -> int:
-        """Send a message; its correlation id."""
-        correlation = self._session.next_correlation()
+    def send(
+        self, message: m.Message, payload: bytes = b"", *, correlation: int | None = None
+    ) -> int:
+        """Send a message; its correlation id, the next one unless another is given."""
+        if correlation is None:
+            correlation = self._session.next_correlation()
         head = self._session.frame_head(
             message, 0.0, correlation=correlation, payload_bytes=len(payload)
         )

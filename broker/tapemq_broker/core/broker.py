@@ -28,6 +28,7 @@ from tapemq_broker.core.queue.consumers import Consumers
 from tapemq_broker.core.queue.entries import stream_positions
 from tapemq_broker.core.queue.queues import Queues
 from tapemq_broker.core.refusal import Refused
+from tapemq_broker.core.regaining import regain_groups
 from tapemq_broker.core.results import ProducerIdentity, TopicInfo
 from tapemq_broker.core.schedules.schedule import SCHEDULER_ID
 from tapemq_broker.core.sharing import Sharing
@@ -114,11 +115,13 @@ class Broker:
         body_checksum: int,
         durable: bool,
         now_us: int,
+        heard_us: int | None = None,
         prefix: BodyPrefix | None = None,
     ) -> Effects:
         """Append a batch, or answer a retry with where the first try went.
 
-        ``prefix``: the body's, if it was inspected already.
+        ``heard_us``: a time that no jump of the clock has made later, for how long producers have
+        been idle; None: ``now_us``. ``prefix``: the body's, if it was inspected already.
         """
         topic = self.topics.get(topic_id)
         found = topic.partition(partition)
@@ -130,7 +133,7 @@ class Broker:
             found.check_usable()
             if found.producers.check(prefix) is None:  # not a retry of what is in the log
                 check_room(topic, found)
-        append, result, end = found.publish(body, prefix, body_checksum, now_us)
+        append, result, end = found.publish(body, prefix, body_checksum, now_us, heard_us)
         effects: Effects = [] if append is None else [append]
         if durable:
             result = result._replace(durable=True)
@@ -168,22 +171,30 @@ class Broker:
         self,
         info: TopicInfo,
         now: float,
-        opened: Callable[[list[Partition]], None] = lambda partitions: None,
+        opened: Callable[[list[Partition]], Effects] = lambda partitions: [],
     ) -> Effects:
         """The logs that PrepareTopic asked for are there, and the catalog's entry is written.
 
         ``opened`` tells the new partitions what is in their logs, before anybody reads them: the
-        catalog may have forgotten in a power cut that they were made before.
+        catalog may have forgotten that they were made before. It calls regain_groups().
         """
         known = self.topics.by_id.get(info.topic_id)
         first_partition = len(known.partitions) if known else 0
         effects: Effects = [Reconfigure(info)] if known else []
         self.topics.prepared(info)
         topic = self.topics.by_id[info.topic_id]
-        opened(topic.partitions[first_partition:])
+        effects += opened(topic.partitions[first_partition:])
         self._positions.extend_groups(topic, effects)
+        self._positions.pull_back_groups(topic, effects)
         effects += self.queues.groups.extend(topic)
         return effects + self.streams.grown(topic, first_partition, now) + self.topics.answers(info)
+
+    def regain_groups(
+        self, topic_id: int, partition: int, entries: Mapping[bytes, bytes]
+    ) -> Effects:
+        """What the group log of a partition that is made holds already. Raises BadEntry."""
+        topic = self.topics.get(topic_id)
+        return regain_groups(topic, topic.partitions[partition], entries, self.queues.groups)
 
     def delete_topic(self, request: Request, name: str) -> Effects:
         """Delete a topic; whoever reads it is told."""

@@ -79,7 +79,12 @@ class Partition:
             raise Refused("storage_failed", self.groups_damage)
 
     def publish(
-        self, body: bytes | memoryview, prefix: BodyPrefix, body_checksum: int, now_us: int
+        self,
+        body: bytes | memoryview,
+        prefix: BodyPrefix,
+        body_checksum: int,
+        now_us: int,
+        heard_us: int | None = None,
     ) -> Published:
         """Give an inspected body its place. Raises Refused."""
         self.check_usable()
@@ -90,7 +95,7 @@ class Partition:
             return Published(None, PublishResult(repeated.base_offset, durable, True, 0), end)
         base = self.next_offset
         self.next_offset = base + prefix.record_count
-        self.producers.observe(prefix, base, now_us)
+        self.producers.observe(prefix, base, now_us if heard_us is None else heard_us)
         if self.sizes is not None:
             self.sizes.add(self.next_offset, HEADER_BYTES + len(body))
         append = Append(self.log, Kind.DATA, base, prefix.record_count, body, body_checksum)

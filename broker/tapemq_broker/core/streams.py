@@ -79,6 +79,9 @@ class Streams:
     def __len__(self) -> int:
         return len(self._subscriptions)
 
+    def __contains__(self, key: SubscriptionKey) -> bool:
+        return self._subscriptions.get(key) is not None
+
     def count(self, session: int) -> int:
         """How many subscriptions a session has."""
         return len(self._subscriptions.of_session(session))

@@ -87,6 +87,8 @@ class Connection(asyncio.BufferedProtocol):
         self.parked: list[Deliver] = []
         self.hints: dict[tuple[int, int], object] = {}
         self.lookups = 0
+        # Subscriptions that begin when their start is looked up, and who asked for them.
+        self.coming: dict[int, Request] = {}
         self._paused_at: float | None = None
         self._unsent_bytes = 0
         self._cut_at_bytes = 0
@@ -290,6 +292,18 @@ class Connection(asyncio.BufferedProtocol):
             self.in_flight_bytes -= size_bytes
             self._host.memory.change(-size_bytes)
         return size_bytes is not None
+
+    def has_come(self, subscription: int, request: Request) -> bool:
+        """The start of a subscription is looked up: whether it is still wanted."""
+        if self.coming.get(subscription) is not request:
+            return False
+        del self.coming[subscription]
+        return True
+
+    def forget_hints(self, subscription: int) -> None:
+        """A subscription has ended: where its reads would have gone on is of no use."""
+        for place in [place for place in self.hints if place[0] == subscription]:
+            del self.hints[place]
 
     def begin_publish(self, correlation: int, size_bytes: int) -> None:
         """A publish was admitted: it counts until it is answered."""

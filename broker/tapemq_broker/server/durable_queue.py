@@ -2,11 +2,44 @@
 
 from collections import deque
 from collections.abc import Callable
+from heapq import heappop, heappush
 from typing import Final, Generic, TypeVar
 
 from tapemq.batch import LogId
 
 Item = TypeVar("Item")
+
+_EVERYTHING: Final = 1 << 64
+
+
+class _Line(Generic[Item]):
+    """What waits for one log. ``late`` is a heap of what belongs in front of something that was
+    there before, by offset and order of coming: the answers to retries."""
+
+    __slots__ = ("in_order", "late")
+
+    def __init__(self) -> None:
+        self.in_order: Final[deque[tuple[int, Item]]] = deque()
+        self.late: Final[list[tuple[int, int, Item]]] = []
+
+    def add(self, offset: int, item: Item, order: int) -> None:
+        if self.in_order and offset < self.in_order[-1][0]:
+            heappush(self.late, (offset, order, item))
+        else:
+            self.in_order.append((offset, item))
+
+    def take(self, durable_offset: int) -> list[Item]:
+        """All that waits for no more than this. What is late came after the others of its offset,
+        and never after the last one: so nothing late is left when no others are."""
+        taken: list[Item] = []
+        in_order, late = self.in_order, self.late
+        while in_order and in_order[0][0] <= durable_offset:
+            while late and late[0][0] < in_order[0][0]:
+                taken.append(heappop(late)[2])
+            taken.append(in_order.popleft()[1])
+        while late and late[0][0] <= durable_offset:
+            taken.append(heappop(late)[2])
+        return taken
 
 
 class DurableQueue(Generic[Item]):
@@ -18,7 +51,8 @@ class DurableQueue(Generic[Item]):
     """
 
     def __init__(self) -> None:
-        self._by_log: Final[dict[LogId, deque[tuple[int, Item]]]] = {}
+        self._by_log: Final[dict[LogId, _Line[Item]]] = {}
+        self._order = 0
         self._unplaced: Final[dict[int, list[tuple[LogId, Item]]]] = {}
 
     @property
@@ -31,13 +65,11 @@ class DurableQueue(Generic[Item]):
         if offset is None:
             self._unplaced.setdefault(log.topic_id, []).append((log, item))
             return
-        queue = self._by_log.setdefault(log, deque())
-        # Appends come in order; only the answer to a retry belongs further to the front.
-        behind: list[tuple[int, Item]] = []
-        while queue and queue[-1][0] > offset:
-            behind.append(queue.pop())
-        queue.append((offset, item))
-        queue.extend(reversed(behind))
+        line = self._by_log.get(log)
+        if line is None:
+            line = self._by_log[log] = _Line()
+        self._order += 1
+        line.add(offset, item, self._order)
 
     def place(self, topic_id: int, end_of: Callable[[LogId], int]) -> set[LogId]:
         """Everything of a topic is written: what waits without an offset waits for the end.
@@ -51,19 +83,18 @@ class DurableQueue(Generic[Item]):
 
     def release(self, log: LogId, durable_offset: int) -> list[Item]:
         """What need not wait any longer, in order."""
-        queue = self._by_log.get(log)
-        released: list[Item] = []
-        if queue is None:
-            return released
-        while queue and queue[0][0] <= durable_offset:
-            released.append(queue.popleft()[1])
-        if not queue:
+        line = self._by_log.get(log)
+        if line is None:
+            return []
+        released = line.take(durable_offset)
+        if not line.in_order:
             del self._by_log[log]
         return released
 
     def drop(self, log: LogId) -> list[Item]:
         """A log is removed: what still waited for it."""
-        dropped = [item for _, item in self._by_log.pop(log, ())]
+        line = self._by_log.pop(log, None)
+        dropped = [] if line is None else line.take(_EVERYTHING)
         unplaced = self._unplaced.pop(log.topic_id, [])
         dropped += [item for of, item in unplaced if of == log]
         left = [(of, item) for of, item in unplaced if of != log]

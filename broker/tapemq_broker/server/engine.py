@@ -10,6 +10,7 @@ from tapemq.batch import LogId, Role
 from tapemq.wire import messages as m
 from tapemq_broker.core import effects as e
 from tapemq_broker.core.broker import Broker
+from tapemq_broker.core.packed import BadEntry
 from tapemq_broker.core.partition import Partition
 from tapemq_broker.core.refusal import Refusal, Refused
 from tapemq_broker.core.results import PublishResult, Result, TopicInfo
@@ -26,6 +27,7 @@ from tapemq_broker.server.measuring import measure
 from tapemq_broker.server.receipts import Receipts
 from tapemq_broker.server.rising_clock import RisingClock
 from tapemq_broker.server.sessions import Sessions
+from tapemq_broker.server.steady_clock import SteadyClock
 from tapemq_broker.server.world import World
 from tapemq_broker.storage.errors import CorruptLog, LogFull, LogRefused, NoFiles, SyncFailed
 from tapemq_broker.storage.refusal import is_passing
@@ -51,6 +53,8 @@ class Engine:
         # since a record failed would else wait longer, if the wall clock has been set back.
         newest_us = max(logs.newest_us, core.queues.groups.newest_us())
         self.due_clock = RisingClock(world.clock, newest_us)
+        # What is forgotten with age is so by this clock.
+        self.age_clock = SteadyClock(world.clock)
         self.receipts = Receipts()
         self.durability = Durability()
         self.on_topic_removed: Callable[[int], None] = lambda topic_id: None
@@ -248,7 +252,10 @@ class Engine:
     def _push(self, effect: e.Assign | e.Revoke | e.Detach) -> None:
         connection = self.sessions.get(effect.key.session)
         if connection is not None:
-            connection.hints.pop((effect.key.subscription, effect.partition), None)
+            number = effect.key.subscription
+            if isinstance(effect, e.Detach) and not effect.generation:
+                connection.forget_hints(number)  # all of it has ended
+            connection.hints.pop((number, effect.partition), None)
             connection.send(translate.push(effect))
 
     def _take_back(self, effect: e.TakeBack) -> None:
@@ -313,8 +320,23 @@ class Engine:
         # Nobody sees a partition that a power cut could take: records would be on their way to it.
         await self.logs.catalog_durable()
         self.logs.add(opened)
-        take = partial(_take_opened, opened, info)
+        take = partial(self._take_opened, opened, info)
         self.run(self.core.topic_prepared(info, self.world.clock.monotonic(), take))
+
+    def _take_opened(
+        self, opened: list[Opened], info: TopicInfo, partitions: list[Partition]
+    ) -> e.Effects:
+        effects: e.Effects = []
+        for partition, (data, groups, producers) in zip(partitions, opened, strict=True):
+            partition.producers = producers
+            partition.opened(data.first_offset, data.next_offset, data.durable_offset)
+            measure(partition, info.settings, data, wait=False)
+            try:
+                effects += self.core.regain_groups(info.topic_id, partition.number, groups.entries)
+            except BadEntry as bad:
+                log.error("topic %s: groups of partition %d: %s", info.name, partition.number, bad)
+                partition.own_groups_damage = f"groups cannot be used here: {bad}"
+        return effects
 
     def _reconfigure(self, effect: e.Reconfigure) -> None:
         """Apply a topic's settings to its logs."""
@@ -353,10 +375,3 @@ class Engine:
         late = Refusal("deadline_exceeded", "not on disk by the deadline; it may still get there")
         for request in self.receipts.expired(now):
             self.reply(request, late)
-
-
-def _take_opened(opened: list[Opened], info: TopicInfo, partitions: list[Partition]) -> None:
-    for partition, (data, _, producers) in zip(partitions, opened, strict=True):
-        partition.producers = producers
-        partition.opened(data.first_offset, data.next_offset, data.durable_offset)
-        measure(partition, info.settings, data, wait=False)

@@ -5,7 +5,6 @@ from typing import Final
 from tapemq_broker.config import Settings
 from tapemq_broker.core.topic import Topic
 from tapemq_broker.server.engine import Engine
-from tapemq_broker.server.steady_clock import SteadyClock
 from tapemq_broker.storage.log import Log
 from tapemq_broker.storage.retention import retained_from
 
@@ -16,7 +15,6 @@ class Retention:
     def __init__(self, settings: Settings, engine: Engine) -> None:
         self._settings: Final = settings
         self._engine: Final = engine
-        self._clock: Final = SteadyClock(engine.world.clock)
 
     def apply(self, log: Log) -> None:
         """Remove what a partition may let go; nothing, if its topic is gone by now."""
@@ -34,7 +32,7 @@ class Retention:
             return log.first_offset
         return retained_from(
             log.segments(),
-            self._clock.now_us(),
+            self._engine.age_clock.now_us(),
             max_age_us=int(age_s * 1_000_000) or None,
             max_bytes=int(size_bytes) or None,
             hold_offset=topic.hold_offset(log.log_id.partition),

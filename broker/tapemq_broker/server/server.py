@@ -9,7 +9,7 @@ from tapemq.wire import messages as m
 from tapemq.wire.errors import SHUTTING_DOWN
 from tapemq_broker.config import Settings
 from tapemq_broker.core.broker import Broker
-from tapemq_broker.core.topics import logs_of
+from tapemq_broker.core.topics import CATALOG, logs_of
 from tapemq_broker.server.connection import Connection
 from tapemq_broker.server.counters import Counters
 from tapemq_broker.server.engine import Engine
@@ -27,7 +27,7 @@ from tapemq_broker.server.world import World
 from tapemq_broker.storage.clean import CleanEntry, take_clean, write_clean
 from tapemq_broker.storage.directory import DataDirectory
 from tapemq_broker.storage.disk import Disk
-from tapemq_broker.storage.errors import LogRefused
+from tapemq_broker.storage.errors import DataDirectoryError, LogRefused
 from tapemq_broker.storage.refusal import is_full
 
 log = logging.getLogger("tapemq.broker")
@@ -113,6 +113,11 @@ class Server:
         try:
             core, boot_epoch = startup.load()
         except LogRefused:  # the catalog is: nothing was changed, nor is what was noted
+            with suppress(OSError):
+                _keep_claims(world.disk, list(clean.entries.values()))
+            raise
+        except DataDirectoryError:  # the disk is full; the catalog may have begun a segment
+            clean.entries.pop(CATALOG, None)
             with suppress(OSError):
                 _keep_claims(world.disk, list(clean.entries.values()))
             raise
@@ -230,3 +235,12 @@ def _complain(directory: DataDirectory, core: Broker) -> None:
             "removed by hand",
             path,
         )
+    for info in [topic.info for topic in core.topics.by_id.values()]:
+        for path in directory.partitions_behind(info.name, info.topic_id, info.partitions):
+            log.warning(
+                "%s: the catalog knows no such partition, so nobody can read it. It is left as it "
+                "is: if the catalog is right, the topic was being altered when the broker ended; "
+                "else have it made again with what is in it: tapemq topic alter %s --partitions N",
+                path,
+                info.name,
+            )

@@ -111,6 +111,9 @@ class Sessions:
             # Else what is written would never come to rest, and nobody could be told goodbye.
             connection.send(_STOPPING, correlation=correlation)
             return
+        if correlation in connection.publish_sizes and type(message) is not m.Ping:
+            # Its answer would pass for that of the publish, whose bytes are counted by its number.
+            raise ProtocolError(f"correlation {correlation} is that of a publish without an answer")
         request = Request(connection.number, correlation, self._deadline(message))
         self.handle(connection, message, request, payload)
 

@@ -17,6 +17,7 @@ from tapemq_broker.server.measuring import measure
 from tapemq_broker.server.observer import ProducersObserver
 from tapemq_broker.server.recovery_progress import RecoveryProgress
 from tapemq_broker.server.world import World
+from tapemq_broker.storage.boot_epoch import look_at_boot_epoch, note_boot_epoch
 from tapemq_broker.storage.clean import CleanEntry
 from tapemq_broker.storage.errors import (
     CorruptLog,
@@ -26,6 +27,7 @@ from tapemq_broker.storage.errors import (
     not_understood,
 )
 from tapemq_broker.storage.log import Log
+from tapemq_broker.storage.refusal import is_full
 from tapemq_broker.storage.state_log import StateLog
 
 log = logging.getLogger("tapemq.broker")
@@ -62,8 +64,8 @@ class Startup:
     def load(self) -> tuple[Broker, int]:
         """The core with all topics and groups, and the boot epoch.
 
-        The boot epoch is not durable yet. Raises LogRefused, and DataDirectoryError if the disk
-        is full.
+        The boot epoch is not durable in the catalog yet. Raises LogRefused, and DataDirectoryError
+        if the disk is full.
         """
         catalog = self._logs.store.open_catalog(self._clean.get(CATALOG))
         self._logs.add_state(catalog)
@@ -83,8 +85,15 @@ class Startup:
 
     def _next_boot_epoch(self, catalog: StateLog) -> int:
         """The number of this start. Ids of producers and generations build on it, so no start may
-        serve with one that is not on disk: the next one would give the same again."""
-        boot_epoch = int.from_bytes(catalog.entries.get(_BOOT_KEY, b""), "big") + 1
+        serve with one that is not on disk: the next one would give the same again.
+
+        The catalog may have forgotten the last ones, in a repair or because it is an older copy.
+        """
+        noted = look_at_boot_epoch(self._world.disk)
+        if noted.complaint:
+            log.warning("%s; what the catalog says counts", noted.complaint)
+        known = int.from_bytes(catalog.entries.get(_BOOT_KEY, b""), "big")
+        boot_epoch = max(known, noted.boot_epoch) + 1
         if boot_epoch > _BOOT_EPOCH_MAX:
             raise _senseless(catalog, f"start number {boot_epoch}")
         entry = {_BOOT_KEY: boot_epoch.to_bytes(8, "big")}
@@ -96,7 +105,16 @@ class Startup:
                 f"cannot be noted in the catalog ({full}). Nothing is lost: free some space (other "
                 "files on that disk, or *.torn-* files that nobody needs), then start again"
             ) from full
+        self._note_beside_catalog(boot_epoch)
         return boot_epoch
+
+    def _note_beside_catalog(self, boot_epoch: int) -> None:
+        try:
+            note_boot_epoch(self._world.disk, boot_epoch)
+        except OSError as error:
+            if not is_full(error):
+                raise
+            log.warning("start %d is noted in the catalog only: %s", boot_epoch, error)
 
     def _load_partition(self, core: Broker, topic: Topic, number: int) -> None:
         partition = topic.partitions[number]

@@ -4,6 +4,7 @@
 
     FORMAT     "tapemq 1 <broker id: 32 hexadecimal digits> <CRC-32 of that: 8 digits>"
     LOCK       locked by the process that uses the directory
+    BOOT       the number of the last start, in case that the catalog forgets it
     CLEAN      between a clean stop and the next start
     catalog/
     topics/<namespace>/<topic>~<topic id: 16 hexadecimal digits>/<partition>/
@@ -188,6 +189,16 @@ class DataDirectory:
             if (path := f"{_TOPICS}/{namespace}/{folder}") not in known
             and not folder.endswith(_DELETED)
             and folder.rpartition("~")[0] not in refused
+        ]
+
+    def partitions_behind(self, topic: str, topic_id: int, partitions: int) -> list[str]:
+        """The directories of records of a topic beside those of its ``partitions`` partitions."""
+        parent = self.topic_path(topic, topic_id)
+        places = [self.place_of(f"{parent}/{name}") for name in _folders(self.disk, parent)]
+        return [
+            place.path
+            for place in in_order(place for place in places if place)
+            if place.log_id.role is Role.DATA and place.log_id.partition >= partitions
         ]
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from tapemq.batch import Role
+from tapemq_broker.storage.boot_epoch import BOOT_PATH, look_at_boot_epoch
 from tapemq_broker.storage.clean import CLEAN_PATH, look_at_clean
 from tapemq_broker.storage.diagnosis import Claims, diagnose
 from tapemq_broker.storage.directory import CATALOG_PLACE, DataDirectory, LogPlace, in_order
@@ -57,6 +59,10 @@ def verify(
     if clean.complaint:
         advice = "nothing to do: the next start takes longer"
         yield Problem("", CLEAN_PATH, 0, 0, 0, clean.complaint, advice, is_harmless=True)
+    boot = look_at_boot_epoch(directory.disk)
+    if boot.complaint:
+        advice = "nothing to do: the catalog says it, too"
+        yield Problem("", BOOT_PATH, 0, 0, 0, boot.complaint, advice, is_harmless=True)
 
     def problems(place: LogPlace, *, must_exist: bool) -> Iterator[Problem]:
         claims = Claims(clean.entries.get(place.log_id), durable_floor(place), must_exist)
@@ -73,6 +79,21 @@ def verify(
     if known is not None:
         for path in directory.unknown_topics(known.topics):
             yield _unknown_topic(directory, path)
+        yield from _unknown_partitions(directory, known)
+
+
+def _unknown_partitions(directory: DataDirectory, known: KnownLogs) -> Iterator[Problem]:
+    """No broker reads them. One without records is left by a crash that met a topic's change."""
+    topics = {place.path.rpartition("/")[0] for place in known.logs}
+    for place in in_order(set(directory.logs()).difference(known.logs)):
+        if place.log_id.role is Role.DATA and place.path.rpartition("/")[0] in topics:
+            has_records = _has_records(directory, place)
+            problem = "the catalog knows no such partition of the topic"
+            problem += ", but there are records in it" if has_records else "; there is no record"
+            advice = f"have it made again: tapemq topic alter {place.topic} --partitions NUMBER"
+            yield Problem(
+                place.path, place.path, 0, 0, 0, problem, advice, is_harmless=not has_records
+            )
 
 
 def _unknown_topic(directory: DataDirectory, path: str) -> Problem:

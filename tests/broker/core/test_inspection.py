@@ -3,6 +3,7 @@ import pytest
 from tapemq.batch import Codec, Columns, checksum, encode_body, encode_extras
 from tapemq_broker.core.inspection import (
     LIGHT_DATA_BYTES,
+    LIGHT_EXTRAS_BYTES,
     LIGHT_RECORDS,
     BatchLimits,
     inspect,
@@ -58,3 +59,17 @@ def test_only_what_takes_long_is_heavy() -> None:
     assert not is_heavy(encode_body(Columns(many)))
     assert not is_heavy(encode_body(Columns(large)))
     assert not is_heavy(b"no body at all")
+
+
+@pytest.mark.parametrize("codec", [Codec.NONE, Codec.ZLIB])
+@pytest.mark.parametrize("has_keys", [True, False])
+def test_few_records_with_very_many_headers_are_heavy(codec: Codec, has_keys: bool) -> None:
+    extras = encode_extras({f"name {number}": number for number in range(64)})
+    fitting = LIGHT_EXTRAS_BYTES // len(extras)
+    for count, expected in ((fitting, False), (fitting + 1, True)):
+        keys = [b"key"] * count if has_keys else None
+        values = [b"value" * 10] * count
+        whole = encode_body(Columns(values, keys, [extras] * count), codec=codec)
+        assert is_heavy(whole) is expected
+        assert not is_heavy(whole[:60])  # its tables are cut off: that is soon found
+    assert not is_heavy(encode_body(Columns([b"x" * 2**20], None, [extras])))

@@ -20,6 +20,19 @@ def test_items_leave_in_the_order_of_offsets() -> None:
     assert queue.empty
 
 
+def test_retries_of_a_whole_flight_leave_in_order_and_cost_no_more_than_their_number() -> None:
+    """After a stall of the disk and a reconnect, thousands stand in front of as many: searching
+    their places one by one would keep the event loop for minutes."""
+    queue: DurableQueue[tuple[int, int]] = DurableQueue()
+    for attempt in range(3):
+        for offset in range(1, 30_001):
+            queue.wait(LOG, offset, (offset, attempt))
+    expected = [(offset, attempt) for offset in range(1, 30_001) for attempt in range(3)]
+    assert queue.release(LOG, 15_000) == expected[:45_000]
+    assert queue.release(LOG, 30_000) == expected[45_000:]
+    assert queue.empty
+
+
 def test_an_item_without_offset_waits_until_it_is_placed() -> None:
     queue: DurableQueue[str] = DurableQueue()
     queue.wait(LOG, None, "a")

@@ -196,7 +196,18 @@ async def test_nobody_sees_partitions_that_a_power_cut_could_take() -> None:
         assert [(await one.answer(each, m.Topic)).partitions for each in asked] == [2, 1]
 
 
-async def forgotten_partition() -> tuple[MemoryDisk, m.Topic, str]:
+async def handle(client: QueueClient, topic: m.Topic) -> None:
+    """Let groups handle what is in partition 1: "g" reads, "q" acks, and "gone" will be deleted."""
+    for number, group in enumerate(("g", "gone")):
+        await client.subscribe(topic, subscription=number + 10, group=group)
+        both = [(await client.push_of(m.Assigned))[0] for _ in range(2)]
+        (generation,) = [one.generation for one in both if one.partition == 1]
+        await client.ask(m.Commit(topic.topic_id, group, 1, generation, 1), m.Done)
+    await client.consume(topic, group="q")
+    await client.settle("ack", (await client.leased()).tokens())
+
+
+async def forgotten_partition(*, handled: bool = False) -> tuple[MemoryDisk, m.Topic, str]:
     """A power cut may take the change of a topic, and leave a record of its new partition: the
     disk, the topic, and the segment that the catalog does not know."""
     disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
@@ -207,6 +218,8 @@ async def forgotten_partition() -> tuple[MemoryDisk, m.Topic, str]:
         before = disk.read_file(catalog) or b""
         await client.ask(m.AlterTopic("t", 2), m.Topic)
         await client.publish(topic, b"x", partition=1, producer_id=7)
+        if handled:
+            await handle(client, topic)
     for path in ("CLEAN", *(f"catalog/{name}" for name in disk.list_directory("catalog"))):
         disk.remove(path)
     disk.replace_file(catalog, before)
@@ -227,6 +240,39 @@ async def test_records_of_a_partition_that_the_catalog_forgot_are_not_written_tw
         deliver, _ = await reader.push_of(m.Deliver)
         leased, _ = await worker.push_of(m.Leased)
         assert (deliver.partition, leased.partition) == (1, 1)
+
+
+async def test_groups_go_on_where_they_were_in_a_partition_that_the_catalog_forgot() -> None:
+    """What was committed or acked there was confirmed."""
+    disk, topic, _ = await forgotten_partition(handled=True)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        await client.ask(m.DeleteGroup(topic.topic_id, "gone"), m.Done)
+        await client.ask(m.AlterTopic("t", 2), m.Topic)
+        for group in ("g", "q"):
+            found = await client.ask(m.DescribeGroup(topic.topic_id, group, 1), m.Group)
+            assert (found.cursor, found.lag) == (1, 0)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        listed = await client.ask(m.ListGroups(topic.topic_id), m.Names)
+        assert listed.names == ["g", "q"]
+        for group in listed.names:
+            found = await client.ask(m.DescribeGroup(topic.topic_id, group, 1), m.Group)
+            assert (found.cursor, found.lag) == (1, 0)
+
+
+async def test_a_partition_that_the_catalog_forgot_is_told_of(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    disk, _, segment = await forgotten_partition()
+    async with running_server(disk) as server:
+        assert f"{segment.rpartition('/')[0]}: the catalog knows no such partition" in caplog.text
+        assert caplog.text.count("the catalog knows no such") == 1
+        client = await RawClient.connect(server.port)
+        await client.ask(m.AlterTopic("t", 2), m.Topic)
+    caplog.clear()
+    async with running_server(disk):
+        assert "the catalog knows no such" not in caplog.text
 
 
 async def test_damage_of_a_partition_that_the_catalog_forgot_refuses_the_change() -> None:
@@ -278,6 +324,24 @@ async def test_a_consumer_gets_what_one_with_many_leases_held(
         one.close()
         found = await other.leases(20)
         assert sorted(offset for lease in found for offset in lease.offsets) == list(range(20))
+
+
+@pytest.mark.parametrize("how", ["replaced", "deleted"])
+async def test_nothing_is_kept_of_subscriptions_that_the_broker_has_ended(how: str) -> None:
+    """A connection lives for months, and reads many topics, or one under many numbers."""
+    async with running_server() as server:
+        client = await RawClient.connect(server.port)
+        for number in range(1, 6):
+            if how == "deleted" or number == 1:
+                topic = await client.topic(f"t{number}", partitions=2)
+                await client.publish(topic, b"a", partition=1)
+            await client.subscribe(topic, subscription=number, group="g", member="m")
+            await client.push_of(m.Deliver)
+            if how == "deleted":
+                await client.ask(m.DeleteTopic(topic.topic), m.Done)
+                await client.push_of(m.Detached)
+        (connection,) = server._engine.sessions.by_number.values()
+        assert len(connection.hints) <= 1
 
 
 class SetClock(RealClock):

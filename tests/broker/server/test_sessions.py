@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from tapemq.wire import messages as m
+from tapemq.wire.errors import PROTOCOL_ERROR
 from tests.support.raw_client import RawClient, Refused
 from tests.support.running_server import running_server
 from tests.support.stuck_disk import StuckDisk
@@ -20,6 +21,34 @@ async def test_one_connection_too_many_hears_it() -> None:
         await first.ask(m.Ping(), m.Pong)
         totals = server.status().totals
         assert (totals["connections_opened"], totals["connections_closed"]) == (2, 1)
+
+
+@pytest.mark.parametrize("second", [m.Publish(0, 0, 0), m.DescribeTopic("t")])
+async def test_a_request_with_the_number_of_an_open_publish_ends_the_connection(
+    second: m.Message,
+) -> None:
+    """Its answer would be taken for that of the publish: bytes would count for ever, or not at
+    all, and memory be short for others, or have no bound."""
+    async with running_server() as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        correlation = client.send_publish(topic, b"a")
+        client.send(second, correlation=correlation)
+        failure, _ = await client.push_of(m.Failure)
+        assert failure.code == PROTOCOL_ERROR.code
+        assert await client.at_end()
+        other = await RawClient.connect(server.port)
+        assert (await other.publish(topic, b"b")).base_offset == 1
+        assert server.status().publishing_bytes == 0
+
+
+async def test_a_ping_may_carry_the_number_of_an_open_publish() -> None:
+    async with running_server() as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        correlation = client.send_publish(topic, b"a")
+        client.send(m.Ping(), correlation=correlation)
+        assert (await client.publish(topic, b"b")).base_offset == 1
 
 
 async def test_a_stop_says_goodbye_to_everybody() -> None:

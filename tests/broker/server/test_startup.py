@@ -4,6 +4,7 @@ import asyncio
 import errno
 import re
 from collections.abc import Sequence
+from errno import ENOSPC
 
 import pytest
 
@@ -12,11 +13,16 @@ from tapemq.wire import messages as m
 from tapemq.wire.errors import STORAGE_FAILED
 from tapemq_broker.config import Settings
 from tapemq_broker.core.topics import CATALOG
+from tapemq_broker.storage.boot_epoch import BOOT_PATH
 from tapemq_broker.storage.clean import look_at_clean, write_clean
+from tapemq_broker.storage.directory import CATALOG_PLACE, DataDirectory
 from tapemq_broker.storage.errors import DataDirectoryError, LogRefused
 from tapemq_broker.storage.memory_disk import MemoryDisk, MemoryFile
+from tapemq_broker.storage.memory_disk import MemoryDisk
+from tapemq_broker.storage.repair import repair
+from tapemq_broker.storage.repair_plan import Mode
 from tapemq_broker.storage.state_log import StateLog
-from tests.support.disk_image import fill, take_image
+from tests.support.disk_image import Image, fill, take_image
 from tests.support.full_disk import FullDisk
 from tests.support.raw_client import RawClient, Refused
 from tests.support.running_server import running_server
@@ -157,6 +163,86 @@ async def test_generations_and_producers_never_repeat_after_a_restart() -> None:
             assert client.welcome.boot_epoch == boot_epoch
             seen.add(await client.open_producer())
     assert len(seen) == 3
+
+
+CATALOG_FILE = "catalog/00000000000000000000.log"
+
+
+async def repair_catalog(disk: MemoryDisk, known: int) -> None:
+    """Damage what was put in the catalog last, behind ``known`` bytes, and have it repaired."""
+    damaged = bytearray(disk.read_file(CATALOG_FILE) or b"")
+    damaged[known + HEADER_BYTES] ^= 1
+    for path in ("CLEAN", *(f"catalog/{name}" for name in disk.list_directory("catalog"))):
+        disk.remove(path)  # what a clean stop leaves saves the scan
+    disk.replace_file(CATALOG_FILE, bytes(damaged))
+    with pytest.raises(LogRefused, match=r"ROT.*tapemq repair catalog"):
+        async with running_server(disk):
+            pass
+    disk.close()
+    directory = DataDirectory.open_offline(disk, for_writing=True)
+    repair(directory, CATALOG_PLACE, Mode.TRUNCATE, confirm=True, now_us=1)
+    disk.close()
+
+
+async def restore_catalog(disk: MemoryDisk, image: Image) -> None:
+    """Put an older copy of the catalog in its place."""
+    disk.remove("CLEAN")
+    for name in disk.list_directory("catalog"):
+        disk.remove(f"catalog/{name}")
+    for path in [path for path in image if path.startswith("catalog/")]:
+        disk.replace_file(path, image[path])
+
+
+@pytest.mark.parametrize("is_repaired", [True, False])
+async def test_a_producer_id_that_the_catalog_forgot_is_not_given_again(is_repaired: bool) -> None:
+    """Its batches would be taken for retries of the first one's: confirmed, and in no log."""
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+    image = take_image(disk)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        await client.publish(topic, b"a", producer_id=await client.open_producer())
+    if is_repaired:
+        await repair_catalog(disk, len(image[CATALOG_FILE]))
+    else:
+        await restore_catalog(disk, image)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        receipt = await client.publish(topic, b"b", producer_id=await client.open_producer())
+        assert (receipt.duplicate, receipt.base_offset) == (False, 1)
+
+
+async def test_a_start_that_is_noted_in_the_catalog_alone_counts(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk):
+        pass
+    disk.replace_file(BOOT_PATH, b"damaged")
+    async with running_server(disk) as server:
+        assert (await RawClient.connect(server.port)).welcome.boot_epoch == 2
+    assert "BOOT is damaged" in caplog.text
+    disk.remove(BOOT_PATH)  # as an older version left it
+    async with running_server(disk) as server:
+        assert (await RawClient.connect(server.port)).welcome.boot_epoch == 3
+
+
+class NoNewFiles(MemoryDisk):
+    """A full disk with room for a little more in files that there are."""
+
+    def replace_file(self, path: str, data: bytes, *, durable: bool = True) -> None:
+        if path == BOOT_PATH:
+            raise OSError(ENOSPC, "no space left")
+        super().replace_file(path, data, durable=durable)
+
+
+async def test_a_full_disk_on_which_the_catalog_has_room_is_served() -> None:
+    disk = NoNewFiles(post=asyncio.get_running_loop().call_soon)
+    for boot_epoch in (1, 2):
+        async with running_server(disk) as server:
+            assert (await RawClient.connect(server.port)).welcome.boot_epoch == boot_epoch
 
 
 async def test_no_broker_serves_whose_start_could_not_be_noted() -> None:
@@ -311,6 +397,25 @@ async def test_what_a_clean_stop_noted_is_kept_when_the_catalog_is_refused() -> 
         disk.close()
 
 
+async def test_what_a_clean_stop_noted_is_kept_when_a_full_disk_refuses_the_start() -> None:
+    disk = FullDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        for value in (b"a", b"b"):
+            await client.publish(topic, value)
+    (folder,) = disk.list_directory("topics/default")
+    await cut_at_a_batch(disk, f"topics/default/{folder}0")
+    disk.full = True
+    with pytest.raises(DataDirectoryError, match="free some space"):
+        async with running_server(disk):
+            pass
+    disk.close()
+    disk.full = False
+    async with running_server(disk) as server:
+        assert server.status().damaged_partitions == 1
+
+
 async def test_what_was_noted_of_a_log_that_is_made_again_is_not_kept() -> None:
     """The catalog was repaired, and does not know the partition: it is no refused one."""
     disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
@@ -322,11 +427,8 @@ async def test_what_was_noted_of_a_log_that_is_made_again_is_not_kept() -> None:
         client = await RawClient.connect(server.port)
         await client.ask(m.AlterTopic("t", 2), m.Topic)
         await client.publish(topic, b"a", partition=1)
-    for name in disk.list_directory("catalog"):
-        disk.remove(f"catalog/{name}")
-    for path in [path for path in before if path.startswith("catalog/")]:
-        disk.replace_file(path, before[path])
     noted = look_at_clean(disk).entries
+    await restore_catalog(disk, before)
     write_clean(disk, [noted[at] for at in noted if at != CATALOG])
     async with running_server(disk) as server:
         assert {at.partition for at in look_at_clean(disk).entries} <= {0}

@@ -54,3 +54,12 @@ def test_clock_that_is_adjusted_a_little_is_followed() -> None:
     steady = SteadyClock(clock)
     clock.passes(1000.0, jump_s=0.5)
     assert steady.now_us() == clock.wall_us()
+
+
+def test_clock_that_is_looked_at_all_the_time_does_not_fall_behind() -> None:
+    clock = Jumpy()
+    steady = SteadyClock(clock)
+    for _ in range(100_000):
+        clock.passes(0.0000017)
+        steady.now_us()
+    assert abs(steady.now_us() - clock.wall_us()) < 100

@@ -84,9 +84,11 @@ def test_damaged_caches_are_harmless() -> None:
     index = f"{DIRECTORY}/{0:020}.index"
     damage.image[index] = flipped(damage.image[index], 77)
     damage.image["CLEAN"] = b"damaged"
+    damage.image["BOOT"] = b"damaged"
     found = problems(damage.disk())
     assert [(problem.segment, problem.is_harmless) for problem in found] == [
         ("CLEAN", True),
+        ("BOOT", True),
         (index, True),
     ]
 
@@ -104,6 +106,21 @@ def test_a_topic_that_the_catalog_does_not_know_is_a_problem_if_it_has_records()
         [empty, (topic, False)]
     )
     assert {"remove it by hand" in problem.advice for problem in found} == {True}
+
+
+def test_a_partition_that_the_catalog_does_not_know_is_a_problem_if_it_has_records() -> None:
+    disk = Damage().disk()
+    directory, topic = DataDirectory(disk, bytes(16)), DIRECTORY.rpartition("/")[0]
+    disk.make_directory(f"{topic}/{7}")
+    make_catalog(disk)
+    others = [directory.place_of(f"{topic}/{number}") for number in (0, 1, 2)]
+    known = [place for place in others if place and place.path != DIRECTORY]
+    found = [
+        (problem.log, problem.is_harmless)
+        for problem in verify(directory, None, KnownLogs({topic}, known))
+        if "no such partition" in problem.problem
+    ]
+    assert found == [(DIRECTORY, False), (f"{topic}/7", True)]
 
 
 def test_a_catalog_that_is_gone_is_damage_and_what_it_knew_does_not_count() -> None:

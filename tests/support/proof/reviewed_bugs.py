@@ -285,5 +285,85 @@ REVIEWED: Final = (
         "a review",
         "tests/broker/core/test_groups.py::"
         "test_a_name_is_free_when_no_crash_can_bring_its_group_back",
+        "A start after a repair of the catalog, or with an older copy of it, could have the "
+        "number of an earlier one: a new producer got the id of an old one, and its batches were "
+        "answered as retries, and lost.",
+        "a review",
+        "tests/broker/server/test_startup.py::"
+        "test_a_producer_id_that_the_catalog_forgot_is_not_given_again",
+    ),
+    Bug(
+        "When the wall clock jumped ahead by a day or more, new producers drove out others at "
+        "work: a retry of the first batch of such a one was written twice.",
+        "a review",
+        "tests/broker/server/handlers/test_publishing.py::"
+        "test_a_retry_is_known_though_the_clock_has_jumped_ahead_by_days",
+    ),
+    Bug(
+        "A start that a full disk refused took away what the last clean stop had noted: a log "
+        "that was cut short since was served by the next start, shorter.",
+        "a review",
+        "tests/broker/server/test_startup.py::"
+        "test_what_a_clean_stop_noted_is_kept_when_a_full_disk_refuses_the_start",
+    ),
+    Bug(
+        "Requests that carried the number of a publish without an answer counted its bytes for "
+        "ever, or not at all: one client could make memory count as short for all others, or have "
+        "it taken without a bound.",
+        "a review",
+        "tests/broker/server/test_sessions.py::"
+        "test_a_request_with_the_number_of_an_open_publish_ends_the_connection",
+    ),
+    Bug(
+        "Of a subscription that the broker ended (its topic was deleted, or its member came back "
+        "under another number) the connection kept a little for ever: a client could take any "
+        "amount of memory so.",
+        "a review",
+        "tests/broker/server/test_engine.py::"
+        "test_nothing_is_kept_of_subscriptions_that_the_broker_has_ended",
+    ),
+    Bug(
+        "Batches of few records with very many headers were checked on the event loop, which "
+        "stood still for 80 ms with each, and longer with larger ones: clients that sent them "
+        "kept all others waiting.",
+        "a review",
+        "tests/broker/core/test_inspection.py::test_few_records_with_very_many_headers_are_heavy",
+    ),
+    Bug(
+        "While the disk stood still each retry of a publish searched its place among all answers "
+        "that waited: after a reconnect of many producers the event loop stood still for minutes "
+        "in all.",
+        "a review",
+        "tests/broker/server/test_durable_queue.py::"
+        "test_retries_of_a_whole_flight_leave_in_order_and_cost_no_more_than_their_number",
+    ),
+    Bug(
+        "Schedules of which the catalog had forgotten that they exist, in a repair or as an older "
+        "copy of it, were not read by the next start: they never came, without a word.",
+        "a review",
+        "tests/broker/server/schedules/test_service.py::"
+        "test_schedules_that_the_catalog_forgot_fire",
+    ),
+    Bug(
+        "A start said nothing of partitions that the catalog had forgotten, in a repair or as an "
+        "older copy of it, nor did `verify`: their records were not served, without a word.",
+        "a review",
+        "tests/broker/server/test_engine.py::test_a_partition_that_the_catalog_forgot_is_told_of",
+    ),
+    Bug(
+        "When a partition that the catalog had forgotten was made again, groups began anew in it: "
+        "what they had committed or acked there was delivered again, and groups that had been "
+        "deleted came back at the next start.",
+        "a review",
+        "tests/broker/server/test_engine.py::"
+        "test_groups_go_on_where_they_were_in_a_partition_that_the_catalog_forgot",
+    ),
+    Bug(
+        "Who gave up opening a stream or queue with a time to start from stayed a member whom "
+        "nobody knew of: its partitions, or leases, were kept from all others as long as the "
+        "connection lived.",
+        "a review",
+        "tests/broker/server/handlers/test_lookups.py::"
+        "test_who_leaves_while_the_start_is_looked_up_is_not_there",
     ),
 )

@@ -22,7 +22,7 @@ from tapemq_broker.core.positions import deleted_when_put, done_when_put
 from tapemq_broker.core.queue.backlog import Backlog
 from tapemq_broker.core.queue.chores import Chore
 from tapemq_broker.core.queue.dispatch import Dispatch
-from tapemq_broker.core.queue.entries import head_key, orphans, queue_groups
+from tapemq_broker.core.queue.entries import Kept, head_key, orphans, queue_groups
 from tapemq_broker.core.queue.group import QueueGroup
 from tapemq_broker.core.queue.ledger import Ledger
 from tapemq_broker.core.queue.outcome import Outcome
@@ -129,7 +129,7 @@ class QueueGroups:
             self._topics.remove_queue_group(topic, group.name)
             rest: Effects = []
             for backlog in group.backlogs.values():
-                rest += _removing(backlog.partition, backlog.ledger.part_keys())
+                rest += removing(backlog.partition, backlog.ledger.part_keys())
                 self._dispatch.changed.forget(backlog.ledger)
                 backlog.close()
             return [*rest, *deleted_when_put(topic, group.name, request)]
@@ -204,17 +204,35 @@ class QueueGroups:
         for group in topic.queue_groups.values():
             group.set_terms(group.terms)
             for backlog in group.backlogs.values():
-                backlog.ledger.forget_from(backlog.partition.durable_offset)
-                backlog.waiting = len(backlog.ledger.troubles)
-                backlog.forget_below(backlog.partition.first_offset)
-                backlog.supply.restart()
-                for offset, trouble in backlog.ledger.troubles.items():
-                    self._dispatch.retries.wait(group, backlog, offset, trouble)
-                outcome.change(group, backlog)
-                if backlog.ledger.purge_from is not None:
-                    purging += self._purge(group, backlog, None)
+                purging += self._bring_together(group, backlog, outcome)
         orphaned = self._remove_orphans(topic)
         return [*orphaned, *self._dispatch.finish(outcome), *self.extend(topic), *purging]
+
+    def _bring_together(self, group: QueueGroup, backlog: Backlog, outcome: Outcome) -> Effects:
+        """What was written of a partition, and the records that are there; how a seek goes on."""
+        backlog.ledger.forget_from(backlog.partition.durable_offset)
+        backlog.waiting = len(backlog.ledger.troubles)
+        backlog.forget_below(backlog.partition.first_offset)
+        backlog.supply.restart()
+        for offset, trouble in backlog.ledger.troubles.items():
+            self._dispatch.retries.wait(group, backlog, offset, trouble)
+        outcome.change(group, backlog)
+        if backlog.ledger.purge_from is None:
+            return []
+        return self._purge(group, backlog, None)
+
+    def regain(self, topic: Topic, partition: Partition, kept: Mapping[str, Kept]) -> Effects:
+        """A partition comes back that the catalog had forgotten: what was written of groups that
+        there are. Raises BadEntry."""
+        ledgers = {name: Ledger.load(name, partition, one) for name, one in kept.items()}
+        outcome = Outcome()
+        purging: Effects = []
+        for name, ledger in ledgers.items():
+            group = topic.queue_groups[name]
+            ledger.terms = group.terms
+            backlog = group.backlogs[partition.number] = Backlog(ledger)
+            purging += self._bring_together(group, backlog, outcome)
+        return [*self._dispatch.finish(outcome), *purging]
 
     def _remove_orphans(self, topic: Topic) -> Effects:
         """Complete the deletions that a crash has cut short: a new group could find the rest."""
@@ -222,7 +240,7 @@ class QueueGroups:
         for partition in topic.partitions:
             keys = self._orphans.pop(partition.groups_log, [])
             if not partition.groups_damage:
-                effects += _removing(partition, keys)
+                effects += removing(partition, keys)
         return effects
 
     def extend(self, topic: Topic) -> Effects:
@@ -272,7 +290,8 @@ class QueueGroups:
         return list(topic.queue_groups.values()), self._dispatch.begin(chores) + effects
 
 
-def _removing(partition: Partition, keys: Sequence[bytes]) -> Effects:
+def removing(partition: Partition, keys: Sequence[bytes]) -> Effects:
+    """Remove entries from a partition's group log."""
     return [
         PutState(partition.groups_log, dict.fromkeys(keys[first : first + _ENTRIES_AT_ONCE]))
         for first in range(0, len(keys), _ENTRIES_AT_ONCE)

@@ -102,10 +102,11 @@ class Book:
         wish: Wish,
         replaced: Schedule | None,
         now_us: int,
+        heard_us: int | None = None,
     ) -> Effects:
         """Note schedules that do not repeat others; one of them may be ``replaced``.
 
-        Raises Refused.
+        ``heard_us``: see Broker.publish(). Raises Refused.
         """
         if self.recent.size_bytes > RECENT_BYTES_MAX:
             raise Refused("overloaded", "the index of schedules is behind; try again", 0.1)
@@ -114,7 +115,7 @@ class Book:
         numbers = Numbers(prefix.producer_id, prefix.producer_epoch, prefix.first_sequence, now_us)
 
         def then(offset: int) -> Effects:
-            self.producers.observe(prefix, offset, now_us)
+            self.producers.observe(prefix, offset, now_us if heard_us is None else heard_us)
             for at, entry in enumerate(entries, offset):
                 self.recent.scheduled(at, entry)
             self._note_changed([old_id])

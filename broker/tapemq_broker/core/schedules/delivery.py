@@ -30,10 +30,11 @@ def body_of(firing: ActiveFiring, now_us: int) -> bytes:
     )
 
 
-def deliver(partition: Partition, body: bytes, now_us: int) -> Appending:
+def deliver(partition: Partition, body: bytes, heard_us: int) -> Appending:
     """Give a firing's body its place in its partition, or find where it is.
 
-    Raises Refused: the partition is damaged, or does not know the scheduler any more.
+    ``heard_us``: see Broker.publish(). Raises Refused: the partition is damaged, or does not know
+    the scheduler any more.
     """
-    published = partition.publish(body, decode_prefix(body), checksum(body), now_us)
+    published = partition.publish(body, decode_prefix(body), checksum(body), heard_us)
     return Appending(published.append, published.next_offset)

@@ -34,21 +34,38 @@ class TimeLookups:
         numbers: Sequence[int],
         time_us: int,
         then: Then,
+        subscription: int | None = None,
     ) -> None:
         """Look partitions up (no ``numbers``: all that are usable), then go on.
 
-        What goes wrong answers the request.
+        What goes wrong answers the request. For a ``subscription`` that is ended meanwhile it does
+        not go on: see call_off().
         """
         try:
             partitions = self._partitions(topic_id, numbers)
             if connection.lookups >= LOOKUPS_MAX:
                 text = f"this connection has {LOOKUPS_MAX} look-ups by time under way"
                 raise Refused("overloaded", text, 1.0)
+            if subscription in connection.coming:
+                raise Refused("bad_request", f"subscription {subscription} exists already")
         except Refused as refused:
             self._engine.reply(request, refused.refusal)
             return
         connection.lookups += 1
-        self._engine.spawn(self._go_on(connection, request, partitions, time_us, then))
+        if subscription is not None:
+            connection.coming[subscription] = request
+        self._engine.spawn(
+            self._go_on(connection, request, partitions, time_us, then, subscription)
+        )
+
+    def call_off(self, connection: Connection, subscription: int) -> bool:
+        """Let a subscription not begin whose start is being looked up; False if there is none."""
+        request = connection.coming.pop(subscription, None)
+        if request is None:
+            return False
+        text = f"subscription {subscription} was ended before its start was looked up"
+        self._engine.reply(request, Refusal("unknown_subscription", text))
+        return True
 
     def _partitions(self, topic_id: int, numbers: Sequence[int]) -> list[Partition]:
         topic = self._engine.core.topics.get(topic_id)
@@ -66,16 +83,22 @@ class TimeLookups:
         partitions: Sequence[Partition],
         time_us: int,
         then: Then,
+        subscription: int | None,
     ) -> None:
+        offsets: Mapping[int, int] | None = None
         try:
             offsets = {p.number: await self._find(p, time_us) for p in partitions}
         except Exception as error:  # damage, or a log removed meanwhile: this request's only
             log.warning("a look-up by time failed: %s", error)
-            self._engine.reply(request, Refusal("storage_failed", str(error)))
-            return
+            failure = Refusal("storage_failed", str(error))
         finally:
             connection.lookups -= 1
-        then(offsets)
+        if subscription is not None and not connection.has_come(subscription, request):
+            return  # answered already
+        if offsets is None:
+            self._engine.reply(request, failure)
+        else:
+            then(offsets)
 
     async def _find(self, partition: Partition, time_us: int) -> int:
         data = self._engine.logs.data(partition.log)

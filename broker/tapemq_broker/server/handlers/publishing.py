@@ -81,6 +81,7 @@ class PublishingHandlers:
                 body_checksum=message.checksum,
                 durable=message.level == DURABLE,
                 now_us=self._engine.world.clock.wall_us(),
+                heard_us=self._engine.age_clock.now_us(),
                 prefix=prefix,
             )
 

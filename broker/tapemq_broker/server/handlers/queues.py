@@ -50,6 +50,7 @@ class QueueHandlers:
             [],
             message.start_value,
             lambda offsets: self._begin(message, request, Start("time", by_time=offsets)),
+            message.subscription,
         )
 
     def _begin(self, message: m.Consume, request: Request, start: Start) -> None:

@@ -6,6 +6,7 @@ from tapemq.wire.names import check_name
 from tapemq_broker.core.effects import Effects, Request, SubscriptionKey
 from tapemq_broker.core.queue.queues import Queues
 from tapemq_broker.core.refusal import Refused
+from tapemq_broker.core.results import Done
 from tapemq_broker.core.start import Start
 from tapemq_broker.core.streams import Streams, Subscribe
 from tapemq_broker.server.connection import Connection
@@ -43,6 +44,7 @@ class StreamHandlers:
             message.partitions,
             message.start_value,
             lambda offsets: self._begin(message, request, Start("time", by_time=offsets)),
+            message.subscription,
         )
 
     def _begin(self, message: m.Subscribe, request: Request, start: Start) -> None:
@@ -79,11 +81,14 @@ class StreamHandlers:
         self, connection: Connection, message: m.Unsubscribe, request: Request, payload: memoryview
     ) -> None:
         key = SubscriptionKey(request.session, message.subscription)
+        is_called_off = self._lookups.call_off(connection, message.subscription)
         if key in self._queues:
             self._engine.execute(request, lambda: self._queues.cancel(request, key))
             return
-        for place in [place for place in connection.hints if place[0] == message.subscription]:
-            del connection.hints[place]
+        if is_called_off and key not in self._streams:
+            self._engine.reply(request, Done())
+            return
+        connection.forget_hints(message.subscription)
         self._engine.execute(
             request, lambda: self._streams.unsubscribe(request, key, self._clock.monotonic())
         )

@@ -153,9 +153,10 @@ class ScheduleCommands:
         check_due(due_us + max(job.later_us))
         wish = Wish(job.partition, due_us, job.later_us, job.key, job.recurrence, records)
         now_us = self._engine.world.clock.wall_us()
+        heard_us = self._engine.age_clock.now_us()
         self._engine.counters.schedules_made += len(records)
         try:
-            return volume.book.schedule(job.request, prefix, wish, replaced, now_us)
+            return volume.book.schedule(job.request, prefix, wish, replaced, now_us, heard_us)
         except BatchError as error:
             raise Refused("batch_too_large", str(error)) from None
         except BadEntry as error:

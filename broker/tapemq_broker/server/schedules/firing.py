@@ -122,7 +122,7 @@ class Firing:
         """Append a firing's batch; the offset behind it. None: it cannot be done (now)."""
         while (partition := self._partition(volume, number)) is not None:
             try:
-                appending = deliver(partition, body, self._engine.world.clock.wall_us())
+                appending = deliver(partition, body, self._engine.age_clock.now_us())
             except Refused as refused:
                 await self._give_up(volume, number, refused)
                 return None

@@ -56,19 +56,28 @@ class Schedules:
     # Start and stop
 
     def open_logs(self, clean: Mapping[LogId, CleanEntry]) -> list[Log]:
-        """Open the schedule logs that the catalog knows of; blocks. Those that could be opened."""
+        """Open the schedule logs of all topics; blocks. Those that could be opened.
+
+        Also those that the catalog has forgotten, in a repair or because it is an older copy.
+        """
         opened = []
         for topic in self._engine.core.topics.by_id.values():
-            if self._engine.logs.last_value(CATALOG, schedule_key(topic.info.topic_id)) is not None:
+            if self._is_in_catalog(topic.info.topic_id) or self._engine.logs.store.has_schedules(
+                topic.info
+            ):
                 volume = Volume(topic.info.topic_id, topic.info.name)
                 self.shelf.volumes[volume.topic_id] = volume
                 made = self._open(volume, topic.info, clean.get(volume.book.log))
                 opened += [made] if made else []
         return opened
 
+    def _is_in_catalog(self, topic_id: int) -> bool:
+        return self._engine.logs.last_value(CATALOG, schedule_key(topic_id)) is not None
+
     def _open(self, volume: Volume, info: TopicInfo, clean: CleanEntry | None) -> Log | None:
         try:
-            made = self._open_log(volume, info, clean, must_exist=True)
+            must_exist = self._is_in_catalog(info.topic_id)
+            made = self._open_log(volume, info, clean, must_exist=must_exist)
         except (LogRefused, CorruptLog) as refused:
             volume.damage = str(refused)
             log.error("topic %s: its schedules are refused: %s", info.name, refused)
@@ -81,10 +90,17 @@ class Schedules:
         """Read what the index does not say yet, then fire what is due."""
         for volume in self.shelf.volumes.values():
             if not volume.damage:
+                self._note_in_catalog(volume)
                 self._builder.begin(volume)
         if self.shelf.volumes:
             self._engine.spawn(self._forget_strangers())
         self.alarm.start()
+
+    def _note_in_catalog(self, volume: Volume) -> None:
+        if not self._is_in_catalog(volume.topic_id):
+            log.warning("topic %s: the catalog did not know that it has schedules", volume.name)
+            now_us = self._engine.world.clock.wall_us()
+            self._engine.logs.put_state(CATALOG, {schedule_key(volume.topic_id): b""}, now_us)
 
     def _loaded(self, volume: Volume, interrupted: Sequence[int]) -> None:
         self.indexer.wake(volume)

@@ -59,3 +59,38 @@ async def outcome_of(answer: Awaitable[m.Partition]) -> str:
     except Refused as refused:
         return refused.name
     return "told"
+
+
+@pytest.mark.parametrize("kind", ["stream", "queue"])
+async def test_who_leaves_while_the_start_is_looked_up_is_not_there(kind: str) -> None:
+    """Else a member that nobody knows of would keep its partitions from all others."""
+    async with running_server() as server:
+        client, other = [await RawClient.connect(server.port) for _ in range(2)]
+        topic = await client.topic("t")
+        await client.publish(topic, b"a")
+        wish: m.Message = m.Subscribe(1, topic.topic_id, "g", start="time", start_value=1)
+        if kind == "queue":
+            wish = m.Consume(1, topic.topic_id, "g", start="time", start_value=1)
+        asked, left = client.send(wish), client.send(m.Unsubscribe(1))
+        again = client.send(wish)  # the number is free at once
+        await client.answer(left, m.Done)
+        with pytest.raises(Refused) as refused:
+            await client.answer(asked, m.Done)
+        assert refused.value.name == "unknown_subscription"
+        await client.answer(again, m.Done)
+        await client.ask(m.Unsubscribe(1), m.Done)
+        group = await other.ask(m.DescribeGroup(topic.topic_id, "g", 0), m.Group)
+        assert group.members == 0
+        with pytest.raises(Refused):
+            await client.ask(m.Unsubscribe(1), m.Done)
+
+
+async def test_a_subscription_that_is_coming_is_not_begun_twice() -> None:
+    async with running_server() as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        wish = m.Subscribe(1, topic.topic_id, start="time", start_value=1)
+        first, second = client.send(wish), client.send(wish)
+        with pytest.raises(Refused, match="exists already"):
+            await client.answer(second, m.Done)
+        await client.answer(first, m.Done)

@@ -47,6 +47,20 @@ async def test_a_retry_gets_the_first_id() -> None:
         RawClient.close_all()
 
 
+async def test_a_retry_is_known_though_the_clock_has_jumped_ahead_by_days() -> None:
+    async with scheduled_broker() as broker:
+        client, topic = await raw(broker)
+        later = START_US + 30 * 24 * HOUR_US
+        bodies = [encode_body(Columns([b"x"]), producer_id=number) for number in (8, 9, 10)]
+        wishes = [wish(topic, body, delay_ms=0, due_us=later) for body in bodies]
+        for body, wanted in zip(bodies, wishes, strict=True):
+            await client.ask(wanted, m.Scheduled, body)
+            broker.clock.now = START + timedelta(days=2)
+        again = await client.ask(wishes[0], m.Scheduled, bodies[0])
+        assert again == m.Scheduled(1, later, duplicate=True)
+        RawClient.close_all()
+
+
 async def raw_again(broker: ScheduledBroker) -> tuple[RawClient, m.Topic]:
     client = await RawClient.connect(broker.server.port)
     return client, await client.ask(m.DescribeTopic("t"), m.Topic)

@@ -10,6 +10,7 @@ from tapemq.wire import messages as m
 from tapemq_broker.core.schedules.schedule import SCHEDULER_ID
 from tapemq_broker.storage.errors import SyncFailed
 from tapemq_broker.storage.schedules.index import IndexDamaged
+from tests.support.disk_image import take_image
 from tests.support.raw_client import RawClient, Refused
 from tests.support.scheduled_broker import KeptIndex, scheduled_broker
 
@@ -49,6 +50,27 @@ async def test_a_failed_sync_while_a_schedule_log_is_made_ends_the_broker(
             "the schedule log of t cannot be made"
         ]
         RawClient.close_all()
+
+
+async def test_schedules_that_the_catalog_forgot_fire(caplog: pytest.LogCaptureFixture) -> None:
+    """It was repaired, or is an older copy: what was confirmed is not dropped in silence."""
+    async with scheduled_broker() as broker:
+        await broker.client.create_topic("t")
+        await broker.stop()
+        before = take_image(broker.disk, "catalog")
+        await broker.start()
+        await broker.later(b"x", 60)
+        await broker.stop()
+        for name in ("CLEAN", *take_image(broker.disk, "catalog")):
+            broker.disk.remove(name)
+        for path, data in before.items():
+            broker.disk.replace_file(path, data)
+        await broker.start()
+        assert await broker.pending() == 1
+        assert caplog.text.count("the catalog did not know") == 1
+        await broker.restart(later_s=60)
+        assert await broker.values(1) == [b"x"]
+        assert caplog.text.count("the catalog did not know") == 1
 
 
 async def test_a_deleted_topic_takes_its_schedules_along() -> None:
