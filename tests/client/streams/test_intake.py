@@ -193,6 +193,22 @@ def test_batch_is_handled_as_a_whole() -> None:
     assert reading.handled() == 3
 
 
+def test_what_is_handed_out_behind_a_commit_is_in_hand() -> None:
+    reading = Reading()
+    assignment = reading.assign()
+    reading.deliver(0)
+    hand = reading.intake.next_hand()
+    assert hand is not None
+    reading.intake.hold(1)
+    next(hand.records)
+    reading.intake.settle()
+    assert (reading.handled(), reading.intake.releasable(assignment)) == (1, True)
+    next(hand.records)
+    assert (reading.handled(), reading.intake.releasable(assignment)) == (1, False)
+    next(hand.records)
+    assert reading.handled() == 2
+
+
 def test_record_in_hand_counts_only_for_its_partition() -> None:
     reading = Reading(partitions=2)
     reading.assign(partition=0)
