@@ -14,6 +14,7 @@ from tapemq.publishing.lane import Lane
 from tapemq.publishing.open_batch import OpenBatch
 from tapemq.publishing.publisher import Publisher
 from tapemq.queues.verdict import Duration
+from tapemq.wire.partitions import check_partition
 
 log = logging.getLogger("tapemq.client")
 
@@ -106,6 +107,7 @@ class Producer:
     ) -> None:
         self._check()
         publisher = self._publisher
+        partition = check_partition(partition)
         item = make_item(value, key, headers, self._link.limits, ttl, priority)
         lane = publisher.add(item, partition, self._level)
         if item.key is None and partition is None and not priority:

@@ -16,6 +16,7 @@ from tapemq.sync.link import Link
 from tapemq.sync.promise import Promise
 from tapemq.sync.publisher import Publisher
 from tapemq.sync.shared import Shared, Timer
+from tapemq.wire.partitions import check_partition
 
 log = logging.getLogger("tapemq.client")
 
@@ -117,6 +118,7 @@ class Producer:
         ttl: Duration | None = None,
         priority: int = 0,
     ) -> None:
+        partition = check_partition(partition)
         item = make_item(value, key, headers, self._link.limits, ttl, priority)
         with self._shared.lock, self._shared.turn:
             self._check()

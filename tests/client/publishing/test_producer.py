@@ -221,6 +221,16 @@ async def test_record_over_the_limit_is_refused_and_the_rest_goes_on() -> None:
         assert stored(broker) == [b"0", b"x" * 1000]
 
 
+async def test_partition_that_is_no_integer_is_refused_and_the_rest_goes_on() -> None:
+    wrong: Any = 0.0
+    async with FakeBroker() as broker, await client_of(broker) as client:
+        async with client.producer("t") as producer:
+            with pytest.raises(TypeError):
+                await producer.send(b"?", partition=wrong)
+            await producer.send(b"0", partition=False)
+        assert stored(broker) == [b"0"]
+
+
 async def test_batch_over_the_record_limit_does_not_hide_a_record_over_it() -> None:
     async with FakeBroker() as broker:
         broker.welcome = broker.welcome._replace(record_bytes_max=2000)

@@ -120,6 +120,17 @@ def test_failure_is_raised_at_the_exit_if_nobody_was_told(
         work()
 
 
+def test_partition_that_is_no_integer_is_refused_and_the_rest_goes_on(
+    thread: BrokerThread, client: sync.Client
+) -> None:
+    wrong: Any = 0.0
+    with client.producer("t") as producer:
+        with pytest.raises(TypeError):
+            producer.send(b"?", partition=wrong)
+        producer.send(b"0", partition=False)
+    assert thread.stored() == [b"0"]
+
+
 def test_record_that_waits_too_long_fails_the_producer(
     thread: BrokerThread, client: sync.Client
 ) -> None:

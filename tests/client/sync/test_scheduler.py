@@ -1,5 +1,7 @@
 """Against the real broker; what is decided is in tests/client/schedules."""
 
+from typing import Any
+
 import pytest
 
 import tapemq
@@ -46,6 +48,9 @@ async def test_partitions() -> None:
         assert client.publish("t", b"x", key="a", delay=60).partition == published.partition
         with pytest.raises(tapemq.PartitionNotFound):
             client.publish("t", b"x", partition=3, delay=60)
+        wrong: Any = 0.0
+        with pytest.raises(TypeError):
+            client.publish("t", b"x", partition=wrong, delay=60)
 
     await blocking(work)
 

@@ -232,4 +232,12 @@ REVIEWED: Final = (
         "tests/client/streams/test_stream.py::"
         "test_explicit_commit_is_not_for_the_records_behind_it",
     ),
+    Bug(
+        "One publish to a partition named by a number that is no int (1.0, True, an integer "
+        "of numpy) could not be sent, and kept all later records of that client from that "
+        "partition for ever.",
+        "a review",
+        "tests/client/publishing/test_confirmed.py::"
+        "test_partition_that_is_no_integer_harms_no_other_record",
+    ),
 )
