@@ -63,8 +63,8 @@ class Producer:
         Raises:
             PayloadTooLarge: the record is over the broker's limit; nothing was taken.
             PartitionNotFound: there is no such partition; nothing was taken.
-            Error: an earlier record failed. The producer has failed, and so has every record
-                that was not confirmed; go on with a new producer.
+            Error: an earlier record failed, and the producer has: records that were not
+                confirmed may be in the log or not. Go on with a new producer.
         """
         if (
             key is None

@@ -240,4 +240,12 @@ REVIEWED: Final = (
         "tests/client/publishing/test_confirmed.py::"
         "test_partition_that_is_no_integer_harms_no_other_record",
     ),
+    Bug(
+        "When one partition refused a batch for good, records that were on their way to "
+        "others were told as refused, too, and those in flight at a close as closed: they "
+        "were in the log, and who published them again had them twice.",
+        "a review",
+        "tests/client/publishing/test_publisher.py::"
+        "test_refusal_is_not_told_of_what_may_be_in_the_log",
+    ),
 )
