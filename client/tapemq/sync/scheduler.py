@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from tapemq.errors import Error, NotHere, RequestRefused
+from tapemq.errors import Closed, Error, NotHere, RequestRefused
 from tapemq.network.attempt import Attempt
 from tapemq.publishing.item import Item
 from tapemq.schedules.passage import Compass, Passage, Target, receipt, request
@@ -48,6 +48,8 @@ class Scheduler:
             return self._schedule(item, check_partition(partition), plan, call)
         except builtins.TimeoutError:
             raise call.passage.late(timeout_s, self._link.hindrance()) from None
+        except Closed as error:
+            raise call.passage.closed(error) from None
 
     def _schedule(
         self, item: Item, partition: int | None, plan: Plan, call: _Call

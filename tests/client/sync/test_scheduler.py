@@ -85,6 +85,21 @@ async def test_without_an_answer_the_outcome_is_unknown() -> None:
     await blocking(work)
 
 
+async def test_what_was_sent_before_the_client_was_closed_may_be_scheduled() -> None:
+    def work(client: sync.Client, call: Call) -> None:
+        client.publish("t", b"a", delay=60)
+        call(stick)
+        scheduling = in_thread(later, client)
+        while call(arrived) < 2:
+            pass
+        client.close()
+        with pytest.raises(tapemq.IndeterminateError, match="may be scheduled"):
+            outcome(scheduling)
+        call(release)
+
+    await blocking(work)
+
+
 async def test_what_the_broker_does_not_know_any_more_is_made_anew() -> None:
     def work(client: sync.Client, call: Call) -> None:
         client.publish("t", b"old", delay=60)

@@ -248,4 +248,11 @@ REVIEWED: Final = (
         "tests/client/publishing/test_publisher.py::"
         "test_refusal_is_not_told_of_what_may_be_in_the_log",
     ),
+    Bug(
+        "A schedule that was sent and not answered when the client was closed was told as not "
+        "made, and pended all the same.",
+        "a review",
+        "tests/client/schedules/test_courier.py::"
+        "test_what_was_sent_before_the_client_was_closed_may_be_scheduled",
+    ),
 )
