@@ -68,6 +68,8 @@ class Lane:
         self.full: deque[OpenBatch] = deque()
         self.unconfirmed: deque[SentBatch] = deque()
         self.resume_at = 0.0
+        self.closed = 0
+        """So many batches take no more records."""
         self._producer_id = producer_id
         self._epoch = epoch
         self._options = options
@@ -81,6 +83,11 @@ class Lane:
     def idle(self) -> bool:
         """Nothing is waiting to be sent or confirmed."""
         return not (self.unconfirmed or self.full or (self.open and self.open.values))
+
+    @property
+    def done(self) -> int:
+        """So many of the closed batches, from the first on, are confirmed or were given up."""
+        return self.closed - len(self.full) - len(self.unconfirmed)
 
     @property
     def oldest_at(self) -> float | None:
@@ -113,6 +120,7 @@ class Lane:
             self.open.close()
             if self.open.values:
                 self.full.append(self.open)
+                self.closed += 1
             self.open = None
 
     # Sending

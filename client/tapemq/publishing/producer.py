@@ -123,12 +123,21 @@ class Producer:
             self._check()
 
     async def flush(self) -> None:
-        """Wait until every record that was handed over is confirmed. Raises Error, as send()."""
+        """Wait until every record that was handed over is confirmed. Raises Error, as send().
+
+        What other tasks hand over meanwhile is not waited for.
+        """
         self._check()
-        while not self._publisher.idle:
-            self._publisher.hurry()
+        is_done = self._publisher.hurry()
+        while not is_done():
             await self._publisher.progress()
             self._check()
+
+    async def _finish(self) -> None:
+        """Wait until nothing is unconfirmed."""
+        self._check()
+        while not self._publisher.idle:
+            await self.flush()
 
     def _check(self) -> None:
         if not self._opened:
@@ -163,7 +172,7 @@ class Producer:
         try:
             if error is None:
                 if self._publisher.failure is None or self._told is None:
-                    await self.flush()
+                    await self._finish()
             elif isinstance(error, Exception):
                 await self._flush_quietly()
         finally:
@@ -173,7 +182,7 @@ class Producer:
         """The block's own exception is the one to be raised."""
         told = self._told
         try:
-            await self.flush()
+            await self._finish()
         except Error as error:
             if error is not told:
                 log.error("%s: records were lost: %s", self._publisher.topic, error)

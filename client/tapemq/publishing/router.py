@@ -266,11 +266,14 @@ class Router(ABC):
         """Everything is confirmed."""
         return all(lane.idle for lane in self._lanes.values())
 
-    def hurry(self) -> None:
-        """Let open batches leave now."""
+    def hurry(self) -> Callable[[], bool]:
+        """Let open batches leave now. Returns what tells whether all of them, and those before
+        them, are confirmed, whatever is added meanwhile."""
         for lane in self._lanes.values():
             lane.close_open()
             self._pump(lane)
+        marks = [(lane, lane.closed) for lane in self._lanes.values()]
+        return lambda: all(lane.done >= mark for lane, mark in marks)
 
     def oldest_at(self) -> float | None:
         """When the oldest record that is not confirmed was added."""

@@ -294,6 +294,18 @@ def test_lane_is_idle_when_all_is_confirmed() -> None:
     assert state(target) == (True, None)
 
 
+def test_closed_batches_are_done_in_their_order() -> None:
+    target = lane()
+    a, b = take_each(target, b"a", b"b")
+    fill(target, b"c")
+    target.close_open()
+    assert (target.closed, target.done) == (3, 0)
+    target.confirmed(b, 9)
+    assert target.done == 0
+    target.confirmed(a, 9)
+    assert (target.closed, target.done) == (3, 2)
+
+
 def test_failure_reaches_all_that_wait_but_the_confirmed() -> None:
     target = lane()
     waiters = [Waiting() for _ in range(4)]

@@ -92,6 +92,25 @@ def test_flush_waits_for_the_receipts(thread: BrokerThread, client: sync.Client)
         assert thread.stored() == [b"0"]
 
 
+def test_flush_does_not_wait_for_what_is_sent_meanwhile(
+    thread: BrokerThread, client: sync.Client
+) -> None:
+    def release_the_first() -> None:
+        thread.broker.release()
+        thread.broker.react(m.Publish, Reaction.HOLD)
+
+    thread.react(m.Publish, Reaction.HOLD)
+    with client.producer("t") as producer:
+        producer.send(b"0")
+        flushing = in_thread(producer.flush)
+        thread.received(m.Publish)
+        producer.send(b"1")
+        thread.call(release_the_first)
+        outcome(flushing)
+        thread.received(m.Publish, 2)
+        thread.release()
+
+
 def test_records_linger(thread: BrokerThread, client: sync.Client) -> None:
     with client.producer("t", linger=0.02) as producer:
         producer.send(b"0")

@@ -255,4 +255,10 @@ REVIEWED: Final = (
         "tests/client/schedules/test_courier.py::"
         "test_what_was_sent_before_the_client_was_closed_may_be_scheduled",
     ),
+    Bug(
+        "flush() of a producer waited for ever, as long as other tasks or threads sent to it.",
+        "a review",
+        "tests/client/publishing/test_producer.py::"
+        "test_flush_does_not_wait_for_what_is_sent_meanwhile",
+    ),
 )
