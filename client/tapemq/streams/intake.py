@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from tapemq.batch import Kind, iter_batches
+from tapemq.batch import BatchError, Kind, iter_batches
 from tapemq.errors import Fenced
 from tapemq.streams.assignment import Assignment
 from tapemq.streams.credit import Credit, Grant
@@ -150,12 +150,17 @@ class Intake:
         self._give_back(delivery.subscription, delivery.records, len(delivery.payload))
 
     def _next_of_delivery(self) -> HandOut | None:
-        assert self._delivery is not None
-        assignment = self._delivery.assignment
-        for run in self._runs:
-            if run.next_offset > assignment.position:
-                return HandOut(assignment, tail(run, assignment.position))
-        assignment.position = max(assignment.position, self._delivery.next_offset)
+        delivery = self._delivery
+        assert delivery is not None
+        assignment = delivery.assignment
+        try:
+            for run in self._runs:
+                if run.next_offset > assignment.position:
+                    return HandOut(assignment, tail(run, assignment.position))
+        except BatchError:
+            self._runs = self._decode(delivery)  # who asks again must not get what is behind it
+            raise
+        assignment.position = max(assignment.position, delivery.next_offset)
         self._delivery = None
         return None
 

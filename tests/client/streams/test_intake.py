@@ -113,8 +113,24 @@ def test_damaged_batch_is_not_handed_out() -> None:
     data = bytearray(reading.logs[0].batches[0].data)
     data[-1] ^= 1
     reading.intake.delivered(m.Deliver(1, 0, 1, 0, 3, 3), memoryview(data))
+    for _ in range(2):  # nor is it passed by when somebody asks again
+        with pytest.raises(BatchError):
+            reading.take()
+    assert reading.position() == 0
+
+
+def test_what_is_damaged_comes_again_with_the_next_connection() -> None:
+    reading = Reading()
+    reading.assign()
+    data = bytearray(reading.logs[0].batches[0].data)
+    data[-1] ^= 1
+    reading.intake.delivered(m.Deliver(1, 0, 1, 0, 3, 3), memoryview(data))
     with pytest.raises(BatchError):
         reading.take()
+    reading.intake.cut_off()
+    reading.assign()
+    reading.deliver(0)
+    assert reading.take() == [0, 1, 2]
 
 
 def test_payload_is_copied_because_its_buffer_is_used_again() -> None:
