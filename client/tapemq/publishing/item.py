@@ -67,7 +67,8 @@ def make_item(
         raise ValueError(f"a priority is 0 to {PRIORITIES[-1]}, not {priority!r}")
     attributes = None if ttl is None else {TTL_ATTRIBUTE: _ttl_us(ttl)}
     extras = _extras(headers, attributes) if headers or attributes else b""
-    item = Item(_encoded("value", value), _encoded("key", key), extras, ttl is not None, priority)
+    whole = int(priority)  # some are equal to one without being an int
+    item = Item(_encoded("value", value), _encoded("key", key), extras, ttl is not None, whole)
     for name, part in (("value", item.value), ("key", item.key), ("headers", item.extras)):
         if part is not None and len(part) > limits.record_bytes_max:
             raise PayloadTooLarge(

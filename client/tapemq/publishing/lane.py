@@ -34,14 +34,15 @@ class LaneOptions(NamedTuple):
 
 class SentBatch:
     """A batch that was sent and is not confirmed. ``uncertain``: an answer to it was lost.
+    ``in_flight``: its answer is still to come.
 
     Its records live on in the body only: while it is in flight the producer's memory is free.
     ``parts`` are the body, one behind the other.
     """
 
     __slots__ = (
-        "checksum", "confirmed", "flags", "level", "parts", "record_count", "size_bytes",
-        "started_at", "uncertain", "waiters",
+        "checksum", "confirmed", "flags", "in_flight", "level", "parts", "record_count",
+        "size_bytes", "started_at", "uncertain", "waiters",
     )  # fmt: skip
 
     def __init__(self, origin: OpenBatch) -> None:
@@ -54,6 +55,7 @@ class SentBatch:
         self.size_bytes = 0
         self.checksum = 0
         self.confirmed = False
+        self.in_flight = False
         self.uncertain = False
 
 
@@ -66,6 +68,8 @@ class Lane:
         self.full: deque[OpenBatch] = deque()
         self.unconfirmed: deque[SentBatch] = deque()
         self.resume_at = 0.0
+        self.closed = 0
+        """So many batches take no more records."""
         self._producer_id = producer_id
         self._epoch = epoch
         self._options = options
@@ -79,6 +83,11 @@ class Lane:
     def idle(self) -> bool:
         """Nothing is waiting to be sent or confirmed."""
         return not (self.unconfirmed or self.full or (self.open and self.open.values))
+
+    @property
+    def done(self) -> int:
+        """So many of the closed batches, from the first on, are confirmed or were given up."""
+        return self.closed - len(self.full) - len(self.unconfirmed)
 
     @property
     def oldest_at(self) -> float | None:
@@ -111,6 +120,7 @@ class Lane:
             self.open.close()
             if self.open.values:
                 self.full.append(self.open)
+                self.closed += 1
             self.open = None
 
     # Sending
@@ -135,8 +145,11 @@ class Lane:
     def take(self, time_us: int) -> SentBatch:
         """What next_bytes() announced; it counts as sent."""
         self._awaited += 1
-        if self._again:
-            return self._again.popleft()
+        sent = self._again.popleft() if self._again else self._take_new(time_us)
+        sent.in_flight = True
+        return sent
+
+    def _take_new(self, time_us: int) -> SentBatch:
         if not self.full:
             self.close_open()
         batch = self.full.popleft()
@@ -164,13 +177,13 @@ class Lane:
         sent.confirmed = True
         while self.unconfirmed and self.unconfirmed[0].confirmed:
             self.unconfirmed.popleft()
-        self._answered(time_us)
+        self._answered(sent, time_us)
 
     def refused(self, sent: SentBatch, time_us: int, *, uncertain: bool = False) -> None:
         """The batch is to be sent again. ``uncertain``: there was no answer."""
         sent.uncertain |= uncertain
         self._rewinding = True
-        self._answered(time_us)
+        self._answered(sent, time_us)
 
     def lose_place(self, time_us: int) -> None:
         """The broker knows nothing of what is unconfirmed: number it anew."""
@@ -179,7 +192,8 @@ class Lane:
         if not self._awaited:
             self._rewind(time_us)
 
-    def _answered(self, time_us: int) -> None:
+    def _answered(self, sent: SentBatch, time_us: int) -> None:
+        sent.in_flight = False
         self._awaited -= 1
         if self._rewinding and not self._awaited:
             self._rewind(time_us)
@@ -195,12 +209,19 @@ class Lane:
                 sent.uncertain = False
                 self._number(sent, decode_columns(b"".join(sent.parts)), time_us)
 
-    def fail(self, error: Exception) -> None:
-        """Give everything up."""
+    def fail(self, error: Exception, unknown: Exception, refused: SentBatch | None = None) -> None:
+        """Give everything up: with ``unknown`` what may be in the log, else with ``error``.
+
+        ``refused``: for which batch the broker gave that error. Nor has it taken what was sent
+        behind it.
+        """
+        is_refused = False
         for sent in self.unconfirmed:
+            is_refused |= sent is refused
             if not sent.confirmed:
+                is_unknown = sent.uncertain or (sent.in_flight and not is_refused)
                 for waiter in sent.waiters:
-                    waiter.fail(error)
+                    waiter.fail(unknown if is_unknown else error)
         self.close_open()
         for batch in self.full:
             batch.fail(error)

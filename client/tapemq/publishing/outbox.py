@@ -10,6 +10,7 @@ from tapemq.publishing.open_batch import OpenBatch
 from tapemq.publishing.receipt import Receipt, durability_of
 from tapemq.publishing.router import Router
 from tapemq.wire import messages as m
+from tapemq.wire.partitions import check_partition
 
 
 class Pending(ABC):
@@ -53,7 +54,11 @@ class Outbox:
         self._unrouted: list[_Unrouted] | None = []
 
     def put(self, item: Item, partition: int | None, level: int, pending: Pending) -> None:
-        """Send a record, or keep it until the topic is known. Raises PartitionNotFound."""
+        """Send a record, or keep it until the topic is known.
+
+        Raises PartitionNotFound, TypeError.
+        """
+        partition = check_partition(partition)
         if self._unrouted is None:
             self._router.add(item, partition, level, pending)
         else:

@@ -14,6 +14,7 @@ from tapemq.publishing.lane import Lane
 from tapemq.publishing.open_batch import OpenBatch
 from tapemq.publishing.publisher import Publisher
 from tapemq.queues.verdict import Duration
+from tapemq.wire.partitions import check_partition
 
 log = logging.getLogger("tapemq.client")
 
@@ -62,8 +63,8 @@ class Producer:
         Raises:
             PayloadTooLarge: the record is over the broker's limit; nothing was taken.
             PartitionNotFound: there is no such partition; nothing was taken.
-            Error: an earlier record failed. The producer has failed, and so has every record
-                that was not confirmed; go on with a new producer.
+            Error: an earlier record failed, and the producer has: records that were not
+                confirmed may be in the log or not. Go on with a new producer.
         """
         if (
             key is None
@@ -106,6 +107,7 @@ class Producer:
     ) -> None:
         self._check()
         publisher = self._publisher
+        partition = check_partition(partition)
         item = make_item(value, key, headers, self._link.limits, ttl, priority)
         lane = publisher.add(item, partition, self._level)
         if item.key is None and partition is None and not priority:
@@ -121,12 +123,21 @@ class Producer:
             self._check()
 
     async def flush(self) -> None:
-        """Wait until every record that was handed over is confirmed. Raises Error, as send()."""
+        """Wait until every record that was handed over is confirmed. Raises Error, as send().
+
+        What other tasks hand over meanwhile is not waited for.
+        """
         self._check()
-        while not self._publisher.idle:
-            self._publisher.hurry()
+        is_done = self._publisher.hurry()
+        while not is_done():
             await self._publisher.progress()
             self._check()
+
+    async def _finish(self) -> None:
+        """Wait until nothing is unconfirmed."""
+        self._check()
+        while not self._publisher.idle:
+            await self.flush()
 
     def _check(self) -> None:
         if not self._opened:
@@ -161,7 +172,7 @@ class Producer:
         try:
             if error is None:
                 if self._publisher.failure is None or self._told is None:
-                    await self.flush()
+                    await self._finish()
             elif isinstance(error, Exception):
                 await self._flush_quietly()
         finally:
@@ -171,7 +182,7 @@ class Producer:
         """The block's own exception is the one to be raised."""
         told = self._told
         try:
-            await self.flush()
+            await self._finish()
         except Error as error:
             if error is not told:
                 log.error("%s: records were lost: %s", self._publisher.topic, error)

@@ -218,7 +218,7 @@ class Router(ABC):
         if sent.uncertain and (final or (unknown and first)):
             self.fail(IndeterminateError(f"{self.topic}: {error}"))
         elif final:
-            self.fail(error)
+            self.fail(error, sent)
         else:
             lane.refused(sent, now_us, uncertain=isinstance(error, ConnectionLost))
             if first and error.code in _LOST_PLACE:
@@ -266,11 +266,14 @@ class Router(ABC):
         """Everything is confirmed."""
         return all(lane.idle for lane in self._lanes.values())
 
-    def hurry(self) -> None:
-        """Let open batches leave now."""
+    def hurry(self) -> Callable[[], bool]:
+        """Let open batches leave now. Returns what tells whether all of them, and those before
+        them, are confirmed, whatever is added meanwhile."""
         for lane in self._lanes.values():
             lane.close_open()
             self._pump(lane)
+        marks = [(lane, lane.closed) for lane in self._lanes.values()]
+        return lambda: all(lane.done >= mark for lane, mark in marks)
 
     def oldest_at(self) -> float | None:
         """When the oldest record that is not confirmed was added."""
@@ -288,11 +291,17 @@ class Router(ABC):
             return IndeterminateError(f"{reason}; records may be in the log or not")
         return errors.TimeoutError(f"{reason}; none of these records was sent")
 
-    def fail(self, error: Error) -> None:
-        """Give up everything unconfirmed."""
+    def fail(self, error: Error, refused: SentBatch | None = None) -> None:
+        """Give up everything unconfirmed. ``refused``: the batch for which the broker said that.
+
+        Whatever else was sent and not answered may be in the log, and is told so.
+        """
         if self.failure is None:
             self.failure = error
+            unknown = IndeterminateError(
+                f"{self.topic}: {error}; the record may be in the log or not"
+            )
             for lane in self._lanes.values():
-                lane.fail(error)
+                lane.fail(error, unknown, refused)
             self.close()
             self._progressed()

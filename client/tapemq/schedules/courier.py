@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from tapemq import errors
 from tapemq._clock import Clock
-from tapemq.errors import ConnectionLost, Error, IndeterminateError, NotHere
+from tapemq.errors import Closed, ConnectionLost, Error, IndeterminateError, NotHere
 from tapemq.network.attempt import Attempt
 from tapemq.network.connection import Connection
 from tapemq.network.link import Link
@@ -39,6 +39,10 @@ class Courier:
                     answer = await self._ask(parcel, slot)
                 except errors.RequestRefused as error:
                     await self._heed(error, slot, parcel)
+                except Closed as error:
+                    if parcel.is_uncertain:
+                        raise IndeterminateError(f"{error}; the record may be scheduled") from None
+                    raise
                 else:
                     slot.settled(len(parcel.items))
                     parcel.resolve(answer)

@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 from tapemq import errors
 from tapemq.batch import checksum
-from tapemq.errors import ConnectionLost, Error, IndeterminateError, PartitionNotFound
+from tapemq.errors import Closed, ConnectionLost, Error, IndeterminateError, PartitionNotFound
 from tapemq.infos import time_of
 from tapemq.publishing.item import Item
 from tapemq.schedules.plan import Plan
@@ -45,6 +45,12 @@ class Passage:
         if error.code != wire.UNKNOWN_PRODUCER.name:
             raise error
         return True
+
+    def closed(self, error: Closed) -> Error:
+        """What to raise when the client was closed."""
+        if self._uncertain:
+            return IndeterminateError(f"{self._topic}: {error}; the record may be scheduled")
+        return error
 
     def late(self, timeout_s: float, hindrance: str) -> Error:
         """What to raise when the time has passed."""

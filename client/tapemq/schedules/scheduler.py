@@ -16,6 +16,7 @@ from tapemq.schedules.plan import Plan
 from tapemq.schedules.receipt import ScheduleReceipt
 from tapemq.schedules.wanted import Wanted
 from tapemq.wire import messages as m
+from tapemq.wire.partitions import check_partition
 
 _IN_FLIGHT: Final = 2
 """So many parcels of a lane are under way; meanwhile the next ones fill."""
@@ -56,9 +57,9 @@ class Scheduler:
     ) -> ScheduleReceipt:
         """Schedule a record. Cancelled or too late, it is withdrawn if it was not sent yet.
 
-        Raises Error.
+        Raises Error, TypeError.
         """
-        wanted = Wanted(item, partition, plan)
+        wanted = Wanted(item, check_partition(partition), plan)
         timer = asyncio.get_running_loop().call_later(timeout_s, self._expire, wanted, timeout_s)
         try:
             self._put(wanted)

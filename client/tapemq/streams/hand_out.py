@@ -44,11 +44,15 @@ class Handing:
 
 
 class HandOut(Handing):
-    """A run of records of a partition that a stream reads."""
+    """A run of records of a partition that a stream reads.
+
+    ``settled``: everything below is handled, whatever is in hand.
+    """
 
     def __init__(self, assignment: Assignment, batch: RecordBatch) -> None:
         super().__init__(batch)
         self.assignment = assignment
+        self.settled = 0
         self.records = records_of(batch, self._values)
         """The records that were not handed out yet."""
 

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from tapemq.batch import Kind, iter_batches
+from tapemq.batch import BatchError, Kind, iter_batches
 from tapemq.errors import Fenced
 from tapemq.streams.assignment import Assignment
 from tapemq.streams.credit import Credit, Grant
@@ -150,12 +150,17 @@ class Intake:
         self._give_back(delivery.subscription, delivery.records, len(delivery.payload))
 
     def _next_of_delivery(self) -> HandOut | None:
-        assert self._delivery is not None
-        assignment = self._delivery.assignment
-        for run in self._runs:
-            if run.next_offset > assignment.position:
-                return HandOut(assignment, tail(run, assignment.position))
-        assignment.position = max(assignment.position, self._delivery.next_offset)
+        delivery = self._delivery
+        assert delivery is not None
+        assignment = delivery.assignment
+        try:
+            for run in self._runs:
+                if run.next_offset > assignment.position:
+                    return HandOut(assignment, tail(run, assignment.position))
+        except BatchError:
+            self._runs = self._decode(delivery)  # who asks again must not get what is behind it
+            raise
+        assignment.position = max(assignment.position, delivery.next_offset)
         self._delivery = None
         return None
 
@@ -169,6 +174,11 @@ class Intake:
         """So many of the last records handed out are in hand: 1, or all of a run."""
         self._in_hand = records
 
+    def settle(self) -> None:
+        """What is in hand counts as handled; what is handed out next does not yet."""
+        if self._hand is not None:
+            self._hand.settled = self._hand.next_offset
+
     # Where it stands
 
     def position(self, assignment: Assignment) -> int:
@@ -179,14 +189,17 @@ class Intake:
 
     def handled(self, assignment: Assignment) -> int:
         """Everything below was handed out and is handled."""
-        return self.position(assignment) - (self._in_hand if self._holds(assignment) else 0)
+        hand = self._hand
+        if hand is None or hand.assignment is not assignment:
+            return assignment.position
+        return max(hand.next_offset - self._in_hand, hand.settled)
 
     def _holds(self, assignment: Assignment) -> bool:
         return self._hand is not None and self._hand.assignment is assignment
 
     def releasable(self, assignment: Assignment) -> bool:
         """Whether no record of a partition is in hand."""
-        return not (self._in_hand and self._holds(assignment))
+        return not self._in_hand or self.handled(assignment) >= self.position(assignment)
 
     def owes(self, assignment: Assignment, offset: int) -> bool:
         """Whether what is handled below ``offset`` is still to be committed. Raises Fenced."""

@@ -121,7 +121,7 @@ class Stream:
         """
         if self._committer is None:
             raise ValueError("a stream without a group has no position to commit")
-        self._intake.hold(0)
+        self._intake.settle()
         await self._committer.commit()
 
     async def seek(self, to: Start, *, partition: int | None = None) -> None:

@@ -1,7 +1,7 @@
 """Publishing at a high rate without asyncio."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -16,6 +16,7 @@ from tapemq.sync.link import Link
 from tapemq.sync.promise import Promise
 from tapemq.sync.publisher import Publisher
 from tapemq.sync.shared import Shared, Timer
+from tapemq.wire.partitions import check_partition
 
 log = logging.getLogger("tapemq.client")
 
@@ -73,8 +74,8 @@ class Producer:
         Raises:
             PayloadTooLarge: the record is over the broker's limit; nothing was taken.
             PartitionNotFound: there is no such partition; nothing was taken.
-            Error: an earlier record failed. The producer has failed, and so has every record
-                that was not confirmed; go on with a new producer.
+            Error: an earlier record failed, and the producer has: records that were not
+                confirmed may be in the log or not. Go on with a new producer.
         """
         if (
             key is None
@@ -117,6 +118,7 @@ class Producer:
         ttl: Duration | None = None,
         priority: int = 0,
     ) -> None:
+        partition = check_partition(partition)
         item = make_item(value, key, headers, self._link.limits, ttl, priority)
         with self._shared.lock, self._shared.turn:
             self._check()
@@ -134,17 +136,30 @@ class Producer:
         return self._publisher.changes.next() if lane.full else None
 
     def flush(self) -> None:
-        """Wait until every record that was handed over is confirmed. Raises Error, as send()."""
-        while (progress := self._unconfirmed()) is not None:
-            progress.wait(self._timeout_s)
+        """Wait until every record that was handed over is confirmed. Raises Error, as send().
 
-    def _unconfirmed(self) -> Promise[None] | None:
+        What other threads hand over meanwhile is not waited for.
+        """
         with self._shared.lock, self._shared.turn:
             self._check()
-            if self._publisher.idle:
-                return None
-            self._publisher.hurry()
-            return self._publisher.changes.next()
+            is_done = self._publisher.hurry()
+        while (progress := self._progress_until(is_done)) is not None:
+            progress.wait(self._timeout_s)
+
+    def _progress_until(self, is_done: Callable[[], bool]) -> Promise[None] | None:
+        with self._shared.lock, self._shared.turn:
+            self._check()
+            return None if is_done() else self._publisher.changes.next()
+
+    def _finish(self) -> None:
+        """Wait until nothing is unconfirmed."""
+        while not self._is_idle():
+            self.flush()
+
+    def _is_idle(self) -> bool:
+        with self._shared.lock, self._shared.turn:
+            self._check()
+            return self._publisher.idle
 
     def _check(self) -> None:
         if not self._opened:
@@ -199,7 +214,7 @@ class Producer:
         try:
             if error is None:
                 if self._publisher.failure is None or self._told is None:
-                    self.flush()
+                    self._finish()
             elif isinstance(error, Exception):
                 self._flush_quietly()
         finally:
@@ -209,7 +224,7 @@ class Producer:
         """The block's own exception is the one to be raised."""
         told = self._told
         try:
-            self.flush()
+            self._finish()
         except Error as error:
             if error is not told:
                 log.error("%s: records were lost: %s", self._publisher.topic, error)

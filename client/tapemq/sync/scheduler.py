@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from tapemq.errors import Error, NotHere, RequestRefused
+from tapemq.errors import Closed, Error, NotHere, RequestRefused
 from tapemq.network.attempt import Attempt
 from tapemq.publishing.item import Item
 from tapemq.schedules.passage import Compass, Passage, Target, receipt, request
@@ -18,6 +18,7 @@ from tapemq.sync.link import Link
 from tapemq.sync.promise import Promise
 from tapemq.sync.shared import Shared
 from tapemq.wire import messages as m
+from tapemq.wire.partitions import check_partition
 
 
 class _Call(NamedTuple):
@@ -44,9 +45,11 @@ class Scheduler:
         """Schedule a record, on as many connections as it takes. Raises Error."""
         call = _Call(Passage(self.topic), self._shared.time() + timeout_s)
         try:
-            return self._schedule(item, partition, plan, call)
+            return self._schedule(item, check_partition(partition), plan, call)
         except builtins.TimeoutError:
             raise call.passage.late(timeout_s, self._link.hindrance()) from None
+        except Closed as error:
+            raise call.passage.closed(error) from None
 
     def _schedule(
         self, item: Item, partition: int | None, plan: Plan, call: _Call

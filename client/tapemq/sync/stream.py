@@ -123,7 +123,7 @@ class Stream:
         if self._committer is None:
             raise ValueError("a stream without a group has no position to commit")
         with self._shared.lock, self._shared.turn:
-            self._intake.hold(0)
+            self._intake.settle()
         self._committer.commit()
 
     def seek(self, to: Start, *, partition: int | None = None) -> None:

@@ -1,11 +1,20 @@
 """Which partition a record belongs to."""
 
+from operator import index
 from typing import Final
 from zlib import crc32
 
 from tapemq.wire.fields import Settings
 
 PRIORITIES: Final = range(10)
+
+
+def check_partition(partition: int | None) -> int | None:
+    """The number as an int, whatever kind of integer it is: only that can be sent.
+
+    Raises TypeError for what is no integer.
+    """
+    return None if partition is None else int(index(partition))
 
 
 def partition_of(key: bytes, partitions: int) -> int:

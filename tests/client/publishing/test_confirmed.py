@@ -75,6 +75,21 @@ async def test_missing_partition_is_told() -> None:
                 await client.publish("t", b"0", partition=5)
 
 
+async def test_partition_that_is_no_integer_harms_no_other_record() -> None:
+    wrong: Any = 0.0
+    async with FakeBroker() as broker, await client_of(broker) as client:
+        broker.react(m.DescribeTopic, Reaction.HOLD)
+        waiting = asyncio.ensure_future(client.publish("t", b"0", partition=0))
+        await broker.received(m.DescribeTopic)
+        with pytest.raises(TypeError):
+            await client.publish("t", b"?", partition=wrong)
+        broker.release()
+        assert (await waiting).offset == 0
+        with pytest.raises(TypeError):
+            await client.publish("t", b"?", partition=wrong)
+        assert (await client.publish("t", b"1", partition=False)).offset == 1
+
+
 async def test_failure_does_not_outlive_its_records() -> None:
     async with FakeBroker() as broker, await client_of(broker) as client:
         broker.react(m.Publish, m.Failure(wire.FENCED.code, "fenced"))

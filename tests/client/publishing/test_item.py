@@ -1,4 +1,5 @@
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -97,6 +98,11 @@ def test_time_to_live_is_an_attribute(ttl: Duration) -> None:
 def test_a_time_to_live_that_is_none_is_refused(ttl: Duration) -> None:
     with pytest.raises(ValueError, match="more than 0 seconds"):
         make_item(b"", None, None, LIMITS, ttl)
+
+
+@pytest.mark.parametrize("given", [1.0, True])
+def test_priority_is_sent_as_an_int(given: Any) -> None:
+    assert type(make_item(b"", None, None, LIMITS, priority=given).priority) is int
 
 
 @pytest.mark.parametrize("priority", [-1, 10, 0.5])

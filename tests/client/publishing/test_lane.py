@@ -294,6 +294,18 @@ def test_lane_is_idle_when_all_is_confirmed() -> None:
     assert state(target) == (True, None)
 
 
+def test_closed_batches_are_done_in_their_order() -> None:
+    target = lane()
+    a, b = take_each(target, b"a", b"b")
+    fill(target, b"c")
+    target.close_open()
+    assert (target.closed, target.done) == (3, 0)
+    target.confirmed(b, 9)
+    assert target.done == 0
+    target.confirmed(a, 9)
+    assert (target.closed, target.done) == (3, 2)
+
+
 def test_failure_reaches_all_that_wait_but_the_confirmed() -> None:
     target = lane()
     waiters = [Waiting() for _ in range(4)]
@@ -306,10 +318,33 @@ def test_failure_reaches_all_that_wait_but_the_confirmed() -> None:
     target.close_open()
     target.add(Item(b"", None, b""), 0, 0.0, waiters[3])
     target.confirmed(sent[1], 9)
-    error = RuntimeError()
-    target.fail(error)
-    assert [waiter.error for waiter in waiters] == [error, None, error, error]
+    error, unknown = RuntimeError(), RuntimeError()
+    target.fail(error, unknown)
+    assert [waiter.error for waiter in waiters] == [unknown, None, error, error]
     assert target.idle
+
+
+@pytest.mark.parametrize(
+    ("answer", "unknown"),
+    [
+        ("none", [True, True, True]),
+        ("lost", [True, True, True]),
+        ("later", [False, True, True]),
+        ("never, for the second", [True, False, False]),
+    ],
+)
+def test_failure_says_what_may_be_in_the_log(answer: str, unknown: list[bool]) -> None:
+    target = lane()
+    waiters, sent = [Waiting() for _ in unknown], []
+    for waiter in waiters:
+        target.add(Item(b"", None, b""), 0, 0.0, waiter)
+        target.close_open()
+        sent.append(target.take(9))
+    if answer in ("lost", "later"):
+        target.refused(sent[0], 9, uncertain=answer == "lost")
+    told = RuntimeError()
+    target.fail(RuntimeError(), told, sent[1] if "second" in answer else None)
+    assert [waiter.error is told for waiter in waiters] == unknown
 
 
 class Model:

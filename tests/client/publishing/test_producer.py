@@ -199,6 +199,24 @@ async def test_flush_waits_for_the_receipts() -> None:
         assert stored(broker) == [b"0"]
 
 
+async def test_flush_does_not_wait_for_what_is_sent_meanwhile() -> None:
+    async with (
+        FakeBroker() as broker,
+        await client_of(broker) as client,
+        client.producer("t") as producer,
+    ):
+        broker.react(m.Publish, Reaction.HOLD)
+        await producer.send(b"0")
+        flushing = asyncio.ensure_future(producer.flush())
+        await broker.received(m.Publish)
+        await producer.send(b"1")
+        broker.release()
+        broker.react(m.Publish, Reaction.HOLD)
+        await flushing
+        await broker.received(m.Publish, 2)
+        broker.release()
+
+
 # Losses and failures
 
 
@@ -219,6 +237,16 @@ async def test_record_over_the_limit_is_refused_and_the_rest_goes_on() -> None:
                 await producer.send(b"x" * 1001)
             await producer.send(b"x" * 1000)
         assert stored(broker) == [b"0", b"x" * 1000]
+
+
+async def test_partition_that_is_no_integer_is_refused_and_the_rest_goes_on() -> None:
+    wrong: Any = 0.0
+    async with FakeBroker() as broker, await client_of(broker) as client:
+        async with client.producer("t") as producer:
+            with pytest.raises(TypeError):
+                await producer.send(b"?", partition=wrong)
+            await producer.send(b"0", partition=False)
+        assert stored(broker) == [b"0"]
 
 
 async def test_batch_over_the_record_limit_does_not_hide_a_record_over_it() -> None:

@@ -281,6 +281,20 @@ async def test_refused_retry_of_what_may_be_in_the_log_is_indeterminate(to: Publ
     assert to.stored() == [b"0"]
 
 
+async def test_refusal_is_not_told_of_what_may_be_in_the_log() -> None:
+    async with FakeBroker() as broker:
+        to = await publishing(broker, partitions=2)
+        refusal = m.Failure(wire.STORAGE_FAILED.code, "damaged")
+        broker.react(m.Publish, Reaction.HOLD, refusal)
+        stored, refused = to.add(b"0", partition=0), to.add(b"1", partition=1)
+        with pytest.raises(tapemq.StorageFailed, match="damaged"):
+            await refused.outcome
+        with pytest.raises(tapemq.IndeterminateError, match="damaged"):
+            await stored.outcome
+        assert to.stored() == [b"0"]
+        await to.link.close()
+
+
 async def test_topic_that_was_made_again_is_found(to: Publishing) -> None:
     await to.add(b"0").outcome
     to.broker.create("t", partitions=1)
@@ -332,9 +346,12 @@ async def test_failed_publisher_gives_everything_up(to: Publishing) -> None:
     to.broker.react(m.Publish, Reaction.HOLD)
     waiters = to.add_batches(b"0", b"1")
     await to.broker.received(m.Publish)
+    waiters.append(to.add(b"2"))
     to.publisher.fail(tapemq.Closed("enough"))
-    for waiter in waiters:
-        with pytest.raises(tapemq.Closed, match="enough"):
+    for waiter, kind in zip(
+        waiters, [tapemq.IndeterminateError] * 2 + [tapemq.Closed], strict=True
+    ):
+        with pytest.raises(kind, match="enough"):
             await waiter.outcome
     to.broker.release()
     await to.link.call(m.ListTopics(), 30.0)

@@ -28,6 +28,19 @@ async def arrived(broker: ScheduledBroker, count: int) -> None:
         await broker.client.status()
 
 
+async def test_what_was_sent_before_the_client_was_closed_may_be_scheduled() -> None:
+    disk = StuckDisk(post=asyncio.get_running_loop().call_soon)
+    async with scheduled_broker(disk) as broker:
+        await broker.later(b"a", 60)
+        disk.stuck = True
+        sent = asyncio.ensure_future(broker.later(b"b", 60))
+        await arrived(broker, 2)
+        await broker.client.close()
+        with pytest.raises(tapemq.IndeterminateError, match="may be scheduled"):
+            await sent
+        disk.release()
+
+
 async def test_a_producer_that_was_forgotten_is_opened_anew() -> None:
     async with scheduled_broker() as broker:
         await broker.later(b"a", 60)

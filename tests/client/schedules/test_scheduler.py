@@ -1,6 +1,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,16 @@ async def test_records_without_a_key_take_turns_and_keys_have_their_partition() 
         assert (await broker.later(b"x", 60, key="a")).partition == published.partition
         with pytest.raises(tapemq.PartitionNotFound):
             await broker.later(b"x", 60, partition=3)
+
+
+async def test_a_partition_that_is_no_integer_harms_no_other_record() -> None:
+    wrong: Any = 0.0
+    async with scheduled_broker() as broker:
+        waiting = asyncio.ensure_future(broker.later(b"x", 60, partition=0))
+        with pytest.raises(TypeError):
+            await broker.later(b"?", 60, partition=wrong)
+        assert (await waiting).schedule_id == 1
+        assert (await broker.later(b"y", 60, partition=False)).partition == 0
 
 
 async def test_without_an_answer_the_outcome_is_unknown() -> None:

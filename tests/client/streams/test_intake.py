@@ -113,8 +113,24 @@ def test_damaged_batch_is_not_handed_out() -> None:
     data = bytearray(reading.logs[0].batches[0].data)
     data[-1] ^= 1
     reading.intake.delivered(m.Deliver(1, 0, 1, 0, 3, 3), memoryview(data))
+    for _ in range(2):  # nor is it passed by when somebody asks again
+        with pytest.raises(BatchError):
+            reading.take()
+    assert reading.position() == 0
+
+
+def test_what_is_damaged_comes_again_with_the_next_connection() -> None:
+    reading = Reading()
+    reading.assign()
+    data = bytearray(reading.logs[0].batches[0].data)
+    data[-1] ^= 1
+    reading.intake.delivered(m.Deliver(1, 0, 1, 0, 3, 3), memoryview(data))
     with pytest.raises(BatchError):
         reading.take()
+    reading.intake.cut_off()
+    reading.assign()
+    reading.deliver(0)
+    assert reading.take() == [0, 1, 2]
 
 
 def test_payload_is_copied_because_its_buffer_is_used_again() -> None:
@@ -191,6 +207,22 @@ def test_batch_is_handled_as_a_whole() -> None:
     assert (reading.handled(), reading.position()) == (0, 3)
     reading.intake.next_hand()
     assert reading.handled() == 3
+
+
+def test_what_is_handed_out_behind_a_commit_is_in_hand() -> None:
+    reading = Reading()
+    assignment = reading.assign()
+    reading.deliver(0)
+    hand = reading.intake.next_hand()
+    assert hand is not None
+    reading.intake.hold(1)
+    next(hand.records)
+    reading.intake.settle()
+    assert (reading.handled(), reading.intake.releasable(assignment)) == (1, True)
+    next(hand.records)
+    assert (reading.handled(), reading.intake.releasable(assignment)) == (1, False)
+    next(hand.records)
+    assert reading.handled() == 2
 
 
 def test_record_in_hand_counts_only_for_its_partition() -> None:

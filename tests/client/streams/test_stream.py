@@ -206,6 +206,20 @@ async def test_explicit_commit_includes_the_record_in_hand(world: World) -> None
     assert cursor(world.broker) == 5
 
 
+async def test_explicit_commit_is_not_for_the_records_behind_it(world: World) -> None:
+    async def work() -> None:
+        async with world.reader() as stream:
+            async for record in stream:
+                if record.offset == 0:
+                    await stream.commit()
+                if record.offset == 2:
+                    raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await work()
+    assert cursor(world.broker) == 2
+
+
 async def test_reader_without_a_group_commits_nothing(world: World) -> None:
     async with world.reader(group=None) as stream:
         await read(stream, 5)

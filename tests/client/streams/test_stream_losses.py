@@ -132,8 +132,9 @@ async def test_damaged_batch_is_told(world: World) -> None:
     stored.data = stored.data[:-1] + b"\xff"
     async with world.reader() as stream:
         assert await read(stream, 3) == [0, 1, 2]
-        with pytest.raises(tapemq.CorruptBatch, match=r"t: .*checksum"):
-            await read(stream, 1)
+        for _ in range(2):
+            with pytest.raises(tapemq.CorruptBatch, match=r"t: .*checksum"):
+                await read(stream, 1)
     assert cursor(world.broker) == 3
 
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 import tapemq
@@ -43,6 +45,16 @@ def test_opening_survives_losses(thread: BrokerThread, client: sync.Client) -> N
     thread.react(m.OpenProducer, Reaction.CUT, Reaction.LOSE)
     thread.react(m.DescribeTopic, Reaction.LOSE)
     assert client.publish("t", b"0").offset == 0
+
+
+def test_partition_that_is_no_integer_harms_no_other_record(
+    thread: BrokerThread, client: sync.Client
+) -> None:
+    wrong: Any = 0.0
+    for offset in (0, 1):
+        with pytest.raises(TypeError):
+            client.publish("t", b"?", partition=wrong)
+        assert client.publish("t", b"0", partition=False).offset == offset
 
 
 def test_record_that_was_sent_in_vain_is_indeterminate(

@@ -92,6 +92,25 @@ def test_flush_waits_for_the_receipts(thread: BrokerThread, client: sync.Client)
         assert thread.stored() == [b"0"]
 
 
+def test_flush_does_not_wait_for_what_is_sent_meanwhile(
+    thread: BrokerThread, client: sync.Client
+) -> None:
+    def release_the_first() -> None:
+        thread.broker.release()
+        thread.broker.react(m.Publish, Reaction.HOLD)
+
+    thread.react(m.Publish, Reaction.HOLD)
+    with client.producer("t") as producer:
+        producer.send(b"0")
+        flushing = in_thread(producer.flush)
+        thread.received(m.Publish)
+        producer.send(b"1")
+        thread.call(release_the_first)
+        outcome(flushing)
+        thread.received(m.Publish, 2)
+        thread.release()
+
+
 def test_records_linger(thread: BrokerThread, client: sync.Client) -> None:
     with client.producer("t", linger=0.02) as producer:
         producer.send(b"0")
@@ -118,6 +137,17 @@ def test_failure_is_raised_at_the_exit_if_nobody_was_told(
     thread.react(m.Publish, STORAGE_FAILED)
     with pytest.raises(tapemq.StorageFailed):
         work()
+
+
+def test_partition_that_is_no_integer_is_refused_and_the_rest_goes_on(
+    thread: BrokerThread, client: sync.Client
+) -> None:
+    wrong: Any = 0.0
+    with client.producer("t") as producer:
+        with pytest.raises(TypeError):
+            producer.send(b"?", partition=wrong)
+        producer.send(b"0", partition=False)
+    assert thread.stored() == [b"0"]
 
 
 def test_record_that_waits_too_long_fails_the_producer(

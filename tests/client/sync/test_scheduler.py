@@ -1,5 +1,7 @@
 """Against the real broker; what is decided is in tests/client/schedules."""
 
+from typing import Any
+
 import pytest
 
 import tapemq
@@ -46,6 +48,9 @@ async def test_partitions() -> None:
         assert client.publish("t", b"x", key="a", delay=60).partition == published.partition
         with pytest.raises(tapemq.PartitionNotFound):
             client.publish("t", b"x", partition=3, delay=60)
+        wrong: Any = 0.0
+        with pytest.raises(TypeError):
+            client.publish("t", b"x", partition=wrong, delay=60)
 
     await blocking(work)
 
@@ -76,6 +81,21 @@ async def test_without_an_answer_the_outcome_is_unknown() -> None:
         assert client.publish("t", b"c", delay=60).schedule_id == 3
         with pytest.raises(tapemq.TimeoutError, match="could not be scheduled within 0 s"):
             client.publish("other", b"d", delay=60, timeout=0)
+
+    await blocking(work)
+
+
+async def test_what_was_sent_before_the_client_was_closed_may_be_scheduled() -> None:
+    def work(client: sync.Client, call: Call) -> None:
+        client.publish("t", b"a", delay=60)
+        call(stick)
+        scheduling = in_thread(later, client)
+        while call(arrived) < 2:
+            pass
+        client.close()
+        with pytest.raises(tapemq.IndeterminateError, match="may be scheduled"):
+            outcome(scheduling)
+        call(release)
 
     await blocking(work)
 

@@ -1,6 +1,8 @@
+from typing import Any
+
 import pytest
 
-from tapemq.wire.partitions import levels_of, partition_at, partition_of
+from tapemq.wire.partitions import check_partition, levels_of, partition_at, partition_of
 
 
 @pytest.mark.parametrize(
@@ -23,3 +25,26 @@ def test_level_of_a_priority() -> None:
     assert (levels_of({}), levels_of({"priorities": 3})) == (1, 3)
     assert [partition_at(2, 3, priority) for priority in (0, 1, 2, 3, 9)] == [6, 7, 8, 8, 8]
     assert partition_at(2, 1, 9) == 2
+
+
+class OtherInteger:
+    """As those of libraries for numbers."""
+
+    def __index__(self) -> int:
+        return 3
+
+
+def test_partition_is_any_integer_and_sent_as_an_int() -> None:
+    assert check_partition(None) is None
+    given: list[Any] = [2, True, OtherInteger()]
+    assert [(type(number), number) for number in map(check_partition, given)] == [
+        (int, 2),
+        (int, 1),
+        (int, 3),
+    ]
+
+
+@pytest.mark.parametrize("partition", [1.0, "1"])
+def test_partition_that_is_no_integer_is_refused(partition: Any) -> None:
+    with pytest.raises(TypeError):
+        check_partition(partition)

@@ -365,5 +365,46 @@ REVIEWED: Final = (
         "a review",
         "tests/broker/server/handlers/test_lookups.py::"
         "test_who_leaves_while_the_start_is_looked_up_is_not_there",
+        "After a stream's commit() the next records of the same batch were committed as they "
+        "were handed out, not when they were handled: a reader that failed lost them for its "
+        "group.",
+        "a review",
+        "tests/client/streams/test_stream.py::"
+        "test_explicit_commit_is_not_for_the_records_behind_it",
+    ),
+    Bug(
+        "One publish to a partition named by a number that is no int (1.0, True, an integer "
+        "of numpy) could not be sent, and kept all later records of that client from that "
+        "partition for ever.",
+        "a review",
+        "tests/client/publishing/test_confirmed.py::"
+        "test_partition_that_is_no_integer_harms_no_other_record",
+    ),
+    Bug(
+        "When one partition refused a batch for good, records that were on their way to "
+        "others were told as refused, too, and those in flight at a close as closed: they "
+        "were in the log, and who published them again had them twice.",
+        "a review",
+        "tests/client/publishing/test_publisher.py::"
+        "test_refusal_is_not_told_of_what_may_be_in_the_log",
+    ),
+    Bug(
+        "A schedule that was sent and not answered when the client was closed was told as not "
+        "made, and pended all the same.",
+        "a review",
+        "tests/client/schedules/test_courier.py::"
+        "test_what_was_sent_before_the_client_was_closed_may_be_scheduled",
+    ),
+    Bug(
+        "flush() of a producer waited for ever, as long as other tasks or threads sent to it.",
+        "a review",
+        "tests/client/publishing/test_producer.py::"
+        "test_flush_does_not_wait_for_what_is_sent_meanwhile",
+    ),
+    Bug(
+        "A stream that raised CorruptBatch handed out what lies behind the damaged batch when "
+        "it was asked again, and committed it: its records were skipped.",
+        "a review",
+        "tests/client/streams/test_stream_losses.py::test_damaged_batch_is_told",
     ),
 )
