@@ -18,7 +18,6 @@ from tapemq_broker.storage.clean import look_at_clean, write_clean
 from tapemq_broker.storage.directory import CATALOG_PLACE, DataDirectory
 from tapemq_broker.storage.errors import DataDirectoryError, LogRefused
 from tapemq_broker.storage.memory_disk import MemoryDisk, MemoryFile
-from tapemq_broker.storage.memory_disk import MemoryDisk
 from tapemq_broker.storage.repair import repair
 from tapemq_broker.storage.repair_plan import Mode
 from tapemq_broker.storage.state_log import StateLog
