@@ -16,6 +16,10 @@ from tapemq.worker.exits import Exit
 log = logging.getLogger("tapemq.worker")
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+_BY_DEFAULT: Final = {
+    signal.SIGTERM: signal.SIG_DFL,
+    signal.SIGINT: signal.default_int_handler,
+}
 
 
 class Stopping:
@@ -47,6 +51,7 @@ class Stopping:
         threading.Thread(
             target=self._watch, args=(signals,), name="tapemq-signals", daemon=True
         ).start()
+        _catching.add(self)
 
     def watch_parent(self) -> None:
         """Stop when standard input ends: whoever has started this process is gone."""
@@ -54,11 +59,22 @@ class Stopping:
 
     def close(self) -> None:
         """Catch no more; signals do again what they did before."""
+        _catching.discard(self)
         if self._signalled is not None:
             signal.set_wakeup_fd(-1)
             self._signalled.close()
         while self._before:
             signal.signal(*self._before.popitem())
+
+    def after_fork(self) -> None:
+        """This process is a child that a handler has forked: its signals are for itself.
+
+        It has inherited the other end of what the parent's thread reads, and a child that ignores
+        SIGTERM is one that multiprocessing cannot end.
+        """
+        signal.set_wakeup_fd(-1)
+        for number, handler in _BY_DEFAULT.items():
+            signal.signal(number, handler)
 
     def _on_input(self) -> None:
         if not os.read(sys.stdin.fileno(), 1024):
@@ -90,6 +106,33 @@ class Stopping:
     def _end(self, code: int) -> None:
         self._end_at_once()
         os._exit(code)
+
+
+_catching: Final[set[Stopping]] = set()
+_masks: Final = threading.local()
+
+
+def _before_fork() -> None:
+    # Until the child has let go of them, a signal for it would be one for its parent.
+    if _catching:
+        _masks.before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+
+
+def _after_fork_in_child() -> None:
+    while _catching:
+        _catching.pop().after_fork()
+    _after_fork()
+
+
+def _after_fork() -> None:
+    before = vars(_masks).pop("before", None)
+    if before is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+os.register_at_fork(
+    before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child
+)
 
 
 def _next_signal(signals: socket.socket) -> signal.Signals | None:

@@ -3,6 +3,7 @@ import logging
 import os
 import queue
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -13,6 +14,38 @@ from tapemq.worker import stopping
 from tapemq.worker.stopping import Stopping
 
 Make = Callable[..., Stopping]
+
+FORKS = """
+import asyncio, multiprocessing, os, signal, sys, threading
+from tapemq.worker.stopping import Stopping
+
+def work(is_up):
+    is_up.set()
+    threading.Event().wait()
+
+async def main():
+    stop = Stopping(60.0)
+    stop.catch_signals()
+    context = multiprocessing.get_context("fork")
+    for number in (signal.SIGTERM, signal.SIGINT):
+        is_up = context.Event()
+        child = context.Process(target=work, args=(is_up,))
+        child.start()
+        if number == signal.SIGINT:  # at the very beginning, nobody would see KeyboardInterrupt
+            is_up.wait()
+        os.kill(child.pid, number)
+        child.join(20.0)
+        if child.is_alive():
+            child.kill()
+            sys.exit(f"{number!r} does not end a child")
+    await asyncio.sleep(0)
+    assert not stop.asked.is_set()
+    os.kill(os.getpid(), signal.SIGTERM)
+    await stop.asked.wait()
+    stop.close()
+
+asyncio.run(main())
+"""
 
 
 @pytest.fixture
@@ -87,6 +120,11 @@ async def test_afterwards_signals_do_what_they_did_before(catching: Make) -> Non
     before = [signal.getsignal(number) for number in stopping._SIGNALS]
     catching(60.0).close()
     assert [signal.getsignal(number) for number in stopping._SIGNALS] == before
+
+
+def test_signals_for_a_child_that_a_handler_has_forked_are_for_the_child() -> None:
+    ran = subprocess.run([sys.executable, "-c", FORKS], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
 
 
 async def test_its_thread_ends_with_it(catching: Make) -> None:

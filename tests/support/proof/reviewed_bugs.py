@@ -224,4 +224,11 @@ REVIEWED: Final = (
         "a review",
         "tests/broker/server/test_server.py::test_the_event_loop_runs_while_the_directory_is_read",
     ),
+    Bug(
+        "A handler of a worker that ended a process it had forked, as a multiprocessing pool "
+        "does, stopped the worker in its place, and waited for a child that ignored it.",
+        "a review",
+        "tests/client/worker/test_stopping.py::"
+        "test_signals_for_a_child_that_a_handler_has_forked_are_for_the_child",
+    ),
 )
