@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from typing import IO
 
 import pytest
 
@@ -62,8 +63,10 @@ def catching(codes: "queue.Queue[int]") -> Iterator[Make]:
     made: list[Stopping] = []
     before = {number: signal.getsignal(number) for number in stopping._SIGNALS}
 
-    def make(patience_s: float, end_at_once: Callable[[], None] = lambda: None) -> Stopping:
-        made.append(Stopping(patience_s, end_at_once))
+    def make(
+        patience_s: float, end_at_once: Callable[[], None] = lambda: None, supervised: bool = False
+    ) -> Stopping:
+        made.append(Stopping(patience_s, end_at_once, supervised=supervised))
         made[-1].catch_signals()
         return made[-1]
 
@@ -136,14 +139,49 @@ async def test_its_thread_ends_with_it(catching: Make) -> None:
     assert not thread.is_alive()
 
 
-async def test_the_end_of_the_parent_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def parent(monkeypatch: pytest.MonkeyPatch) -> Iterator[IO[bytes]]:
+    """What the process that has started this one holds open."""
     reading, writing = os.pipe()
-    with os.fdopen(reading) as stdin:
+    with os.fdopen(reading) as stdin, os.fdopen(writing, "wb", buffering=0) as parent:
         monkeypatch.setattr(sys, "stdin", stdin)
-        stop = Stopping(60.0)
-        stop.watch_parent()
-        os.write(writing, b"x")
-        await asyncio.sleep(0)
-        assert not stop.asked.is_set()
-        os.close(writing)
+        yield parent
+
+
+async def test_the_end_of_the_parent_asks(
+    catching: Make, parent: IO[bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    stop = catching(60.0, supervised=True)
+    parent.write(b"x")
+    parent.close()
+    with caplog.at_level(logging.INFO, "tapemq.worker"):
         await stop.asked.wait()
+    assert caplog.messages == ["stopping: the process that started this one is gone"]
+
+
+async def test_a_process_without_its_parent_ends_though_the_event_loop_is_kept(
+    catching: Make, parent: IO[bytes], codes: "queue.Queue[int]"
+) -> None:
+    catching(0.01, supervised=True)
+    parent.close()
+    assert codes.get(timeout=60.0) == 1  # no turn of the event loop in between
+
+
+async def test_only_the_parent_ends_one_of_its_processes_at_once(
+    catching: Make, parent: IO[bytes], codes: "queue.Queue[int]"
+) -> None:
+    """A manager of services signals all processes, and so does the parent then."""
+    stop = catching(0.2, supervised=True)
+    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert codes.get() == 1  # its patience is over
+    await stop.asked.wait()
+
+
+async def test_patience_may_be_as_long_as_anybody_likes(
+    catching: Make, codes: "queue.Queue[int]"
+) -> None:
+    catching(1e9)
+    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGINT)
+    assert codes.get(timeout=60.0) == 130

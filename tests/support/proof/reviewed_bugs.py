@@ -231,4 +231,19 @@ REVIEWED: Final = (
         "tests/client/worker/test_stopping.py::"
         "test_signals_for_a_child_that_a_handler_has_forked_are_for_the_child",
     ),
+    Bug(
+        "With several processes, a worker whose processes were all signalled at once, as service "
+        "managers do, took the first process's signal for a second one: handlers were cut off, "
+        "and their messages counted a crash.",
+        "a review",
+        "tests/client/worker/test_stopping.py::"
+        "test_only_the_parent_ends_one_of_its_processes_at_once",
+    ),
+    Bug(
+        "A process of a worker whose event loop a handler kept for ever stayed when the first "
+        "process was killed, and kept its leases; nobody else got the messages.",
+        "a review",
+        "tests/client/worker/test_stopping.py::"
+        "test_a_process_without_its_parent_ends_though_the_event_loop_is_kept",
+    ),
 )
