@@ -246,4 +246,12 @@ REVIEWED: Final = (
         "tests/client/worker/test_stopping.py::"
         "test_a_process_without_its_parent_ends_though_the_event_loop_is_kept",
     ),
+    Bug(
+        "When one process of a worker could not be started again for a moment (too many "
+        "processes, too little memory), all the others were killed in the middle of their "
+        "handlers, and the worker ended.",
+        "a review",
+        "tests/client/worker/test_supervisor.py::"
+        "test_one_that_cannot_be_started_leaves_the_others_alone",
+    ),
 )
