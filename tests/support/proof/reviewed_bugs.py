@@ -254,4 +254,10 @@ REVIEWED: Final = (
         "tests/client/worker/test_supervisor.py::"
         "test_one_that_cannot_be_started_leaves_the_others_alone",
     ),
+    Bug(
+        "A handler that was a generator, or without asyncio a coroutine function, was called, "
+        "never ran, and its message was acked.",
+        "a review",
+        "tests/client/sync/test_queue.py::test_what_a_handler_has_not_run_is_not_acked",
+    ),
 )
