@@ -12,22 +12,25 @@ Exceptions = type[Exception] | tuple[type[Exception], ...]
 
 class Retry(Exception):
     """Raised by a handler: its message failed, and comes again after ``delay`` (None: when the
-    group's policy says). Raises ValueError for a delay that cannot be."""
+    group's policy says). ``reason`` may be an exception. Raises ValueError for a delay that cannot
+    be."""
 
-    def __init__(self, reason: str = "", *, delay: Duration | None = None) -> None:
+    def __init__(self, reason: object = "", *, delay: Duration | None = None) -> None:
         super().__init__(reason)
+        # What makes no sense here fails the message; at the block's end it would end run().
         if delay is not None:
-            milliseconds(delay)  # here it fails the message, at the block's end it would end run()
-        self.reason = reason
+            milliseconds(delay)
+        self.reason = str(reason or "")
         self.delay = delay
 
 
 class Reject(Exception):
-    """Raised by a handler: trying again is no use, its message is dead now."""
+    """Raised by a handler: trying again is no use, its message is dead now. ``reason`` may be an
+    exception."""
 
-    def __init__(self, reason: str = "") -> None:
+    def __init__(self, reason: object = "") -> None:
         super().__init__(reason)
-        self.reason = reason
+        self.reason = str(reason or "")
 
 
 def outcome_of(

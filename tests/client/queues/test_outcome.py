@@ -60,6 +60,12 @@ def test_a_reject_makes_it_dead() -> None:
     assert outcome_of(Reject()) == reject("Reject")
 
 
+@pytest.mark.parametrize(("reason", "said"), [(KeyError("k"), "'k'"), (404, "404"), (None, "")])
+def test_a_reason_may_be_what_is_at_hand(reason: object, said: str) -> None:
+    assert outcome_of(Retry(reason)).reason == (said or "Retry")
+    assert outcome_of(Reject(reason)).reason == (said or "Reject")
+
+
 def test_what_caused_it_is_kept() -> None:
     for chosen in (Retry("busy"), Reject("wrong")):
         chosen.__cause__ = KeyError("k")

@@ -260,4 +260,10 @@ REVIEWED: Final = (
         "a review",
         "tests/client/sync/test_queue.py::test_what_a_handler_has_not_run_is_not_acked",
     ),
+    Bug(
+        "A handler that raised Retry or Reject with an exception as its reason ended run(), and "
+        "its message stayed with the consumer, neither settled nor given back.",
+        "a review",
+        "tests/client/queues/test_outcome.py::test_a_reason_may_be_what_is_at_hand",
+    ),
 )
