@@ -273,4 +273,12 @@ REVIEWED: Final = (
         "a review",
         "tests/client/queues/test_intake.py::test_no_part_of_a_lost_lease_is_handed_out",
     ),
+    Bug(
+        "When the lease of a group was made shorter, consumers went on extending what they held "
+        "as rarely as before: messages at work ran out, counted a crash, and were handled a "
+        "second time beside it.",
+        "a review",
+        "tests/client/queues/test_desk.py::"
+        "test_leases_are_renewed_for_the_time_that_they_began_with",
+    ),
 )
