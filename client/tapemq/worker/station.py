@@ -73,7 +73,9 @@ class Station:
         self.in_hand += 1
         try:
             await self._handler.call(message, self._threads)
-        except (Exception, SystemExit) as error:
+        except (asyncio.CancelledError, GeneratorExit):
+            raise  # the worker ends, not only the handler
+        except BaseException as error:
             verdict = self._handler.rules.verdict(error)
             await message._settle(verdict, False)
             _say(message, verdict, error)
