@@ -288,4 +288,11 @@ REVIEWED: Final = (
         "a review",
         "tests/client/worker/test_station.py::test_failures_end_as_the_rules_say",
     ),
+    Bug(
+        "A handler that cancelled its own task ended one of the tasks of run() in silence: its "
+        "message came again at once, uncounted, until none was left; run() returned as if it had "
+        "been stopped, and a worker ended with code 0.",
+        "a review",
+        "tests/client/queues/test_queue_end.py::test_a_handler_that_cancels_itself_has_failed",
+    ),
 )
