@@ -295,4 +295,11 @@ REVIEWED: Final = (
         "a review",
         "tests/client/queues/test_queue_end.py::test_a_handler_that_cancels_itself_has_failed",
     ),
+    Bug(
+        "A worker whose queue ended (its topic was deleted) while a plain handler was stuck in "
+        "its thread never ended: nobody worked, and nobody started it anew.",
+        "a review",
+        "tests/client/worker/test_runner.py::"
+        "test_threads_of_a_queue_that_has_ended_are_waited_for_and_not_for_ever",
+    ),
 )
