@@ -134,6 +134,7 @@ class QueueIntake:
         if self._hand is not None and self._hand.lease is lease:
             self._hand.stop()
             self._put_down()
+            self._hands = iter(())  # the rest of the lease
         waiting = [offset for offset in lease.held if offset >= lease.upto]
         if waiting:
             self.settles.add_all(RELEASE, lease, lease.take_all(waiting))

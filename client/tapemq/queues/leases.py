@@ -7,7 +7,7 @@ from tapemq.queues.lease import Lease
 from tapemq.wire.entries import Run, Tokens
 
 RENEWALS_PER_LEASE: Final = 3
-"""How often in the time of a lease due() is to be called."""
+"""How often in the time of the shortest lease due() is to be called."""
 
 _YOUNG: Final = 6
 """A lease that is younger than this share of its time waits for the next turn. It is then half
@@ -19,8 +19,6 @@ class Leases:
 
     def __init__(self) -> None:
         self._by_id: dict[int, Lease] = {}
-        self.ttl_s = 0.0
-        """Time of the latest lease; 0: there was none."""
 
     def __iter__(self) -> Iterator[Lease]:
         return iter(tuple(self._by_id.values()))
@@ -31,8 +29,12 @@ class Leases:
     def begin(self, message: Any, runs: Sequence[Run], size_bytes: int, now: float) -> Lease:
         """A Leased message has come."""
         lease = self._by_id[message.lease_id] = Lease(message, runs, size_bytes, now)
-        self.ttl_s = lease.ttl_s
         return lease
+
+    def shortest_s(self) -> float:
+        """The shortest time that one of them lasts; there is one."""
+        shortest_s: float = min(lease.ttl_s for lease in self._by_id.values())
+        return shortest_s
 
     def end(self, lease: Lease) -> None:
         """Forget a lease if it holds nothing any more."""
@@ -55,11 +57,17 @@ class Leases:
             lease.lose(tuple(lease.held))
         self._by_id.clear()
 
-    def due(self, now: float) -> list[Tokens]:
-        """Leases to extend now: a token of each, for the whole of it. They count as extended."""
-        entries = []
+    def due(self, now: float) -> dict[int, list[Tokens]]:
+        """Leases to extend now: a token of each, for the whole of it, by the ms that they last.
+        They count as extended.
+
+        Each lasts as long as it did at first: whoever changes that of the group does not know how
+        often they are extended.
+        """
+        entries: dict[int, list[Tokens]] = {}
         for lease in self._by_id.values():
             if lease.held and now - lease.renewed_at >= lease.ttl_s / _YOUNG:
                 lease.renewed_at = now
-                entries.append(Tokens(lease.lease_id, min(lease.held), 1))
+                token = Tokens(lease.lease_id, min(lease.held), 1)
+                entries.setdefault(round(lease.ttl_s * 1000), []).append(token)
         return entries

@@ -5,6 +5,7 @@ on whichever connection there is, and is called back by ``timers``. Both shells 
 """
 
 import logging
+import math
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -82,6 +83,7 @@ class Ledger(ABC):
         self._said_at = 0.0
         self._flushing: Any = None
         self._renewal: Any = None
+        self._renewed_for_s = math.inf
         intake.desk = self
 
     @abstractmethod
@@ -148,11 +150,11 @@ class Ledger(ABC):
 
     def leased(self, message: m.Leased, payload: memoryview) -> None:
         """Messages have come."""
-        ttl_s, before_s = message.lease_ms / 1000, self._intake.leases.ttl_s
+        ttl_s = message.lease_ms / 1000
         self._intake.leased(message, payload, self._timers.time())
         if self.stopping:
             self._intake.stop()  # kept until the end: given back now, it would come again
-        if self._renewal is None or ttl_s < before_s:
+        if ttl_s < self._renewed_for_s:
             self._renew_later(ttl_s)
             self._on_lease(ttl_s)
 
@@ -253,23 +255,26 @@ class Ledger(ABC):
 
     def _renew_later(self, ttl_s: float) -> None:
         self._stop_renewing()
+        self._renewed_for_s = ttl_s
         self._renewal = self._timers.call_later(ttl_s / RENEWALS_PER_LEASE, self._renew)
 
     def _stop_renewing(self) -> None:
         if self._renewal is not None:
             self._renewal.cancel()
             self._renewal = None
+        self._renewed_for_s = math.inf
 
     def _renew(self) -> None:
         """Extend the leases that are held."""
-        self._renewal = None
+        self._stop_renewing()
         leases, connection = self._intake.leases, self._connection()
         if not len(leases) or connection is None:
             return  # the next lease starts it again
-        request = m.Extend(self._intake.subscription)
-        for payload in chunks(leases.due(self._timers.time())):
-            connection.send(request, self._renewed, payload)
-        self._renew_later(leases.ttl_s)
+        for lease_ms, entries in leases.due(self._timers.time()).items():
+            request = m.Extend(self._intake.subscription, lease_ms)
+            for payload in chunks(entries):
+                connection.send(request, self._renewed, payload)
+        self._renew_later(leases.shortest_s())
 
     def _renewed(self, result: Any) -> None:
         if isinstance(result, Error):

@@ -1,6 +1,9 @@
 """What the end of a handler makes of its message."""
 
+import inspect
 import traceback
+from collections.abc import Callable
+from typing import Any
 
 from tapemq.queues.verdict import ACK, RELEASE, Duration, Verdict, milliseconds, nack, reject
 
@@ -9,22 +12,25 @@ Exceptions = type[Exception] | tuple[type[Exception], ...]
 
 class Retry(Exception):
     """Raised by a handler: its message failed, and comes again after ``delay`` (None: when the
-    group's policy says). Raises ValueError for a delay that cannot be."""
+    group's policy says). ``reason`` may be an exception. Raises ValueError for a delay that cannot
+    be."""
 
-    def __init__(self, reason: str = "", *, delay: Duration | None = None) -> None:
+    def __init__(self, reason: object = "", *, delay: Duration | None = None) -> None:
         super().__init__(reason)
+        # What makes no sense here fails the message; at the block's end it would end run().
         if delay is not None:
-            milliseconds(delay)  # here it fails the message, at the block's end it would end run()
-        self.reason = reason
+            milliseconds(delay)
+        self.reason = str(reason or "")
         self.delay = delay
 
 
 class Reject(Exception):
-    """Raised by a handler: trying again is no use, its message is dead now."""
+    """Raised by a handler: trying again is no use, its message is dead now. ``reason`` may be an
+    exception."""
 
-    def __init__(self, reason: str = "") -> None:
+    def __init__(self, reason: object = "") -> None:
         super().__init__(reason)
-        self.reason = reason
+        self.reason = str(reason or "")
 
 
 def outcome_of(
@@ -44,6 +50,24 @@ def outcome_of(
         return reject(error.reason or "Reject", _text(error.__cause__))
     reason, text = type(error).__name__, _text(error)
     return reject(reason, text) if isinstance(error, reject_on) else nack(None, reason, text)
+
+
+def check_function(function: Callable[..., Any], *, awaited: bool) -> None:
+    """Raise TypeError for a handler of which a call runs nothing. ``awaited``: a coroutine is."""
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(f"{function!r} cannot be a handler: it yields, and nobody iterates over it")
+    if not awaited and inspect.iscoroutinefunction(function):
+        raise TypeError(f"{function!r} cannot be a handler without asyncio: nobody awaits it")
+
+
+def check_returned(result: Any) -> None:
+    """Raise TypeError for what has still to be run: an ack would be one of what was never done."""
+    if result is None:
+        return
+    if inspect.isawaitable(result) or inspect.isgenerator(result) or inspect.isasyncgen(result):
+        if inspect.iscoroutine(result):
+            result.close()  # without a warning
+        raise TypeError(f"the handler returned {result!r}, of which nothing has run")
 
 
 def _text(error: BaseException | None) -> str:

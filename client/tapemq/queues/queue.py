@@ -150,15 +150,30 @@ class Queue:
         if concurrency < 1:
             raise ValueError(f"concurrency is at least 1, not {concurrency}")
 
+        is_over, runner = False, _this_task()
+        cancelled_before = runner.cancelling()
+
         async def work() -> None:
+            task = _this_task()
             async for message in self:
                 async with message.process(reject_on=reject_on, ignore=ignore):
-                    await _handle(handler, message)
+                    try:
+                        await handler(message)
+                        if task.cancelling():
+                            await asyncio.sleep(0)  # it is raised here, not from what comes next
+                    except asyncio.CancelledError as error:
+                        if is_over or runner.cancelling() > cancelled_before:
+                            raise
+                        # The handler has cancelled itself, or what it waited for was cancelled.
+                        while task.uncancel():
+                            pass
+                        raise Retry("CancelledError") from error
 
         workers = [asyncio.create_task(work()) for _ in range(concurrency)]
         try:
             await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
         finally:
+            is_over = True
             for worker in workers:
                 worker.cancel()
             await asyncio.wait(workers)
@@ -201,13 +216,7 @@ class Queue:
         self._subscriber.fail(error)
 
 
-async def _handle(handler: Callable[[Message], Awaitable[Any]], message: Message) -> None:
-    """What a handler waits for may be cancelled while the handler is not: then it has failed, and
-    the task that it runs in goes on."""
-    try:
-        await handler(message)
-    except asyncio.CancelledError as error:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise
-        raise Retry("CancelledError") from error
+def _this_task() -> "asyncio.Task[Any]":
+    task = asyncio.current_task()
+    assert task is not None
+    return task

@@ -9,7 +9,7 @@ from tapemq.batch import BatchError
 from tapemq.errors import Closed, CorruptBatch, Error
 from tapemq.queues.hand import Hand
 from tapemq.queues.options import QueueOptions
-from tapemq.queues.outcome import Exceptions
+from tapemq.queues.outcome import Exceptions, check_function, check_returned
 from tapemq.sync.beginning import Beginning
 from tapemq.sync.link import Link
 from tapemq.sync.message import Message
@@ -156,13 +156,14 @@ class Queue:
         """
         if concurrency < 1:
             raise ValueError(f"concurrency is at least 1, not {concurrency}")
+        check_function(handler, awaited=False)
         failures: list[BaseException] = []
 
         def work(end: Promise[None]) -> None:
             try:
                 for message in self:
                     with message.process(reject_on=reject_on, ignore=ignore):
-                        handler(message)
+                        check_returned(handler(message))
             except BaseException as error:
                 failures.append(error)
                 self.stop()
@@ -187,10 +188,20 @@ class Queue:
 
     def stop(self) -> None:
         """Take nothing more: iterating ends, and run() returns when its handlers are done."""
-        with self._shared.lock, self._shared.turn:
-            self._desk.stop()
-            self._begin(None)
-            self._subscriber.changes.happened()
+        with self._shared.lock:
+            if self._shared.turn.is_under_way:
+                # What was interrupted in the middle by a signal goes on first: it has looked
+                # whether to stop, and may be about to wait, or to take the message that it saw.
+                self._shared.call_soon(self._stop)
+                self._shared.wake()
+                return
+            with self._shared.turn:
+                self._stop()
+
+    def _stop(self) -> None:
+        self._desk.stop()
+        self._begin(None)
+        self._subscriber.changes.happened()
 
     # Entering and leaving
 

@@ -6,7 +6,7 @@ from typing import Any, TypeVar, Unpack
 
 from tapemq.client import Client
 from tapemq.errors import Closed
-from tapemq.queues.outcome import Exceptions
+from tapemq.queues.outcome import Exceptions, check_function
 from tapemq.queues.settings import QueueSettings
 from tapemq.streams.start import Start
 from tapemq.worker.handler import Decode, Handler, Limits, check_handler
@@ -79,6 +79,7 @@ class App:
 
         Raises:
             ValueError: an argument is out of its range, or the group of the topic has a handler.
+            TypeError: the function is a generator.
         """
         rules = Rules(retry_on, reject_on, ignore)
         limits = Limits(concurrency, prefetch)
@@ -86,6 +87,7 @@ class App:
             raise ValueError(f"group {group!r} of topic {topic!r} has a handler already")
 
         def register(function: Function) -> Function:
+            check_function(function, awaited=True)
             handler = Handler(function, topic, group, limits, start, decode, rules, settings)
             self._handlers.append(handler)
             return function

@@ -64,10 +64,8 @@ def _arguments(options: Options) -> list[str]:
 
 
 async def _work(app: App, options: Options) -> int:
-    stopping = Stopping(options.grace_s + _END_S)
+    stopping = Stopping(options.grace_s + _END_S, supervised=options.supervised)
     stopping.catch_signals()
-    if options.supervised:
-        stopping.watch_parent()
     runner = Runner(app, options.url, concurrency=options.concurrency, grace_s=options.grace_s)
     try:
         code = await _run(runner, options.url, stopping.asked)

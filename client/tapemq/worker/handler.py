@@ -7,6 +7,7 @@ from concurrent.futures import Executor
 from typing import Any, NamedTuple
 
 from tapemq.queues.message import Message
+from tapemq.queues.outcome import check_returned
 from tapemq.queues.settings import QueueSettings, wire_settings
 from tapemq.streams.start import Start, wire_start
 from tapemq.wire.names import check_name
@@ -58,6 +59,8 @@ class Handler(NamedTuple):
         # be to ack what was never done.
         if inspect.isawaitable(result):
             await result
+        else:
+            check_returned(result)
 
     def _value(self, message: Message) -> Any:
         if self.decode is None or message.value is None:

@@ -17,10 +17,11 @@ class Rules(NamedTuple):
     reject_on: Exceptions = ()
     ignore: Exceptions = ()
 
-    def verdict(self, error: Exception | SystemExit) -> Verdict:
+    def verdict(self, error: BaseException) -> Verdict:
         """The verdict on a message whose handler raised ``error``."""
-        if isinstance(error, SystemExit):
+        if not isinstance(error, Exception):
             # What a handler calls may end like a program; the worker goes on.
-            return nack(None, "SystemExit", f"SystemExit: {error}")
+            name = type(error).__name__
+            return nack(None, name, f"{name}: {error}")
         reject_on = self.reject_on if isinstance(error, self.retry_on) else Exception
         return outcome_of(error, reject_on, self.ignore)

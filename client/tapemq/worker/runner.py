@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from typing import Final
+from concurrent.futures import Future, wait
+from typing import Any, Final
 
 from tapemq.client import Client
 from tapemq.connecting import connect
@@ -72,6 +73,7 @@ class Runner:
         """Wait for the handlers at work; cancel those that take too long."""
         _, late = await asyncio.wait(works, timeout=self._grace_s)
         if not late:
+            await self._wait_for_threads()
             return
         self.cut_off = True
         in_hand = sum(station.in_hand for station in self._stations)
@@ -81,3 +83,10 @@ class Runner:
         for work in late:
             work.cancel()
         await asyncio.wait(late, timeout=_RELEASE_S)
+
+    async def _wait_for_threads(self) -> None:
+        """A queue that has ended with an error did not wait for those that handled its messages."""
+        calls = set[Future[Any]]().union(*(station.calls for station in self._stations))
+        if calls:
+            _, late = await asyncio.to_thread(wait, calls, self._grace_s)
+            self.cut_off = bool(late)

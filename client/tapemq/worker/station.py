@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Final
 
 from tapemq.client import Client
 from tapemq.queues.message import Message
@@ -18,6 +19,20 @@ log = logging.getLogger("tapemq.worker")
 _SAID: Final = {"ack": "done, ignoring", "nack": "failed", "reject": "dead"}
 
 
+class _Threads(ThreadPoolExecutor):
+    """Knows which calls have not come back, also once nobody waits for them any more."""
+
+    def __init__(self, count: int, name: str) -> None:
+        super().__init__(count, name)
+        self.calls: set[Future[Any]] = set()
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        call = super().submit(function, *args, **kwargs)
+        self.calls.add(call)
+        call.add_done_callback(self.calls.discard)
+        return call
+
+
 class Station:
     """Takes the messages of one handler, and settles them by how it ends."""
 
@@ -25,14 +40,17 @@ class Station:
         self._handler = handler
         self._concurrency = handler.limits.concurrency or default_concurrency
         # Not the event loop's threads: of those there may be fewer.
-        self._threads = (
-            ThreadPoolExecutor(self._concurrency, handler.name) if handler.is_plain else None
-        )
+        self._threads = _Threads(self._concurrency, handler.name) if handler.is_plain else None
         self._queue: Queue | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self.in_hand = 0
         """How many messages are being handled."""
+
+    @property
+    def calls(self) -> set[Future[Any]]:
+        """Calls of the handler, in threads, that have not come back."""
+        return set() if self._threads is None else set(self._threads.calls)
 
     def begin(self, client: Client) -> asyncio.Task[None]:
         """Work in a task of its own, until stop()."""
@@ -73,7 +91,9 @@ class Station:
         self.in_hand += 1
         try:
             await self._handler.call(message, self._threads)
-        except (Exception, SystemExit) as error:
+        except (asyncio.CancelledError, GeneratorExit):
+            raise  # the worker ends, not only the handler
+        except BaseException as error:
             verdict = self._handler.rules.verdict(error)
             await message._settle(verdict, False)
             _say(message, verdict, error)

@@ -61,15 +61,20 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         while not stop.is_set():
             begun = loop.time()
-            code = await self._run_one(number, stop)
-            if code == Exit.USAGE or (code == Exit.UNREACHABLE and first):
-                return code
+            try:
+                code = await self._run_one(number, stop)
+            except OSError as error:  # too little memory, or too many processes: the others go on
+                ended = f"cannot be started: {error}"
+            else:
+                if code == Exit.USAGE or (code == Exit.UNREACHABLE and first):
+                    return code
+                ended = _ended(code)
             if stop.is_set():
                 break
             first = False
             if loop.time() - begun >= _SOUND_S:
                 pause_s = self._first_pause_s
-            log.error("process %d %s; a new one starts in %g s", number, _ended(code), pause_s)
+            log.error("process %d %s; a new one starts in %g s", number, ended, pause_s)
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(stop.wait(), pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)

@@ -201,6 +201,26 @@ def test_lost_lease_is_not_handed_out_any_more() -> None:
     assert said(source) == {}
 
 
+@pytest.mark.parametrize("runs", [[(0, 1), (2, 1), (4, 1)], [(0, 1300)]], ids=["holes", "long"])
+def test_no_part_of_a_lost_lease_is_handed_out(runs: list[tuple[int, int]]) -> None:
+    source = intake()
+    lease(source, runs, [(0, 1300)], 1)
+    lease(source, [(1300, 1)], [(1300, 1)], 2)
+    assert offsets(source, 1) == [0]
+    source.lose([Tokens(1, first, records) for first, records in runs])
+    assert offsets(source) == [1300]
+
+
+def test_what_is_given_back_of_a_lease_is_not_handed_out() -> None:
+    source = intake()
+    lease(source, [(0, 2), (3, 2), (6, 2)], [(0, 8)])
+    (first,) = take(source, 1)
+    source.lose([Tokens(7, 7, 1)])
+    assert said(source) == {"release": [Tokens(7, 1, 1), Tokens(7, 3, 2), Tokens(7, 6, 1)]}
+    assert source.next_hand() is None
+    assert not first.settled
+
+
 def test_what_is_left_of_a_lease_of_which_some_was_lost_is_given_back() -> None:
     source = intake()
     lease(source, [(0, 4)], [(0, 4)])

@@ -9,6 +9,8 @@ from tapemq.errors import Error, LeaseLost
 from tapemq.queues.lease import Lease
 from tapemq.queues.ledger import GATHER_S, Ledger
 from tapemq.queues.verdict import ACK, RELEASE
+from tapemq.wire import messages as m
+from tapemq.wire.entries import pack_runs
 from tests.support import queueing
 
 
@@ -65,6 +67,12 @@ def test_what_was_said_just_now_is_gathered_for_a_while(book: Book, standing: St
     book.flush()
     book.settle(RELEASE, lease_of(book), 2)
     assert standing.later == [pytest.approx(GATHER_S)]
+
+
+def test_leases_are_renewed_as_often_as_the_shortest_needs(book: Book, standing: Standing) -> None:
+    for lease_id, lease_ms in enumerate((30_000, 60_000, 3_000, 30_000)):
+        book.leased(m.Leased(1, 0, lease_id, pack_runs([(9, 1)]), lease_ms), memoryview(b""))
+    assert standing.later == [10.0, 1.0]
 
 
 def test_too_late_is_counted(book: Book) -> None:

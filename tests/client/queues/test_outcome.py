@@ -1,9 +1,11 @@
 import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from tapemq.queues.outcome import Reject, Retry, outcome_of
+from tapemq.queues.outcome import Reject, Retry, check_function, check_returned, outcome_of
 from tapemq.queues.verdict import ACK, RELEASE, reject
 
 
@@ -58,7 +60,39 @@ def test_a_reject_makes_it_dead() -> None:
     assert outcome_of(Reject()) == reject("Reject")
 
 
+@pytest.mark.parametrize(("reason", "said"), [(KeyError("k"), "'k'"), (404, "404"), (None, "")])
+def test_a_reason_may_be_what_is_at_hand(reason: object, said: str) -> None:
+    assert outcome_of(Retry(reason)).reason == (said or "Retry")
+    assert outcome_of(Reject(reason)).reason == (said or "Reject")
+
+
 def test_what_caused_it_is_kept() -> None:
     for chosen in (Retry("busy"), Reject("wrong")):
         chosen.__cause__ = KeyError("k")
         assert outcome_of(chosen).error == "KeyError: 'k'"
+
+
+async def coroutine() -> None: ...
+
+
+def generator() -> Iterator[None]:
+    yield
+
+
+async def asynchronous_generator() -> AsyncIterator[None]:
+    yield
+
+
+@pytest.mark.parametrize("function", [coroutine, generator, asynchronous_generator])
+def test_what_runs_nothing_when_it_is_called_is_no_handler(function: Callable[[], Any]) -> None:
+    with pytest.raises(TypeError, match="nobody"):
+        check_function(function, awaited=False)
+    with pytest.raises(TypeError, match="of which nothing has run"):
+        check_returned(function())
+
+
+def test_what_runs_is_a_handler() -> None:
+    check_function(coroutine, awaited=True)
+    check_function(print, awaited=False)
+    check_returned(None)
+    check_returned([1])

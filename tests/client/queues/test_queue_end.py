@@ -110,6 +110,50 @@ async def test_leaving_that_is_cancelled_leaves_no_consumer_behind(world: World)
         assert await work(other, 10) == ALL
 
 
+@pytest.mark.parametrize("waits", [True, False])
+async def test_a_handler_that_cancels_itself_has_failed(world: World, waits: bool) -> None:
+    async def handle(message: tapemq.Message) -> None:
+        if message.attempt == 1:
+            task = asyncio.current_task()
+            assert task is not None
+            task.cancel()
+            task.cancel()
+            if waits:
+                await asyncio.Event().wait()
+
+    async with world.queue() as queue:
+        running = asyncio.ensure_future(queue.run(handle, concurrency=2))
+        settling = asyncio.ensure_future(world.settled(20))
+        await asyncio.wait([running, settling], return_when=asyncio.FIRST_COMPLETED)
+        assert not running.done()
+        await settling
+        queue.stop()
+        await running
+    assert sorted(world.group.offsets("nack")) == ALL
+    assert sorted(world.acked()) == ALL
+
+
+async def test_end_of_the_event_loop_gives_messages_back(world: World) -> None:
+    """It cancels all tasks at once, in any order."""
+    begun = asyncio.Event()
+
+    async def handle(message: tapemq.Message) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    async with world.queue() as queue:
+        before = asyncio.all_tasks()
+        running = asyncio.ensure_future(queue.run(handle, concurrency=2))
+        await begun.wait()
+        for task in sorted(asyncio.all_tasks() - before, key=lambda one: one is running):
+            task.cancel()
+        await asyncio.wait([running])
+        assert running.cancelled()
+    assert world.group.offsets("nack") == []
+    assert sorted(world.group.offsets("release")) == [0, 1]
+    assert sorted(world.group.offsets("left")) == ALL
+
+
 async def test_queue_is_closed_before_and_after_its_block(world: World) -> None:
     queue = world.queue()
     with pytest.raises(tapemq.Closed, match="async with"):

@@ -363,6 +363,20 @@ def test_exit_in_a_handler_ends_run_and_gives_its_message_back(world: QueueWorld
     assert world.said("ack") == []
 
 
+def test_what_a_handler_has_not_run_is_not_acked(world: QueueWorld) -> None:
+    async def coroutine(message: sync.Message) -> None: ...
+
+    with world.queue() as queue:
+        with pytest.raises(TypeError, match="nobody awaits it"):
+            queue.run(coroutine)
+        running = in_thread(queue.run, lambda message: coroutine(message), concurrency=1)
+        world.settled(10)
+        queue.stop()
+        outcome(running)
+    assert world.said("ack") == []
+    assert set(world.said("nack")) >= {0}
+
+
 def test_concurrency_is_at_least_one(world: QueueWorld) -> None:
     with world.queue() as queue, pytest.raises(ValueError, match="concurrency"):
         queue.run(print, concurrency=0)

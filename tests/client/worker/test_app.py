@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -55,6 +55,16 @@ def test_one_handler_for_each_group() -> None:
     app.handler("orders", group="billing")(bill)
     with pytest.raises(ValueError, match="'billing' of topic 'orders' has a handler already"):
         app.handler("orders", group="billing")
+
+
+def test_a_generator_is_no_handler() -> None:
+    def generator(message: tapemq.Message) -> Iterator[None]:
+        yield
+
+    app = App()
+    with pytest.raises(TypeError, match="it yields, and nobody iterates over it"):
+        app.handler("orders", group="billing")(generator)
+    assert app.handlers == ()
 
 
 async def test_the_client_is_there_while_it_runs() -> None:

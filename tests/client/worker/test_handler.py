@@ -2,7 +2,7 @@ import asyncio
 import functools
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, cast
 
@@ -76,6 +76,22 @@ async def test_an_end_of_iteration_in_a_thread_is_raised(threads: ThreadPoolExec
     await asyncio.wait([calling], timeout=LONG_S)
     assert calling.done()
     assert repr(calling.exception()) == "RuntimeError('handler raised StopIteration')"
+
+
+def iterated(message: Message) -> Iterator[None]:
+    yield
+
+
+async def iterated_with_await(message: Message) -> AsyncIterator[None]:
+    yield
+
+
+@pytest.mark.parametrize("function", [iterated, iterated_with_await])
+async def test_what_was_not_run_was_not_done(
+    function: Callable[..., Any], threads: ThreadPoolExecutor
+) -> None:
+    with pytest.raises(TypeError, match="of which nothing has run"):
+        await handler(function).call(MESSAGE, threads)
 
 
 def test_objects_and_partials_of_coroutine_functions_are_not_plain() -> None:

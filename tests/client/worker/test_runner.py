@@ -1,4 +1,5 @@
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 import tapemq
 from tapemq.worker.app import App
 from tapemq.worker.runner import Runner
+from tests.support.blocking import LONG_S
 
 
 def runner_of(app: App, url: str, **options: Any) -> Runner:
@@ -109,6 +111,33 @@ async def test_a_queue_that_ends_stops_the_others(url: str, client: tapemq.Clien
     with pytest.raises(tapemq.TopicNotFound):
         await running
     assert done == [b"v"]
+
+
+@pytest.mark.parametrize("grace_s", [0.0, LONG_S])
+async def test_threads_of_a_queue_that_has_ended_are_waited_for_and_not_for_ever(
+    url: str, client: tapemq.Client, grace_s: float
+) -> None:
+    app, loop, begun, end = App(), asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+    done = []
+
+    @app.handler("gone", group="g", concurrency=2)
+    def take(message: tapemq.Message) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        assert end.wait(LONG_S)
+        done.append(message.value)
+
+    await client.publish("gone", "v")
+    runner = runner_of(app, url, grace_s=grace_s)
+    running = asyncio.create_task(runner.run(asyncio.Event()))
+    await begun.wait()
+    await client.delete_topic("gone")
+    if grace_s:
+        end.set()
+    with pytest.raises(tapemq.TopicNotFound):
+        await running
+    assert runner.cut_off == (not grace_s)
+    assert len(done) == (1 if grace_s else 0)
+    end.set()
 
 
 async def test_the_lifespan_is_around_the_work(url: str) -> None:

@@ -14,6 +14,10 @@ def station_of(app: App, concurrency: int = 1) -> Station:
     return Station(app.handlers[0], concurrency)
 
 
+class Abort(BaseException):
+    """Some libraries end what takes too long with such."""
+
+
 async def lag(client: tapemq.Client) -> int:
     return (await client.group("t", "g")).lag
 
@@ -82,6 +86,7 @@ async def test_failures_end_as_the_rules_say(
         b"rejected": Reject("no use"),
         b"wrong": ValueError("v"),
         b"exits": SystemExit("argv"),
+        b"aborts": Abort("timed out"),
         b"later": Retry("busy", delay=0),
     }
 
@@ -91,7 +96,7 @@ async def test_failures_end_as_the_rules_say(
         attempts.append((message.value, message.attempt))
         if message.attempt == 1:
             raise errors[message.value]
-        if len(attempts) == len(errors) + 2:
+        if len(attempts) == len(errors) + 3:
             station.stop()
 
     station = station_of(app)
@@ -99,11 +104,16 @@ async def test_failures_end_as_the_rules_say(
         await client.publish("t", value)
     with caplog.at_level(logging.DEBUG, "tapemq.worker"):
         await station.begin(client)
-    assert sorted(value for value, attempt in attempts if attempt == 2) == [b"exits", b"later"]
+    assert sorted(value for value, attempt in attempts if attempt == 2) == [
+        b"aborts",
+        b"exits",
+        b"later",
+    ]
     said = [record.getMessage() for record in caplog.records if record.levelno > logging.DEBUG]
     assert "t 0:0 attempt 1: done, ignoring: KeyError: 'k'" in said
     assert "t 0:1 attempt 1: dead: no use" in said
-    assert "t 0:4 attempt 1: failed: busy" in said
+    assert "t 0:4 attempt 1: failed: Abort: timed out" in said
+    assert "t 0:5 attempt 1: failed: busy" in said
     assert "t 0:2 attempt 1: dead: ValueError: v" in said
     shown = {record.getMessage()[:5]: record.exc_info for record in caplog.records}
     assert shown["t 0:1"] is None

@@ -3,9 +3,11 @@ import logging
 import os
 import queue
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from typing import IO
 
 import pytest
 
@@ -13,6 +15,38 @@ from tapemq.worker import stopping
 from tapemq.worker.stopping import Stopping
 
 Make = Callable[..., Stopping]
+
+FORKS = """
+import asyncio, multiprocessing, os, signal, sys, threading
+from tapemq.worker.stopping import Stopping
+
+def work(is_up):
+    is_up.set()
+    threading.Event().wait()
+
+async def main():
+    stop = Stopping(60.0)
+    stop.catch_signals()
+    context = multiprocessing.get_context("fork")
+    for number in (signal.SIGTERM, signal.SIGINT):
+        is_up = context.Event()
+        child = context.Process(target=work, args=(is_up,))
+        child.start()
+        if number == signal.SIGINT:  # at the very beginning, nobody would see KeyboardInterrupt
+            is_up.wait()
+        os.kill(child.pid, number)
+        child.join(20.0)
+        if child.is_alive():
+            child.kill()
+            sys.exit(f"{number!r} does not end a child")
+    await asyncio.sleep(0)
+    assert not stop.asked.is_set()
+    os.kill(os.getpid(), signal.SIGTERM)
+    await stop.asked.wait()
+    stop.close()
+
+asyncio.run(main())
+"""
 
 
 @pytest.fixture
@@ -29,8 +63,10 @@ def catching(codes: "queue.Queue[int]") -> Iterator[Make]:
     made: list[Stopping] = []
     before = {number: signal.getsignal(number) for number in stopping._SIGNALS}
 
-    def make(patience_s: float, end_at_once: Callable[[], None] = lambda: None) -> Stopping:
-        made.append(Stopping(patience_s, end_at_once))
+    def make(
+        patience_s: float, end_at_once: Callable[[], None] = lambda: None, supervised: bool = False
+    ) -> Stopping:
+        made.append(Stopping(patience_s, end_at_once, supervised=supervised))
         made[-1].catch_signals()
         return made[-1]
 
@@ -89,6 +125,11 @@ async def test_afterwards_signals_do_what_they_did_before(catching: Make) -> Non
     assert [signal.getsignal(number) for number in stopping._SIGNALS] == before
 
 
+def test_signals_for_a_child_that_a_handler_has_forked_are_for_the_child() -> None:
+    ran = subprocess.run([sys.executable, "-c", FORKS], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+
+
 async def test_its_thread_ends_with_it(catching: Make) -> None:
     others = threading.enumerate()  # the thread of another test may be about to end
     stop = catching(60.0)
@@ -98,14 +139,49 @@ async def test_its_thread_ends_with_it(catching: Make) -> None:
     assert not thread.is_alive()
 
 
-async def test_the_end_of_the_parent_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def parent(monkeypatch: pytest.MonkeyPatch) -> Iterator[IO[bytes]]:
+    """What the process that has started this one holds open."""
     reading, writing = os.pipe()
-    with os.fdopen(reading) as stdin:
+    with os.fdopen(reading) as stdin, os.fdopen(writing, "wb", buffering=0) as parent:
         monkeypatch.setattr(sys, "stdin", stdin)
-        stop = Stopping(60.0)
-        stop.watch_parent()
-        os.write(writing, b"x")
-        await asyncio.sleep(0)
-        assert not stop.asked.is_set()
-        os.close(writing)
+        yield parent
+
+
+async def test_the_end_of_the_parent_asks(
+    catching: Make, parent: IO[bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    stop = catching(60.0, supervised=True)
+    parent.write(b"x")
+    parent.close()
+    with caplog.at_level(logging.INFO, "tapemq.worker"):
         await stop.asked.wait()
+    assert caplog.messages == ["stopping: the process that started this one is gone"]
+
+
+async def test_a_process_without_its_parent_ends_though_the_event_loop_is_kept(
+    catching: Make, parent: IO[bytes], codes: "queue.Queue[int]"
+) -> None:
+    catching(0.01, supervised=True)
+    parent.close()
+    assert codes.get(timeout=60.0) == 1  # no turn of the event loop in between
+
+
+async def test_only_the_parent_ends_one_of_its_processes_at_once(
+    catching: Make, parent: IO[bytes], codes: "queue.Queue[int]"
+) -> None:
+    """A manager of services signals all processes, and so does the parent then."""
+    stop = catching(0.2, supervised=True)
+    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert codes.get() == 1  # its patience is over
+    await stop.asked.wait()
+
+
+async def test_patience_may_be_as_long_as_anybody_likes(
+    catching: Make, codes: "queue.Queue[int]"
+) -> None:
+    catching(1e9)
+    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGINT)
+    assert codes.get(timeout=60.0) == 130

@@ -1,11 +1,12 @@
 import asyncio
+import errno
 import logging
 import os
 import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 
@@ -74,6 +75,30 @@ async def test_one_that_crashes_is_replaced(pipe: Pipe, caplog: pytest.LogCaptur
 async def test_there_is_no_use_in_going_on_with_some_codes(pipe: Pipe, code: int) -> None:
     one = f"import sys; sys.exit({code})"
     assert await running(pipe, one, 2, asyncio.Event()) == code
+
+
+async def test_one_that_cannot_be_started_leaves_the_others_alone(
+    pipe: Pipe, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    start, tries = asyncio.create_subprocess_exec, 0
+
+    async def start_sometimes(*args: Any, **options: Any) -> asyncio.subprocess.Process:
+        nonlocal tries
+        tries += 1
+        if tries in (3, 4):
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        return await start(*args, **options)
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", start_sometimes)
+    stop = asyncio.Event()
+    supervising = running(pipe, WAITS, 2, stop)
+    one, other = int(await pipe.line()), int(await pipe.line())
+    os.kill(one, signal.SIGKILL)
+    assert int(await pipe.line()) not in (one, other)
+    os.kill(other, 0)  # it is there
+    assert "cannot be started: [Errno 11]" in caplog.text
+    stop.set()
+    assert await supervising == 0
 
 
 async def test_an_unreachable_broker_is_waited_for_later_on(pipe: Pipe) -> None:

@@ -406,5 +406,88 @@ REVIEWED: Final = (
         "it was asked again, and committed it: its records were skipped.",
         "a review",
         "tests/client/streams/test_stream_losses.py::test_damaged_batch_is_told",
+        "A handler of a worker that ended a process it had forked, as a multiprocessing pool "
+        "does, stopped the worker in its place, and waited for a child that ignored it.",
+        "a review",
+        "tests/client/worker/test_stopping.py::"
+        "test_signals_for_a_child_that_a_handler_has_forked_are_for_the_child",
+    ),
+    Bug(
+        "With several processes, a worker whose processes were all signalled at once, as service "
+        "managers do, took the first process's signal for a second one: handlers were cut off, "
+        "and their messages counted a crash.",
+        "a review",
+        "tests/client/worker/test_stopping.py::"
+        "test_only_the_parent_ends_one_of_its_processes_at_once",
+    ),
+    Bug(
+        "A process of a worker whose event loop a handler kept for ever stayed when the first "
+        "process was killed, and kept its leases; nobody else got the messages.",
+        "a review",
+        "tests/client/worker/test_stopping.py::"
+        "test_a_process_without_its_parent_ends_though_the_event_loop_is_kept",
+    ),
+    Bug(
+        "When one process of a worker could not be started again for a moment (too many "
+        "processes, too little memory), all the others were killed in the middle of their "
+        "handlers, and the worker ended.",
+        "a review",
+        "tests/client/worker/test_supervisor.py::"
+        "test_one_that_cannot_be_started_leaves_the_others_alone",
+    ),
+    Bug(
+        "A handler that was a generator, or without asyncio a coroutine function, was called, "
+        "never ran, and its message was acked.",
+        "a review",
+        "tests/client/sync/test_queue.py::test_what_a_handler_has_not_run_is_not_acked",
+    ),
+    Bug(
+        "A handler that raised Retry or Reject with an exception as its reason ended run(), and "
+        "its message stayed with the consumer, neither settled nor given back.",
+        "a review",
+        "tests/client/queues/test_outcome.py::test_a_reason_may_be_what_is_at_hand",
+    ),
+    Bug(
+        "Of a lease that was lost (its time was over, or the group was sought elsewhere) only the"
+        " part being handed out was dropped: the rest of its messages, behind a gap or beyond "
+        "512, were still handled, beside whoever had them by then.",
+        "a review",
+        "tests/client/queues/test_intake.py::test_no_part_of_a_lost_lease_is_handed_out",
+    ),
+    Bug(
+        "When the lease of a group was made shorter, consumers went on extending what they held "
+        "as rarely as before: messages at work ran out, counted a crash, and were handled a "
+        "second time beside it.",
+        "a review",
+        "tests/client/queues/test_desk.py::"
+        "test_leases_are_renewed_for_the_time_that_they_began_with",
+    ),
+    Bug(
+        "A worker's handler that raised what is no Exception, as some libraries do when something"
+        " takes too long, ended the worker; nothing was counted, so its message ended each one "
+        "after it, too.",
+        "a review",
+        "tests/client/worker/test_station.py::test_failures_end_as_the_rules_say",
+    ),
+    Bug(
+        "A handler that cancelled its own task ended one of the tasks of run() in silence: its "
+        "message came again at once, uncounted, until none was left; run() returned as if it had "
+        "been stopped, and a worker ended with code 0.",
+        "a review",
+        "tests/client/queues/test_queue_end.py::test_a_handler_that_cancels_itself_has_failed",
+    ),
+    Bug(
+        "A worker whose queue ended (its topic was deleted) while a plain handler was stuck in "
+        "its thread never ended: nobody worked, and nobody started it anew.",
+        "a review",
+        "tests/client/worker/test_runner.py::"
+        "test_threads_of_a_queue_that_has_ended_are_waited_for_and_not_for_ever",
+    ),
+    Bug(
+        "Without asyncio, a signal handler that called stop() while its thread was just taking a "
+        "message left the queue waiting for ever, or made it raise RuntimeError.",
+        "a review",
+        "tests/client/sync/test_queue_end.py::"
+        "test_a_signal_handler_may_stop_it_whatever_is_being_done",
     ),
 )
