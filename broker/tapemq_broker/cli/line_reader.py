@@ -32,7 +32,7 @@ async def read_lines(descriptor: int) -> AsyncIterator[list[bytes]]:
 
 
 async def _read_chunks(descriptor: int) -> AsyncIterator[bytes]:
-    wait = not _never_blocks(descriptor)
+    wait = not never_blocks(descriptor)
     while True:
         if wait:
             await _until_readable(descriptor)
@@ -42,8 +42,8 @@ async def _read_chunks(descriptor: int) -> AsyncIterator[bytes]:
         yield chunk
 
 
-def _never_blocks(descriptor: int) -> bool:
-    # What is neither a pipe, a socket nor a terminal cannot be waited for, and need not be.
+def never_blocks(descriptor: int) -> bool:
+    """What is neither a pipe, a socket nor a terminal cannot be waited for, and need not be."""
     mode = os.fstat(descriptor).st_mode
     return not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(descriptor))
 

@@ -1,6 +1,7 @@
 """What commands print: tables on a terminal, JSON lines in a pipe or when asked for."""
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -16,6 +17,14 @@ _PAGE_ROWS: Final = 500
 def on_terminal() -> bool:
     """Whether people read standard output as it comes."""
     return sys.stdout.isatty()
+
+
+def end_output() -> None:
+    """Discard what cannot be written: at its end the interpreter would try, and complain, again."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Output:

@@ -1,10 +1,11 @@
 """Takes messages of a queue group for `sub --queue`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Final, NamedTuple
 
 import tapemq
+from tapemq_broker.cli.reading import Flush, Take
 
 _LOOK_EVERY_S: Final = 0.5
 _IDLE_LOOKS: Final = 2
@@ -33,8 +34,8 @@ class QueueReading:
         self,
         client: tapemq.Client,
         wish: QueueWish,
-        take: Callable[[tapemq.Record], None],
-        flush: Callable[[], None],
+        take: Take,
+        flush: Flush,
     ) -> None:
         self._client = client
         self._wish = wish
@@ -53,8 +54,8 @@ class QueueReading:
             async for batch in self._batches(queue):
                 messages = list(batch)[: self._left]
                 for message in messages:
-                    self._take(message)
-                self._flush()
+                    await self._take(message)
+                await self._flush()
                 if wish.ack:
                     for message in messages:
                         await message.ack()

@@ -31,7 +31,14 @@ async def read(
 ) -> list[bytes | None]:
     seen: list[bytes | None] = []
     wish = QueueWish("t", "g", "earliest", records_max, follow, ack)
-    await QueueReading(client, wish, lambda r: seen.append(r.value), lambda: None).run()
+
+    async def take(record: tapemq.Record) -> None:
+        seen.append(record.value)
+
+    async def flush() -> None:
+        pass
+
+    await QueueReading(client, wish, take, flush).run()
     return seen
 
 
@@ -65,12 +72,15 @@ async def test_without_acks_there_is_an_end(
 
 
 async def test_nothing_is_acked_that_was_not_written(client: tapemq.Client) -> None:
-    def flush() -> None:
+    async def take(record: tapemq.Record) -> None:
+        pass
+
+    async def flush() -> None:
         raise BrokenPipeError
 
     wish = QueueWish("t", "g", "earliest", None, True, True)
     with pytest.raises(BrokenPipeError):
-        await QueueReading(client, wish, lambda r: None, flush).run()
+        await QueueReading(client, wish, take, flush).run()
     assert await unsettled(client) == 3
 
 

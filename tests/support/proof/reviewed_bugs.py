@@ -224,4 +224,19 @@ REVIEWED: Final = (
         "a review",
         "tests/broker/server/test_server.py::test_the_event_loop_runs_while_the_directory_is_read",
     ),
+    Bug(
+        "`tapemq sub --group` committed what a full disk had not taken of its output: those "
+        "records were read by nobody, and where Python does not buffer (in the container) it "
+        "ended with 0.",
+        "a review",
+        "tests/broker/cli/commands/test_sub.py::"
+        "test_what_a_full_disk_did_not_take_is_not_committed",
+    ),
+    Bug(
+        "While nobody read what `tapemq sub` printed its event loop stood still: its connection "
+        "and its leases were not kept up, and SIGTERM never ended it.",
+        "a review",
+        "tests/broker/cli/commands/test_sub.py::"
+        "test_a_signal_ends_it_while_nobody_reads_what_it_prints",
+    ),
 )
