@@ -239,4 +239,11 @@ REVIEWED: Final = (
         "tests/broker/cli/commands/test_sub.py::"
         "test_a_signal_ends_it_while_nobody_reads_what_it_prints",
     ),
+    Bug(
+        "A broker that could not print its ready line ended with 70, as if its disk had "
+        "failed; supervisors that do not read its output could not keep one running.",
+        "a review",
+        "tests/broker/cli/test_broker_process.py::"
+        "test_it_serves_though_nobody_can_read_that_it_is_ready",
+    ),
 )
