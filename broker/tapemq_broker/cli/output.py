@@ -84,7 +84,16 @@ def shown(value: object) -> str:
         return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:,.3f}" if isinstance(value, float) else str(value)
+    return f"{value:,.3f}" if isinstance(value, float) else readable(str(value))
+
+
+def readable(text: str) -> str:
+    """Text as it is unless it could play tricks on a terminal; then it is quoted."""
+    if text.isprintable():
+        return text
+    quoted = json.dumps(text, ensure_ascii=False)
+    # JSON leaves other controls than ASCII's as they are, and changes of direction.
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in quoted)
 
 
 def _title(key: str) -> str:

@@ -67,3 +67,24 @@ def test_one_thing_in_a_pipe_is_an_object(capsys: pytest.CaptureFixture[str]) ->
 )
 def test_how_a_value_is_shown(value: object, text: str) -> None:
     assert shown(value) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ('ä [b] "c"', 'ä [b] "c"'),
+        ("\x1b[2J", r'"\u001b[2J"'),
+        ("ä\nb", r'"ä\nb"'),
+        ("\x7f\x9b2J", r'"\u007f\u009b2J"'),
+        ("\u202eorders", r'"\u202eorders"'),
+        ("\U000e0041", r'"\udb40\udc41"'),
+    ],
+)
+@pytest.mark.usefixtures("terminal")
+def test_nothing_plays_tricks_on_a_terminal(
+    text: str, safe: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Output().row({"error": text})
+    Output().rows([{"error": text}])
+    lines = [line.rstrip(" ") for line in capsys.readouterr().out.split("\n")]
+    assert lines == [f"error  {safe}", "error", safe, ""]

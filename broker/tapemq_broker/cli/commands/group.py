@@ -19,7 +19,7 @@ from tapemq_broker.cli.group_text import (
     stream_explanation,
 )
 from tapemq_broker.cli.options import DEFAULT_URL, AsJson, Url, Yes
-from tapemq_broker.cli.output import Output
+from tapemq_broker.cli.output import Output, readable
 
 OneTopic = Annotated[str | None, typer.Argument(metavar="TOPIC", help="Only groups of this topic.")]
 To = Annotated[str, typer.Option("--to", metavar="WHERE", help=START_HELP)]
@@ -118,7 +118,7 @@ async def explain(
         return
     print(f"{why.state.replace('_', ' ')}:")
     for sentence in why.sentences:
-        print(f"  {sentence}")
+        print(f"  {readable(sentence)}")
 
 
 @command
