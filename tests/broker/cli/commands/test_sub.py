@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -52,7 +53,7 @@ def test_a_group_goes_on_where_it_was(tapemq: Tapemq, topic: str) -> None:
     fill(tapemq, topic, "a", "b", "c")
     first = (topic, "--group", "g", "--start", "earliest", "--count", "2")
     assert values(tapemq, *first) == ["a", "b"]
-    assert values(tapemq, topic, "--group", "g", "--no-follow") == ["c"]
+    assert values(tapemq, topic, "--group", "g", "--no-follow", "--start", "latest") == ["c"]
     assert values(tapemq, topic, "--group", "g", "--no-follow") == []
 
 
