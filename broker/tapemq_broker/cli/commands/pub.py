@@ -1,7 +1,7 @@
 """`tapemq pub`: publish records."""
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -12,6 +12,7 @@ import tapemq
 from tapemq_broker.cli.arguments import (
     Partition,
     Topic,
+    as_given,
     duration,
     read_header,
     read_seconds,
@@ -81,8 +82,8 @@ class Envelope(NamedTuple):
     """What all records of a call have in common."""
 
     topic: str
-    key: str | None
-    headers: dict[str, tapemq.Scalar]
+    key: str | bytes | None
+    headers: Mapping[str, tapemq.Scalar]
     partition: int | None
     ttl: float | None
     priority: int
@@ -93,7 +94,7 @@ class Later(NamedTuple):
 
     delay: int | None
     at: datetime | None
-    schedule_key: str | None
+    schedule_key: str | bytes | None
 
 
 def register(app: typer.Typer) -> None:
@@ -124,7 +125,8 @@ async def pub(
     Prints the receipt of one record, or how many there were, once all are on the broker's disk.
     """
     given = _value(value, file, tombstone, key)
-    envelope = Envelope(topic, key, dict(map(read_header, header or ())), partition, ttl, priority)
+    headers = dict(map(read_header, header or ()))
+    envelope = Envelope(topic, key and as_given(key), headers, partition, ttl, priority)
     later = _later(delay, at, schedule_key, one=count == 1 and not isinstance(given, Lines))
     output = Output(as_json)
     async with connected(url) as client, explained(client, topic):
@@ -149,7 +151,7 @@ def _later(
         raise CommandError("only one of --delay and --at can be given", code=Exit.USAGE)
     if not one:
         raise CommandError("with --delay and --at, give the one record as VALUE", code=Exit.USAGE)
-    return Later(delay, at, schedule_key)
+    return Later(delay, at, schedule_key and as_given(schedule_key))
 
 
 class Lines(NamedTuple):

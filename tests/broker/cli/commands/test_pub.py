@@ -38,6 +38,15 @@ def test_key_and_headers_go_with_the_value(tapemq: Tapemq, topic: str) -> None:
     assert (record["key"], record["headers"]) == ("k", {"a": "1", "b": "x=y"})
 
 
+def test_bytes_that_are_no_text_are_taken_as_they_are(tapemq: Tapemq, topic: str) -> None:
+    assert tapemq("pub", topic, "v\udcff", "--key", "\udcff", "--header", "a=\udcfe").code == 0
+    record = tapemq("peek", topic).row
+    assert (record["value_base64"], record["key_base64"]) == ("dv8=", "/w==")
+    assert record["headers"] == {"a_base64": "/g=="}
+    assert tapemq("pub", topic, "v", "--delay", "1h", "--schedule-key", "\udcff").code == 0
+    assert tapemq("schedule", "cancel", topic, "--key", "\udcff").code == 0
+
+
 def test_priority_decides_the_partition(tapemq: Tapemq, topic: str) -> None:
     tapemq("topic", "create", topic, "--priorities", "3")
     assert tapemq("pub", topic, "v", "--priority", "1").row["partition"] == 1
