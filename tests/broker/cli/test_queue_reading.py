@@ -5,6 +5,7 @@ import pytest
 
 import tapemq
 from tapemq_broker.cli import queue_reading
+from tapemq_broker.cli.errors import CommandError
 from tapemq_broker.cli.queue_reading import QueueReading, QueueWish
 from tests.support.running_server import running_server
 
@@ -82,6 +83,24 @@ async def test_nothing_is_acked_that_was_not_written(client: tapemq.Client) -> N
     with pytest.raises(BrokenPipeError):
         await QueueReading(client, wish, take, flush).run()
     assert await unsettled(client) == 3
+
+
+async def test_a_group_that_is_paused_is_not_waited_for(client: tapemq.Client) -> None:
+    assert await read(client, records_max=1) == [b"a"]
+    await client.alter_queue("t", "g", paused=True)
+    with pytest.raises(CommandError, match="group g of topic t is stuck"):
+        await read(client)
+
+
+async def test_what_waits_behind_records_that_are_kept_is_not_waited_for(
+    client: tapemq.Client,
+) -> None:
+    for value in ("k1", "k2"):
+        await client.publish("t", value, key="k")
+    async with client.queue("t", group="g", start="earliest", key_lanes=True):
+        pass
+    assert await read(client, ack=False) == [b"a", b"b", b"c", b"k1"]
+    assert await read(client) == [b"a", b"b", b"c", b"k1", b"k2"]
 
 
 async def test_following_waits_for_more(client: tapemq.Client) -> None:

@@ -246,4 +246,11 @@ REVIEWED: Final = (
         "tests/broker/cli/test_broker_process.py::"
         "test_it_serves_though_nobody_can_read_that_it_is_ready",
     ),
+    Bug(
+        "`tapemq sub --queue --no-follow` never ended in a group that was paused, full of "
+        "dead records or damaged, and with `--no-ack` where a key's records waited behind the "
+        "one that it kept.",
+        "a review",
+        "tests/broker/cli/test_queue_reading.py::test_a_group_that_is_paused_is_not_waited_for",
+    ),
 )
