@@ -173,11 +173,11 @@ async def _start(server: Server, settings: Settings) -> None:
     try:
         await server.start(settings.host, settings.port)
     except UnicodeError as error:
-        raise _cannot_listen(settings.host, settings.port, "host", _no_name(error)) from error
+        raise _cannot_listen(settings.host, settings.port, "", _no_name(error)) from error
     except OSError as error:
         # What concerns files has a file's name; what is left of these errors concerns the address.
         if error.filename is None and error.errno in _ADDRESS_ERRORS:
-            raise _cannot_listen(settings.host, settings.port, "port", error) from error
+            raise _cannot_listen(settings.host, settings.port, "", error) from error
         if error.errno in _DIRECTORY_ERRORS:
             is_file = error.errno in _NO_DIRECTORY_ERRORS
             reason = "this is a file; name a directory" if is_file else error.strerror
@@ -193,9 +193,9 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return listen(host, port)
     except UnicodeError as error:
-        raise _cannot_listen(host, port, "http-host", _no_name(error)) from error
+        raise _cannot_listen(host, port, "http-", _no_name(error)) from error
     except OSError as error:
-        raise _cannot_listen(host, port, "http-port", error) from error
+        raise _cannot_listen(host, port, "http-", error) from error
 
 
 def _no_name(error: UnicodeError) -> OSError:
@@ -203,12 +203,14 @@ def _no_name(error: UnicodeError) -> OSError:
     return socket.gaierror(socket.EAI_NONAME, f"no host can have this name ({error})")
 
 
-def _cannot_listen(host: str, port: int, flag: str, error: OSError) -> CannotListen:
+def _cannot_listen(host: str, port: int, prefix: str, error: OSError) -> CannotListen:
+    """``prefix``: of the flags that the address comes from."""
     # Errors of name look-up have negative numbers, and a text that says all.
     number = error.errno or 0
     reason = os.strerror(number) if number > 0 else error.strerror
+    flag = "port" if number > 0 and number != errno.EADDRNOTAVAIL else "host"
     return CannotListen(
-        f"cannot listen on {_address(host, port)}: {reason}; choose another --{flag}"
+        f"cannot listen on {_address(host, port)}: {reason}; choose another --{prefix}{flag}"
     )
 
 

@@ -209,7 +209,12 @@ DAMAGE = ("00.log", 5, 7, 9, "the header's checksum is wrong")
         (
             socket.gaierror(socket.EAI_NONAME, "unknown name"),
             Exit.CANNOT_LISTEN,
-            "cannot listen on 127.0.0.1:0: unknown name",
+            "cannot listen on 127.0.0.1:0: unknown name; choose another --host",
+        ),
+        (
+            OSError(errno.EADDRNOTAVAIL, "loop's own text"),
+            Exit.CANNOT_LISTEN,
+            "cannot listen on 127.0.0.1:0: Cannot assign requested address; choose another --host",
         ),
         (
             UnicodeError("label empty or too long"),

@@ -233,8 +233,8 @@ REVIEWED: Final = (
         "test_what_a_full_disk_did_not_take_is_not_committed",
     ),
     Bug(
-        "While nobody read what `tapemq sub` printed its event loop stood still: its connection "
-        "and its leases were not kept up, and SIGTERM never ended it.",
+        "While nobody read what `tapemq sub` printed its event loop stood still: it was cut off, "
+        "so that a group's records came again, and SIGTERM never ended it.",
         "a review",
         "tests/broker/cli/commands/test_sub.py::"
         "test_a_signal_ends_it_while_nobody_reads_what_it_prints",
