@@ -62,7 +62,13 @@ class Output:
 
 def print_json(row: Row) -> None:
     """Print a JSON object on a line of its own."""
-    print(json.dumps(row, ensure_ascii=False, default=_plain))
+    text = json.dumps(row, ensure_ascii=False, default=_plain)
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        # A path that is no text, or a terminal or locale without these letters.
+        text = json.dumps(row, default=_plain)
+    print(text)
 
 
 def _plain(value: object) -> str:

@@ -1,9 +1,11 @@
+import io
 import json
+from contextlib import redirect_stdout
 
 import pytest
 
 from tapemq_broker.cli import output
-from tapemq_broker.cli.output import Output, shown
+from tapemq_broker.cli.output import Output, print_json, shown
 
 ROWS = [
     {"topic": "orders", "records": 1234567, "damaged": False, "age_s": None},
@@ -59,6 +61,19 @@ def test_one_thing_on_a_terminal_is_a_list(capsys: pytest.CaptureFixture[str]) -
 def test_one_thing_in_a_pipe_is_an_object(capsys: pytest.CaptureFixture[str]) -> None:
     Output().row({"topic": "örders", "topic_id": 5})
     assert capsys.readouterr().out == '{"topic": "örders", "topic_id": 5}\n'
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [("utf-8", '{"log": "ä"}'), ("ascii", r'{"log": "\u00e4"}'), ("latin-1", '{"log": "ä"}')],
+)
+def test_what_the_output_cannot_have_is_escaped(encoding: str, text: str) -> None:
+    data = io.BytesIO()
+    output = io.TextIOWrapper(data, encoding, write_through=True)
+    with redirect_stdout(output):
+        print_json({"log": "ä"})
+        print_json({"log": "\udcff"})
+    assert data.getvalue().decode(encoding).splitlines() == [text, r'{"log": "\udcff"}']
 
 
 @pytest.mark.parametrize(
