@@ -253,4 +253,11 @@ REVIEWED: Final = (
         "a review",
         "tests/broker/cli/test_queue_reading.py::test_a_group_that_is_paused_is_not_waited_for",
     ),
+    Bug(
+        "A broker that was started with standard input, output or error closed was aborted by "
+        "its event loop instead of ending with 0: files and connections had got their "
+        "numbers.",
+        "a review",
+        "tests/client/test_main.py::test_a_broker_without_standard_streams_stops_cleanly",
+    ),
 )
