@@ -1,6 +1,7 @@
 """`tapemq group`: list, describe, explain, move, change and delete groups."""
 
 import asyncio
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -100,6 +101,8 @@ async def lag(
             output.rows(lag_rows(*await _look(client, topic, group)))
             if not watch:
                 return
+            # In a pipe it would come when there is much of it; and who has gone is to be noticed.
+            sys.stdout.flush()
             await asyncio.sleep(1)
 
 
