@@ -1,7 +1,7 @@
 """Arguments that many commands take, and how their texts are read."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Annotated, Final, Literal
 
@@ -108,6 +108,16 @@ def read_header(text: str) -> tuple[str, str | bytes]:
     if not (name and equals):
         raise typer.BadParameter(f"{text!r} is not NAME=VALUE")
     return name, as_given(value)
+
+
+def read_headers(texts: Iterable[str]) -> dict[str, str | bytes]:
+    """Headers; of each name there can be one. Raises typer.BadParameter."""
+    headers: dict[str, str | bytes] = {}
+    for name, value in map(read_header, texts):
+        if name in headers:
+            raise typer.BadParameter(f"the header {name!r} is given twice; a record has one")
+        headers[name] = value
+    return headers
 
 
 def _name_of(kind: str, text: str | None) -> str | None:

@@ -8,6 +8,7 @@ from tapemq_broker.cli.arguments import (
     as_given,
     positive_number,
     read_header,
+    read_headers,
     read_seconds,
     read_size,
     read_start,
@@ -73,6 +74,12 @@ def test_header_is_a_name_and_a_value(text: str, header: tuple[str, str | bytes]
 def test_other_headers_are_refused(text: str) -> None:
     with pytest.raises(typer.BadParameter, match="is not NAME=VALUE"):
         read_header(text)
+
+
+def test_a_header_that_is_given_twice_is_refused() -> None:
+    assert read_headers(["a=1", "b=2"]) == {"a": "1", "b": "2"}
+    with pytest.raises(typer.BadParameter, match="the header 'a' is given twice"):
+        read_headers(["a=1", "a=2"])
 
 
 def test_numbers_are_read_and_refused_in_our_words() -> None:
