@@ -1,10 +1,14 @@
+import socket
+import subprocess
 import sys
 import tomllib
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from tapemq import __main__ as command
+from tests.support.crash.broker import Broker
 from tests.support.sources import ROOT
 
 
@@ -65,3 +69,38 @@ def test_knows_every_dependency_of_the_extra() -> None:
         if requirement not in project["dependencies"]
     }
     assert extra == command._BROKER_EXTRA
+
+
+@pytest.mark.parametrize(
+    ("arguments", "closed", "code", "said"),
+    [
+        ("config show", "0>&- 1>&- 2>&-", 1, ""),
+        ("config check", "1>&-", 1, "tapemq: [Errno 9] Bad file descriptor\n"),
+        ("config check", "0>&- 2>&-", 0, ""),
+        ("topic ls --url {url}", "0>&-", 0, ""),
+        ("topic ls --url {url}", "0>&- 1>&- 2>&-", 0, ""),
+        ("pub orders v --url {url}", "1>&-", 1, "tapemq: [Errno 9] Bad file descriptor\n"),
+        ("pub orders --url {url}", "0>&-", 1, "tapemq: [Errno 9] Bad file descriptor\n"),
+    ],
+)
+def test_streams_that_are_closed_end_no_command_by_a_signal(
+    arguments: str, closed: str, code: int, said: str, tmp_path: Path
+) -> None:
+    broker = Broker(tmp_path / "data")
+    broker.start()
+    line = f'"{sys.executable}" -m tapemq {arguments.format(url=broker.url)} {closed}'
+    ran = subprocess.run(["sh", "-c", line], stderr=subprocess.PIPE, text=True)
+    assert broker.stop() == 0
+    assert (ran.returncode, ran.stderr) == (code, said)
+
+
+def test_a_broker_without_standard_streams_stops_cleanly(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    serve = f'exec "{sys.executable}" -m tapemq serve --data-dir "{tmp_path}/data" --http-port 0'
+    process = subprocess.Popen(["sh", "-c", f"{serve} --port {port} 0>&- 1>&- 2>&-"])
+    publish = ["pub", "orders", "v", "--url", f"tapemq://127.0.0.1:{port}"]
+    while subprocess.run([sys.executable, "-m", "tapemq", *publish], check=False).returncode:
+        assert process.poll() is None
+    process.terminate()
+    assert process.wait() == 0

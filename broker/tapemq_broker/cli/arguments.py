@@ -1,6 +1,7 @@
 """Arguments that many commands take, and how their texts are read."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Annotated, Final, Literal
 
@@ -11,6 +12,8 @@ from tapemq.wire.names import check_name
 from tapemq_broker.cli.setting_text import read_number
 
 _WORDS: Final[tuple[Literal["earliest", "latest"], ...]] = ("earliest", "latest")
+_NUMBER_MAX: Final = 2**63 - 1
+_DIGITS_MAX: Final = 19
 _START_HELP: Final = "earliest, latest, an offset, or a time such as 2026-01-31T08:00Z"
 
 
@@ -19,12 +22,26 @@ def read_start(text: str) -> tapemq.Start:
     for word in _WORDS:
         if text == word:
             return word
-    if text.isdecimal():
+    if is_number(text):
         return int(text)
     try:
         return datetime.fromisoformat(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is not one of: {_START_HELP}") from None
+
+
+def is_number(text: str) -> bool:
+    """Whether these are digits, no more than an offset or a partition has."""
+    return text.isdecimal() and len(text) <= _DIGITS_MAX
+
+
+def as_given(text: str) -> str | bytes:
+    """Text as it is; where the command line has bytes that are no text, those."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(text)
+    return text
 
 
 def read_size(text: str) -> int:
@@ -53,7 +70,7 @@ def read_time(text: str) -> datetime:
         raise typer.BadParameter(f"{text!r} is not a time such as 2026-01-31T08:00Z") from None
 
 
-def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
+def whole_number(least: int, most: int = _NUMBER_MAX) -> Callable[[str], int]:
     """Reads a whole number that is at least so much, and no more; for the parser of an option."""
 
     def read(text: str) -> int:
@@ -63,7 +80,7 @@ def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
             number = least - 1
         if number < least:
             raise typer.BadParameter(f"{text!r} is not a whole number of at least {least}")
-        if most is not None and number > most:
+        if number > most:
             raise typer.BadParameter(f"{text!r} is more than {most}")
         return number
 
@@ -80,17 +97,27 @@ def positive_number(text: str) -> float:
 
 def _number(text: str, unit: str, allowed: str) -> int:
     number = read_number(text.strip(), unit)
-    if number is None or number < 0 or number != int(number):
+    if number is None or not 0 <= number <= _NUMBER_MAX or number != int(number):
         raise typer.BadParameter(f"{text!r} is not {allowed}")
     return int(number)
 
 
-def read_header(text: str) -> tuple[str, str]:
+def read_header(text: str) -> tuple[str, str | bytes]:
     """A header, written NAME=VALUE. Raises typer.BadParameter."""
     name, equals, value = text.partition("=")
     if not (name and equals):
         raise typer.BadParameter(f"{text!r} is not NAME=VALUE")
-    return name, value
+    return name, as_given(value)
+
+
+def read_headers(texts: Iterable[str]) -> dict[str, str | bytes]:
+    """Headers; of each name there can be one. Raises typer.BadParameter."""
+    headers: dict[str, str | bytes] = {}
+    for name, value in map(read_header, texts):
+        if name in headers:
+            raise typer.BadParameter(f"the header {name!r} is given twice; a record has one")
+        headers[name] = value
+    return headers
 
 
 def _name_of(kind: str, text: str | None) -> str | None:

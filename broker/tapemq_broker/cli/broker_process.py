@@ -13,6 +13,7 @@ from tapemq_broker.admin.launcher import Launcher
 from tapemq_broker.admin.listener import listen
 from tapemq_broker.cli import open_files
 from tapemq_broker.cli.exits import Exit
+from tapemq_broker.cli.output import end_output
 from tapemq_broker.config import Settings
 from tapemq_broker.server.server import Server
 from tapemq_broker.server.world import World
@@ -146,7 +147,7 @@ class BrokerProcess:
         settings = self._settings
         address = _address(settings.host, port)
         http_address = _address(settings.http_host, listener.getsockname()[1])
-        print(f"ready tapemq://{address} http://{http_address}", flush=True)
+        _print(f"ready tapemq://{address} http://{http_address}")
         _log.info(
             "ready",
             extra={
@@ -159,13 +160,24 @@ class BrokerProcess:
         )
 
 
+def _print(line: str) -> None:
+    """Print it for whoever waits for it. If nobody does, clients may come all the same."""
+    try:
+        print(line, flush=True)
+    except OSError as error:
+        end_output()
+        _log.warning("the ready line could not be printed: %s", error.strerror)
+
+
 async def _start(server: Server, settings: Settings) -> None:
     try:
         await server.start(settings.host, settings.port)
+    except UnicodeError as error:
+        raise _cannot_listen(settings.host, settings.port, "", _no_name(error)) from error
     except OSError as error:
         # What concerns files has a file's name; what is left of these errors concerns the address.
         if error.filename is None and error.errno in _ADDRESS_ERRORS:
-            raise _cannot_listen(settings.host, settings.port, "port", error) from error
+            raise _cannot_listen(settings.host, settings.port, "", error) from error
         if error.errno in _DIRECTORY_ERRORS:
             is_file = error.errno in _NO_DIRECTORY_ERRORS
             reason = "this is a file; name a directory" if is_file else error.strerror
@@ -180,16 +192,25 @@ async def _start(server: Server, settings: Settings) -> None:
 def _listen(host: str, port: int) -> socket.socket:
     try:
         return listen(host, port)
+    except UnicodeError as error:
+        raise _cannot_listen(host, port, "http-", _no_name(error)) from error
     except OSError as error:
-        raise _cannot_listen(host, port, "http-port", error) from error
+        raise _cannot_listen(host, port, "http-", error) from error
 
 
-def _cannot_listen(host: str, port: int, flag: str, error: OSError) -> CannotListen:
+def _no_name(error: UnicodeError) -> OSError:
+    """What looking a name up raises for one that cannot be a name, as it raises other errors."""
+    return socket.gaierror(socket.EAI_NONAME, f"no host can have this name ({error})")
+
+
+def _cannot_listen(host: str, port: int, prefix: str, error: OSError) -> CannotListen:
+    """``prefix``: of the flags that the address comes from."""
     # Errors of name look-up have negative numbers, and a text that says all.
     number = error.errno or 0
     reason = os.strerror(number) if number > 0 else error.strerror
+    flag = "port" if number > 0 and number != errno.EADDRNOTAVAIL else "host"
     return CannotListen(
-        f"cannot listen on {_address(host, port)}: {reason}; choose another --{flag}"
+        f"cannot listen on {_address(host, port)}: {reason}; choose another --{prefix}{flag}"
     )
 
 

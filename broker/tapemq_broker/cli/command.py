@@ -3,7 +3,6 @@
 import asyncio
 import inspect
 import logging
-import os
 import signal
 import sys
 import threading
@@ -18,6 +17,7 @@ import tapemq
 from tapemq_broker.cli.errors import CommandError, complain
 from tapemq_broker.cli.exits import Exit
 from tapemq_broker.cli.failures import failure_of
+from tapemq_broker.cli.output import end_output
 from tapemq_broker.storage.errors import StorageError
 
 P = ParamSpec("P")
@@ -55,13 +55,15 @@ def _contained(
     except CommandError as error:
         return _fail(error)
     except BrokenPipeError:
-        _discard_output()
+        return Exit.OK
     except (tapemq.Error, StorageError, OSError) as error:
         return _fail(failure_of(error, str(kwargs.get("topic") or "TOPIC")))
     except Terminated:
         return Exit.TERMINATED
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
+    finally:
+        end_output()
     return Exit.OK
 
 
@@ -99,8 +101,3 @@ async def _until_terminated(work: Coroutine[Any, Any, None]) -> None:
         raise
     finally:
         loop.remove_signal_handler(signal.SIGTERM)
-
-
-def _discard_output() -> None:
-    # The interpreter flushes once more at its end, and would complain again.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

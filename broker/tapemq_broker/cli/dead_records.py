@@ -1,5 +1,6 @@
 """Dead records of a queue group: found, and looked up in their topic."""
 
+import os
 from collections.abc import AsyncIterator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -76,7 +77,7 @@ class DeadRecords:
         for number, some in groupby(found, key=lambda entry: entry.partition):
             entries = {entry.offset: entry for entry in some}
             async for offset, record in records_at(self._client, self._topic, number, entries):
-                if key is None or (record is not None and record.key == key.encode()):
+                if key is None or (record is not None and record.key == os.fsencode(key)):
                     yield entries[offset], record
                     count += 1
                     if count == limit:

@@ -7,24 +7,24 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from tapemq.batch.limits import RECORD_BYTES_MAX
-from tapemq_broker.cli.errors import CommandError
 
 _CHUNK_BYTES: Final = 65_536
+
+
+class LineTooLong(Exception):
+    """A line is longer than any record can be."""
 
 
 async def read_lines(descriptor: int) -> AsyncIterator[list[bytes]]:
     """What has come, as lists of lines without their ends, as soon as it has come.
 
-    Raises CommandError for a line that is longer than any record can be.
+    Raises LineTooLong.
     """
     rest = b""
     async for chunk in _read_chunks(descriptor):
         *lines, rest = (rest + chunk).split(b"\n")
         if len(rest) > RECORD_BYTES_MAX:
-            raise CommandError(
-                f"a line has more than {RECORD_BYTES_MAX} bytes, and so cannot be a record",
-                "to publish a file as one record use --file",
-            )
+            raise LineTooLong(f"it has more than {RECORD_BYTES_MAX} bytes")
         if lines:
             yield lines
     if rest:
@@ -32,7 +32,7 @@ async def read_lines(descriptor: int) -> AsyncIterator[list[bytes]]:
 
 
 async def _read_chunks(descriptor: int) -> AsyncIterator[bytes]:
-    wait = not _never_blocks(descriptor)
+    wait = not never_blocks(descriptor)
     while True:
         if wait:
             await _until_readable(descriptor)
@@ -42,8 +42,8 @@ async def _read_chunks(descriptor: int) -> AsyncIterator[bytes]:
         yield chunk
 
 
-def _never_blocks(descriptor: int) -> bool:
-    # What is neither a pipe, a socket nor a terminal cannot be waited for, and need not be.
+def never_blocks(descriptor: int) -> bool:
+    """What is neither a pipe, a socket nor a terminal cannot be waited for, and need not be."""
     mode = os.fstat(descriptor).st_mode
     return not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(descriptor))
 

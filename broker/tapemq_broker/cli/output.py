@@ -1,6 +1,7 @@
 """What commands print: tables on a terminal, JSON lines in a pipe or when asked for."""
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -16,6 +17,14 @@ _PAGE_ROWS: Final = 500
 def on_terminal() -> bool:
     """Whether people read standard output as it comes."""
     return sys.stdout.isatty()
+
+
+def end_output() -> None:
+    """Discard what cannot be written: at its end the interpreter would try, and complain, again."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Output:
@@ -53,7 +62,13 @@ class Output:
 
 def print_json(row: Row) -> None:
     """Print a JSON object on a line of its own."""
-    print(json.dumps(row, ensure_ascii=False, default=_plain))
+    text = json.dumps(row, ensure_ascii=False, default=_plain)
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        # A path that is no text, or a terminal or locale without these letters.
+        text = json.dumps(row, default=_plain)
+    print(text)
 
 
 def _plain(value: object) -> str:
@@ -75,7 +90,16 @@ def shown(value: object) -> str:
         return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:,.3f}" if isinstance(value, float) else str(value)
+    return f"{value:,.3f}" if isinstance(value, float) else readable(str(value))
+
+
+def readable(text: str) -> str:
+    """Text as it is unless it could play tricks on a terminal; then it is quoted."""
+    if text.isprintable():
+        return text
+    quoted = json.dumps(text, ensure_ascii=False)
+    # JSON leaves other controls than ASCII's as they are, and changes of direction.
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in quoted)
 
 
 def _title(key: str) -> str:

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import typer
 
+from tapemq_broker.cli.arguments import is_number
+
 
 class Place(NamedTuple):
     """One record of a topic."""
@@ -18,6 +20,6 @@ class Place(NamedTuple):
 def read_place(text: str) -> Place:
     """A place, written as "3:1042", or "3/1042" as `sub` prints it. Raises typer.BadParameter."""
     partition, _, offset = text.replace("/", ":").partition(":")
-    if not (partition.isdecimal() and offset.isdecimal()):
+    if not (is_number(partition) and is_number(offset)):
         raise typer.BadParameter(f"{text!r} is not PARTITION:OFFSET, such as 0:1042")
     return Place(int(partition), int(offset))

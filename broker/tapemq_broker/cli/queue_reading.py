@@ -1,14 +1,21 @@
 """Takes messages of a queue group for `sub --queue`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Final, NamedTuple
 
 import tapemq
+from tapemq_broker.cli.errors import CommandError
+from tapemq_broker.cli.reading import Flush, Take
 
 _LOOK_EVERY_S: Final = 0.5
 _IDLE_LOOKS: Final = 2
 """So often in a row nothing is ready until all counts as taken: a lease may be on its way."""
+
+_STUCK: Final = ("paused", "dead_full", "damaged")
+"""Why what is ready may never be handed out, as the broker explains it."""
+_BEHIND_OTHERS: Final = ("blocked_by_key", "look_ahead_full")
+"""It waits for others to be settled: for ever, where they are kept without an ack."""
 
 _PREFETCH: Final = 100
 KEPT_MAX: Final = 1000
@@ -33,8 +40,8 @@ class QueueReading:
         self,
         client: tapemq.Client,
         wish: QueueWish,
-        take: Callable[[tapemq.Record], None],
-        flush: Callable[[], None],
+        take: Take,
+        flush: Flush,
     ) -> None:
         self._client = client
         self._wish = wish
@@ -53,8 +60,8 @@ class QueueReading:
             async for batch in self._batches(queue):
                 messages = list(batch)[: self._left]
                 for message in messages:
-                    self._take(message)
-                self._flush()
+                    await self._take(message)
+                await self._flush()
                 if wish.ack:
                     for message in messages:
                         await message.ack()
@@ -82,5 +89,14 @@ class QueueReading:
             if coming.done():
                 return True
             info = await self._client.describe_queue(self._wish.topic, self._wish.group)
-            idle = 0 if info.ready else idle + 1
+            idle = 0 if info.ready and await self._goes_on() else idle + 1
         return False
+
+    async def _goes_on(self) -> bool:
+        """Whether what is ready will come. Raises CommandError if somebody has to act before."""
+        topic, group, ack = self._wish.topic, self._wish.group, self._wish.ack
+        state, (sentence, *_) = await self._client.explain(topic, group)
+        if state in _STUCK:
+            advice = f"see: tapemq group explain {topic} {group}"
+            raise CommandError(f"group {group} of topic {topic} is stuck. {sentence}", advice)
+        return ack or state not in _BEHIND_OTHERS

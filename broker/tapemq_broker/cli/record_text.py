@@ -5,7 +5,7 @@ import json
 from typing import Any, Final, Literal
 
 import tapemq
-from tapemq_broker.cli.output import exact_time
+from tapemq_broker.cli.output import exact_time, readable
 
 Form = Literal["text", "json", "raw"]
 FORMS: Final[tuple[Form, ...]] = ("text", "json", "raw")
@@ -57,16 +57,14 @@ def named(name: str, value: object) -> dict[str, Any]:
 def _text(record: tapemq.Record) -> str:
     key = "" if record.key is None else f" {_readable(record.key)}"
     value = "(tombstone)" if record.value is None else _readable(record.value)
-    headers = "".join(f" {name}={_shown(item)}" for name, item in record.headers.items())
+    headers = "".join(f" {readable(name)}={_shown(v)}" for name, v in record.headers.items())
     return (
         f"{record.partition}/{record.offset} {exact_time(record.timestamp)}{key}{headers}: {value}"
     )
 
 
 def _readable(data: bytes) -> str:
-    """Text as it is unless it could play tricks on a terminal."""
-    text = data.decode(errors="backslashreplace")
-    return text if text.isprintable() else json.dumps(text, ensure_ascii=False)
+    return readable(data.decode(errors="backslashreplace"))
 
 
 def _shown(value: tapemq.Scalar) -> str:

@@ -18,7 +18,8 @@ class Remaining:
         return not self._ends
 
     async def begin(self, start: tapemq.Start, partition: int | None) -> None:
-        """Note the ends of now, of one partition or all. `start` is where a new reader begins.
+        """Note the ends of now, of one partition or all. `start` is where a new reader begins; a
+        group that there is goes on where it was.
 
         Raises PartitionNotFound, and OffsetOutOfRange for a start that the broker would refuse.
         """
@@ -29,8 +30,10 @@ class Remaining:
                 f"topic {self._topic!r} has no partition {partition}: it has {len(found)}, counted "
                 "from 0"
             )
+        cursors = await self._cursors()
         for part in chosen:
-            first = await self._first(part, start)
+            cursor = cursors.get(part.partition)
+            first = await self._first(part, start) if cursor is None else cursor
             if first < part.visible_offset:
                 self._ends[part.partition] = part.visible_offset
         await self.look()
@@ -56,9 +59,15 @@ class Remaining:
         """See what will never come: read by others of the group, or removed by retention."""
         for part in await self._client.partitions(self._topic):
             self.reached(part.partition, part.first_offset)
-        if self._group and self._group in await self._client.groups(self._topic):
-            for place in (await self._client.group(self._topic, self._group)).partitions:
-                self.reached(place.partition, place.cursor)
+        for partition, cursor in (await self._cursors()).items():
+            self.reached(partition, cursor)
+
+    async def _cursors(self) -> dict[int, int]:
+        """Where the group goes on, wherever others would start; nothing if there is none."""
+        if self._group is None or self._group not in await self._client.groups(self._topic):
+            return {}
+        found = await self._client.group(self._topic, self._group)
+        return {place.partition: place.cursor for place in found.partitions}
 
 
 def extent(part: tapemq.PartitionInfo) -> str:

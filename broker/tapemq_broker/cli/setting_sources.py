@@ -87,7 +87,7 @@ def _from_file(path: Path) -> Iterator[tuple[str, Given]]:
         entries = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigurationError(f"{path}: is not TOML: {error}") from None
     for name, value in entries.items():
         if name not in _KNOWN:

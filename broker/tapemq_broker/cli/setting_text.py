@@ -1,6 +1,7 @@
 """Settings as people write them: "64 MiB", "1.5 h", "yes"."""
 
 import re
+from math import isfinite
 from pathlib import Path
 from typing import Final
 
@@ -47,13 +48,20 @@ def _convert(setting: Setting, text: str) -> Value:
     if setting.kind is bool:
         return SWITCHES.get(text.lower())
     if setting.kind is Path:
-        return Path(text).expanduser() if text else None
+        return _path(text) if text else None
     if setting.kind is str:
         return text
     number = read_number(text, setting.about.unit)
     if setting.kind is int and number is not None:
         return int(number) if number == int(number) else None
     return number
+
+
+def _path(text: str) -> Path | None:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # nobody's home directory
+        return None
 
 
 def read_number(text: str, unit: str = "") -> float | None:
@@ -64,9 +72,10 @@ def read_number(text: str, unit: str = "") -> float | None:
     if match is None or factor is None:
         return None
     try:
-        return float(match[1]) * factor
+        number = float(match[1]) * factor
     except ValueError:
         return None
+    return number if isfinite(number) else None
 
 
 def _allowed(setting: Setting) -> str:

@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import socket
+import sys
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
@@ -208,7 +209,17 @@ DAMAGE = ("00.log", 5, 7, 9, "the header's checksum is wrong")
         (
             socket.gaierror(socket.EAI_NONAME, "unknown name"),
             Exit.CANNOT_LISTEN,
-            "cannot listen on 127.0.0.1:0: unknown name",
+            "cannot listen on 127.0.0.1:0: unknown name; choose another --host",
+        ),
+        (
+            OSError(errno.EADDRNOTAVAIL, "loop's own text"),
+            Exit.CANNOT_LISTEN,
+            "cannot listen on 127.0.0.1:0: Cannot assign requested address; choose another --host",
+        ),
+        (
+            UnicodeError("label empty or too long"),
+            Exit.CANNOT_LISTEN,
+            "cannot listen on 127.0.0.1:0: no host can have this name (label empty or too long)",
         ),
         (
             PermissionError(errno.EACCES, "below 1024"),
@@ -241,6 +252,32 @@ async def test_an_http_port_in_use_is_refused_before_the_data_is_touched(
         assert await BrokerProcess(settings).run() == Exit.CANNOT_LISTEN
     assert server.events == []
     assert caplog.records[0].getMessage().endswith("choose another --http-port")
+
+
+async def test_an_http_host_that_cannot_be_a_name_is_refused(
+    serve_with: Callable[..., FakeServer], caplog: pytest.LogCaptureFixture
+) -> None:
+    serve_with(at_once)
+    settings = Settings(port=0, http_host="a..b", http_port=0)
+    assert await BrokerProcess(settings).run() == Exit.CANNOT_LISTEN
+    assert caplog.records[0].getMessage().startswith("cannot listen on a..b:0: no host can have")
+
+
+async def test_it_serves_though_nobody_can_read_that_it_is_ready(
+    serve_with: Callable[..., FakeServer],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def start() -> None:
+        asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.SIGTERM)
+
+    server = serve_with(start)
+    with os.fdopen(os.open("/dev/full", os.O_WRONLY), "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert await BrokerProcess(SETTINGS).run() == Exit.OK
+    assert server.events == ["started on 127.0.0.1:0", "stopped within 3.0"]
+    said = "the ready line could not be printed: No space left on device"
+    assert said in [record.getMessage() for record in caplog.records]
 
 
 async def test_an_ipv6_address_is_written_in_brackets(

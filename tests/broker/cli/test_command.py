@@ -3,6 +3,7 @@ import inspect
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import typer
@@ -111,6 +112,13 @@ def test_a_reader_that_went_away_ends_it_quietly() -> None:
     with writer.stderr:
         said = writer.stderr.read()
     assert (writer.wait(), said) == (0, b"")
+
+
+def test_a_full_disk_is_told_once() -> None:
+    show = [sys.executable, "-m", "tapemq", "config", "check"]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(show, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (1, "tapemq: [Errno 28] No space left on device\n")
 
 
 def test_what_the_sdk_warns_of_is_marked_as_ours() -> None:

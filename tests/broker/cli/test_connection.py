@@ -6,6 +6,7 @@ from tapemq_broker.cli import connection
 from tapemq_broker.cli.connection import connected
 from tapemq_broker.cli.errors import CommandError
 from tapemq_broker.cli.exits import Exit
+from tests.support.running_server import running_server
 
 
 async def fail(url: str) -> CommandError:
@@ -38,3 +39,11 @@ async def test_something_else_there() -> None:
         port = server.sockets[0].getsockname()[1]
         error = await fail(f"tapemq://127.0.0.1:{port}")
     assert error.code == Exit.UNREACHABLE
+
+
+async def test_what_the_client_refuses_is_a_mistake_in_the_command_line() -> None:
+    async with running_server() as server:
+        with pytest.raises(CommandError, match="a time to live") as caught:
+            async with connected(f"tapemq://127.0.0.1:{server.port}") as client:
+                await client.publish("t", "v", ttl=1e30)
+        assert caught.value.code == Exit.USAGE

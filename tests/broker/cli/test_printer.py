@@ -1,6 +1,7 @@
 import asyncio
 import os
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 
 import pytest
 
@@ -11,12 +12,14 @@ async def test_lines_come_out_when_the_loop_gets_its_turn(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     printer = Printer()
-    printer.print(b"one\n")
-    printer.print(b"two\n")
+    await printer.print(b"one\n")
+    await printer.print(b"two\n")
     assert capfd.readouterr().out == ""
     await asyncio.sleep(0)
+    await asyncio.sleep(0)
     assert capfd.readouterr().out == "one\ntwo\n"
-    printer.print(b"three\n")
+    await printer.print(b"three\n")
+    await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert capfd.readouterr().out == "three\n"
 
@@ -24,30 +27,51 @@ async def test_lines_come_out_when_the_loop_gets_its_turn(
 async def test_many_lines_do_not_wait(capfd: pytest.CaptureFixture[str]) -> None:
     printer = Printer()
     for _ in range(7):
-        printer.print(b"x" * 9_999 + b"\n")
+        await printer.print(b"x" * 9_999 + b"\n")
     assert len(capfd.readouterr().out) == 70_000
 
 
 async def test_flush_writes_what_is_left(capfd: pytest.CaptureFixture[str]) -> None:
     printer = Printer()
-    printer.print(b"one\n")
-    printer.flush()
+    await printer.print(b"one\n")
+    await printer.flush()
     assert capfd.readouterr().out == "one\n"
-    printer.flush()
+    await printer.flush()
     assert capfd.readouterr().out == ""
 
 
-async def test_a_reader_that_went_away_is_noticed_at_the_next_line(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@contextmanager
+def nobody_reads() -> Iterator[None]:
+    """Standard output is a pipe that nobody reads from."""
     read_end, write_end = os.pipe()
     os.close(read_end)
-    with os.fdopen(write_end, "w") as nobody_reads:
-        monkeypatch.setattr(sys, "stdout", nobody_reads)
+    with os.fdopen(write_end, "w") as output, redirect_stdout(output):
+        yield
+
+
+async def test_a_reader_that_went_away_is_noticed_at_the_next_line() -> None:
+    with nobody_reads():
         printer = Printer()
-        printer.print(b"one\n")
+        await printer.print(b"one\n")
+        await asyncio.sleep(0)
         await asyncio.sleep(0)
         with pytest.raises(BrokenPipeError):
-            printer.print(b"two\n")
-        # What could not be written would fail once more when the file is closed.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), write_end)
+            await printer.print(b"two\n")
+
+
+async def test_a_reader_that_went_away_is_noticed_at_the_end() -> None:
+    with nobody_reads():
+        printer = Printer()
+        await printer.print(b"one\n")
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        with pytest.raises(BrokenPipeError):
+            await printer.flush()
+
+
+async def test_a_full_disk_is_told() -> None:
+    with os.fdopen(os.open("/dev/full", os.O_WRONLY), "w") as full, redirect_stdout(full):
+        printer = Printer()
+        await printer.print(b"one\n")
+        with pytest.raises(OSError, match="No space left on device: 'standard output'"):
+            await printer.flush()

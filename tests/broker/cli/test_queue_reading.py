@@ -5,6 +5,7 @@ import pytest
 
 import tapemq
 from tapemq_broker.cli import queue_reading
+from tapemq_broker.cli.errors import CommandError
 from tapemq_broker.cli.queue_reading import QueueReading, QueueWish
 from tests.support.running_server import running_server
 
@@ -31,7 +32,14 @@ async def read(
 ) -> list[bytes | None]:
     seen: list[bytes | None] = []
     wish = QueueWish("t", "g", "earliest", records_max, follow, ack)
-    await QueueReading(client, wish, lambda r: seen.append(r.value), lambda: None).run()
+
+    async def take(record: tapemq.Record) -> None:
+        seen.append(record.value)
+
+    async def flush() -> None:
+        pass
+
+    await QueueReading(client, wish, take, flush).run()
     return seen
 
 
@@ -65,13 +73,34 @@ async def test_without_acks_there_is_an_end(
 
 
 async def test_nothing_is_acked_that_was_not_written(client: tapemq.Client) -> None:
-    def flush() -> None:
+    async def take(record: tapemq.Record) -> None:
+        pass
+
+    async def flush() -> None:
         raise BrokenPipeError
 
     wish = QueueWish("t", "g", "earliest", None, True, True)
     with pytest.raises(BrokenPipeError):
-        await QueueReading(client, wish, lambda r: None, flush).run()
+        await QueueReading(client, wish, take, flush).run()
     assert await unsettled(client) == 3
+
+
+async def test_a_group_that_is_paused_is_not_waited_for(client: tapemq.Client) -> None:
+    assert await read(client, records_max=1) == [b"a"]
+    await client.alter_queue("t", "g", paused=True)
+    with pytest.raises(CommandError, match="group g of topic t is stuck"):
+        await read(client)
+
+
+async def test_what_waits_behind_records_that_are_kept_is_not_waited_for(
+    client: tapemq.Client,
+) -> None:
+    for value in ("k1", "k2"):
+        await client.publish("t", value, key="k")
+    async with client.queue("t", group="g", start="earliest", key_lanes=True):
+        pass
+    assert await read(client, ack=False) == [b"a", b"b", b"c", b"k1"]
+    assert await read(client) == [b"a", b"b", b"c", b"k1", b"k2"]
 
 
 async def test_following_waits_for_more(client: tapemq.Client) -> None:

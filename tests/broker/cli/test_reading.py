@@ -24,9 +24,17 @@ async def publish(client: tapemq.Client, topic: str, *values: str) -> None:
         await client.publish(topic, value)
 
 
+async def nothing() -> None:
+    """There is nothing to flush."""
+
+
 async def read(client: tapemq.Client, wish: Wish) -> list[str]:
     found: list[str] = []
-    await Reading(client, wish, lambda record: found.append(record.text)).run()
+
+    async def take(record: tapemq.Record) -> None:
+        found.append(record.text)
+
+    await Reading(client, wish, take, nothing).run()
     return found
 
 
@@ -80,8 +88,44 @@ async def test_a_failure_of_the_taker_is_raised(url: str) -> None:
     async with await tapemq.connect(url) as client:
         await publish(client, "fails", "a")
 
-        def take(record: tapemq.Record) -> None:
+        async def take(record: tapemq.Record) -> None:
             raise BrokenPipeError
 
         with pytest.raises(BrokenPipeError):
-            await Reading(client, EVERYTHING._replace(topic="fails"), take).run()
+            await Reading(client, EVERYTHING._replace(topic="fails"), take, nothing).run()
+
+
+async def test_a_record_in_hand_is_waited_for(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "_LOOK_EVERY_S", 0.001)
+    async with await tapemq.connect(url) as client:
+        await publish(client, "slow", "a", "b")
+        taken: list[str] = []
+
+        async def take(record: tapemq.Record) -> None:
+            for _ in range(3):  # what takes longer than several looks
+                await client.partitions("slow")
+            taken.append(record.text)
+
+        await Reading(client, EVERYTHING._replace(topic="slow", group="g"), take, nothing).run()
+        assert taken == ["a", "b"]
+        assert (await client.group("slow", "g")).lag == 0
+
+
+@pytest.mark.parametrize("records_max", [None, 2])
+async def test_what_was_not_written_is_not_committed(url: str, records_max: int | None) -> None:
+    topic = f"unwritten-{records_max}"
+    async with await tapemq.connect(url) as client:
+        await publish(client, topic, "a", "b", "c")
+        wish = EVERYTHING._replace(topic=topic, group="g", records_max=records_max)
+        taken: list[str] = []
+
+        async def take(record: tapemq.Record) -> None:
+            taken.append(record.text)
+
+        async def flush() -> None:
+            if "b" in taken:
+                raise BrokenPipeError
+
+        with pytest.raises(BrokenPipeError):
+            await Reading(client, wish, take, flush).run()
+        assert (taken, (await client.group(topic, "g")).lag) == (["a", "b"], 2)

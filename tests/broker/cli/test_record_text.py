@@ -69,6 +69,8 @@ def test_raw_is_the_value_alone(value: bytes | None, line: bytes) -> None:
             "2/7 2025-07-20T08:26:40.250000Z a=1 b=\\xff: v\n",
         ),
         (record(b"\x1b[31m"), '2/7 2025-07-20T08:26:40.250000Z: "\\u001b[31m"\n'),
+        (record(b"\xc2\x9b31m"), '2/7 2025-07-20T08:26:40.250000Z: "\\u009b31m"\n'),
+        (record(b"v", None, {"\r": 1}), '2/7 2025-07-20T08:26:40.250000Z "\\r"=1: v\n'),
         (record(b"a\nb"), '2/7 2025-07-20T08:26:40.250000Z: "a\\nb"\n'),
         (record(b"\xff"), "2/7 2025-07-20T08:26:40.250000Z: \\xff\n"),
     ],

@@ -117,3 +117,13 @@ async def test_a_partition_that_nobody_waits_for_is_passed_over() -> None:
     remaining, _ = await begin("earliest", partition=1)
     remaining.reached(0, 20)
     assert not remaining.done
+
+
+@pytest.mark.parametrize("start", ["latest", 20, MOMENT])
+async def test_a_group_that_is_there_goes_on_where_it_was(start: tapemq.Start) -> None:
+    client = FakeClient()
+    client.cursors = (Place(0, 12), Place(1, 5))
+    remaining, _ = await begin(start, client=client)
+    assert not remaining.done
+    remaining.reached(0, 20)
+    assert remaining.done

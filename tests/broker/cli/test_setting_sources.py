@@ -109,6 +109,7 @@ def test_values_that_do_not_go_together_are_named_with_an_origin() -> None:
     [
         ("prot = 1", "there is no setting 'prot'; is 'port' meant?"),
         ("port = ", "is not TOML: "),
+        ("port = " + "[" * 5000, "is not TOML: "),
     ],
 )
 def test_bad_file_is_named(tmp_path: Path, text: str, problem: str) -> None:

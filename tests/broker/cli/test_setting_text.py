@@ -45,6 +45,8 @@ def test_text_is_read(name: str, text: str, value: Value) -> None:
         ("sync", "maybe", "true or false"),
         ("host", "", "a text that is not empty"),
         ("data_dir", "", "a path"),
+        ("data_dir", "~nobody-has-this-name/data", "a path"),
+        ("port", "9" * 400, "a whole number, at least 0, at most 65,535"),
         ("log_level", "loud", "one of debug, info, warning, error"),
         ("heartbeat_s", "-1", "a number, at least 0.001 (seconds)"),
         (
@@ -65,6 +67,8 @@ def test_other_text_is_refused_with_what_is_allowed(name: str, text: str, allowe
     assert (caught.value.name, caught.value.allowed) == (name, allowed)
 
 
-@pytest.mark.parametrize("text", ["", ".", "1.", "_", "1e9", "nan", "inf", "0x10", "1 2"])
+@pytest.mark.parametrize(
+    "text", ["", ".", "1.", "_", "1e9", "nan", "inf", "0x10", "1 2", "9" * 400]
+)
 def test_what_is_no_number(text: str) -> None:
     assert read_number(text) is None

@@ -489,5 +489,45 @@ REVIEWED: Final = (
         "a review",
         "tests/client/sync/test_queue_end.py::"
         "test_a_signal_handler_may_stop_it_whatever_is_being_done",
+        "`tapemq sub --group` committed what a full disk had not taken of its output: those "
+        "records were read by nobody, and where Python does not buffer (in the container) it "
+        "ended with 0.",
+        "a review",
+        "tests/broker/cli/commands/test_sub.py::"
+        "test_what_a_full_disk_did_not_take_is_not_committed",
+    ),
+    Bug(
+        "While nobody read what `tapemq sub` printed its event loop stood still: it was cut off, "
+        "so that a group's records came again, and SIGTERM never ended it.",
+        "a review",
+        "tests/broker/cli/commands/test_sub.py::"
+        "test_a_signal_ends_it_while_nobody_reads_what_it_prints",
+    ),
+    Bug(
+        "A broker that could not print its ready line ended with 70, as if its disk had "
+        "failed; supervisors that do not read its output could not keep one running.",
+        "a review",
+        "tests/broker/cli/test_broker_process.py::"
+        "test_it_serves_though_nobody_can_read_that_it_is_ready",
+    ),
+    Bug(
+        "`tapemq sub --queue --no-follow` never ended in a group that was paused, full of "
+        "dead records or damaged, and with `--no-ack` where a key's records waited behind the "
+        "one that it kept.",
+        "a review",
+        "tests/broker/cli/test_queue_reading.py::test_a_group_that_is_paused_is_not_waited_for",
+    ),
+    Bug(
+        "A broker that was started with standard input, output or error closed was aborted by "
+        "its event loop instead of ending with 0: files and connections had got their "
+        "numbers.",
+        "a review",
+        "tests/client/test_main.py::test_a_broker_without_standard_streams_stops_cleanly",
+    ),
+    Bug(
+        "`verify` found damage and ended with 0 where its output was a pipe that nobody read "
+        "any more (`| head -1` in the container).",
+        "a review",
+        "tests/broker/cli/commands/test_verify.py::test_damage_ends_with_4_whoever_reads_of_it",
     ),
 )

@@ -1,7 +1,8 @@
 """The measurements: publishing, reading, and both at a time."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import tapemq
 from tapemq_broker.cli.bench.latencies import Latencies
@@ -14,6 +15,16 @@ from tapemq_broker.server.clock import Clock
 Advance = Callable[[int], None]
 
 _STEP_RECORDS = 1000
+
+
+@asynccontextmanager
+async def _together() -> AsyncIterator[asyncio.TaskGroup]:
+    """Tasks that end together. Raises what one of them raised, not a group that nobody expects."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            yield tasks
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
 
 
 class Runs:
@@ -52,7 +63,7 @@ class Runs:
             latencies.add(self._clock.monotonic() - due)
             self._advance(1)
 
-        async with asyncio.TaskGroup() as tasks:
+        async with _together() as tasks:
             number = 0
             async for due in due_times(self._clock, load.records, rate):
                 tasks.create_task(publish(number, due))
@@ -69,7 +80,7 @@ class Runs:
         """Publish and read at a time; at a rate, with the time from being due to being read."""
         begin = self._clock.monotonic()
         latencies = None if load.rate is None else Latencies()
-        async with asyncio.TaskGroup() as tasks:
+        async with _together() as tasks:
             tasks.create_task(self._receive(load.records, "earliest", latencies))
             if load.rate is None:
                 tasks.create_task(self._send(load, lambda count: None))

@@ -9,6 +9,7 @@ from typing import Annotated, Final
 import typer
 
 import tapemq
+from tapemq.batch.limits import RECORD_BYTES_MAX
 from tapemq_broker.cli.arguments import positive_number, read_size, whole_number
 from tapemq_broker.cli.bench.load import SIZE_BYTES_MIN, Load
 from tapemq_broker.cli.bench.runs import Runs
@@ -108,6 +109,8 @@ def _load(count: int | None, size: str, rate: float | None) -> Load:
     size_bytes = read_size(size)
     if size_bytes < SIZE_BYTES_MIN:
         raise typer.BadParameter(f"--size is at least {SIZE_BYTES_MIN} bytes")
+    if size_bytes > RECORD_BYTES_MAX:
+        raise typer.BadParameter(f"--size is at most {RECORD_BYTES_MAX} bytes")
     if count is None:
         count = math.ceil(rate * _RATED_S) if rate else _COUNT
     return Load(count, size_bytes, rate)

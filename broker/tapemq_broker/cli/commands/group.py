@@ -1,6 +1,7 @@
 """`tapemq group`: list, describe, explain, move, change and delete groups."""
 
 import asyncio
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -19,7 +20,7 @@ from tapemq_broker.cli.group_text import (
     stream_explanation,
 )
 from tapemq_broker.cli.options import DEFAULT_URL, AsJson, Url, Yes
-from tapemq_broker.cli.output import Output
+from tapemq_broker.cli.output import Output, readable
 
 OneTopic = Annotated[str | None, typer.Argument(metavar="TOPIC", help="Only groups of this topic.")]
 To = Annotated[str, typer.Option("--to", metavar="WHERE", help=START_HELP)]
@@ -100,6 +101,8 @@ async def lag(
             output.rows(lag_rows(*await _look(client, topic, group)))
             if not watch:
                 return
+            # In a pipe it would come when there is much of it; and who has gone is to be noticed.
+            sys.stdout.flush()
             await asyncio.sleep(1)
 
 
@@ -118,7 +121,7 @@ async def explain(
         return
     print(f"{why.state.replace('_', ' ')}:")
     for sentence in why.sentences:
-        print(f"  {sentence}")
+        print(f"  {readable(sentence)}")
 
 
 @command

@@ -1,7 +1,7 @@
 """`tapemq pub`: publish records."""
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -12,8 +12,9 @@ import tapemq
 from tapemq_broker.cli.arguments import (
     Partition,
     Topic,
+    as_given,
     duration,
-    read_header,
+    read_headers,
     read_seconds,
     read_time,
     whole_number,
@@ -23,10 +24,11 @@ from tapemq_broker.cli.command import command
 from tapemq_broker.cli.connection import connected
 from tapemq_broker.cli.errors import CommandError
 from tapemq_broker.cli.exits import Exit
-from tapemq_broker.cli.line_reader import read_lines
+from tapemq_broker.cli.line_reader import LineTooLong, read_lines
 from tapemq_broker.cli.options import DEFAULT_URL, AsJson, Url
 from tapemq_broker.cli.output import Output
 from tapemq_broker.cli.progress import ProgressBar
+from tapemq_broker.core.counting import agreeing, counted
 
 Value = Annotated[
     str | None, typer.Argument(metavar="VALUE", help="The value; without it, or -, lines are read.")
@@ -81,8 +83,8 @@ class Envelope(NamedTuple):
     """What all records of a call have in common."""
 
     topic: str
-    key: str | None
-    headers: dict[str, tapemq.Scalar]
+    key: str | bytes | None
+    headers: Mapping[str, tapemq.Scalar]
     partition: int | None
     ttl: float | None
     priority: int
@@ -93,7 +95,7 @@ class Later(NamedTuple):
 
     delay: int | None
     at: datetime | None
-    schedule_key: str | None
+    schedule_key: str | bytes | None
 
 
 def register(app: typer.Typer) -> None:
@@ -124,7 +126,10 @@ async def pub(
     Prints the receipt of one record, or how many there were, once all are on the broker's disk.
     """
     given = _value(value, file, tombstone, key)
-    envelope = Envelope(topic, key, dict(map(read_header, header or ())), partition, ttl, priority)
+    headers = read_headers(header or ())
+    if count > 1 and isinstance(given, Lines):
+        raise CommandError("with --count, give the one record as VALUE", code=Exit.USAGE)
+    envelope = Envelope(topic, key and as_given(key), headers, partition, ttl, priority)
     later = _later(delay, at, schedule_key, one=count == 1 and not isinstance(given, Lines))
     output = Output(as_json)
     async with connected(url) as client, explained(client, topic):
@@ -149,7 +154,7 @@ def _later(
         raise CommandError("only one of --delay and --at can be given", code=Exit.USAGE)
     if not one:
         raise CommandError("with --delay and --at, give the one record as VALUE", code=Exit.USAGE)
-    return Later(delay, at, schedule_key)
+    return Later(delay, at, schedule_key and as_given(schedule_key))
 
 
 class Lines(NamedTuple):
@@ -230,19 +235,26 @@ async def _publish_all(
     key, headers, partition = envelope.key, envelope.headers or None, envelope.partition
     ttl, priority = envelope.ttl, envelope.priority
     records = size_bytes = 0
-    with ProgressBar("publishing", total) as bar:
-        async with client.producer(envelope.topic) as producer:
-            async for some in values:
-                for value in some:
-                    await producer.send(
-                        value,
-                        key=key,
-                        headers=headers,
-                        partition=partition,
-                        ttl=ttl,
-                        priority=priority,
-                    )
-                    size_bytes += len(value or b"")
-                records += len(some)
-                bar.advance(len(some))
+    try:
+        with ProgressBar("publishing", total) as bar:
+            async with client.producer(envelope.topic) as producer:
+                async for some in values:
+                    for value in some:
+                        await producer.send(
+                            value,
+                            key=key,
+                            headers=headers,
+                            partition=partition,
+                            ttl=ttl,
+                            priority=priority,
+                        )
+                        records += 1
+                        size_bytes += len(value or b"")
+                    bar.advance(len(some))
+    except (tapemq.PayloadTooLarge, LineTooLong) as error:
+        if total is not None:
+            raise
+        before = f"{counted(records, 'line')} before it {agreeing(records, 'is', 'are')} published"
+        advice = f"{before}, nothing behind it; to publish a file as one record use --file"
+        raise CommandError(f"line {records + 1}: {error}", advice) from None
     return {"topic": envelope.topic, "records": records, "bytes": size_bytes}

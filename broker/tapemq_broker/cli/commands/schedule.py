@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 import tapemq
-from tapemq_broker.cli.arguments import Topic, whole_number
+from tapemq_broker.cli.arguments import Topic, as_given, whole_number
 from tapemq_broker.cli.command import command
 from tapemq_broker.cli.connection import connected
 from tapemq_broker.cli.errors import CommandError
@@ -60,7 +60,7 @@ async def get(
     _check_named(schedule_id, key)
     async with connected(url) as client:
         schedules = client.schedules(topic)
-        found = await schedules.get(schedule_id, key=key)
+        found = await schedules.get(schedule_id, key=key and as_given(key))
         record = await schedules.record(found.schedule_id)
     row = _row(found) | {"created": found.created, "fired": found.fired}
     headers = {name: _plain(value) for name, value in record.headers.items()}
@@ -75,7 +75,7 @@ async def cancel(
     """Forget a pending schedule. What it has published already stays."""
     _check_named(schedule_id, key)
     async with connected(url) as client:
-        await client.schedules(topic).cancel(schedule_id, key=key)
+        await client.schedules(topic).cancel(schedule_id, key=key and as_given(key))
 
 
 def _check_named(schedule_id: int | None, key: str | None) -> None:

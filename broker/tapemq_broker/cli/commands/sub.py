@@ -1,5 +1,6 @@
 """`tapemq sub`: read records."""
 
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -108,9 +109,14 @@ async def print_records(client: tapemq.Client, wish: Wish, form: Form) -> bool:
     """Read what is wished for, and print it; whether there was anything."""
     printer = Printer()
     try:
-        await Reading(client, wish, lambda r: printer.print(record_line(r, form))).run()
-    finally:
-        printer.flush()
+        await Reading(
+            client, wish, lambda r: printer.print(record_line(r, form)), printer.flush
+        ).run()
+    except Exception:
+        with suppress(OSError):
+            await printer.flush()
+        raise
+    await printer.flush()
     return printer.has_printed
 
 

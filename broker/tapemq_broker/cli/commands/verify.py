@@ -1,6 +1,7 @@
 """`tapemq verify`: check every byte of a data directory that no broker uses."""
 
 import sys
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,8 @@ def verify(path: DataPath = None, as_json: AsJson = False) -> None:
             found = list(problems_of(data.directory, bar.advance, known, floor))
             damaged = {problem.log for problem in found if not problem.is_harmless}
             found += senseless(data.directory, damaged)
-        Output(as_json).rows(_row(problem, data.root) for problem in found)
+        with suppress(BrokenPipeError):  # the exit code tells it, whoever reads the rest
+            Output(as_json).rows(_row(problem, data.root) for problem in found)
     if CATALOG_PATH in damaged:
         print("the catalog is damaged: nothing tells which logs are missing", file=sys.stderr)
     count = sum(not problem.is_harmless for problem in found)

@@ -25,6 +25,18 @@ def test_at_a_rate_there_are_percentiles(tapemq: Tapemq, command: str) -> None:
     assert 0 < row["p50_ms"] <= row["p99_ms"] <= row["p999_ms"] <= row["max_ms"]
 
 
+@pytest.mark.parametrize("options", [(), ("--rate", "100")])
+@pytest.mark.parametrize("command", ["pub", "sub", "pair"])
+def test_records_that_are_too_large_are_refused_in_a_line(
+    tapemq: Tapemq, command: str, options: tuple[str, ...]
+) -> None:
+    if command == "sub":
+        options = ()
+    ran = tapemq("bench", command, "--count", "3", "--size", "2MiB", *options)
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err == "tapemq: a record's value of 2097152 bytes; the broker takes 1048576\n"
+
+
 def test_at_a_rate_it_takes_some_seconds_unless_told() -> None:
     assert bench._load(None, "100", None).records == 1_000_000
     assert bench._load(None, "100", 500.0).records == 5_000
@@ -35,6 +47,7 @@ def test_at_a_rate_it_takes_some_seconds_unless_told() -> None:
     ("arguments", "said"),
     [
         (("--size", "15"), "--size is at least 16 bytes"),
+        (("--size", "17MiB"), "--size is at most 16777216 bytes"),
         (("--size", "large"), "'large' is not a size"),
         (("--count", "0"), "--count"),
         (("--rate", "0"), "--rate"),

@@ -89,10 +89,13 @@ def test_lag_can_be_watched(tapemq: Tapemq, read: str, monkeypatch: pytest.Monke
         if len(waits) == 2:
             raise CommandError("enough")
 
+    flushed_before: list[int] = []
+    stdout = SimpleNamespace(flush=lambda: flushed_before.append(len(waits) + 1))
     monkeypatch.setattr(group, "asyncio", SimpleNamespace(sleep=sleep))
+    monkeypatch.setattr(group, "sys", SimpleNamespace(stdout=stdout))
     rows = tapemq("group", "lag", read, "g", "--watch").rows
     assert [row["partition"] for row in rows] == [0, 1, 0, 1]
-    assert waits == [1, 1]
+    assert (waits, flushed_before) == ([1, 1], [1, 2])
 
 
 def test_alter_changes_hold(tapemq: Tapemq, read: str) -> None:

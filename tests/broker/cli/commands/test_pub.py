@@ -38,6 +38,15 @@ def test_key_and_headers_go_with_the_value(tapemq: Tapemq, topic: str) -> None:
     assert (record["key"], record["headers"]) == ("k", {"a": "1", "b": "x=y"})
 
 
+def test_bytes_that_are_no_text_are_taken_as_they_are(tapemq: Tapemq, topic: str) -> None:
+    assert tapemq("pub", topic, "v\udcff", "--key", "\udcff", "--header", "a=\udcfe").code == 0
+    record = tapemq("peek", topic).row
+    assert (record["value_base64"], record["key_base64"]) == ("dv8=", "/w==")
+    assert record["headers"] == {"a_base64": "/g=="}
+    assert tapemq("pub", topic, "v", "--delay", "1h", "--schedule-key", "\udcff").code == 0
+    assert tapemq("schedule", "cancel", topic, "--key", "\udcff").code == 0
+
+
 def test_priority_decides_the_partition(tapemq: Tapemq, topic: str) -> None:
     tapemq("topic", "create", topic, "--priorities", "3")
     assert tapemq("pub", topic, "v", "--priority", "1").row["partition"] == 1
@@ -106,6 +115,8 @@ def test_a_time_to_live_goes_with_the_value(tapemq: Tapemq, topic: str, count: s
         (("--tombstone",), "--tombstone needs a --key"),
         (("v", "--header", "novalue"), "'novalue' is not NAME=VALUE"),
         (("v", "--count", "0"), "--count"),
+        (("--count", "2"), "with --count, give the one record as VALUE"),
+        (("v", "--header", "a=1", "--header", "a=2"), "the header 'a' is given twice"),
         (("v", "--ttl", "0"), "is not a duration above 0"),
         (("--file", "."), "--file"),
     ],
@@ -131,6 +142,33 @@ def test_a_value_that_is_too_large_says_so(tapemq: Tapemq, topic: str, tmp_path:
     assert (ran.code, ran.out) == (1, "")
     assert ran.err.startswith("tapemq: ")
     assert "1048576" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (bytes(2**20 + 1), "a record's value of 1048577 bytes; the broker takes 1048576"),
+        (bytes(2**24 + 2**16), "it has more than 16777216 bytes"),
+    ],
+)
+def test_a_line_that_is_too_long_is_named(
+    tapemq: Tapemq,
+    topic: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    line: bytes,
+    said: str,
+) -> None:
+    file = tmp_path / "lines"
+    file.write_bytes(b"one\ntwo\n" + line + b"\nfour\n")
+    with file.open() as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        ran = tapemq("pub", topic)
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith(
+        f"tapemq: line 3: {said}\n  2 lines before it are published, nothing behind it; "
+    )
+    assert [row["value"] for row in tapemq("peek", topic).rows] == ["one", "two"]
 
 
 @pytest.mark.parametrize(

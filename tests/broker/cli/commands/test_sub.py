@@ -1,6 +1,8 @@
+import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -51,7 +53,7 @@ def test_a_group_goes_on_where_it_was(tapemq: Tapemq, topic: str) -> None:
     fill(tapemq, topic, "a", "b", "c")
     first = (topic, "--group", "g", "--start", "earliest", "--count", "2")
     assert values(tapemq, *first) == ["a", "b"]
-    assert values(tapemq, topic, "--group", "g", "--no-follow") == ["c"]
+    assert values(tapemq, topic, "--group", "g", "--no-follow", "--start", "latest") == ["c"]
     assert values(tapemq, topic, "--group", "g", "--no-follow") == []
 
 
@@ -179,3 +181,41 @@ def test_following_ends_quietly_when_nobody_reads_any_more(
     with process.stderr:
         assert process.stderr.read() == ""
     assert process.wait() == 0
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_what_a_full_disk_did_not_take_is_not_committed(
+    tapemq: Tapemq, broker_url: str, topic: str, unbuffered: str
+) -> None:
+    fill(tapemq, topic, "a", "b", "c")
+    reading = [sys.executable, "-m", "tapemq", "sub", topic, "--no-follow", "--url", broker_url]
+    for options in ([], ["--group", "g"]):
+        with Path("/dev/full").open("wb") as full:
+            done = subprocess.run(
+                [*reading, *options],
+                stdout=full,
+                stderr=subprocess.PIPE,
+                env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+                text=True,
+            )
+        said = "tapemq: standard output: No space left on device\n"
+        assert (done.returncode, done.stderr) == (1, said)
+    assert values(tapemq, topic, "--group", "g", "--no-follow") == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("options", [(), ("--group", "g"), ("--queue", "g")])
+def test_a_signal_ends_it_while_nobody_reads_what_it_prints(
+    tapemq: Tapemq,
+    broker_url: str,
+    topic: str,
+    options: tuple[str, ...],
+    number: signal.Signals,
+    code: int,
+) -> None:
+    fill(tapemq, topic, "first")
+    tapemq("pub", topic, "x" * 1000, "--count", "1000")
+    process = follow(broker_url, topic, *options)
+    process.send_signal(number)
+    assert process.wait(timeout=30) == code
+    process.communicate()

@@ -1,5 +1,8 @@
+import os
 import shlex
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -147,3 +150,19 @@ def test_a_copy_that_can_only_be_read_will_do(
     assert offline("verify", records.data_dir).code == 0
     records.damage(5)
     assert offline("verify", records.data_dir).code == 4
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_damage_ends_with_4_whoever_reads_of_it(records: Records, unbuffered: str) -> None:
+    records.damage(5)
+    reader, writer = os.pipe()
+    os.close(reader)
+    ran = subprocess.run(
+        [sys.executable, "-m", "tapemq", "verify", str(records.data_dir)],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        text=True,
+    )
+    os.close(writer)
+    assert (ran.returncode, ran.stderr) == (4, f"1 damaged in {records.data_dir}\n")
