@@ -285,6 +285,8 @@ REVIEWED: Final = (
         "a review",
         "tests/broker/core/test_groups.py::"
         "test_a_name_is_free_when_no_crash_can_bring_its_group_back",
+    ),
+    Bug(
         "A start after a repair of the catalog, or with an older copy of it, could have the "
         "number of an earlier one: a new producer got the id of an old one, and its batches were "
         "answered as retries, and lost.",
@@ -365,6 +367,8 @@ REVIEWED: Final = (
         "a review",
         "tests/broker/server/handlers/test_lookups.py::"
         "test_who_leaves_while_the_start_is_looked_up_is_not_there",
+    ),
+    Bug(
         "After a stream's commit() the next records of the same batch were committed as they "
         "were handed out, not when they were handled: a reader that failed lost them for its "
         "group.",
@@ -406,6 +410,8 @@ REVIEWED: Final = (
         "it was asked again, and committed it: its records were skipped.",
         "a review",
         "tests/client/streams/test_stream_losses.py::test_damaged_batch_is_told",
+    ),
+    Bug(
         "A handler of a worker that ended a process it had forked, as a multiprocessing pool "
         "does, stopped the worker in its place, and waited for a child that ignored it.",
         "a review",
@@ -489,6 +495,8 @@ REVIEWED: Final = (
         "a review",
         "tests/client/sync/test_queue_end.py::"
         "test_a_signal_handler_may_stop_it_whatever_is_being_done",
+    ),
+    Bug(
         "`tapemq sub --group` committed what a full disk had not taken of its output: those "
         "records were read by nobody, and where Python does not buffer (in the container) it "
         "ended with 0.",
