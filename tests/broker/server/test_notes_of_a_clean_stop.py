@@ -1,0 +1,107 @@
+"""What a clean stop has noted counts until a start has found it so."""
+
+import asyncio
+
+import pytest
+
+from tapemq.batch import HEADER_BYTES, decode_header
+from tapemq.wire import messages as m
+from tapemq_broker.core.topics import CATALOG
+from tapemq_broker.storage.clean import look_at_clean, write_clean
+from tapemq_broker.storage.errors import DataDirectoryError, LogRefused
+from tapemq_broker.storage.memory_disk import MemoryDisk
+from tests.support.disk_image import fill, restore_catalog, take_image
+from tests.support.full_disk import FullDisk
+from tests.support.raw_client import RawClient
+from tests.support.running_server import running_server
+
+
+async def cut_at_a_batch(disk: MemoryDisk, directory: str) -> None:
+    """Leave the first batch of a log, as if there had never been more."""
+    for name in disk.list_directory(directory):
+        if not name.endswith(".log"):
+            disk.remove(f"{directory}/{name}")
+    (name,) = disk.list_directory(directory)
+    file = disk.open(f"{directory}/{name}")
+    file.truncate(decode_header(file.read(0, HEADER_BYTES)).batch_bytes)
+    disk.sync_now(file)
+
+
+@pytest.mark.parametrize("is_killed", [True, False])
+async def test_what_a_clean_stop_noted_of_a_refused_log_is_kept(is_killed: bool) -> None:
+    """The next start would else find nothing wrong with what is left, and give offsets twice."""
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        for value in (b"a", b"b"):
+            await client.publish(topic, value)
+    (folder,) = disk.list_directory("topics/default")
+    await cut_at_a_batch(disk, f"topics/default/{folder}0")
+    for _ in range(3):
+        async with running_server(disk) as server:
+            assert server.status().damaged_partitions == 1
+            if is_killed:
+                image = take_image(disk)
+        if is_killed:
+            disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+            fill(disk, image)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        await client.ask(m.DeleteTopic("t"), m.Done)
+    assert {at.topic_id for at in look_at_clean(disk).entries} == {0}
+
+
+async def test_what_a_clean_stop_noted_is_kept_when_the_catalog_is_refused() -> None:
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        await client.topic("t")
+    await cut_at_a_batch(disk, "catalog")
+    for _ in range(2):
+        with pytest.raises(LogRefused, match="CLEAN_MISMATCH"):
+            async with running_server(disk):
+                pass
+        disk.close()
+
+
+async def test_what_a_clean_stop_noted_is_kept_when_a_full_disk_refuses_the_start() -> None:
+    disk = FullDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        for value in (b"a", b"b"):
+            await client.publish(topic, value)
+    (folder,) = disk.list_directory("topics/default")
+    await cut_at_a_batch(disk, f"topics/default/{folder}0")
+    disk.full = True
+    with pytest.raises(DataDirectoryError, match="free some space"):
+        async with running_server(disk):
+            pass
+    disk.close()
+    disk.full = False
+    async with running_server(disk) as server:
+        assert server.status().damaged_partitions == 1
+
+
+async def test_what_was_noted_of_a_log_that_is_made_again_is_not_kept() -> None:
+    """The catalog was repaired, and does not know the partition: it is no refused one."""
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+    before = take_image(disk)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        await client.ask(m.AlterTopic("t", 2), m.Topic)
+        await client.publish(topic, b"a", partition=1)
+    noted = look_at_clean(disk).entries
+    restore_catalog(disk, before)
+    write_clean(disk, [noted[at] for at in noted if at != CATALOG])
+    async with running_server(disk) as server:
+        assert {at.partition for at in look_at_clean(disk).entries} <= {0}
+        client = await RawClient.connect(server.port)
+        await client.ask(m.AlterTopic("t", 2), m.Topic)
+        await client.publish(topic, b"b", partition=1)
+    async with running_server(disk) as server:
+        assert server.status().damaged_partitions == 0

@@ -1,0 +1,226 @@
+"""Bugs of the client and the command line that reading the code with other eyes has found."""
+
+from typing import Final
+
+from tests.support.proof.bug import Bug
+
+REVIEWED_CLIENT: Final = (
+    Bug(
+        "A plain handler of a worker that raised StopIteration kept its slot for ever: its "
+        "message was renewed, and neither handled nor retried.",
+        "a review",
+        "tests/client/worker/test_handler.py::test_an_end_of_iteration_in_a_thread_is_raised",
+    ),
+    Bug(
+        "A cancellation (without asyncio: Ctrl-C) while a queue unsubscribed left it listening: "
+        "after the next loss of the connection it took leases that nobody handled, and renewed "
+        "them.",
+        "a review",
+        "tests/client/queues/test_queue_end.py::"
+        "test_leaving_that_is_cancelled_leaves_no_consumer_behind",
+    ),
+    Bug(
+        "A stream or queue that was being opened while the connection was lost could end the "
+        "subscription of another reader of the same client on the next one, where it had the same "
+        "number: the other waited for ever.",
+        "a review",
+        "tests/client/network/test_subscriptions.py::"
+        "test_opening_that_is_given_up_takes_no_subscription_from_another_reader",
+    ),
+    Bug(
+        "A seek of a stream without a group that was refused left the stream waiting for ever, "
+        "without an error; one that was cancelled left it without some of its partitions.",
+        "a review",
+        "tests/client/streams/test_stream.py::test_cancelled_seek_without_a_group_has_not_happened",
+    ),
+    Bug(
+        "`verify` found nothing damaged where the directory of a log was gone, or records that a "
+        "group had handled were missing at the end, which the start refused; and the repair that "
+        "the start advised said that the log did not exist.",
+        "a review",
+        "tests/broker/cli/commands/test_verify.py::"
+        "test_a_log_that_is_gone_is_named_and_can_be_repaired_as_advised",
+    ),
+    Bug(
+        "`verify` and `dump` opened every file for writing: a copy on a read-only file system "
+        "could not be read.",
+        "a review",
+        "tests/broker/cli/commands/test_verify.py::test_a_copy_that_can_only_be_read_will_do",
+    ),
+    Bug(
+        "Connections to the HTTP side that sent nothing stayed for ever: probes were answered 503, "
+        "and the broker ended when it could open no more files.",
+        "a review",
+        "tests/broker/admin/test_http_connection.py::test_a_probe_gets_in_however_many_are_idle",
+    ),
+    Bug(
+        "After a stream's commit() the next records of the same batch were committed as they "
+        "were handed out, not when they were handled: a reader that failed lost them for its "
+        "group.",
+        "a review",
+        "tests/client/streams/test_stream.py::"
+        "test_explicit_commit_is_not_for_the_records_behind_it",
+    ),
+    Bug(
+        "One publish to a partition named by a number that is no int (1.0, True, an integer "
+        "of numpy) could not be sent, and kept all later records of that client from that "
+        "partition for ever.",
+        "a review",
+        "tests/client/publishing/test_confirmed.py::"
+        "test_partition_that_is_no_integer_harms_no_other_record",
+    ),
+    Bug(
+        "When one partition refused a batch for good, records that were on their way to "
+        "others were told as refused, too, and those in flight at a close as closed: they "
+        "were in the log, and who published them again had them twice.",
+        "a review",
+        "tests/client/publishing/test_publisher.py::"
+        "test_refusal_is_not_told_of_what_may_be_in_the_log",
+    ),
+    Bug(
+        "A schedule that was sent and not answered when the client was closed was told as not "
+        "made, and pended all the same.",
+        "a review",
+        "tests/client/schedules/test_courier.py::"
+        "test_what_was_sent_before_the_client_was_closed_may_be_scheduled",
+    ),
+    Bug(
+        "flush() of a producer waited for ever, as long as other tasks or threads sent to it.",
+        "a review",
+        "tests/client/publishing/test_producer.py::"
+        "test_flush_does_not_wait_for_what_is_sent_meanwhile",
+    ),
+    Bug(
+        "A stream that raised CorruptBatch handed out what lies behind the damaged batch when "
+        "it was asked again, and committed it: its records were skipped.",
+        "a review",
+        "tests/client/streams/test_stream_losses.py::test_damaged_batch_is_told",
+    ),
+    Bug(
+        "A handler of a worker that ended a process it had forked, as a multiprocessing pool "
+        "does, stopped the worker in its place, and waited for a child that ignored it.",
+        "a review",
+        "tests/client/worker/test_stopping.py::"
+        "test_signals_for_a_child_that_a_handler_has_forked_are_for_the_child",
+    ),
+    Bug(
+        "With several processes, a worker whose processes were all signalled at once, as service "
+        "managers do, took the first process's signal for a second one: handlers were cut off, "
+        "and their messages counted a crash.",
+        "a review",
+        "tests/client/worker/test_stopping.py::"
+        "test_only_the_parent_ends_one_of_its_processes_at_once",
+    ),
+    Bug(
+        "A process of a worker whose event loop a handler kept for ever stayed when the first "
+        "process was killed, and kept its leases; nobody else got the messages.",
+        "a review",
+        "tests/client/worker/test_stopping.py::"
+        "test_a_process_without_its_parent_ends_though_the_event_loop_is_kept",
+    ),
+    Bug(
+        "When one process of a worker could not be started again for a moment (too many "
+        "processes, too little memory), all the others were killed in the middle of their "
+        "handlers, and the worker ended.",
+        "a review",
+        "tests/client/worker/test_supervisor.py::"
+        "test_one_that_cannot_be_started_leaves_the_others_alone",
+    ),
+    Bug(
+        "A handler that was a generator, or without asyncio a coroutine function, was called, "
+        "never ran, and its message was acked.",
+        "a review",
+        "tests/client/sync/test_queue.py::test_what_a_handler_has_not_run_is_not_acked",
+    ),
+    Bug(
+        "A handler that raised Retry or Reject with an exception as its reason ended run(), and "
+        "its message stayed with the consumer, neither settled nor given back.",
+        "a review",
+        "tests/client/queues/test_outcome.py::test_a_reason_may_be_what_is_at_hand",
+    ),
+    Bug(
+        "Of a lease that was lost (its time was over, or the group was sought elsewhere) only the"
+        " part being handed out was dropped: the rest of its messages, behind a gap or beyond "
+        "512, were still handled, beside whoever had them by then.",
+        "a review",
+        "tests/client/queues/test_intake.py::test_no_part_of_a_lost_lease_is_handed_out",
+    ),
+    Bug(
+        "When the lease of a group was made shorter, consumers went on extending what they held "
+        "as rarely as before: messages at work ran out, counted a crash, and were handled a "
+        "second time beside it.",
+        "a review",
+        "tests/client/queues/test_desk.py::"
+        "test_leases_are_renewed_for_the_time_that_they_began_with",
+    ),
+    Bug(
+        "A worker's handler that raised what is no Exception, as some libraries do when something"
+        " takes too long, ended the worker; nothing was counted, so its message ended each one "
+        "after it, too.",
+        "a review",
+        "tests/client/worker/test_station.py::test_failures_end_as_the_rules_say",
+    ),
+    Bug(
+        "A handler that cancelled its own task ended one of the tasks of run() in silence: its "
+        "message came again at once, uncounted, until none was left; run() returned as if it had "
+        "been stopped, and a worker ended with code 0.",
+        "a review",
+        "tests/client/queues/test_queue_end.py::test_a_handler_that_cancels_itself_has_failed",
+    ),
+    Bug(
+        "A worker whose queue ended (its topic was deleted) while a plain handler was stuck in "
+        "its thread never ended: nobody worked, and nobody started it anew.",
+        "a review",
+        "tests/client/worker/test_runner.py::"
+        "test_threads_of_a_queue_that_has_ended_are_waited_for_and_not_for_ever",
+    ),
+    Bug(
+        "Without asyncio, a signal handler that called stop() while its thread was just taking a "
+        "message left the queue waiting for ever, or made it raise RuntimeError.",
+        "a review",
+        "tests/client/sync/test_queue_end.py::"
+        "test_a_signal_handler_may_stop_it_whatever_is_being_done",
+    ),
+    Bug(
+        "`tapemq sub --group` committed what a full disk had not taken of its output: those "
+        "records were read by nobody, and where Python does not buffer (in the container) it "
+        "ended with 0.",
+        "a review",
+        "tests/broker/cli/commands/test_sub.py::"
+        "test_what_a_full_disk_did_not_take_is_not_committed",
+    ),
+    Bug(
+        "While nobody read what `tapemq sub` printed its event loop stood still: it was cut off, "
+        "so that a group's records came again, and SIGTERM never ended it.",
+        "a review",
+        "tests/broker/cli/commands/test_sub.py::"
+        "test_a_signal_ends_it_while_nobody_reads_what_it_prints",
+    ),
+    Bug(
+        "A broker that could not print its ready line ended with 70, as if its disk had "
+        "failed; supervisors that do not read its output could not keep one running.",
+        "a review",
+        "tests/broker/cli/test_broker_process.py::"
+        "test_it_serves_though_nobody_can_read_that_it_is_ready",
+    ),
+    Bug(
+        "`tapemq sub --queue --no-follow` never ended in a group that was paused, full of "
+        "dead records or damaged, and with `--no-ack` where a key's records waited behind the "
+        "one that it kept.",
+        "a review",
+        "tests/broker/cli/test_queue_reading.py::test_a_group_that_is_paused_is_not_waited_for",
+    ),
+    Bug(
+        "A broker that was started with standard input, output or error closed was aborted by "
+        "its event loop instead of ending with 0: files and connections had got their "
+        "numbers.",
+        "a review",
+        "tests/client/test_main.py::test_a_broker_without_standard_streams_stops_cleanly",
+    ),
+    Bug(
+        "`verify` found damage and ended with 0 where its output was a pipe that nobody read "
+        "any more (`| head -1` in the container).",
+        "a review",
+        "tests/broker/cli/commands/test_verify.py::test_damage_ends_with_4_whoever_reads_of_it",
+    ),
+)
