@@ -4,7 +4,9 @@ from typing import NamedTuple
 
 from tapemq.batch import Kind, LogId, Role
 from tapemq_broker.config import Settings
+from tapemq_broker.core.packed import BadEntry
 from tapemq_broker.core.producers import Producers
+from tapemq_broker.core.queue.entries import durable_floor
 from tapemq_broker.core.results import TopicInfo
 from tapemq_broker.core.topics import CATALOG
 from tapemq_broker.server.observer import ProducersObserver
@@ -135,18 +137,22 @@ class LogStore:
         return made
 
     def _make_partition(self, info: TopicInfo, partition: int) -> Opened:
-        # A crash may have taken a partition from the catalog, and left records of it: they stay,
-        # so a producer that sends them again must be known.
+        # The catalog may have forgotten a partition, of which records are left: they stay, so a
+        # producer that sends them again must be known, and none that groups have handled may miss.
         producers = Producers()
-        data = self.open_data(
-            info,
-            partition,
-            observer=ProducersObserver(producers),
-            clean=None,
-            durable_floor=0,
-            must_exist=False,
-        )
         groups = self.open_groups(info, partition, clean=None, must_exist=False)
+        try:
+            data = self.open_data(
+                info,
+                partition,
+                observer=ProducersObserver(producers),
+                clean=None,
+                durable_floor=_durable_floor(groups),
+                must_exist=False,
+            )
+        except BaseException:
+            groups.close(clean=False, now_us=self._world.clock.wall_us())
+            raise
         return Opened(data, groups, producers)
 
     def discard(self, opened: list[Opened]) -> None:
@@ -161,3 +167,10 @@ class LogStore:
         self._directory.remove_topic(info.name, info.topic_id)
         # Not before: somebody may have been reading until the files were gone.
         self._cache.forget_directory(self._directory.topic_path(info.name, info.topic_id))
+
+
+def _durable_floor(groups: StateLog) -> int:
+    try:
+        return durable_floor(groups.entries)
+    except BadEntry:
+        return 0

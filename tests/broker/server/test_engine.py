@@ -261,6 +261,19 @@ async def test_groups_go_on_where_they_were_in_a_partition_that_the_catalog_forg
             assert (found.cursor, found.lag) == (1, 0)
 
 
+async def test_a_forgotten_partition_that_is_shorter_than_groups_say_is_not_made_again() -> None:
+    """Its offsets would be given a second time."""
+    disk, _, segment = await forgotten_partition(handled=True)
+    folder = segment.rpartition("/")[0]
+    for name in disk.list_directory(folder):
+        disk.remove(f"{folder}/{name}")
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        with pytest.raises(Refused, match="all offsets below 1 were on disk"):
+            await client.ask(m.AlterTopic("t", 2), m.Topic)
+        assert (await client.ask(m.DescribeTopic("t"), m.Topic)).partitions == 1
+
+
 async def test_a_partition_that_the_catalog_forgot_is_told_of(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

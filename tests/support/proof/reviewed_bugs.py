@@ -320,4 +320,18 @@ REVIEWED: Final = (
         "tests/broker/server/handlers/test_lookups.py::"
         "test_who_leaves_while_the_start_is_looked_up_is_not_there",
     ),
+    Bug(
+        "When a partition that the catalog had forgotten was made again, nobody asked what its "
+        "groups had handled: if its records were gone, it gave their offsets a second time.",
+        "a review",
+        "tests/broker/server/test_engine.py::"
+        "test_a_forgotten_partition_that_is_shorter_than_groups_say_is_not_made_again",
+    ),
+    Bug(
+        "A reader of a group that starts at a time could not come back when old records were "
+        "damaged which the group had left behind long ago.",
+        "a review",
+        "tests/broker/server/handlers/test_lookups.py::"
+        "test_a_group_goes_on_though_what_its_start_would_look_at_is_damaged",
+    ),
 )

@@ -26,6 +26,15 @@ class TimeLookups:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
+    def is_needed(self, start: str, topic_id: int, group: str) -> bool:
+        """Whether a start has to be looked up: one by time, but not that of a group that there is.
+
+        Such a group goes on where it is, whatever may be wrong with records far behind it.
+        """
+        topic = self._engine.core.topics.by_id.get(topic_id)
+        goes_on = topic is not None and (group in topic.groups or group in topic.queue_groups)
+        return start == "time" and not goes_on
+
     def begin(
         self,
         connection: Connection,

@@ -40,7 +40,7 @@ class QueueHandlers:
     def _consume(
         self, connection: Connection, message: m.Consume, request: Request, payload: memoryview
     ) -> None:
-        if message.start != "time":
+        if not self._lookups.is_needed(message.start, message.topic_id, message.group):
             self._begin(message, request, Start(message.start, message.start_value))
             return
         self._lookups.begin(

@@ -34,7 +34,7 @@ class StreamHandlers:
     def _subscribe(
         self, connection: Connection, message: m.Subscribe, request: Request, payload: memoryview
     ) -> None:
-        if message.start != "time":
+        if not self._lookups.is_needed(message.start, message.topic_id, message.group):
             self._begin(message, request, Start(message.start, message.start_value))
             return
         self._lookups.begin(

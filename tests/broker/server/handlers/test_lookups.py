@@ -1,11 +1,14 @@
 """A start by time is looked up on disk, before the core is asked."""
 
+import asyncio
 from collections.abc import Awaitable
+from typing import Any
 
 import pytest
 
 from tapemq.wire import messages as m
 from tapemq_broker.server.handlers.lookups import LOOKUPS_MAX
+from tapemq_broker.storage.memory_disk import MemoryDisk
 from tests.support.raw_client import RawClient, Refused
 from tests.support.running_server import running_server
 
@@ -94,3 +97,24 @@ async def test_a_subscription_that_is_coming_is_not_begun_twice() -> None:
         with pytest.raises(Refused, match="exists already"):
             await client.answer(second, m.Done)
         await client.answer(first, m.Done)
+
+
+@pytest.mark.parametrize("kind", ["stream", "queue"])
+async def test_a_group_goes_on_though_what_its_start_would_look_at_is_damaged(kind: str) -> None:
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t", settings={"segment_bytes": 4096})
+        sent = [await client.publish(topic, b"x" * 1000) for _ in range(12)]
+        start: dict[str, Any] = {"start": "time", "start_value": sent[0].append_time_us}
+        one: m.Message = m.Subscribe(1, topic.topic_id, "g")
+        two: m.Message = m.Subscribe(2, topic.topic_id, "g", **start)
+        if kind == "queue":
+            one = m.Consume(1, topic.topic_id, "g", start="latest")
+            two = m.Consume(2, topic.topic_id, "g", **start)
+        await client.ask(one, m.Done)
+        (folder,) = disk.list_directory("topics/default")
+        disk.open(f"topics/default/{folder}0/{0:020}.log").rewrite(0, b"damaged")
+        await client.ask(two, m.Done)
+        with pytest.raises(Refused, match="damaged"):
+            await client.subscribe(topic, subscription=3, **start)
