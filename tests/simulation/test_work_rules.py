@@ -125,6 +125,8 @@ def test_what_had_been_removed_before_its_group_was_made_is_not_missed(history: 
     assert broken(history) == set()
     history.queue_starts[group, LOG] = 0
     assert broken(history) == {"unworked"}
+    history.dropped_upto[LOG] = 1
+    assert broken(history) == set()
 
 
 def test_what_is_leased_is_what_was_published(history: History) -> None:

@@ -54,7 +54,8 @@ def unworked(history: History) -> Iterator[str]:
     }
     for group, topic in history.queues.items():
         for place, _ in history.final_places():
-            was_gone = place.offset < history.queue_starts.get((group, place.log), 0)
+            start = history.queue_starts.get((group, place.log), 0)
+            was_gone = place.offset < max(start, history.dropped_upto.get(place.log, 0))
             if place.topic == topic and not was_gone and (group, place) not in settled:
                 yield f"{group} has not settled {place}"
 
