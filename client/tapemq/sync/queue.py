@@ -188,10 +188,20 @@ class Queue:
 
     def stop(self) -> None:
         """Take nothing more: iterating ends, and run() returns when its handlers are done."""
-        with self._shared.lock, self._shared.turn:
-            self._desk.stop()
-            self._begin(None)
-            self._subscriber.changes.happened()
+        with self._shared.lock:
+            if self._shared.turn.is_under_way:
+                # What was interrupted in the middle by a signal goes on first: it has looked
+                # whether to stop, and may be about to wait, or to take the message that it saw.
+                self._shared.call_soon(self._stop)
+                self._shared.wake()
+                return
+            with self._shared.turn:
+                self._stop()
+
+    def _stop(self) -> None:
+        self._desk.stop()
+        self._begin(None)
+        self._subscriber.changes.happened()
 
     # Entering and leaving
 

@@ -42,8 +42,15 @@ class Turn:
 
     def __init__(self, shared: "Shared") -> None:
         self._shared = shared
+        self._depth = 0
 
-    def __enter__(self) -> None: ...
+    @property
+    def is_under_way(self) -> bool:
+        """Whoever holds the lock and finds it so was called by a signal handler meanwhile."""
+        return self._depth > 0
+
+    def __enter__(self) -> None:
+        self._depth += 1
 
     def __exit__(
         self,
@@ -51,9 +58,18 @@ class Turn:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if kind is not None and not issubclass(kind, Exception):
-            self._shared.interrupt()
-            return
+        is_interrupted = kind is not None and not issubclass(kind, Exception)
+        try:
+            if is_interrupted:
+                self._shared.interrupt()
+            else:
+                self._run_soon()
+        finally:
+            self._depth -= 1
+        if not self._depth and not is_interrupted:
+            self._run_soon()  # what a signal handler has put off just now
+
+    def _run_soon(self) -> None:
         try:
             self._shared.run_soon()
         except Exception:

@@ -302,4 +302,11 @@ REVIEWED: Final = (
         "tests/client/worker/test_runner.py::"
         "test_threads_of_a_queue_that_has_ended_are_waited_for_and_not_for_ever",
     ),
+    Bug(
+        "Without asyncio, a signal handler that called stop() while its thread was just taking a "
+        "message left the queue waiting for ever, or made it raise RuntimeError.",
+        "a review",
+        "tests/client/sync/test_queue_end.py::"
+        "test_a_signal_handler_may_stop_it_whatever_is_being_done",
+    ),
 )

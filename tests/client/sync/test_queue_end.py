@@ -1,0 +1,34 @@
+"""How a queue without asyncio is stopped by a signal."""
+
+import signal
+from typing import Any
+
+import pytest
+
+from tests.support.blocking_queueing import QueueWorld
+
+
+@pytest.mark.parametrize("there_is_more", [True, False])
+def test_a_signal_handler_may_stop_it_whatever_is_being_done(
+    world: QueueWorld, monkeypatch: pytest.MonkeyPatch, there_is_more: bool
+) -> None:
+    seen: list[int] = []
+    with world.queue() as queue:
+        next_hand = queue._intake.next_hand
+
+        def interrupted() -> Any:
+            hand = next_hand()
+            if len(seen) == (3 if there_is_more else 10) and (hand is not None) == there_is_more:
+                signal.raise_signal(signal.SIGUSR1)
+            return hand
+
+        monkeypatch.setattr(queue._intake, "next_hand", interrupted)
+        before = signal.signal(signal.SIGUSR1, lambda *_: queue.stop())
+        try:
+            for message in queue:
+                seen.append(message.offset)
+                message.ack()
+        finally:
+            signal.signal(signal.SIGUSR1, before)
+    assert len(seen) in ((3, 4) if there_is_more else (10,))
+    assert world.said("ack") == seen
