@@ -309,4 +309,11 @@ REVIEWED: Final = (
         "tests/client/sync/test_queue_end.py::"
         "test_a_signal_handler_may_stop_it_whatever_is_being_done",
     ),
+    Bug(
+        "Leaving `tapemq.testing.Broker` with a crash that had been asked for and had not come "
+        "waited for ever; one that had been stopped, or could not start again, hid the error of "
+        "the test behind its own.",
+        "a review",
+        "tests/client/testing/test_broker.py::test_crash_that_did_not_come_keeps_nobody",
+    ),
 )
