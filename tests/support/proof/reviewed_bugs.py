@@ -316,4 +316,11 @@ REVIEWED: Final = (
         "a review",
         "tests/client/testing/test_broker.py::test_crash_that_did_not_come_keeps_nobody",
     ),
+    Bug(
+        "A worker whose lifespan failed at its end, with a plain handler still stuck in its "
+        "thread, never ended.",
+        "a review",
+        "tests/client/worker/test_command.py::"
+        "test_a_failure_ends_it_though_a_thread_of_a_handler_goes_on",
+    ),
 )
