@@ -323,4 +323,10 @@ REVIEWED: Final = (
         "tests/client/worker/test_command.py::"
         "test_a_failure_ends_it_though_a_thread_of_a_handler_goes_on",
     ),
+    Bug(
+        "A queue that was entered a second time handed out nothing, without an error, while it "
+        "held leases that no other consumer got meanwhile.",
+        "a review",
+        "tests/client/queues/test_queue_end.py::test_queue_can_be_entered_again",
+    ),
 )
