@@ -210,6 +210,7 @@ class Queue:
             await self._subscriber.leave()
         finally:  # also if this is cancelled: what still listened would subscribe again
             self.fail(Closed("the queue is closed"))
+            self._desk.stopping = False  # it may be entered again
 
     def fail(self, error: Error) -> None:
         """Let whoever iterates, now or later, get ``error``."""

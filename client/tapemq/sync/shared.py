@@ -58,17 +58,18 @@ class Turn:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        is_interrupted = kind is not None and not issubclass(kind, Exception)
         try:
-            self._end(kind)
+            if is_interrupted:
+                self._shared.interrupt()
+            else:
+                self._run_soon()
         finally:
             self._depth -= 1
-        if not self._depth:
-            self._shared.run_soon()  # what a signal handler has put off just now
+        if not self._depth and not is_interrupted:
+            self._run_soon()  # what a signal handler has put off just now
 
-    def _end(self, kind: type[BaseException] | None) -> None:
-        if kind is not None and not issubclass(kind, Exception):
-            self._shared.interrupt()
-            return
+    def _run_soon(self) -> None:
         try:
             self._shared.run_soon()
         except Exception:

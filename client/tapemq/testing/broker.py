@@ -44,6 +44,7 @@ class Broker:
         self._world: Any = None
         self._server: Any = None
         self._puppet: Any = None
+        self._is_up = False
         self._crash_at_sync: asyncio.Future[None] | None = None
         self._crashing: asyncio.Task[None] | None = None
 
@@ -72,6 +73,7 @@ class Broker:
         await self._server.start(HOST, 0)
         self._puppet = Puppet(self._server)
         self._relay.upstream_port = self._server.port
+        self._is_up = True
 
     def _make_world(self) -> Any:
         from tapemq_broker.server.clock import RealRandom
@@ -88,7 +90,9 @@ class Broker:
     async def stop(self) -> None:
         """Stop cleanly: everything is on disk, and the clients are told."""
         self._relay.upstream_port = None
-        await self._server.stop(_GRACE_S)
+        if self._is_up:
+            self._is_up = False
+            await self._server.stop(_GRACE_S)
 
     async def restart(self) -> None:
         """Stop cleanly, and start again. Clients connect anew by themselves."""
@@ -101,6 +105,7 @@ class Broker:
         On a directory, it is as if the process were killed: what was written stays.
         """
         self._relay.upstream_port = None
+        self._is_up = False
         self._puppet.die()
         self._relay.cut()
         if self._memory is not None:
@@ -110,7 +115,11 @@ class Broker:
         await self.start()
 
     async def __aenter__(self) -> Self:
-        await self.start()
+        try:
+            await self.start()
+        except BaseException:
+            await self._relay.close()
+            raise
         return self
 
     async def __aexit__(
@@ -121,6 +130,7 @@ class Broker:
     ) -> None:
         if self._crashing is not None:
             await asyncio.wait([self._crashing])
+        self._crash_at_sync = None  # stopping syncs, too, and would wait for it for ever
         self._relay.cut()
         await self.stop()
         await self._relay.close()
@@ -135,7 +145,8 @@ class Broker:
         broker is back. Raises ValueError on a directory: its files cannot be unwritten."""
         if self._memory is None:
             raise ValueError("only a broker in memory can lose what was written and not synced")
-        self._crash_at_sync = asyncio.get_running_loop().create_future()
+        if self._crash_at_sync is None:
+            self._crash_at_sync = asyncio.get_running_loop().create_future()
         return self._crash_at_sync
 
     def _sync(self, done: Callable[[], None]) -> None:

@@ -17,6 +17,8 @@ from tapemq.worker.runner import Runner
 from tapemq.worker.stopping import Stopping
 from tapemq.worker.supervisor import Supervisor
 
+log = logging.getLogger("tapemq.worker")
+
 _LOG_FORMAT: Final = "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
 _UNREACHABLE: Final = (ConnectionLost, ProtocolViolation, Unauthenticated)
 _END_S: Final = 15.0
@@ -69,6 +71,11 @@ async def _work(app: App, options: Options) -> int:
     runner = Runner(app, options.url, concurrency=options.concurrency, grace_s=options.grace_s)
     try:
         code = await _run(runner, options.url, stopping.asked)
+    except Exception:
+        if not runner.cut_off:
+            raise
+        log.exception("the worker failed")
+        code = Exit.FAILED
     finally:
         stopping.close()
     if runner.cut_off:

@@ -164,6 +164,15 @@ async def test_queue_is_closed_before_and_after_its_block(world: World) -> None:
         await work(queue, 1)
 
 
+async def test_queue_can_be_entered_again(world: World) -> None:
+    queue = world.queue()
+    async with queue:
+        assert await work(queue, 4) == ALL[:4]
+    async with queue:
+        assert await work(queue, 6) == ALL[4:]
+    assert world.acked() == ALL
+
+
 async def test_closing_the_client_ends_the_queue(world: World) -> None:
     async with world.queue() as queue:
         await work(queue, 10)

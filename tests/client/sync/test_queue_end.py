@@ -1,11 +1,13 @@
-"""How a queue without asyncio is stopped by a signal."""
+"""How a queue without asyncio is stopped by a signal, and entered again."""
 
 import signal
 from typing import Any
 
 import pytest
 
-from tests.support.blocking_queueing import QueueWorld
+from tests.support.blocking_queueing import QueueWorld, work
+
+ALL = list(range(10))
 
 
 @pytest.mark.parametrize("there_is_more", [True, False])
@@ -32,3 +34,12 @@ def test_a_signal_handler_may_stop_it_whatever_is_being_done(
             signal.signal(signal.SIGUSR1, before)
     assert len(seen) in ((3, 4) if there_is_more else (10,))
     assert world.said("ack") == seen
+
+
+def test_queue_can_be_entered_again(world: QueueWorld) -> None:
+    queue = world.queue()
+    with queue:
+        assert work(queue, 4) == ALL[:4]
+    with queue:
+        assert work(queue, 6) == ALL[4:]
+    assert world.said("ack") == ALL

@@ -9,6 +9,7 @@ import tapemq
 from tapemq.sync import connect
 from tapemq.testing import Broker, BrokerDied
 from tapemq.testing.broker import _fatal
+from tapemq_broker.storage.errors import DataDirectoryError
 
 
 @pytest.fixture
@@ -69,6 +70,42 @@ async def test_record_that_was_not_synced_is_lost_and_sent_again(
     assert back.done()
     assert (receipt.offset, receipt.duplicate) == (1, False)
     assert await read(client, 2) == [b"0", b"1"]
+
+
+async def test_crash_that_did_not_come_keeps_nobody() -> None:
+    async with Broker() as broker, await broker.connect() as client:
+        await client.publish("t", b"0")
+        back = broker.crash_before_sync()
+        assert broker.crash_before_sync() is back
+    assert not back.done()
+
+
+async def test_broker_that_was_stopped_is_left_as_it_is() -> None:
+    async with Broker() as broker:
+        await broker.stop()
+        await broker.stop()
+        await broker.crash()
+        await broker.stop()
+
+
+async def test_start_that_failed_is_the_error_that_is_seen(tmp_path: Path) -> None:
+    async def start_beside_another() -> None:
+        async with Broker(tmp_path) as broker:
+            await broker.stop()
+            async with Broker(tmp_path):
+                await broker.start()
+
+    with pytest.raises(DataDirectoryError):
+        await start_beside_another()
+
+
+async def test_broker_that_cannot_start_leaves_nothing_open(tmp_path: Path) -> None:
+    async with Broker(tmp_path):
+        other = Broker(tmp_path)
+        with pytest.raises(DataDirectoryError):
+            await other.__aenter__()
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", other._relay.port)
 
 
 async def test_nothing_unsynced_is_lost_on_a_directory(tmp_path: Path) -> None:

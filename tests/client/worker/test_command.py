@@ -44,6 +44,51 @@ def test_what_makes_no_sense_ends_with_2(
     assert capsys.readouterr().err.startswith(said)
 
 
+STUCK = """\
+import asyncio
+import threading
+from contextlib import asynccontextmanager
+import tapemq.testing
+from tapemq.worker import command
+from tapemq.worker.options import parse
+
+@asynccontextmanager
+async def lifespan(client):
+    try:
+        yield
+    finally:
+        raise ZeroDivisionError("at the end")
+
+app = tapemq.App(lifespan=lifespan)
+
+@app.handler("gone", group="g")
+def take(message):
+    loop.call_soon_threadsafe(begun.set)
+    threading.Event().wait()
+
+async def main():
+    global loop, begun
+    loop, begun = asyncio.get_running_loop(), asyncio.Event()
+    async with tapemq.testing.Broker() as broker, await broker.connect() as client:
+        await client.publish("gone", "v")
+        options = parse(["m:app", f"--url={broker.url}", "--grace=0"])
+        working = asyncio.create_task(command._work(app, options))
+        await begun.wait()
+        await client.delete_topic("gone")
+        await working
+
+asyncio.run(main())
+"""
+
+
+def test_a_failure_ends_it_though_a_thread_of_a_handler_goes_on() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", STUCK], capture_output=True, text=True, timeout=60.0
+    )
+    assert ran.returncode == 1
+    assert "ZeroDivisionError: at the end" in ran.stderr
+
+
 def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
     code = """
 import sys

@@ -334,4 +334,31 @@ REVIEWED: Final = (
         "tests/broker/server/handlers/test_lookups.py::"
         "test_a_group_goes_on_though_what_its_start_would_look_at_is_damaged",
     ),
+    Bug(
+        "Without asyncio, a signal handler that called stop() while its thread was just taking a "
+        "message left the queue waiting for ever, or made it raise RuntimeError.",
+        "a review",
+        "tests/client/sync/test_queue_end.py::"
+        "test_a_signal_handler_may_stop_it_whatever_is_being_done",
+    ),
+    Bug(
+        "Leaving `tapemq.testing.Broker` with a crash that had been asked for and had not come "
+        "waited for ever; one that had been stopped, or could not start again, hid the error of "
+        "the test behind its own.",
+        "a review",
+        "tests/client/testing/test_broker.py::test_crash_that_did_not_come_keeps_nobody",
+    ),
+    Bug(
+        "A worker whose lifespan failed at its end, with a plain handler still stuck in its "
+        "thread, never ended.",
+        "a review",
+        "tests/client/worker/test_command.py::"
+        "test_a_failure_ends_it_though_a_thread_of_a_handler_goes_on",
+    ),
+    Bug(
+        "A queue that was entered a second time handed out nothing, without an error, while it "
+        "held leases that no other consumer got meanwhile.",
+        "a review",
+        "tests/client/queues/test_queue_end.py::test_queue_can_be_entered_again",
+    ),
 )
