@@ -267,4 +267,11 @@ REVIEWED: Final = (
         "a review",
         "tests/client/streams/test_stream_losses.py::test_damaged_batch_is_told",
     ),
+    Bug(
+        "Batches that take long to inspect, of connections that were gone, waited in memory "
+        "without being counted.",
+        "a review",
+        "tests/broker/server/handlers/test_publishing.py::"
+        "test_what_waits_for_its_inspection_goes_with_its_connection",
+    ),
 )
