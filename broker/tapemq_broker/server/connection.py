@@ -240,6 +240,11 @@ class Connection(asyncio.BufferedProtocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def forget_hints(self, subscription: int) -> None:
+        """A subscription has ended: where its reading of logs stood is of no use any more."""
+        for place in [place for place in self.hints if place[0] == subscription]:
+            del self.hints[place]
+
     def kept_alive(self, now: float) -> None:
         """A second connection of the client says that it is there, however busy."""
         self.session.received(0, now)

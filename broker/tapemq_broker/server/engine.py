@@ -231,9 +231,12 @@ class Engine:
 
     def _push(self, effect: e.Assign | e.Revoke | e.Detach) -> None:
         connection = self.sessions.get(effect.key.session)
-        if connection is not None:
-            connection.hints.pop((effect.key.subscription, effect.partition), None)
-            connection.send(translate.push(effect))
+        if connection is None:
+            return
+        if isinstance(effect, e.Detach) and not effect.generation:
+            connection.forget_hints(effect.key.subscription)
+        connection.hints.pop((effect.key.subscription, effect.partition), None)
+        connection.send(translate.push(effect))
 
     def _take_back(self, effect: e.TakeBack) -> None:
         connection = self.sessions.get(effect.key.session)

@@ -274,4 +274,11 @@ REVIEWED: Final = (
         "tests/broker/server/handlers/test_publishing.py::"
         "test_what_waits_for_its_inspection_goes_with_its_connection",
     ),
+    Bug(
+        "A member that subscribed again and again on one connection, or whose topic was "
+        "deleted, left a little memory for each partition every time.",
+        "a review",
+        "tests/broker/server/handlers/test_streams.py::"
+        "test_a_member_that_comes_again_and_again_leaves_nothing_behind",
+    ),
 )

@@ -82,8 +82,7 @@ class StreamHandlers:
         if key in self._queues:
             self._engine.execute(request, lambda: self._queues.cancel(request, key))
             return
-        for place in [place for place in connection.hints if place[0] == message.subscription]:
-            del connection.hints[place]
+        connection.forget_hints(message.subscription)
         self._engine.execute(
             request, lambda: self._streams.unsubscribe(request, key, self._clock.monotonic())
         )
