@@ -140,7 +140,8 @@ class Stream:
         Raises:
             OffsetOutOfRange: the offset is beyond the end.
             PartitionNotFound: this stream does not read that partition (now).
-            ConnectionLost: without a group: the broker did not do it within the client's timeout.
+            ConnectionLost: this stream did not hear of it within the client's timeout. With a
+                group it was done all the same.
         """
         start = wire_start(to)
         subscriber = self._subscriber
