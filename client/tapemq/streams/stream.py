@@ -41,6 +41,7 @@ class Stream:
         self._intake = subscriber.intake
         self._loop = asyncio.get_running_loop()
         self._turn_at = 0.0
+        self._is_closed = False
         self._committer = Committer(link, subscriber) if subscriber.options.group else None
 
     # Reading
@@ -182,7 +183,7 @@ class Stream:
     ) -> None:
         committer = self._committer
         try:
-            if committer is not None and committer.automatic:
+            if committer is not None and committer.automatic and not self._is_closed:
                 if error is None:
                     await self.commit()
                 else:
@@ -194,6 +195,7 @@ class Stream:
 
     async def close(self) -> None:
         """Leave without committing."""
+        self._is_closed = True
         try:
             await self._subscriber.leave()
         finally:  # also if this is cancelled: what still listened would subscribe again
