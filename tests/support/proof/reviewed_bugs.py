@@ -281,4 +281,12 @@ REVIEWED: Final = (
         "tests/broker/server/handlers/test_streams.py::"
         "test_a_member_that_comes_again_and_again_leaves_nothing_behind",
     ),
+    Bug(
+        "A call of publish() that was cancelled at the moment in which its partition was "
+        "refused let every later record of that client for the topic wait for the topic for "
+        "ever.",
+        "a review",
+        "tests/client/publishing/test_outbox.py::"
+        "test_withdrawing_what_was_refused_keeps_nobody_waiting",
+    ),
 )
