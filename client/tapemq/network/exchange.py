@@ -142,6 +142,10 @@ class Exchange(ABC):
         """Call back, once, when the window or the socket has room again."""
         self._wanting_room[who] = callback
 
+    def want_no_room(self, who: object) -> None:
+        """Do not call back any more."""
+        self._wanting_room.pop(who, None)
+
     def _offer_room(self) -> None:
         for who in tuple(self._wanting_room):
             if not self.admits(0):
