@@ -258,7 +258,7 @@ REVIEWED: Final = (
     Bug(
         "flush() of a producer waited for ever, as long as other tasks or threads sent to it.",
         "a review",
-        "tests/client/publishing/test_producer.py::"
+        "tests/client/publishing/test_producer_flush.py::"
         "test_flush_does_not_wait_for_what_is_sent_meanwhile",
     ),
     Bug(
