@@ -186,7 +186,9 @@ class Exchange(ABC):
 
     def _dispatch(self, received: Received) -> None:
         message, correlation, payload = received
-        if correlation:
+        if type(message) is m.Ping:  # it may carry any number
+            self._write(m.Pong(), correlation)
+        elif correlation:
             if type(message) in WITH_PAYLOAD:
                 message = Reply(message, bytes(payload))
             self._answered(correlation, message)
@@ -196,8 +198,6 @@ class Exchange(ABC):
                 handler(message, payload)
         elif isinstance(message, m.Welcome):
             self._welcomed(message)
-        elif isinstance(message, m.Ping):
-            self.push(m.Pong())
         elif isinstance(message, m.Flow):
             self._flow_changed(message)
         elif isinstance(message, m.Failure):
