@@ -180,7 +180,10 @@ def from_failure(failure: Any) -> Error:
     """The error that a Failure message (``tapemq.wire.messages.Failure``) stands for."""
     kind = ERRORS.get(failure.code)
     if kind is None:
-        return RequestRefused(f"error {failure.code}: {failure.text}")
+        text = f"error {failure.code}: {failure.text}"
+        if failure.retry_after_ms:
+            return Overloaded(text, retry_after=failure.retry_after_ms / 1000)
+        return RequestRefused(text)
     text = failure.text or kind.meaning
     if kind in (wire.OVERLOADED, wire.DISK_FULL):
         backing_off = DiskFull if kind is wire.DISK_FULL else Overloaded

@@ -81,3 +81,10 @@ def test_code_of_a_newer_broker_is_told() -> None:
     assert type(error) is tapemq.RequestRefused
     assert "999" in str(error)
     assert not error.retryable
+
+
+def test_code_of_a_newer_broker_that_says_when_to_come_back_is_retryable() -> None:
+    error = from_failure(Failure(999, "something new", retry_after_ms=1500))
+    assert isinstance(error, tapemq.Overloaded)
+    assert (error.retryable, error.retry_after) == (True, 1.5)
+    assert "999" in str(error)

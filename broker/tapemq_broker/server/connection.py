@@ -7,6 +7,7 @@ from collections import deque
 from contextlib import suppress
 from typing import NamedTuple, Protocol, cast
 
+from tapemq.batch import BodyPrefix
 from tapemq.wire import messages as m
 from tapemq.wire.errors import ErrorKind, ProtocolError
 from tapemq.wire.session import Role, Session, State
@@ -84,6 +85,7 @@ class Connection(asyncio.BufferedProtocol):
         self._partial_since = 0.0
         self.publish_sizes: dict[int, int] = {}
         self.held: deque[Held] = deque()
+        self.inspecting: asyncio.Future[BodyPrefix] | None = None
         self.parked: list[Deliver] = []
         self.hints: dict[tuple[int, int], object] = {}
         self.lookups = 0
@@ -147,6 +149,10 @@ class Connection(asyncio.BufferedProtocol):
         self._host.memory.change(-self._partial_bytes - self.in_flight_bytes)
         self._partial_bytes = self.in_flight_bytes = 0
         self.publish_sizes.clear()
+        # They are not counted any more, and who comes and goes must not make them many.
+        self.held.clear()
+        if self.inspecting is not None:
+            self.inspecting.cancel()
         self._host.closed(self)
 
     def _read_rest(self, source: socket.socket | None) -> None:
@@ -236,6 +242,11 @@ class Connection(asyncio.BufferedProtocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def forget_hints(self, subscription: int) -> None:
+        """A subscription has ended: where its reading of logs stood is of no use any more."""
+        for place in [place for place in self.hints if place[0] == subscription]:
+            del self.hints[place]
+
     def kept_alive(self, now: float) -> None:
         """A second connection of the client says that it is there, however busy."""
         self.session.received(0, now)
@@ -299,11 +310,6 @@ class Connection(asyncio.BufferedProtocol):
             return False
         del self.coming[subscription]
         return True
-
-    def forget_hints(self, subscription: int) -> None:
-        """A subscription has ended: where its reads would have gone on is of no use."""
-        for place in [place for place in self.hints if place[0] == subscription]:
-            del self.hints[place]
 
     def begin_publish(self, correlation: int, size_bytes: int) -> None:
         """A publish was admitted: it counts until it is answered."""

@@ -142,6 +142,10 @@ class Exchange(ABC):
         """Call back, once, when the window or the socket has room again."""
         self._wanting_room[who] = callback
 
+    def want_no_room(self, who: object) -> None:
+        """Do not call back any more."""
+        self._wanting_room.pop(who, None)
+
     def _offer_room(self) -> None:
         for who in tuple(self._wanting_room):
             if not self.admits(0):
@@ -182,7 +186,9 @@ class Exchange(ABC):
 
     def _dispatch(self, received: Received) -> None:
         message, correlation, payload = received
-        if correlation:
+        if type(message) is m.Ping:  # it may carry any number
+            self._write(m.Pong(), correlation)
+        elif correlation:
             if type(message) in WITH_PAYLOAD:
                 message = Reply(message, bytes(payload))
             self._answered(correlation, message)
@@ -192,8 +198,6 @@ class Exchange(ABC):
                 handler(message, payload)
         elif isinstance(message, m.Welcome):
             self._welcomed(message)
-        elif isinstance(message, m.Ping):
-            self.push(m.Pong())
         elif isinstance(message, m.Flow):
             self._flow_changed(message)
         elif isinstance(message, m.Failure):

@@ -43,7 +43,6 @@ class _Unrouted(NamedTuple):
     item: Item
     partition: int | None
     level: int
-    pending: Pending
 
 
 class Outbox:
@@ -51,7 +50,7 @@ class Outbox:
 
     def __init__(self, router: Router) -> None:
         self._router = router
-        self._unrouted: list[_Unrouted] | None = []
+        self._unrouted: dict[Pending, _Unrouted] | None = {}
 
     def put(self, item: Item, partition: int | None, level: int, pending: Pending) -> None:
         """Send a record, or keep it until the topic is known.
@@ -62,12 +61,12 @@ class Outbox:
         if self._unrouted is None:
             self._router.add(item, partition, level, pending)
         else:
-            self._unrouted.append(_Unrouted(item, partition, level, pending))
+            self._unrouted[pending] = _Unrouted(item, partition, level)
 
     def route(self) -> None:
         """The topic is known."""
-        unrouted, self._unrouted = self._unrouted or [], None
-        for item, partition, level, pending in unrouted:
+        unrouted, self._unrouted = self._unrouted or {}, None
+        for pending, (item, partition, level) in unrouted.items():
             try:
                 self._router.add(item, partition, level, pending)
             except Error as error:
@@ -76,17 +75,16 @@ class Outbox:
     def fail(self, error: Error) -> None:
         """Give all of them up."""
         self._router.fail(error)
-        unrouted, self._unrouted = self._unrouted or [], None
-        for waiting in unrouted:
-            waiting.pending.fail(error)
+        unrouted, self._unrouted = self._unrouted or {}, None
+        for pending in unrouted:
+            pending.fail(error)
 
     def withdraw(self, pending: Pending) -> bool:
         """Whether the record was not sent, and will not be."""
         batch = pending.batch
         if batch is None:
-            self._unrouted = [
-                waiting for waiting in self._unrouted or [] if waiting.pending is not pending
-            ]
+            if self._unrouted is not None:
+                self._unrouted.pop(pending, None)
         elif batch.sealed:
             return False
         else:

@@ -125,7 +125,7 @@ class Producer:
     async def flush(self) -> None:
         """Wait until every record that was handed over is confirmed. Raises Error, as send().
 
-        What other tasks hand over meanwhile is not waited for.
+        What is handed over meanwhile is not waited for.
         """
         self._check()
         is_done = self._publisher.hurry()

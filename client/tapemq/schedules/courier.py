@@ -86,7 +86,10 @@ async def _room(connection: Connection, size_bytes: int) -> bool:
     while connection.is_open and not connection.admits(size_bytes):
         room: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         connection.want_room(room, partial(_resolve, room))
-        await asyncio.wait((room, connection.lost), return_when=asyncio.FIRST_COMPLETED)
+        try:
+            await asyncio.wait((room, connection.lost), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            connection.want_no_room(room)
     return connection.is_open
 
 

@@ -48,7 +48,7 @@ class Scheduler:
         self._courier: Final = Courier(link, clock)
         self._lanes: Final[dict[_Key, Lane]] = {}
         self._compass: Final = Compass(topic)
-        self._unrouted: list[Wanted] = []
+        self._unrouted: dict[Wanted, None] = {}
         self._looking_up: asyncio.Task[None] | None = None
         self._tasks: Final[set[asyncio.Task[None]]] = set()
 
@@ -65,7 +65,7 @@ class Scheduler:
             self._put(wanted)
             return await wanted.future
         except asyncio.CancelledError:
-            wanted.withdraw()
+            self._withdraw(wanted)
             raise
         finally:
             timer.cancel()
@@ -74,6 +74,10 @@ class Scheduler:
         if wanted.future.done():
             return
         wanted.fail(late(self.topic, wanted.is_sent, timeout_s, self._link.hindrance()))
+        self._withdraw(wanted)
+
+    def _withdraw(self, wanted: Wanted) -> None:
+        self._unrouted.pop(wanted, None)
         wanted.withdraw()
 
     # The topic
@@ -83,7 +87,7 @@ class Scheduler:
             for wanted in some:
                 self._place(wanted)
             return
-        self._unrouted += some
+        self._unrouted.update(dict.fromkeys(some))
         if self._looking_up is None:
             self._looking_up = asyncio.create_task(self._look_up())
 
@@ -98,7 +102,7 @@ class Scheduler:
             except Error as error:
                 failure = error
         self._looking_up = None
-        unrouted, self._unrouted = self._unrouted, []
+        unrouted, self._unrouted = self._unrouted, {}
         for wanted in unrouted:
             if failure is not None:
                 wanted.fail(failure)

@@ -105,6 +105,8 @@ class Committer:
         try:
             async with asyncio.timeout(timeout_s):
                 while left := [a for a, offset in wanted if self._intake.owes(a, offset)]:
+                    if self._subscriber.failure is not None:
+                        raise self._subscriber.failure
                     await self._commit_some([a for a in left if a.live])
         except builtins.TimeoutError:
             raise errors.TimeoutError(

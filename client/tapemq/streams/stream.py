@@ -41,6 +41,7 @@ class Stream:
         self._intake = subscriber.intake
         self._loop = asyncio.get_running_loop()
         self._turn_at = 0.0
+        self._is_closed = False
         self._committer = Committer(link, subscriber) if subscriber.options.group else None
 
     # Reading
@@ -138,7 +139,8 @@ class Stream:
         Raises:
             OffsetOutOfRange: the offset is beyond the end.
             PartitionNotFound: this stream does not read that partition (now).
-            ConnectionLost: without a group: the broker did not do it within the client's timeout.
+            ConnectionLost: this stream did not hear of it within the client's timeout. With a
+                group it was done all the same.
         """
         start = wire_start(to)
         subscriber = self._subscriber
@@ -152,14 +154,18 @@ class Stream:
         await asyncio.gather(*(self._seek_group(target, *start) for target in targets))
 
     async def _seek_group(self, partition: int, start: str, value: int) -> None:
-        subscriber = self._subscriber
+        subscriber, assignments = self._subscriber, self._intake.assignments
         options = subscriber.options
-        before = self._intake.assignments[partition].seek_epoch
+        known = assignments.get(partition)
+        before = known.seek_epoch if known is not None else -1
         request = m.Seek(subscriber.topic_id, options.group, partition, start, value)
         await self._link.call(request, options.timeout_s)
-        async with asyncio.timeout(options.timeout_s):
-            while (now := self._intake.assignments.get(partition)) and now.seek_epoch == before:
-                await subscriber.change()
+
+        def is_moved() -> bool:
+            now = assignments.get(partition)
+            return now is None or now.seek_epoch != before
+
+        await subscriber.wait_for(is_moved)
 
     # Entering and leaving
 
@@ -177,7 +183,7 @@ class Stream:
     ) -> None:
         committer = self._committer
         try:
-            if committer is not None and committer.automatic:
+            if committer is not None and committer.automatic and not self._is_closed:
                 if error is None:
                     await self.commit()
                 else:
@@ -189,6 +195,7 @@ class Stream:
 
     async def close(self) -> None:
         """Leave without committing."""
+        self._is_closed = True
         try:
             await self._subscriber.leave()
         finally:  # also if this is cancelled: what still listened would subscribe again

@@ -118,6 +118,10 @@ class Link(LinkState[Connection]):
         """What is set when a connection comes or goes; to be called under the lock."""
         return self._changes.next()
 
+    def forget_change(self, change: Promise[None]) -> None:
+        """Nobody waits for it any more; to be called under the lock."""
+        self._changes.forget(change)
+
     def _send(self, attempt: Attempt, payload: bytes, until: float) -> Promise[Any] | None:
         """The promise of an answer; None if there is no connection in time."""
         while True:

@@ -138,7 +138,7 @@ class Producer:
     def flush(self) -> None:
         """Wait until every record that was handed over is confirmed. Raises Error, as send().
 
-        What other threads hand over meanwhile is not waited for.
+        What is handed over meanwhile is not waited for.
         """
         with self._shared.lock, self._shared.turn:
             self._check()

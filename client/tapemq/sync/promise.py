@@ -65,17 +65,21 @@ class Changes:
     """Something that happens again and again. Used under the client's lock, but for the waiting."""
 
     def __init__(self) -> None:
-        self._waiting: list[Promise[None]] = []
+        self._waiting: dict[Promise[None], None] = {}
 
     def next(self) -> Promise[None]:
         """What is set when it happens the next time. Look first, then wait for this."""
         promise: Promise[None] = Promise()
-        self._waiting.append(promise)
+        self._waiting[promise] = None
         return promise
+
+    def forget(self, promise: Promise[None]) -> None:
+        """Nobody waits for it any more."""
+        self._waiting.pop(promise, None)
 
     def happened(self) -> None:
         """It did."""
         if self._waiting:
-            waiting, self._waiting = self._waiting, []
+            waiting, self._waiting = self._waiting, {}
             for promise in waiting:
                 promise.resolve(None)

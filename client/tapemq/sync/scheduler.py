@@ -130,7 +130,13 @@ class Scheduler:
                 change = self._link.next_change()
                 if connection is not None:
                     connection.want_room(change, partial(change.resolve, None))
-            self._wait(change, call)
+            try:
+                self._wait(change, call)
+            finally:
+                with self._shared.lock:
+                    self._link.forget_change(change)
+                    if connection is not None:
+                        connection.want_no_room(change)
 
     def _wait(self, promise: Promise[Any], call: _Call) -> None:
         if not promise.wait(self._left_s(call)):

@@ -42,6 +42,7 @@ class Stream:
         self._subscriber = subscriber
         self._intake = subscriber.intake
         self._is_the_parents = False
+        self._is_closed = False
         self._committer: Committer | None = None
         if subscriber.options.group:
             self._committer = Committer(link, shared, subscriber)
@@ -140,7 +141,8 @@ class Stream:
         Raises:
             OffsetOutOfRange: the offset is beyond the end.
             PartitionNotFound: this stream does not read that partition (now).
-            ConnectionLost: without a group: the broker did not do it within the client's timeout.
+            ConnectionLost: this stream did not hear of it within the client's timeout. With a
+                group it was done all the same.
         """
         start = wire_start(to)
         subscriber = self._subscriber
@@ -189,7 +191,7 @@ class Stream:
         if self._is_the_parents:
             return
         try:
-            if committer is not None and committer.automatic:
+            if committer is not None and committer.automatic and not self._is_closed:
                 if error is None:
                     self.commit()
                 else:
@@ -202,6 +204,7 @@ class Stream:
 
     def close(self) -> None:
         """Leave without committing."""
+        self._is_closed = True
         try:
             self._subscriber.leave()
         finally:  # also if this is interrupted: what still listened would subscribe again

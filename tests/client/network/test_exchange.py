@@ -56,8 +56,9 @@ def test_quiet_connection_is_asked_and_then_given_up() -> None:
 
 def test_ping_is_answered_at_once() -> None:
     talk = Talk()
-    talk.say(m.Ping())
-    assert talk.heard() == [(m.Pong(), 0)]
+    for number in (0, 7):
+        talk.say(m.Ping(), number)
+        assert talk.heard() == [(m.Pong(), number)]
 
 
 def test_what_is_unsent_holds_publishes_back() -> None:

@@ -74,6 +74,16 @@ def test_what_was_not_sent_is_withdrawn(scene: Scene) -> None:
     assert scene.talk.heard() == []
 
 
+def test_withdrawing_what_was_refused_keeps_nobody_waiting(scene: Scene) -> None:
+    wrong = scene.put(b"?", partition=5)
+    scene.route()
+    assert scene.outbox.withdraw(wrong)  # who waited for it was cancelled in that moment
+    scene.put(b"0")
+    scene.hands.turn()
+    ((message, _),) = scene.talk.heard()
+    assert isinstance(message, m.Publish)
+
+
 def test_what_was_sent_is_indeterminate(scene: Scene) -> None:
     scene.route()
     sent = scene.put(b"0")

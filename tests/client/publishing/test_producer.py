@@ -183,40 +183,6 @@ async def send_many(producer: tapemq.Producer, count: int) -> None:
         await producer.send(b"%084d" % number)
 
 
-async def test_flush_waits_for_the_receipts() -> None:
-    async with (
-        FakeBroker() as broker,
-        await client_of(broker) as client,
-        client.producer("t", linger=100.0) as producer,
-    ):
-        await producer.send(b"0")
-        broker.react(m.Publish, Reaction.HOLD)
-        flushing = asyncio.ensure_future(producer.flush())
-        await broker.received(m.Publish)
-        assert not flushing.done()
-        broker.release()
-        await flushing
-        assert stored(broker) == [b"0"]
-
-
-async def test_flush_does_not_wait_for_what_is_sent_meanwhile() -> None:
-    async with (
-        FakeBroker() as broker,
-        await client_of(broker) as client,
-        client.producer("t") as producer,
-    ):
-        broker.react(m.Publish, Reaction.HOLD)
-        await producer.send(b"0")
-        flushing = asyncio.ensure_future(producer.flush())
-        await broker.received(m.Publish)
-        await producer.send(b"1")
-        broker.release()
-        broker.react(m.Publish, Reaction.HOLD)
-        await flushing
-        await broker.received(m.Publish, 2)
-        broker.release()
-
-
 # Losses and failures
 
 

@@ -3,7 +3,9 @@ import asyncio
 import pytest
 
 import tapemq
+from tests.support.fake_broker import FakeBroker
 from tests.support.scheduled_broker import ScheduledBroker, scheduled_broker
+from tests.support.sdk import client_of
 from tests.support.stuck_disk import StuckDisk
 
 
@@ -39,6 +41,16 @@ async def test_what_was_sent_before_the_client_was_closed_may_be_scheduled() -> 
         with pytest.raises(tapemq.IndeterminateError, match="may be scheduled"):
             await sent
         disk.release()
+
+
+async def test_who_waits_for_room_in_vain_is_forgotten() -> None:
+    async with FakeBroker() as broker, await client_of(broker) as client:
+        broker.flow(0, "the disk is low")
+        with pytest.raises(tapemq.TimeoutError, match="disk is low"):
+            await client.publish("t", b"x", delay=60, timeout=0.1)
+        await client.topics()
+        assert client._link.connection is not None
+        assert not client._link.connection._wanting_room
 
 
 async def test_a_producer_that_was_forgotten_is_opened_anew() -> None:

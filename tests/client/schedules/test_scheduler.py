@@ -6,8 +6,11 @@ from typing import Any
 import pytest
 
 import tapemq
+from tapemq.wire import messages as m
 from tapemq.wire.limits import SCHEDULES_MAX
+from tests.support.fake_broker import FakeBroker, Reaction
 from tests.support.scheduled_broker import START, scheduled_broker
+from tests.support.sdk import client_of
 from tests.support.stuck_disk import StuckDisk
 
 
@@ -31,6 +34,14 @@ async def test_a_partition_that_is_no_integer_harms_no_other_record() -> None:
             await broker.later(b"?", 60, partition=wrong)
         assert (await waiting).schedule_id == 1
         assert (await broker.later(b"y", 60, partition=False)).partition == 0
+
+
+async def test_what_waits_for_its_topic_in_vain_is_not_kept() -> None:
+    async with FakeBroker() as broker, await client_of(broker) as client:
+        broker.react(m.DescribeTopic, Reaction.HOLD)
+        with pytest.raises(tapemq.TimeoutError):
+            await client.publish("t", b"x", delay=60, timeout=0.01)
+        assert not client._schedulers["t"]._unrouted
 
 
 async def test_without_an_answer_the_outcome_is_unknown() -> None:

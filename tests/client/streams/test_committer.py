@@ -206,6 +206,15 @@ async def test_commit_that_gets_no_answer_is_told(broker: FakeBroker) -> None:
             await stream.commit()
 
 
+async def test_commit_of_a_stream_that_was_closed_says_so(broker: FakeBroker) -> None:
+    async with await client_of(broker) as client:
+        stream = await reader(client, None).__aenter__()
+        await Member(broker, stream).read(3)
+        await client.close()
+        with pytest.raises(tapemq.Closed, match="the client was closed"):
+            await stream.commit()
+
+
 async def test_leaving_by_an_exception_does_not_wait_for_a_lost_broker(
     broker: FakeBroker, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -326,6 +326,25 @@ async def test_seek_that_is_not_answered_has_not_happened(world: World) -> None:
         assert await read(stream, 5) == [5, 6, 7, 8, 9]
 
 
+async def test_seek_of_a_group_that_is_not_heard_of_is_told(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def answered(*_: object) -> m.Done:
+        return m.Done()
+
+    async with world.reader(commit_interval=None) as stream:
+        await read(stream, 5)
+        monkeypatch.setattr(stream._link, "call", answered)
+        stream._subscriber._timeout_s = 0.05
+        with pytest.raises(tapemq.ConnectionLost):
+            await stream.seek("earliest")
+        seeking = asyncio.ensure_future(stream.seek("earliest"))
+        await asyncio.sleep(0)
+        stream.fail(tapemq.TopicNotFound("it was deleted"))
+        with pytest.raises(tapemq.TopicNotFound):
+            await seeking
+
+
 @pytest.mark.parametrize("reaction", [Reaction.CUT, Reaction.LOSE])
 async def test_seek_survives_a_cut(world: World, reaction: Reaction) -> None:
     async with world.reader(None) as stream:

@@ -158,6 +158,13 @@ async def test_waiting_reader_ends_when_the_stream_is_closed(world: World) -> No
             await reading
 
 
+async def test_block_of_a_stream_that_was_closed_is_left_without_a_commit(world: World) -> None:
+    async with world.reader() as stream:
+        await read(stream, 5)
+        await stream.close()
+    assert cursor(world.broker) == 0
+
+
 async def test_closing_that_is_cancelled_leaves_no_member_behind(world: World) -> None:
     stream = await world.reader().__aenter__()
     world.broker.react(m.Unsubscribe, Reaction.HOLD)

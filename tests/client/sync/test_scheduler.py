@@ -7,7 +7,7 @@ import pytest
 import tapemq
 from tapemq import sync
 from tapemq.schedules.slots import IN_FLIGHT
-from tests.support.blocking import in_thread, outcome
+from tests.support.blocking import BrokerThread, in_thread, outcome
 from tests.support.scheduled_broker import ScheduledBroker
 from tests.support.scheduled_sync import Call, blocking
 from tests.support.stuck_disk import StuckDisk
@@ -120,3 +120,12 @@ async def test_any_number_of_threads_schedules() -> None:
         assert ids == set(range(1, IN_FLIGHT + 11))
 
     await blocking(work)
+
+
+def test_who_waits_for_room_in_vain_is_forgotten(thread: BrokerThread, client: sync.Client) -> None:
+    thread.call(thread.broker.flow, 0, "the disk is low")
+    with pytest.raises(tapemq.TimeoutError, match="disk is low"):
+        client.publish("t", b"x", delay=60, timeout=0.1)
+    assert client._link.connection is not None
+    assert not client._link.connection._wanting_room
+    assert not client._link._changes._waiting

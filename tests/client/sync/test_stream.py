@@ -355,3 +355,10 @@ def test_closing_that_is_interrupted_leaves_no_member_behind(world: World) -> No
     with world.reader():
         world.client.topics()  # an answer behind all that was asked for on this connection
         assert len(world.thread.received(m.Subscribe)) == 2
+
+
+def test_block_of_a_stream_that_was_closed_is_left_without_a_commit(world: World) -> None:
+    with world.reader() as stream:
+        read(stream, 5)
+        stream.close()
+    assert world.cursor() == 0

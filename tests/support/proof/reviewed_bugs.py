@@ -361,4 +361,18 @@ REVIEWED: Final = (
         "a review",
         "tests/client/queues/test_queue_end.py::test_queue_can_be_entered_again",
     ),
+    Bug(
+        "Batches that take long to inspect, of connections that were gone, waited in memory "
+        "without being counted.",
+        "a review",
+        "tests/broker/server/handlers/test_publishing.py::"
+        "test_what_waits_for_its_inspection_goes_with_its_connection",
+    ),
+    Bug(
+        "A member that subscribed again and again on one connection, or whose topic was deleted, "
+        "left a little memory for each partition every time.",
+        "a review",
+        "tests/broker/server/handlers/test_streams.py::"
+        "test_a_member_that_comes_again_and_again_leaves_nothing_behind",
+    ),
 )

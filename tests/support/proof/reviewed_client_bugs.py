@@ -87,7 +87,7 @@ REVIEWED_CLIENT: Final = (
     Bug(
         "flush() of a producer waited for ever, as long as other tasks or threads sent to it.",
         "a review",
-        "tests/client/publishing/test_producer.py::"
+        "tests/client/publishing/test_producer_flush.py::"
         "test_flush_does_not_wait_for_what_is_sent_meanwhile",
     ),
     Bug(
@@ -222,5 +222,12 @@ REVIEWED_CLIENT: Final = (
         "any more (`| head -1` in the container).",
         "a review",
         "tests/broker/cli/commands/test_verify.py::test_damage_ends_with_4_whoever_reads_of_it",
+    ),
+    Bug(
+        "A call of publish() that was cancelled at the moment in which its partition was refused "
+        "let every later record of that client for the topic wait for the topic for ever.",
+        "a review",
+        "tests/client/publishing/test_outbox.py::"
+        "test_withdrawing_what_was_refused_keeps_nobody_waiting",
     ),
 )

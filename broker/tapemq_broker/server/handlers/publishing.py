@@ -49,19 +49,24 @@ class PublishingHandlers:
             self._append(message, request, payload)
 
     async def _publish_held(self, connection: Connection) -> None:
-        """Inspect heavy bodies in a thread; what came behind them waits, so order is kept."""
+        """Inspect heavy bodies in a thread; what came behind them waits, so order is kept.
+
+        With the connection this ends, in the midst of what it waits for.
+        """
         limits = self._engine.core.batch_limits
         loop = asyncio.get_running_loop()
         while connection.held:
             message, request, body = connection.held[0]
             checking = loop.run_in_executor(None, inspect, body, message.checksum, limits)
+            connection.inspecting = checking
             try:
                 prefix = await checking
             except Refused as refused:
                 self._engine.reply(request, refused.refusal)
             else:
                 self._append(message, request, body, prefix)
-            connection.held.popleft()
+            if connection.held:
+                connection.held.popleft()
 
     def _append(
         self,

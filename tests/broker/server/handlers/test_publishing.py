@@ -1,13 +1,16 @@
 """Publishing through a real server: receipts, retries, refusals, windows."""
 
+import threading
 from typing import Any
 
 import pytest
 
-from tapemq.batch import Codec, Columns, checksum, encode_body
+from tapemq.batch import BodyPrefix, Codec, Columns, checksum, encode_body
 from tapemq.wire import messages as m
 from tapemq.wire.errors import LIMIT_EXCEEDED
 from tapemq_broker.server.clock import RealClock
+from tapemq_broker.core.inspection import inspect
+from tapemq_broker.server.handlers import publishing
 from tests.support.raw_client import RawClient, Refused
 from tests.support.running_server import running_server
 
@@ -111,3 +114,30 @@ async def test_a_heavy_body_is_inspected_aside_and_keeps_its_place() -> None:
         assert refused.value.name == "bad_batch"
         receipts = [await client.answer(correlation, m.Receipt) for correlation in sent]
         assert [receipt.base_offset for receipt in receipts] == [0, 1, 2, 3]
+
+
+async def test_what_waits_for_its_inspection_goes_with_its_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gate = threading.Event()
+
+    def inspect_later(*args: Any) -> BodyPrefix:
+        gate.wait()
+        return inspect(*args)
+
+    monkeypatch.setattr(publishing, "inspect", inspect_later)
+    heavy = encode_body(Columns([b"x" * 500_000]), codec=Codec.ZLIB)
+    async with running_server() as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        (connection,) = server._sessions.by_number.values()
+        for _ in range(3):
+            client.send(m.Publish(topic.topic_id, 0, checksum(heavy)), heavy)
+        await client.ask(m.OpenProducer(), m.Producer)  # behind them
+        assert len(connection.held) == 3
+        client.close()
+        await server._sessions.when_none()
+        assert not connection.held
+        gate.set()
+        other = await RawClient.connect(server.port)
+        assert (await other.publish(topic, b"0")).base_offset == 0

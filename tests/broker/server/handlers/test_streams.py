@@ -141,3 +141,21 @@ async def test_nonsense_is_refused() -> None:
             await client.ask(m.Unsubscribe(5), m.Done)
         client.send(m.Credit(5, 1, 1))
         await client.subscribe(topic)
+
+
+async def test_a_member_that_comes_again_and_again_leaves_nothing_behind() -> None:
+    async with running_server() as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t", partitions=2)
+        for partition in (0, 1):
+            await client.publish(topic, b"x", partition=partition)
+        (connection,) = server._sessions.by_number.values()
+        for number in (1, 2, 3):
+            again = m.Subscribe(
+                number, topic.topic_id, "g", "earliest", member="w",
+                credit_records=10, credit_bytes=1000,
+            )  # fmt: skip
+            await client.ask(again, m.Done)
+            for _ in (0, 1):
+                await client.push_of(m.Deliver)
+        assert set(connection.hints) == {(3, 0), (3, 1)}
