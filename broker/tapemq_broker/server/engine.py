@@ -27,12 +27,16 @@ from tapemq_broker.server.receipts import Receipts
 from tapemq_broker.server.rising_clock import RisingClock
 from tapemq_broker.server.sessions import Sessions
 from tapemq_broker.server.world import World
-from tapemq_broker.storage.errors import CorruptLog, LogFull, LogRefused, SyncFailed
-from tapemq_broker.storage.refusal import is_full
+from tapemq_broker.storage.errors import CorruptLog, LogFull, LogRefused, NoFiles, SyncFailed
+from tapemq_broker.storage.refusal import is_passing
 
 log = logging.getLogger("tapemq.broker")
 
 _FULL: Final = Refusal("disk_full", "the broker's disk is full; nothing was written", 1.0)
+_NO_FILES: Final = Refusal(
+    "overloaded", "the broker can open no more files just now; nothing was written", 1.0
+)
+_TELL_AGAIN_S: Final = 10.0
 
 
 class Engine:
@@ -51,6 +55,7 @@ class Engine:
         self.durability = Durability()
         self.on_topic_removed: Callable[[int], None] = lambda topic_id: None
         self._has_changed = False
+        self._tell_no_files_at = float("-inf")
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
         self._deliveries = Deliveries(core.streams, logs, sessions, run=self.run, spawn=self.spawn)
@@ -100,8 +105,8 @@ class Engine:
         for index, effect in enumerate(effects):
             try:
                 self._carry[type(effect)](effect)
-            except LogFull:
-                self._refuse(effects[index:])
+            except LogFull as full:
+                self._refuse(effects[index:], self._refusal_of(full))
                 break
             except Exception as error:
                 # The log's end is unknown, or an invariant is broken: going on could lie.
@@ -134,12 +139,22 @@ class Engine:
         for task in list(self._tasks):
             task.cancel()
 
-    def _refuse(self, effects: e.Effects | list[e.Deliver]) -> None:
+    def _refusal_of(self, full: LogFull) -> Refusal:
+        """How clients are told; of files, which nobody watches as they do disks, the log, too."""
+        if not isinstance(full, NoFiles):
+            return _FULL
+        now = self.world.clock.monotonic()
+        if now >= self._tell_no_files_at:
+            self._tell_no_files_at = now + _TELL_AGAIN_S
+            log.error("let the process open more files (LimitNOFILE=, ulimit -n): %s", full)
+        return _NO_FILES
+
+    def _refuse(self, effects: e.Effects | list[e.Deliver], refusal: Refusal) -> None:
         for effect in effects:
             if isinstance(effect, e.Append):
                 self.core.append_refused(effect.log, self.logs.next_offset(effect.log))
             elif isinstance(effect, e.Reply | e.ReplyWhenDurable):
-                self.reply(effect.request, _FULL)
+                self.reply(effect.request, refusal)
             elif isinstance(effect, e.StateChanged | e.Later):
                 self._carry[type(effect)](effect)
 
@@ -160,17 +175,18 @@ class Engine:
     def _change(self, effect: e.Change) -> None:
         try:
             self.logs.put_all(effect.puts, self.world.clock.wall_us())
-        except LogFull:
-            self.reply(effect.request, _FULL)
+        except LogFull as full:
+            self.reply(effect.request, self._refusal_of(full))
         else:
             self.run(effect.then())
 
     def _journal(self, effect: e.Journal) -> None:
         try:
             offset = self.logs.append(effect, self.world.clock.wall_us())
-        except LogFull:
+        except LogFull as full:
+            refusal = self._refusal_of(full)
             if effect.request is not None:
-                self.reply(effect.request, _FULL)
+                self.reply(effect.request, refusal)
             return
         if offset != effect.base_offset:
             self.world.fatal(
@@ -285,7 +301,7 @@ class Engine:
             self.run(self.core.topics.unprepared(info, Refused("storage_failed", str(refusal))))
             return
         except (LogFull, OSError) as error:
-            if isinstance(error, OSError) and not is_full(error):
+            if isinstance(error, OSError) and not is_passing(error):
                 # A sync may have failed: trying again could seem to succeed, and lose what follows.
                 self.world.fatal(f"the logs of topic {info.name} cannot be made: {error}")
             refused = Refused("disk_full", f"it cannot be made: {error}", _FULL.retry_after_s)

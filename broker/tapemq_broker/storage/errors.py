@@ -1,6 +1,11 @@
 """What can go wrong in the storage engine. Each text names what, where, and what to do."""
 
+import errno
 from shlex import quote
+from typing import Final
+
+NO_FILES_ERRORS: Final = (errno.EMFILE, errno.ENFILE)
+"""Nothing more can be opened, by this process or by any."""
 
 
 def repair_command(log: str, data_dir: str = "") -> str:
@@ -26,6 +31,10 @@ class DataDirectoryError(StorageError):
 
 class LogFull(StorageError):
     """The disk or a quota is full. Nothing was written; the append may be tried again later."""
+
+
+class NoFiles(LogFull):
+    """The process or the system can open no more files just now; nothing was written either."""
 
 
 class LogFailed(StorageError):

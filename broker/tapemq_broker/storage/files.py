@@ -32,14 +32,23 @@ _drop_pages: Final[Callable[[int, int, int, int], None] | None] = getattr(os, "p
 _sync_data: Final[Callable[[int], None]] = getattr(os, "fdatasync", os.fsync)
 
 
+def _open_directory(path: str) -> int:
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
 def _sync_directory(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    descriptor = _open_directory(path)
     try:
-        os.fsync(descriptor)
-    except OSError as error:
-        raise SyncFailed(error.errno, error.strerror, path) from error
+        _sync_names(descriptor, path)
     finally:
         os.close(descriptor)
+
+
+def _sync_names(directory: int, path: str) -> None:
+    try:
+        os.fsync(directory)
+    except OSError as error:
+        raise SyncFailed(error.errno, error.strerror, path) from error
 
 
 def _make_directory(full: str, root: str) -> None:
@@ -64,11 +73,12 @@ class OsFile:
 
     __slots__ = ("__weakref__", "_descriptor", "_new_in", "path", "size_bytes")
 
-    def __init__(self, path: str, descriptor: int, new_in: str | None) -> None:
+    def __init__(self, path: str, descriptor: int, new_in: int = -1) -> None:
         self.path: Final = path
         self.size_bytes = os.fstat(descriptor).st_size
         self._descriptor = descriptor
-        # The directory that must be synced too before a new file is durable.
+        # The directory that must be synced too before a new file is durable. It is open, so that
+        # a process that has run out of open files makes no file that it cannot sync.
         self._new_in = new_in
 
     def append(self, buffers: Sequence[Buffer]) -> None:
@@ -135,14 +145,20 @@ class OsFile:
     def sync(self) -> None:
         """Make the bytes, the size and a new name durable. Blocks."""
         _sync_data(self._descriptor)
-        if self._new_in is not None:
-            _sync_directory(self._new_in)
-            self._new_in = None
+        if self._new_in >= 0:
+            _sync_names(self._new_in, self.path)
+            self._close_directory()
 
     def close(self) -> None:
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
+        self._close_directory()
+
+    def _close_directory(self) -> None:
+        directory, self._new_in = self._new_in, -1
+        if directory >= 0:
+            os.close(directory)
 
     # Readers in threads may hold a file that was dropped from the set of open ones. The last one
     # to let go closes it, so that no reader ever finds another file under its descriptor.
@@ -180,11 +196,19 @@ class OsDisk:
         if self._read_only:
             if create:
                 raise OSError(errno.EROFS, os.strerror(errno.EROFS), full)
-            return OsFile(path, os.open(full, os.O_RDONLY | os.O_CLOEXEC), None)
-        flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT | os.O_EXCL if create else 0)
-        return OsFile(
-            path, os.open(full, flags, _FILE_MODE), os.path.dirname(full) if create else None
-        )
+            return OsFile(path, os.open(full, os.O_RDONLY | os.O_CLOEXEC))
+        if create:
+            return self._create(path, full)
+        return OsFile(path, os.open(full, os.O_RDWR | os.O_CLOEXEC))
+
+    def _create(self, path: str, full: str) -> OsFile:
+        directory = _open_directory(os.path.dirname(full))
+        flags = os.O_RDWR | os.O_CLOEXEC | os.O_CREAT | os.O_EXCL
+        try:
+            return OsFile(path, os.open(full, flags, _FILE_MODE), directory)
+        except OSError:
+            os.close(directory)
+            raise
 
     def sync(self, files: Sequence[File], done: Callable[[Exception | None], None]) -> None:
         workers = max(1, min(self._sync_threads, len(files)))

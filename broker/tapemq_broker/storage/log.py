@@ -188,6 +188,8 @@ class Log:
             return False
         segment = Segment(self.directory, self.next_offset, self.last_append_time_us)
         try:
+            if last.is_dirty:
+                last.hold(self._cache)  # a mark has let go of it, and the next round syncs it
             segment.create(self._cache)
         except LogFailed as error:
             self._failure = str(error)

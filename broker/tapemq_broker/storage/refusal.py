@@ -5,7 +5,12 @@ from typing import Final
 
 from tapemq_broker.storage.decision import Row
 from tapemq_broker.storage.diagnosis import Diagnosis
-from tapemq_broker.storage.errors import LogRefused, SyncFailed, repair_command
+from tapemq_broker.storage.errors import (
+    NO_FILES_ERRORS,
+    LogRefused,
+    SyncFailed,
+    repair_command,
+)
 from tapemq_broker.storage.log_files import LogFiles
 from tapemq_broker.storage.segment import Segment
 
@@ -29,6 +34,14 @@ def is_full(error: OSError) -> bool:
     A failed sync never does, whatever its errno: a second one could seem to succeed.
     """
     return error.errno in FULL_ERRORS and not isinstance(error, SyncFailed)
+
+def is_passing(error: OSError) -> bool:
+    """Whether an error says that there is no room, or that no more files can be opened just now.
+
+    No sync fails for want of open files, so that one is of what was not even begun.
+    """
+    return is_full(error) or error.errno in NO_FILES_ERRORS
+
 
 
 def refusal(files: LogFiles, diagnosis: Diagnosis) -> LogRefused:

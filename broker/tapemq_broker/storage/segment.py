@@ -6,7 +6,7 @@ from typing import Final
 
 from tapemq.batch import Header
 from tapemq_broker.storage.disk import Buffer, File
-from tapemq_broker.storage.errors import LogFailed, LogFull
+from tapemq_broker.storage.errors import NO_FILES_ERRORS, LogFailed, LogFull, NoFiles
 from tapemq_broker.storage.index import Index
 from tapemq_broker.storage.paths import segment_path
 from tapemq_broker.storage.record_log import SegmentInfo
@@ -71,7 +71,7 @@ class Segment:
         )
 
     def create(self, cache: SegmentCache) -> None:
-        """Make the file. Raises LogFull, LogFailed."""
+        """Make the file. Raises LogFull (NoFiles), LogFailed."""
         try:
             self._held = cache.create(self.path)
         except OSError as error:
@@ -80,7 +80,7 @@ class Segment:
         self.index = Index()
 
     def append(self, cache: SegmentCache, header: Header, buffers: Sequence[Buffer]) -> None:
-        """Write a batch at the end. Raises LogFull, LogFailed."""
+        """Write a batch at the end. Raises LogFull (NoFiles), LogFailed."""
         file = self.hold(cache)
         self.changes += 1
         try:
@@ -94,12 +94,12 @@ class Segment:
         self.last_append_time_us = header.append_time_us
 
     def hold(self, cache: SegmentCache) -> File:
-        """The open file, kept open until release(). Raises LogFailed."""
+        """The open file, kept open until release(). Raises NoFiles, LogFailed."""
         if self._held is None:
             try:
                 file = cache.file(self.path)
             except OSError as error:
-                raise LogFailed(f"{self.path} cannot be opened: {error}") from error
+                raise _failure(f"{self.path} cannot be opened", error) from error
             if file.size_bytes != self.size_bytes:
                 raise LogFailed(
                     f"{self.path} has {file.size_bytes} bytes where {self.size_bytes} were "
@@ -129,5 +129,7 @@ class Segment:
 
 
 def _failure(what: str, error: OSError) -> LogFull | LogFailed:
-    kind = LogFull if error.errno in _FULL else LogFailed
+    kind: type[LogFull | LogFailed] = LogFull if error.errno in _FULL else LogFailed
+    if error.errno in NO_FILES_ERRORS:
+        kind = NoFiles
     return kind(f"{what}: {error}")

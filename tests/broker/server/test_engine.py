@@ -48,9 +48,11 @@ async def made(port: int, name: str) -> m.Topic:
 
 
 class AwkwardDisk(MemoryDisk):
-    """A disk that has no room for a partition's second log, removes nothing, or syncs no names."""
+    """A disk that has no room for a partition's second log, or of which no more files can be
+    opened, that removes nothing, or syncs no names."""
 
     full = False
+    exhausted = False
     stubborn = False
     broken = False
     error = errno.EIO
@@ -64,6 +66,8 @@ class AwkwardDisk(MemoryDisk):
     def open(self, path: str, *, create: bool = False) -> Any:
         if self.full and create and ".groups" in path:
             raise OSError(errno.ENOSPC, "no space left")
+        if self.exhausted:
+            raise OSError(errno.EMFILE, "too many open files", path)
         return super().open(path, create=create)
 
     def rename(self, source: str, target: str) -> None:
@@ -94,6 +98,31 @@ async def test_a_topic_that_cannot_be_made_leaves_nothing_behind(disk: AwkwardDi
         assert disk.list_directory("topics/default") == []
         disk.full = False
         assert (await client.topic("t")).partitions == 1
+
+
+async def test_a_broker_that_can_open_no_more_files_goes_on(
+    disk: AwkwardDisk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who publishes to very many partitions at once has them all opened until they are synced."""
+    async with running_server(disk, segment_bytes=4096) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        await client.publish(topic, bytes(4000))
+        disk.exhausted = True
+        for _ in range(2):  # it would begin a segment
+            with pytest.raises(Refused) as refused:
+                await client.publish(topic, bytes(4000))
+            assert (refused.value.name, "no more files" in str(refused.value)) == (
+                "overloaded",
+                True,
+            )
+        with pytest.raises(Refused) as refused:
+            await client.topic("another")
+        assert "too many open files" in str(refused.value)
+        disk.exhausted = False
+        assert (await client.publish(topic, bytes(4000))).base_offset == 1
+        await client.topic("another")
+    assert caplog.text.count("open more files") == 1
 
 
 async def test_files_that_cannot_be_removed_do_not_end_the_broker(disk: AwkwardDisk) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 import pytest
 
@@ -51,13 +52,31 @@ def test_a_directory_whose_name_cannot_be_synced_fails_the_sync(
 ) -> None:
     file = disk.open("a/f", create=True)
 
-    def fail(_path: str) -> None:
-        raise OSError(errno.EIO, "the disk is broken")
-
-    monkeypatch.setattr("tapemq_broker.storage.files._sync_directory", fail)
+    break_directories(monkeypatch)
     for _ in range(2):
         with pytest.raises(OSError, match="broken"):
             disk.sync_now(file)
+
+
+def test_no_file_is_made_that_could_not_be_synced(
+    disk: OsDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its directory is opened first: where no more files can be, it would fail a round of syncs."""
+    original = os.open
+    left = [0, 1, 0, 1, 1]
+
+    def open_one(*arguments: Any, **more: Any) -> int:
+        if not left.pop(0):
+            raise OSError(errno.EMFILE, "too many open files")
+        return original(*arguments, **more)
+
+    monkeypatch.setattr(os, "open", open_one)
+    for _ in range(2):
+        with pytest.raises(OSError, match="too many"):
+            disk.open("a/f", create=True)
+        assert disk.list_directory("a") == []
+    disk.sync_now(disk.open("a/f", create=True))
+    assert left == []
 
 
 def test_existing_directories_are_made_durable_again(disk: OsDisk, synced: list[str]) -> None:
@@ -245,7 +264,7 @@ def test_a_file_that_nobody_refers_to_is_closed(disk: OsDisk) -> None:
     gc.collect()
     before = len(os.listdir("/proc/self/fd"))
     file = disk.open("a/f", create=True)
-    assert len(os.listdir("/proc/self/fd")) == before + 1
+    assert len(os.listdir("/proc/self/fd")) == before + 2  # and its directory, until it is synced
     del file
     gc.collect()
     assert len(os.listdir("/proc/self/fd")) == before

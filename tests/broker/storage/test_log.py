@@ -5,7 +5,7 @@ import pytest
 
 from tapemq.batch import BODY_BYTES_MAX, HEADER_BYTES, Kind
 from tapemq_broker.storage.decision import Row
-from tapemq_broker.storage.errors import LogFailed, LogFull, LogRefused
+from tapemq_broker.storage.errors import LogFailed, LogFull, LogRefused, NoFiles
 from tapemq_broker.storage.index import Index
 from tapemq_broker.storage.log import Log
 from tapemq_broker.storage.paths import index_path, segment_path
@@ -68,6 +68,33 @@ def test_a_disk_too_full_for_a_new_segment_changes_nothing(
     disk.fail = lambda operation, path: None
     assert log.append(RECORD, 6) == 2
     assert len(log.segments()) == 2
+
+
+def test_no_more_files_change_nothing_and_can_be_tried_again(disk: FaultyDisk) -> None:
+    """Not even what a mark has left to be synced, in a file that was closed since, is stuck."""
+    log = open_log(disk, SegmentCache(disk, files_max=0))
+    for number in range(2):
+        log.append(RECORD, number)
+        sync(log, disk)
+    log.mark(5)
+
+    def no_files(operation: str, path: str) -> None:
+        if operation in ("open", "create"):
+            raise OSError(errno.EMFILE, "no more files", path)
+
+    disk.fail = no_files
+    for _ in range(2):
+        with pytest.raises(NoFiles, match="no more files"):
+            log.append(RECORD, 6)
+    disk.fail = failing("create", errno.EMFILE)
+    with pytest.raises(NoFiles, match="create fails"):
+        log.append(RECORD, 6)
+    disk.fail = lambda operation, path: None
+    log.append(RECORD, 6)
+    disk.fail = no_files
+    assert sync(log, disk) == 3
+    disk.fail = lambda operation, path: None
+    assert [offset for offset, _ in read_all(log, 0)] == [0, 1, 2]
 
 
 def test_a_disk_that_fills_up_behind_a_roll_keeps_the_new_segment(

@@ -5,7 +5,7 @@ import pytest
 from tapemq.batch import Header
 from tapemq_broker.storage.appending import follow
 from tapemq_broker.storage.chain import LogEnd
-from tapemq_broker.storage.errors import LogFailed, LogFull
+from tapemq_broker.storage.errors import LogFailed, LogFull, NoFiles
 from tapemq_broker.storage.segment import Segment
 from tapemq_broker.storage.segment_cache import SegmentCache
 from tests.support.faulty_disk import FaultyDisk, failing
@@ -91,10 +91,26 @@ def test_a_failed_append_leaves_the_segment_as_it_was(setup: Setup) -> None:
 
 
 def test_a_file_that_cannot_be_made(setup: Setup) -> None:
-    for number, error in ((errno.EDQUOT, LogFull), (errno.EMFILE, LogFailed)):
+    for number, error in (
+        (errno.EDQUOT, LogFull),
+        (errno.EMFILE, NoFiles),
+        (errno.ENFILE, NoFiles),
+        (errno.EIO, LogFailed),
+    ):
         setup.disk.fail = failing("create", number)
         with pytest.raises(error, match="create fails"):
             Segment(DIRECTORY, 20, append_time_us=3).create(setup.cache)
+
+
+def test_a_file_that_cannot_be_opened(setup: Setup) -> None:
+    setup.append(b"a")
+    setup.segment.mark_synced(setup.segment.changes)
+    for number, error in ((errno.EMFILE, NoFiles), (errno.ENOENT, LogFailed)):
+        setup.disk.fail = failing("open", number)
+        with pytest.raises(error, match="open fails"):
+            setup.append(b"b")
+    setup.disk.fail = lambda operation, path: None
+    assert setup.append(b"b").base_offset == 11
 
 
 def test_a_file_of_another_size_is_refused(setup: Setup) -> None:

@@ -224,4 +224,10 @@ REVIEWED: Final = (
         "a review",
         "tests/broker/server/test_server.py::test_the_event_loop_runs_while_the_directory_is_read",
     ),
+    Bug(
+        "A publish that found no file left to be opened ended the broker: a burst to more "
+        "partitions than it may have open files did.",
+        "a review",
+        "tests/broker/server/test_engine.py::test_a_broker_that_can_open_no_more_files_goes_on",
+    ),
 )

@@ -27,7 +27,7 @@ from tapemq_broker.server.schedules.zones import zone
 from tapemq_broker.storage.clean import CleanEntry
 from tapemq_broker.storage.errors import CorruptLog, LogFull, LogRefused
 from tapemq_broker.storage.log import Log
-from tapemq_broker.storage.refusal import is_full
+from tapemq_broker.storage.refusal import is_passing
 from tapemq_broker.storage.schedules.index import IndexDamaged, ScheduleIndex
 
 log = logging.getLogger("tapemq.broker")
@@ -171,7 +171,7 @@ class Schedules:
         except (LogRefused, CorruptLog) as refused:
             raise Refused("storage_failed", str(refused)) from None
         except (LogFull, OSError) as error:
-            if isinstance(error, OSError) and not is_full(error):
+            if isinstance(error, OSError) and not is_passing(error):
                 self._engine.world.fatal(f"the schedule log of {info.name} cannot be made: {error}")
             raise Refused("disk_full", f"no schedule log can be made: {error}", _RETRY_S) from None
         if info.topic_id in self._engine.core.topics.by_id:
