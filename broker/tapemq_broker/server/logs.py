@@ -33,6 +33,10 @@ _MARKS_AT_ONCE = 128
 """Thousands of logs that come to rest together must not keep the event loop: 15 µs each."""
 
 
+_SYNCED_AT_ONCE = 64
+"""Thousands of logs whose files are closed must not be opened all at once."""
+
+
 class Logs:
     """Everything on disk. Appends and state go through here, so the flusher knows of them.
 
@@ -279,10 +283,13 @@ class Logs:
         """Wait until everything is on disk; there must be an end to what is written."""
         self.write_soon()
         await self._idle()
-        for log in [*self._data.values(), *(state.log for state in self._states.values())]:
-            if log.is_dirty:  # a mark: nobody waits for it, so no round was asked for
+        logs = [*self._data.values(), *(state.log for state in self._states.values())]
+        # A mark: nobody waits for it, so no round was asked for, and its file may be closed again.
+        marked = [log for log in logs if log.is_dirty]
+        for first in range(0, len(marked), _SYNCED_AT_ONCE):
+            for log in marked[first : first + _SYNCED_AT_ONCE]:
                 self.flusher.dirty(log)
-        await self._idle()
+            await self._idle()
 
     async def _idle(self) -> None:
         idle = asyncio.Event()

@@ -1,6 +1,7 @@
 """The logs of a broker on a full disk: what was refused is written later, or not at all."""
 
 import asyncio
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -12,8 +13,9 @@ from tapemq_broker.core.results import TopicInfo
 from tapemq_broker.core.topics import CATALOG
 from tapemq_broker.server.logs import Logs
 from tapemq_broker.storage.directory import DataDirectory
+from tapemq_broker.storage.disk import File
 from tapemq_broker.storage.errors import LogFull
-from tapemq_broker.storage.memory_disk import MemoryDisk
+from tapemq_broker.storage.memory_disk import MemoryDisk, Post
 from tests.support.full_disk import FullDisk
 from tests.support.raw_client import RawClient, Refused
 from tests.support.running_server import memory_world, running_server
@@ -68,6 +70,37 @@ async def test_marks_of_many_logs_are_written_some_at_a_time() -> None:
     assert 0 < marked[0] < 200
     assert marked[-1] == 200
     disk.close()
+
+
+async def test_files_that_marks_have_left_closed_are_not_all_opened_at_once() -> None:
+    """A stop syncs the marks of all logs that came to rest: there may be more than can be open."""
+    disk = SyncCounter(post=asyncio.get_running_loop().call_soon)
+    world = memory_world(disk)
+    logs = Logs(world, DataDirectory.open(disk, bytes(16)), Settings())
+    logs.add(logs.store.make_topic(TopicInfo("t", 1, 200, 1, {}), 0))
+    for partition in range(200):
+        log_id = LogId(1, partition, Role.DATA)
+        logs.append(Append(log_id, Kind.DATA, 0, 1, b"", checksum(b"")), 0)
+    await logs.all_durable()
+    logs.mark_all()
+    assert sum(log.is_dirty for _, log in logs.data_logs()) == 200
+    disk.rounds.clear()
+    await logs.all_durable()
+    assert (sum(disk.rounds), max(disk.rounds) <= 64) == (200, True)
+    assert not any(log.is_dirty for _, log in logs.data_logs())
+    disk.close()
+
+
+class SyncCounter(MemoryDisk):
+    """Notes how many files each round of syncs has."""
+
+    def __init__(self, *, post: Post) -> None:
+        super().__init__(post=post)
+        self.rounds: list[int] = []
+
+    def sync(self, files: Sequence[File], done: Callable[[Exception | None], None]) -> None:
+        self.rounds.append(len(files))
+        super().sync(files, done)
 
 
 @pytest.mark.parametrize("partitions", [0, 2])

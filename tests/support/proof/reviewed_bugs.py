@@ -230,4 +230,11 @@ REVIEWED: Final = (
         "a review",
         "tests/broker/server/test_engine.py::test_a_broker_that_can_open_no_more_files_goes_on",
     ),
+    Bug(
+        "A clean stop of a broker with more partitions than it may have open files was none: it "
+        "opened the files of all of them at once to sync their marks, and ended.",
+        "a review",
+        "tests/broker/server/test_logs.py::"
+        "test_files_that_marks_have_left_closed_are_not_all_opened_at_once",
+    ),
 )
