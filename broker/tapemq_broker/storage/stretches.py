@@ -106,14 +106,11 @@ class _Segment:
         start = bad.position + (bad.header.batch_bytes if bad.header else 1)
         try:
             for position, header in resync(self._window, start, self._files.log_id):
-                if self._resumes(end, header) and self._is_whole(position):
+                if self._resumes(end, header) and self._window.is_sound(position, header):
                     return position
         except OSError:
             pass
         return self._window.size_bytes
-
-    def _is_whole(self, position: int) -> bool:
-        return isinstance(read_batch(self._window, position), Batch)
 
     def _resumes(self, end: LogEnd, header: Header) -> bool:
         """Whether a batch can follow, maybe after others were lost. Old copies cannot."""

@@ -168,6 +168,43 @@ def test_header_made_up_in_a_payload_hides_nothing(log: RawLog) -> None:
     assert found == [log.placed[5].position + HEADER_BYTES, log.placed[6].position]
 
 
+def test_very_many_headers_made_up_in_a_payload_are_passed_in_one_reading(log: RawLog) -> None:
+    """Each says that all the rest is its body: to check each by itself takes hours."""
+    count, each_bytes = 300, 8192
+    model = log.placed[0].header._replace(batch_number=1000)
+    fakes = (
+        model._replace(body_length=each_bytes * number).encode()[0].ljust(each_bytes, b"x")
+        for number in range(count, 0, -1)
+    )
+    log.append(Kind.DATA, 1, b"".join(fakes))
+    log.data(b"after")
+    file = CountingFile(MemoryDisk().open("x", create=True))
+    file.append([flipped(data_of(log), 8 * log.placed[5].position)])
+    found = [position for position, _ in resync(Window(file), log.placed[4].end, LOG_ID)]
+    assert (len(found), found[-1]) == (count + 1, log.placed[6].position)
+    assert file.got_bytes < 6 * file.size_bytes
+
+
+def test_very_many_magics_are_passed_in_one_reading() -> None:
+    file = CountingFile(MemoryDisk().open("x", create=True))
+    file.append([(b"TMQB" + bytes(4092)) * 400])
+    assert list(resync(Window(file), 1, LOG_ID)) == []
+    assert file.got_bytes < 2 * file.size_bytes
+
+
+def test_body_that_cannot_be_read_is_not_sound(log: RawLog) -> None:
+    log.data(b"x" * 2 * WINDOW_BYTES)
+    fourth, last = log.placed[4], log.placed[5]
+    file = CountingFile(MemoryDisk().open("x", create=True), unreadable_from=last.end - 1)
+    file.append([data_of(log)])
+    window = Window(file)
+    assert not window.is_sound(last.position, last.header)
+    window = Window(file)
+    assert window.is_sound(fourth.position, fourth.header)
+    assert not window.is_sound(last.position, last.header)
+    assert not window.is_sound(fourth.position, fourth.header._replace(body_length=1 << 30))
+
+
 def test_last_batch_is_found_from_the_end() -> None:
     log = RawLog(MemoryDisk())
     for size in (10, 3 * WINDOW_BYTES, 10, 100_000):

@@ -1,7 +1,11 @@
+import pytest
+
+from tapemq.batch import Kind
 from tapemq_broker.storage.decision import Place
 from tapemq_broker.storage.log_files import LogFiles
+from tapemq_broker.storage.memory_disk import MemoryDisk, MemoryFile
 from tapemq_broker.storage.stretches import Stretch, stretches
-from tests.support.raw_log import DIRECTORY, LOG_ID
+from tests.support.raw_log import DIRECTORY, LOG_ID, RawLog
 from tests.support.recovery_cases import Damage, build_log
 
 
@@ -90,3 +94,41 @@ def test_garbage_between_whole_batches_loses_nothing() -> None:
     assert offsets(found)[2:] == [(12, 14), Place.DAMAGED, (14, 18)]
     assert found[-1].before[:3] == found[2].after[:3]
     assert taken == list(range(0, 18, 2))
+
+
+def test_made_up_batches_in_a_damaged_payload_are_passed_in_a_few_readings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whole small ones, and between them heads that claim all the rest as their bodies."""
+    log = RawLog(MemoryDisk())
+    log.data(b"before")
+    count, each_bytes = 200, 12_000
+    parts = []
+    for number in range(count):
+        small = log.placed[0].header._replace(
+            base_offset=100 + 2 * number, batch_number=100 + 2 * number, append_time_us=1 << 40
+        )
+        large = small._replace(
+            base_offset=101 + 2 * number,
+            batch_number=101 + 2 * number,
+            body_length=each_bytes * (count - number),
+        )
+        part = small.encode()[0] + log.placed[0].body + large.encode()[0]
+        parts.append(part.ljust(each_bytes, b"x"))
+    log.append(Kind.DATA, 1, b"".join(parts))
+    data = bytearray(log.disk.read_file(log.path) or b"")
+    data[log.placed[1].position] ^= 1
+    log.disk.replace_file(log.path, bytes(data))
+    got_bytes = 0
+    read = MemoryFile.read
+
+    def counted(file: MemoryFile, position: int, size_bytes: int) -> bytes:
+        nonlocal got_bytes
+        found = read(file, position, size_bytes)
+        got_bytes += len(found)
+        return found
+
+    monkeypatch.setattr(MemoryFile, "read", counted)
+    found = list(stretches(LogFiles(log.disk, DIRECTORY, LOG_ID)))
+    assert sum(stretch.is_sound for stretch in found) == count + 1
+    assert got_bytes < 12 * len(data)

@@ -237,4 +237,11 @@ REVIEWED: Final = (
         "tests/broker/server/test_logs.py::"
         "test_files_that_marks_have_left_closed_are_not_all_opened_at_once",
     ),
+    Bug(
+        "A payload full of made-up batch headers, in a batch that was damaged or torn later, kept"
+        " the start of the broker, `verify` and `repair` busy for hours.",
+        "a review",
+        "tests/broker/storage/test_scan.py::"
+        "test_very_many_headers_made_up_in_a_payload_are_passed_in_one_reading",
+    ),
 )
