@@ -13,6 +13,7 @@ import msgpack
 from tapemq.batch import LogId, Role, checksum
 from tapemq_broker.storage.chain import LogEnd
 from tapemq_broker.storage.disk import Disk
+from tapemq_broker.storage.errors import NO_FILES_ERRORS
 
 CLEAN_PATH: Final = "CLEAN"
 
@@ -62,17 +63,21 @@ def take_clean(disk: Disk) -> CleanState:
 
     A damaged one counts as none: the logs are scanned then, and its complaint says so.
     """
-    data = disk.read_file(CLEAN_PATH)
-    if data is not None:
-        disk.remove(CLEAN_PATH)
+    state = look_at_clean(disk)
+    disk.remove(CLEAN_PATH)
     # Also where there is none: a start that was killed may have removed it, and not synced that.
     disk.sync_directory("")
-    return read_clean(data) if data is not None else CleanState({})
+    return state
 
 
 def look_at_clean(disk: Disk) -> CleanState:
     """Like take_clean(), and leave it there: for the offline tools."""
-    data = disk.read_file(CLEAN_PATH)
+    try:
+        data = disk.read_file(CLEAN_PATH)
+    except OSError as error:
+        if error.errno in NO_FILES_ERRORS:
+            raise
+        return CleanState({}, f"the file {CLEAN_PATH} cannot be read, all logs are scanned: {error}")
     return read_clean(data) if data is not None else CleanState({})
 
 

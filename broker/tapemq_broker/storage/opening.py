@@ -112,7 +112,8 @@ def _index_of_last(cache: SegmentCache, log_id: LogId, segment: Segment) -> Inde
     try:
         return SegmentReader(cache, log_id, segment).load_index(wait=True)
     except OSError as error:
-        raise unreadable(segment, error) from error
+        base, end = segment.base_offset, segment.next_offset
+        raise unreadable(segment.path, error, from_offset=base, to_offset=end) from None
 
 
 def _bring_states_to_disk(disk: Disk, directory: str) -> None:

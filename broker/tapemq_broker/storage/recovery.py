@@ -22,7 +22,7 @@ from tapemq_broker.storage.disk import Disk, File
 from tapemq_broker.storage.log_files import LogFiles
 from tapemq_broker.storage.observer import Visitor
 from tapemq_broker.storage.paths import base_offset_of
-from tapemq_broker.storage.refusal import is_full, no_room, refusal
+from tapemq_broker.storage.refusal import is_full, no_room, refusal, unreadable
 from tapemq_broker.storage.repair_note import REPAIR_NOTE
 from tapemq_broker.storage.rewriting import check_again, rewrite
 from tapemq_broker.storage.survey import KnownSegment
@@ -68,7 +68,10 @@ def recover(
     changed unless the disk is full; OSError when the disk fails, which must end the process.
     """
     files = LogFiles(disk, directory, log_id)
-    diagnosis = diagnose(files, Claims(clean, durable_floor, must_exist), visit)
+    try:
+        diagnosis = diagnose(files, Claims(clean, durable_floor, must_exist), visit)
+    except OSError as error:
+        raise unreadable(directory, error) from None
     if diagnosis.row.refuses:
         raise refusal(files, diagnosis)
     return _Recovery(files, diagnosis, now_us).run()

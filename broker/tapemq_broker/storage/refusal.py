@@ -12,7 +12,6 @@ from tapemq_broker.storage.errors import (
     repair_command,
 )
 from tapemq_broker.storage.log_files import LogFiles
-from tapemq_broker.storage.segment import Segment
 
 FULL_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """The disk, a quota, or the largest size of a file leaves no room."""
@@ -35,13 +34,13 @@ def is_full(error: OSError) -> bool:
     """
     return error.errno in FULL_ERRORS and not isinstance(error, SyncFailed)
 
+
 def is_passing(error: OSError) -> bool:
     """Whether an error says that there is no room, or that no more files can be opened just now.
 
     No sync fails for want of open files, so that one is of what was not even begun.
     """
     return is_full(error) or error.errno in NO_FILES_ERRORS
-
 
 
 def refusal(files: LogFiles, diagnosis: Diagnosis) -> LogRefused:
@@ -59,14 +58,21 @@ def no_room(files: LogFiles, diagnosis: Diagnosis, error: OSError) -> LogRefused
     return _error(files, diagnosis, reason, "Nothing is lost. Free some space, then start again")
 
 
-def unreadable(segment: Segment, error: OSError) -> LogRefused:
-    """The error for a segment that was not in doubt, and of which the disk does not give bytes."""
+def unreadable(
+    path: str, error: OSError, *, from_offset: int = 0, to_offset: int = 0
+) -> LogRefused | OSError:
+    """The error for what the disk does not give: that one log is refused, and the others serve.
+
+    Too many open files are no matter of that log: then it is the error itself.
+    """
+    if error.errno in NO_FILES_ERRORS:
+        return error
     return LogRefused(
         Row.UNREADABLE.name,
-        segment.path,
+        path,
         0,
-        segment.base_offset,
-        segment.next_offset,
+        from_offset,
+        to_offset,
         f"it cannot be read: {error}",
         _ADVICE[Row.UNREADABLE],
     )

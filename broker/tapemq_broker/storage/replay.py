@@ -5,11 +5,12 @@ from typing import Final
 
 from tapemq.batch import BatchError, Header, LogId
 from tapemq_broker.storage.chain import LogEnd
-from tapemq_broker.storage.disk import Disk
+from tapemq_broker.storage.disk import Disk, File
 from tapemq_broker.storage.errors import CorruptLog, not_understood
 from tapemq_broker.storage.index import Index
 from tapemq_broker.storage.observer import Observer
 from tapemq_broker.storage.paths import base_offsets, segment_path, state_path
+from tapemq_broker.storage.refusal import unreadable
 from tapemq_broker.storage.scan import BadPlace, Batch, Window, read_batch
 from tapemq_broker.storage.snapshot import decode_snapshot
 from tapemq_broker.storage.survey import beginning
@@ -87,14 +88,24 @@ class Replay:
             if found is None:
                 return None
             end = found
-        data = self._disk.read_file(state_path(self._directory, offset))
+        try:
+            data = self._disk.read_file(state_path(self._directory, offset))
+        except OSError:  # It is a cache: without it, more of the log is read.
+            return None
         return decode_snapshot(data or b"", self._log_id, end)
+
+    def _open(self, base: int) -> "closing[File]":
+        path = segment_path(self._directory, base)
+        try:
+            return closing(self._disk.open(path))
+        except OSError as error:
+            raise unreadable(path, error, from_offset=base, to_offset=base) from None
 
     def _first_end(self, base: int) -> LogEnd | None:
         """What the first batch of a segment continues."""
         if base not in self._bases:
             return None
-        with closing(self._disk.open(segment_path(self._directory, base))) as file:
+        with self._open(base) as file:
             found = read_batch(Window(file), 0)
         return LogEnd.before(found.header) if isinstance(found, Batch) else None
 
@@ -113,7 +124,7 @@ class Replay:
         self, observer: Observer, base: int, place: LogEnd | None, end: LogEnd
     ) -> LogEnd:
         path = segment_path(self._directory, base)
-        with closing(self._disk.open(path)) as file:
+        with self._open(base) as file:
             window = Window(file)
             position, place = 0, place or beginning(window, base)
             while place.next_batch < end.next_batch:

@@ -147,7 +147,11 @@ class SegmentReader:
         return index
 
     def _read_index(self, path: str) -> Index | None:
-        decoded = Index.decode(self._cache.disk.read_file(path) or b"")
+        try:
+            data = self._cache.disk.read_file(path)
+        except OSError:  # It is a cache: the segment itself is asked.
+            return None
+        decoded = Index.decode(data or b"")
         if decoded is None:
             return None
         seal, index = decoded

@@ -1,7 +1,9 @@
 """A start on damaged data: the damaged partition is refused, the others serve."""
 
 import asyncio
+import errno
 import re
+from collections.abc import Sequence
 
 import pytest
 
@@ -12,7 +14,7 @@ from tapemq_broker.config import Settings
 from tapemq_broker.core.topics import CATALOG
 from tapemq_broker.storage.clean import look_at_clean, write_clean
 from tapemq_broker.storage.errors import DataDirectoryError, LogRefused
-from tapemq_broker.storage.memory_disk import MemoryDisk
+from tapemq_broker.storage.memory_disk import MemoryDisk, MemoryFile
 from tapemq_broker.storage.state_log import StateLog
 from tests.support.disk_image import fill, take_image
 from tests.support.full_disk import FullDisk
@@ -60,6 +62,49 @@ async def test_a_damaged_partition_is_refused_and_the_others_serve(
         detached, _ = await client.push_of(m.Detached)
         assert detached.code == STORAGE_FAILED.code
         assert (await client.publish(well, b"c")).base_offset == 2
+
+
+@pytest.mark.parametrize("suffix", [".log", ".index", ".state"])
+@pytest.mark.parametrize("is_clean", [True, False])
+async def test_a_file_that_the_disk_does_not_give_does_not_keep_the_broker_from_starting(
+    suffix: str, is_clean: bool
+) -> None:
+    """Its inode is damaged, for instance. Indexes and states can be done without."""
+    disk = BadSectorDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        sick, well = await client.topic("sick"), await client.topic("well")
+        for topic in (sick, well):
+            await client.publish(topic, b"a")
+    if not is_clean:
+        disk.remove("CLEAN")
+    disk.bad = ("/sick~", "/0/", suffix)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        assert (await client.publish(well, b"b")).base_offset == 1
+        if suffix != ".log":
+            assert (await client.publish(sick, b"b")).base_offset == 1
+            return
+        with pytest.raises(Refused, match=r"cannot be read.*Check the disk") as refused:
+            await client.publish(sick, b"b")
+        assert refused.value.name == "storage_failed"
+
+
+class BadSectorDisk(MemoryDisk):
+    """A disk that cannot open an old file whose path has all of some parts."""
+
+    bad: Sequence[str] = ("nothing",)
+
+    def open(self, path: str, *, create: bool = False) -> MemoryFile:
+        if not create and self.size_bytes_of(path) and all(part in path for part in self.bad):
+            raise OSError(errno.EIO, "input/output error", path)
+        return super().open(path, create=create)
+
+    def size_bytes_of(self, path: str) -> int:
+        try:
+            return super().open(path).size_bytes
+        except FileNotFoundError:
+            return 0
 
 
 async def test_a_catalog_that_is_gone_is_not_made_anew() -> None:

@@ -1,3 +1,5 @@
+import errno
+
 import pytest
 
 from tapemq.batch import LogId, Role, checksum
@@ -12,6 +14,7 @@ from tapemq_broker.storage.clean import (
 )
 from tapemq_broker.storage.memory_disk import MemoryDisk
 from tests.support.disk_image import flipped
+from tests.support.faulty_disk import FaultyDisk, failing
 
 FIRST = CleanEntry(
     LogId(0, 0, Role.CATALOG), 0, 0, 4096, 12, 3, 0xDEADBEEF, 1, 1_700_000_000_000_000
@@ -43,6 +46,29 @@ def test_note_that_a_killed_start_has_removed_never_comes_back() -> None:
     assert take_clean(disk) == CleanState({})
     disk.power_cut()
     assert disk.read_file(CLEAN_PATH) is None
+
+
+def test_note_that_cannot_be_read_is_no_note_at_all() -> None:
+    disk = FaultyDisk()
+    write_clean(disk, [FIRST])
+    disk.fail = failing("open", errno.EIO)
+    state = take_clean(disk)
+    assert (state.entries, state.complaint) == (
+        {},
+        "the file CLEAN cannot be read, all logs are scanned: [Errno 5] open fails: 'CLEAN'",
+    )
+    disk.fail = lambda operation, path: None
+    assert take_clean(disk) == CleanState({})
+
+
+def test_note_is_kept_where_no_more_files_can_be_opened() -> None:
+    disk = FaultyDisk()
+    write_clean(disk, [FIRST])
+    disk.fail = failing("open", errno.EMFILE)
+    with pytest.raises(OSError, match="open fails"):
+        take_clean(disk)
+    disk.fail = lambda operation, path: None
+    assert take_clean(disk).entries == {FIRST.log_id: FIRST}
 
 
 def test_clean_stop_without_logs_is_no_damage() -> None:

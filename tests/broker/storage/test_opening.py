@@ -2,6 +2,7 @@ import errno
 
 import pytest
 
+from tapemq.batch import Header
 from tapemq_broker.storage.decision import Row
 from tapemq_broker.storage.errors import LogRefused
 from tapemq_broker.storage.index import Index
@@ -12,7 +13,8 @@ from tapemq_broker.storage.paths import index_path, segment_path, state_path
 from tapemq_broker.storage.record_log import LogSettings
 from tapemq_broker.storage.segment_cache import SegmentCache
 from tapemq_broker.storage.segment_reader import SegmentReader
-from tests.support.faulty_disk import FaultyDisk
+from tests.support.disk_image import take_image
+from tests.support.faulty_disk import FaultyDisk, failing
 from tests.support.logs import DIRECTORY, LOG_ID, batch_of, sync
 
 NO_CLAIMS = Claims(None, 0, False)
@@ -90,6 +92,46 @@ def test_a_segment_that_cannot_be_read_is_refused_by_its_name(
     with pytest.raises(LogRefused, match=r"cannot be read.*Check the disk") as caught:
         setup.open(claims)
     assert (caught.value.row, caught.value.segment) == ("UNREADABLE", segment_path(DIRECTORY, 8))
+
+
+@pytest.mark.parametrize("base", [0, 4, 8])
+@pytest.mark.parametrize("is_clean", [True, False])
+def test_a_segment_that_cannot_be_opened_refuses_the_log_alone(
+    setup: Setup, base: int, is_clean: bool
+) -> None:
+    claims = Claims(setup.log.close(clean=True, now_us=2000), 0, True) if is_clean else NO_CLAIMS
+    before = take_image(setup.disk)
+    setup.disk.fail = failing("open", errno.EIO, path=segment_path(DIRECTORY, base))
+    with pytest.raises(LogRefused, match=r"cannot be read.*open fails.*Check the disk") as caught:
+        setup.open(claims)
+    assert caught.value.row == "UNREADABLE"
+    setup.disk.fail = lambda operation, path: None
+    assert take_image(setup.disk) == before
+    setup.disk.fail = failing("open", errno.EMFILE, path=segment_path(DIRECTORY, base))
+    with pytest.raises(OSError, match="open fails"):  # no fault of this log
+        setup.open(claims)
+
+
+def test_a_state_that_cannot_be_read_is_done_without(setup: Setup) -> None:
+    setup.disk.replace_file(state_path(DIRECTORY, 10), b"x")
+    setup.disk.fail = failing("open", errno.EIO, path=".state")
+    observer = CountingObserver()
+    open_log(SegmentCache(setup.disk), DIRECTORY, LOG_ID, observer, 200, NO_CLAIMS, now_us=5)
+    assert observer.offsets == list(range(10))
+
+
+class CountingObserver:
+    def __init__(self) -> None:
+        self.offsets: list[int] = []
+
+    def restore(self, state: bytes | None) -> None:
+        assert state is None
+
+    def observe(self, header: Header, body: memoryview) -> None:
+        self.offsets.append(header.base_offset)
+
+    def snapshot(self) -> bytes:
+        return b""
 
 
 def test_scanned_segments_are_sealed(setup: Setup) -> None:

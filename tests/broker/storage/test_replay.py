@@ -1,5 +1,7 @@
 """The visitor itself; what observers are told is in test_observer.py."""
 
+import errno
+
 import pytest
 
 from tapemq.batch import Header
@@ -9,6 +11,8 @@ from tapemq_broker.storage.memory_disk import MemoryDisk
 from tapemq_broker.storage.paths import segment_path, state_path
 from tapemq_broker.storage.replay import Replay
 from tapemq_broker.storage.snapshot import encode_snapshot
+from tests.support.disk_image import fill, take_image
+from tests.support.faulty_disk import FaultyDisk, failing
 from tests.support.raw_log import DIRECTORY, LOG_ID, RawLog
 
 
@@ -178,3 +182,15 @@ def test_what_does_not_belong_into_a_sealed_segment_refuses_the_log(
         read_all(raw, scanned_from)
     assert (corrupt.value.segment, corrupt.value.position) == (file.path, bad.position)
     assert (corrupt.value.from_offset, corrupt.value.to_offset) == (1, min(scanned_from, 6))
+
+
+def test_a_segment_that_cannot_be_opened_refuses_the_log() -> None:
+    """Nobody has looked into it: the index says that it is sound, and the state is lost."""
+    raw = raw_log()
+    disk = FaultyDisk()
+    fill(disk, take_image(raw.disk))
+    disk.fail = failing("open", errno.EIO, path=segment_path(DIRECTORY, 2))
+    replay = Replay(disk, DIRECTORY, LOG_ID, Counter(), interval_bytes=1)
+    with pytest.raises(LogRefused, match=r"cannot be read.*open fails") as caught:
+        replay.finish(raw.end)
+    assert (caught.value.row, caught.value.segment) == ("UNREADABLE", segment_path(DIRECTORY, 2))

@@ -1,3 +1,4 @@
+import errno
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from tapemq_broker.storage.record_log import LogSettings
 from tapemq_broker.storage.segment import Segment
 from tapemq_broker.storage.segment_cache import SegmentCache
 from tapemq_broker.storage.segment_reader import QUICK_BYTES_MAX, SegmentReader, WouldWait
-from tests.support.faulty_disk import FaultyDisk
+from tests.support.faulty_disk import FaultyDisk, failing
 from tests.support.logs import DIRECTORY, LOG_ID, batch_of, read_all, sync
 
 SETTINGS = LogSettings(segment_bytes=2000, index_interval_bytes=300)
@@ -71,6 +72,13 @@ def test_every_time_has_its_offset(setup: Setup) -> None:
     for number in range(14):
         assert setup.reader().offset_at(100 * number) == number
         assert setup.reader().offset_at(100 * number + 1) == number + 1
+
+
+def test_an_index_that_cannot_be_read_is_made_anew(setup: Setup) -> None:
+    expected = positions(setup)
+    setup.forget()
+    setup.disk.fail = failing("open", errno.EIO, path=".index")
+    assert positions(setup) == expected
 
 
 @pytest.mark.parametrize("content", [None, b"", b"TMQI damaged"])

@@ -244,4 +244,11 @@ REVIEWED: Final = (
         "tests/broker/storage/test_scan.py::"
         "test_very_many_headers_made_up_in_a_payload_are_passed_in_one_reading",
     ),
+    Bug(
+        "One file that the disk could not open or read, even an index, a state or the note of a "
+        "clean stop, which can all be done without, kept the whole broker from starting.",
+        "a review",
+        "tests/broker/server/test_startup.py::"
+        "test_a_file_that_the_disk_does_not_give_does_not_keep_the_broker_from_starting",
+    ),
 )
