@@ -272,6 +272,8 @@ class Log:
         del self._segments[:keep]
         if removed:
             self._size_bytes -= sum(segment.size_bytes for segment in removed)
+            for segment in removed:
+                segment.is_removed = True  # before they are forgotten: see SegmentReader
             self._cache.forget([segment.path for segment in removed])
             self._cache.indexes.drop(*[segment.index_path for segment in removed])
             # Caches first, so that none is left behind when the process ends meanwhile.

@@ -19,7 +19,8 @@ class Segment:
     """What is known of a segment in memory: little, for a log may have thousands.
 
     ``index`` is None once it rests in a file. ``last_position`` is where the last batch starts.
-    ``changes``: how often the file was made, written to or cut back.
+    ``changes``: how often the file was made, written to or cut back. ``is_removed``: retention has
+    let it go, so nobody shall keep its file open.
     """
 
     __slots__ = (
@@ -28,6 +29,7 @@ class Segment:
         "base_offset",
         "changes",
         "index",
+        "is_removed",
         "last_append_time_us",
         "last_position",
         "next_offset",
@@ -44,6 +46,7 @@ class Segment:
         self.last_position = 0
         self.index: Index | None = None
         self.changes = 0
+        self.is_removed = False
         self._synced = 0
         # Keeps the file open. A failed write-back is only reported to who had the file open.
         self._held: File | None = None

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from tapemq.batch import HEADER_BYTES, BatchError, Header, Kind, LogId, decode_header
+from tapemq_broker.storage.disk import File
 from tapemq_broker.storage.errors import CorruptLog
 from tapemq_broker.storage.index import START, Entry, Index
 from tapemq_broker.storage.segment import Segment
@@ -42,12 +43,20 @@ class SegmentReader:
         """Bytes from ``position``, fewer only at the end."""
         size_bytes = min(size_bytes, self.size_bytes - position)
         if wait:
-            data = self._cache.file(self.segment.path).read(position, size_bytes)
+            data = self._file().read(position, size_bytes)
         else:
             data = self._read_quickly(position, size_bytes)
         if len(data) < size_bytes:
             raise self.damage(position, 0, "the end of the file is missing")
         return memoryview(data)
+
+    def _file(self) -> File:
+        file = self._cache.file(self.segment.path)
+        if self.segment.is_removed:
+            # Another thread has let go of it meanwhile. As long as it is open, the disk does not
+            # get its bytes back.
+            self._cache.forget([self.segment.path])
+        return file
 
     def _read_quickly(self, position: int, size_bytes: int) -> "bytes | bytearray | memoryview":
         file = self._cache.file_if_open(self.segment.path)

@@ -1,4 +1,5 @@
 import errno
+import gc
 from typing import Any
 
 import pytest
@@ -189,3 +190,18 @@ def test_a_removed_file_is_not_found(setup: Setup) -> None:
     setup.disk.remove(setup.sealed.path)
     with pytest.raises(FileNotFoundError):
         reader.read(0, 4, wait=True)
+
+
+def test_a_removed_file_that_was_read_meanwhile_is_closed(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files are removed one by one in the background. As long as a reader has one opened again, a
+    full disk does not get its bytes back."""
+    removed: list[str] = []
+    monkeypatch.setattr(setup.disk, "discard", removed.extend)
+    reader = setup.reader()
+    setup.log.truncate_front(18)
+    assert setup.sealed.path in removed
+    assert len(reader.read(0, 100, wait=True)) == 100
+    gc.collect()
+    assert setup.cache.file_if_open(setup.sealed.path) is None

@@ -251,4 +251,11 @@ REVIEWED: Final = (
         "tests/broker/server/test_startup.py::"
         "test_a_file_that_the_disk_does_not_give_does_not_keep_the_broker_from_starting",
     ),
+    Bug(
+        "A segment that retention removed while a reader was about to read it was opened again, "
+        "and stayed so until 512 others were: a full disk did not get its bytes back.",
+        "a review",
+        "tests/broker/storage/test_segment_reader.py::"
+        "test_a_removed_file_that_was_read_meanwhile_is_closed",
+    ),
 )
