@@ -145,12 +145,18 @@ class SqliteScheduleIndex:
 
     def apply(self, topic_id: int, upto: int, operations: Sequence[Operation]) -> None:
         count = self.state(topic_id).pending
+        with self._transaction():
+            for kind, some in groupby(operations, type):
+                count += self._carry_out(kind, _id(topic_id), list(some))
+            self._db.execute(_NOTE, (_id(topic_id), upto, count))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All of what is done within, or nothing."""
         with self._errors():
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                for kind, some in groupby(operations, type):
-                    count += self._carry_out(kind, _id(topic_id), list(some))
-                self._db.execute(_NOTE, (_id(topic_id), upto, count))
+                yield
                 self._db.execute("COMMIT")
             except BaseException:
                 if self._db.in_transaction:
@@ -288,7 +294,7 @@ class SqliteScheduleIndex:
     # The end
 
     def forget(self, topic_id: int) -> None:
-        with self._errors():
+        with self._transaction():
             for table in ("firing", "schedule", "topic"):
                 self._db.execute(f"DELETE FROM {table} WHERE topic_id = ?", (_id(topic_id),))
 

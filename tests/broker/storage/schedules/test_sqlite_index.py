@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tapemq_broker.storage.schedules.index import (
+    BeginFiring,
     IndexDamaged,
     LeftOut,
     Put,
@@ -187,6 +188,23 @@ def test_what_fails_halfway_has_not_happened(tmp_path: Path) -> None:
         index.apply(7, 3, [Put(ROW._replace(schedule_id=2)), Put(bad)])
     assert index.state(7) == TopicState(1, 1, ())
     assert index.find(7, 2) is None
+    index.close()
+
+
+def test_a_topic_is_forgotten_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    """Without its rows, what is said of how far it was read would hide what its log says."""
+    index = SqliteScheduleIndex(tmp_path / "index")
+    firing = BeginFiring(0, 1, b"data")
+    index.apply(7, 2, [Put(ROW), firing])
+    with sqlite3.connect(tmp_path / "index") as db:
+        db.execute(
+            "CREATE TRIGGER broken BEFORE DELETE ON topic BEGIN SELECT RAISE(ABORT, 'no'); END"
+        )
+    db.close()
+    with pytest.raises(IndexDamaged):
+        index.forget(7)
+    assert index.state(7) == TopicState(2, 1, (firing,))
+    assert index.find(7, 1) == ROW
     index.close()
 
 
