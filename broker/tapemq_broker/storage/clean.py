@@ -77,7 +77,9 @@ def look_at_clean(disk: Disk) -> CleanState:
     except OSError as error:
         if error.errno in NO_FILES_ERRORS:
             raise
-        return CleanState({}, f"the file {CLEAN_PATH} cannot be read, all logs are scanned: {error}")
+        return CleanState(
+            {}, f"the file {CLEAN_PATH} cannot be read, all logs are scanned: {error}"
+        )
     return read_clean(data) if data is not None else CleanState({})
 
 

@@ -254,10 +254,12 @@ class Log:
 
     def offset_at(self, time_us: int) -> int:
         """The first offset appended at a time or later; see the log seam."""
+        # Before all else: what is appended meanwhile, by the log's own thread, is not behind it.
+        next_offset = self.next_offset
         segments = list(self._segments)
         number = bisect_left(segments, time_us, key=lambda segment: segment.last_append_time_us)
         if number == len(segments):
-            return self.next_offset
+            return next_offset
         try:
             return SegmentReader(self._cache, self.log_id, segments[number]).offset_at(time_us)
         except FileNotFoundError:

@@ -33,8 +33,9 @@ class SegmentReader:
 
     def __init__(self, cache: SegmentCache, log_id: LogId, segment: Segment) -> None:
         self.segment: Final = segment
-        self.size_bytes: Final = segment.size_bytes
+        # In this order: where the log's own thread appends meanwhile, all below is in the bytes.
         self.next_offset: Final = segment.next_offset
+        self.size_bytes: Final = segment.size_bytes
         self._index: Final = segment.index
         self._cache: Final = cache
         self._log_id: Final = log_id

@@ -1,5 +1,6 @@
 import errno
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from tapemq_broker.storage.index import Index
 from tapemq_broker.storage.log import Log
 from tapemq_broker.storage.paths import index_path, segment_path
 from tapemq_broker.storage.record_log import LogSettings, NewBatch
+from tapemq_broker.storage.segment import Segment
 from tapemq_broker.storage.segment_cache import SegmentCache
 from tests.support.faulty_disk import FaultyDisk, failing
 from tests.support.logs import DIRECTORY, LOG_ID, batch_of, headers, read_all, sync
@@ -277,6 +279,40 @@ def test_a_removal_that_is_interrupted_leaves_no_hole(
     disk.power_cut()
     bases = [info.base_offset for info in open_log(disk).segments()]
     assert bases == [0, 2, 4, 6, 8][(calls - 1) // 3 :]
+
+
+@pytest.mark.parametrize(
+    ("has_mark", "asked"),
+    [(False, "last_append_time_us"), (True, "size_bytes"), (True, "next_offset")],
+)
+def test_what_is_appended_while_a_time_is_looked_up_is_not_passed_over(
+    disk: FaultyDisk, log: Log, monkeypatch: pytest.MonkeyPatch, has_mark: bool, asked: str
+) -> None:
+    """The look-up runs in a thread. A mark has a time, too, and no record."""
+    log.append(RECORD, 100)
+    sync(log, disk)
+    if has_mark:
+        log.mark(200)
+    races = False
+
+    class Racing(Segment):
+        """Somebody appends when something of it was asked for."""
+
+        def __getattribute__(self, name: str) -> Any:
+            nonlocal races
+            found = super().__getattribute__(name)
+            if name == asked and races:
+                races = False
+                log.append(RECORD, 300)
+            return found
+
+    racing = Racing(DIRECTORY, 0, 0)
+    for name in ("size_bytes", "next_offset", "last_append_time_us", "index", "_held"):
+        setattr(racing, name, getattr(log._segments[0], name))
+    monkeypatch.setattr(log, "_segments", [racing])
+    races = True
+    assert log.offset_at(150) == 1
+    assert log.next_offset == 2
 
 
 def test_a_clean_stop_saves_the_scan(disk: FaultyDisk, log: Log) -> None:

@@ -265,4 +265,11 @@ REVIEWED: Final = (
         "tests/broker/storage/schedules/test_sqlite_index.py::"
         "test_a_topic_is_forgotten_as_a_whole_or_not_at_all",
     ),
+    Bug(
+        "A seek to a time near now could pass over a record that was published in the very "
+        "moment: where the log ends was asked for after the record had been looked for.",
+        "a review",
+        "tests/broker/storage/test_log.py::"
+        "test_what_is_appended_while_a_time_is_looked_up_is_not_passed_over",
+    ),
 )
