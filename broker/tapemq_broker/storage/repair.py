@@ -10,7 +10,6 @@ copied, and only then replaced by renaming. Run the repair again.
 """
 
 import errno
-from contextlib import closing
 from typing import Final, NamedTuple
 
 from tapemq_broker.storage.clean import look_at_clean, write_clean
@@ -26,7 +25,7 @@ from tapemq_broker.storage.repair_plan import Hole, Mode, Output, Plan, Planner,
 from tapemq_broker.storage.rewriting import rewrite
 from tapemq_broker.storage.scan import WINDOW_BYTES
 from tapemq_broker.storage.stretches import Stretch, stretches
-from tapemq_broker.storage.torn import SetAside, TornName, copy_aside, move_aside
+from tapemq_broker.storage.torn import SetAside, TornName, copy_aside, move_aside, written_draft
 
 _DRAFT: Final = "repair.tmp"
 
@@ -155,14 +154,12 @@ class _Repair:
 
     def _write_anew(self, output: Output, source: File | None) -> None:
         draft = self._files.path(_DRAFT)
-        self._disk.remove(draft)
-        with closing(self._disk.open(draft, create=True)) as target:
+        with written_draft(self._disk, draft) as target:
             for item in output.items:
                 if isinstance(item, Stretch):
                     _copy(source, target, item)
                 else:
                     target.append([item.data])
-            self._disk.sync_now(target)
         self._disk.rename(draft, self._files.segment_path(output.base_offset))
         self._disk.sync_directory(self._files.directory)
 

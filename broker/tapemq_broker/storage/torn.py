@@ -7,10 +7,10 @@ epoch in the name lets a recovery that was interrupted behind the cut be finishe
 
 import re
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from typing import Final, NamedTuple
 
-from tapemq_broker.storage.disk import File
+from tapemq_broker.storage.disk import Disk, File
 from tapemq_broker.storage.log_files import LogFiles
 from tapemq_broker.storage.rewriting import rewrite
 from tapemq_broker.storage.scan import WINDOW_BYTES
@@ -53,14 +53,29 @@ def copy_aside(files: LogFiles, file: File, wanted: TornName) -> SetAside:
         if name[:3] == wanted[:3] and _is_copy(files, files.path(name), file, name.position):
             return SetAside(files.path(name), size_bytes)
     disk, target, draft = files.disk, _free_path(files, wanted), files.path("torn.tmp")
-    disk.remove(draft)
-    with closing(disk.open(draft, create=True)) as copy:
+    with written_draft(disk, draft) as copy:
         for piece in _pieces(file, wanted.position):
             copy.append([piece])
-        disk.sync_now(copy)
     disk.rename(draft, target)
     disk.sync_directory(files.directory)
     return SetAside(target, size_bytes)
+
+
+@contextmanager
+def written_draft(disk: Disk, path: str) -> Iterator[File]:
+    """A new file to write, which is synced and closed at the end of the ``with`` block.
+
+    One that fails is removed: it would keep what room is left on a full disk from everybody else.
+    """
+    disk.remove(path)
+    try:
+        with closing(disk.open(path, create=True)) as draft:
+            yield draft
+            disk.sync_now(draft)
+    except OSError:
+        with suppress(OSError):
+            disk.remove(path)
+        raise
 
 
 def move_aside(files: LogFiles, wanted: TornName) -> SetAside:

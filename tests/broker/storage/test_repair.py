@@ -1,3 +1,4 @@
+import errno
 from random import Random
 
 import pytest
@@ -14,6 +15,7 @@ from tapemq_broker.storage.repair_plan import Hole, Mode
 from tapemq_broker.storage.verify import verify
 from tests.support.crashing_disk import Crash, CrashingDisk
 from tests.support.disk_image import fill, take_image
+from tests.support.faulty_disk import FaultyDisk, failing
 from tests.support.log_reader import Read, read_batches, read_log
 from tests.support.raw_log import DIRECTORY, LOG_ID, RawLog
 from tests.support.recovery_cases import CASES, Case, Damage, prepare
@@ -203,6 +205,21 @@ def test_repair_may_die_at_any_call_and_be_run_again(case: Case) -> None:
         assert log.next_offset >= max([claims.durable_floor, *(at + 1 for at in expected)])
         call += 1
     assert call > 3
+
+
+@pytest.mark.parametrize("draft", ["repair.tmp", "torn.tmp"])
+def test_repair_without_room_takes_none(draft: str) -> None:
+    """Nor from whoever runs it again, or a broker, when there is a little more."""
+    damage = Damage()
+    damage.flip(8, 100)
+    disk = FaultyDisk()
+    fill(disk, damage.image)
+    disk.fail = failing("append", errno.ENOSPC, path=draft)
+    with pytest.raises(OSError, match="append fails"):
+        run(disk, Mode.SALVAGE)
+    assert [name for name in take_image(disk) if name.endswith(".tmp")] == []
+    disk.fail = lambda operation, path: None
+    assert [hole[:2] for hole in run(disk, Mode.SALVAGE).holes] == [(8, 10)]
 
 
 @pytest.mark.parametrize("mode", Mode)

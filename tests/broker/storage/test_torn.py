@@ -1,9 +1,13 @@
+import errno
+
 import pytest
 
 from tapemq_broker.storage.log_files import LogFiles
 from tapemq_broker.storage.memory_disk import MemoryDisk
 from tapemq_broker.storage.scan import WINDOW_BYTES
 from tapemq_broker.storage.torn import TornName, copy_aside, move_aside, torn_names
+from tests.support.disk_image import fill, take_image
+from tests.support.faulty_disk import FaultyDisk, failing
 from tests.support.raw_log import DIRECTORY, LOG_ID
 
 NAME = TornName(segment_base=12, position=5, log_epoch=2, time_us=1_700_000_000_000_000)
@@ -37,6 +41,18 @@ def test_copy_holds_what_follows_the_position_and_is_durable() -> None:
     assert files.disk.read_file(aside.path) == DATA[5:]
     assert files.disk.read_file(files.segment_path(12)) == DATA
     assert files.names() == [str(NAME), "00000000000000000012.log"]
+
+
+@pytest.mark.parametrize("operation", ["create", "append", "sync_now"])
+def test_copy_that_fails_takes_no_room(operation: str) -> None:
+    """On a full disk it would have taken what was left for others."""
+    disk = FaultyDisk()
+    fill(disk, take_image(make_files().disk))
+    files = LogFiles(disk, DIRECTORY, LOG_ID)
+    disk.fail = failing(operation, errno.ENOSPC, path="torn.tmp")
+    with files.open(12) as file, pytest.raises(OSError, match=f"{operation} fails"):
+        copy_aside(files, file, NAME)
+    assert files.names() == ["00000000000000000012.log"]
 
 
 def test_same_tail_is_copied_once() -> None:

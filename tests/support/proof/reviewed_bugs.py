@@ -272,4 +272,10 @@ REVIEWED: Final = (
         "tests/broker/storage/test_log.py::"
         "test_what_is_appended_while_a_time_is_looked_up_is_not_passed_over",
     ),
+    Bug(
+        "A torn end that a nearly full disk had no room to set aside was left there in part, "
+        "again and again: what room there had been for all other partitions was gone.",
+        "a review",
+        "tests/broker/storage/test_torn.py::test_copy_that_fails_takes_no_room",
+    ),
 )
