@@ -4,7 +4,12 @@ from tapemq_broker.core.counting import counted
 from tapemq_broker.core.effects import Change, Effects, PutState, Reply, ReplyWhenDurable, Request
 from tapemq_broker.core.group import StreamGroup
 from tapemq_broker.core.partition import Partition
-from tapemq_broker.core.positions import Positions, done_when_put, put_position
+from tapemq_broker.core.positions import (
+    Positions,
+    deleted_when_put,
+    done_when_put,
+    put_position,
+)
 from tapemq_broker.core.queue.groups import QueueGroups
 from tapemq_broker.core.refusal import Refused
 from tapemq_broker.core.results import Done, GroupInfo
@@ -137,7 +142,7 @@ class Groups:
 
         def then() -> Effects:
             self._topics.remove_group(topic, name)
-            return [done_when_put(topic, request)]
+            return deleted_when_put(topic, name, request)
 
         changes = {name.encode(): None}
         puts = [PutState(partition.groups_log, changes) for partition in topic.partitions]

@@ -2,7 +2,15 @@
 
 from collections.abc import Callable, Mapping
 
-from tapemq_broker.core.effects import Change, Effects, PutState, ReplyWhenDurable, Request
+from tapemq.batch import LogId
+from tapemq_broker.core.effects import (
+    Change,
+    Effects,
+    PutState,
+    ReplyWhenDurable,
+    Request,
+    WhenDurable,
+)
 from tapemq_broker.core.group import Position, StreamGroup
 from tapemq_broker.core.partition import Partition
 from tapemq_broker.core.refusal import Refused
@@ -29,7 +37,7 @@ class Positions:
         group = topic.groups.get(name)
         if group is not None:
             return self.to_hold(topic, group, True) if hold else {}
-        topic.check_name_free(name)
+        topic.check_group_can_be_made(name)
         if self._topics.group_count >= self._groups_max:
             raise Refused("bad_request", f"this broker holds at most {self._groups_max} groups")
         return {
@@ -104,5 +112,19 @@ def _put(partition: Partition, name: str, position: Position) -> PutState:
 def done_when_put(topic: Topic, request: Request) -> ReplyWhenDurable:
     """The answer to a change on all partitions. The last log is written last, and syncs go round
     by round: when it is on disk, all are."""
-    log = topic.group_partitions()[-1].groups_log
-    return ReplyWhenDurable(log, None, request, Done())
+    return ReplyWhenDurable(_last_log(topic), None, request, Done())
+
+
+def deleted_when_put(topic: Topic, name: str, request: Request) -> Effects:
+    """The same for a group's deletion; until then there is no other group of that name."""
+    topic.leaving.add(name)
+
+    def gone() -> Effects:
+        topic.leaving.discard(name)
+        return []
+
+    return [WhenDurable(_last_log(topic), gone), done_when_put(topic, request)]
+
+
+def _last_log(topic: Topic) -> LogId:
+    return topic.group_partitions()[-1].groups_log

@@ -43,6 +43,8 @@ class Topic:
         self.partitions = [Partition(info.topic_id, p) for p in range(info.partitions)]
         self.groups: dict[str, StreamGroup] = {}
         self.queue_groups: dict[str, QueueGroup] = {}
+        # Names of groups whose deletion is not on disk yet.
+        self.leaving: set[str] = set()
 
     @property
     def levels(self) -> int:
@@ -111,6 +113,20 @@ class Topic:
                 "bad_request",
                 f"group {name!r} of topic {self.info.name!r} is a {kind} group; groups stay of "
                 "the kind that they were made as",
+            )
+
+    def check_group_can_be_made(self, name: str) -> None:
+        """Raise Refused if a group has that name, or if one had it that may still come back.
+
+        A crash may keep the deletion in the log of one partition and not in another's: what a new
+        group has then, perhaps of the other kind, and what the old one had, would be one group.
+        """
+        self.check_name_free(name)
+        if name in self.leaving:
+            raise Refused(
+                "overloaded",
+                f"the deletion of group {name!r} of topic {self.info.name!r} is not on disk yet",
+                0.1,
             )
 
     def hold_offset(self, partition: int) -> int | None:

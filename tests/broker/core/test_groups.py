@@ -5,6 +5,7 @@ import pytest
 from tapemq.batch import LogId
 from tapemq_broker.core import effects as e
 from tapemq_broker.core.group import Position
+from tapemq_broker.core.queue.wish import Consume
 from tapemq_broker.core.refusal import Refusal
 from tapemq_broker.core.results import Done, GroupInfo, NamesPage
 from tapemq_broker.core.start import Start
@@ -209,3 +210,37 @@ def test_damaged_partition(world: World, command: Callable[..., e.Effects], dama
     assert world.states == before
     subscribe(world, wish(2, group="billing"))
     assert key(2) in world.core.topics.get(1).group("billing").members
+
+
+@pytest.mark.parametrize("survivors", range(8))
+@pytest.mark.parametrize("old", ["stream", "queue"])
+@pytest.mark.parametrize("new", ["stream", "queue"])
+def test_a_name_is_free_when_no_crash_can_bring_its_group_back(
+    world: World, survivors: int, old: str, new: str
+) -> None:
+    """Else the one log could have the old group, and the other one the new."""
+    core = world.core
+
+    def make(kind: str) -> e.Request:
+        if kind == "stream":
+            return subscribe(world, wish(2, group="g"))
+        queue_wish = Consume(key(2), 1, "g", "c", Start("earliest"), 0, 0, {})
+        return world.execute(2, lambda r: core.queues.consume(r, queue_wish))
+
+    make(old)
+    world.sync()
+    world.run(core.streams.session_closed(2, world.now))
+    world.run(core.queues.session_closed(2, world.now_us))
+    world.sync()
+    deleted = world.execute(1, lambda r: core.groups.delete(r, 1, "g"))
+    assert world.answer(deleted) is None
+    for other in ("stream", "queue"):
+        assert refusal(world, make(other)) == "overloaded"
+    if survivors:
+        world.crash(survivors)
+        return
+    world.sync()
+    assert world.answer(deleted) == Done()
+    made = make(new)
+    world.sync()
+    assert world.answer(made) == Done()

@@ -278,4 +278,12 @@ REVIEWED: Final = (
         "a review",
         "tests/broker/storage/test_torn.py::test_copy_that_fails_takes_no_room",
     ),
+    Bug(
+        "A group that was deleted and made anew within one round of syncs, as the other kind, had"
+        " a partition's groups refused for good when the power failed between two logs; of the "
+        "same kind, it passed over records.",
+        "a review",
+        "tests/broker/core/test_groups.py::"
+        "test_a_name_is_free_when_no_crash_can_bring_its_group_back",
+    ),
 )

@@ -18,7 +18,7 @@ from tapemq_broker.core.effects import (
 )
 from tapemq_broker.core.packed import BadEntry
 from tapemq_broker.core.partition import Partition
-from tapemq_broker.core.positions import done_when_put
+from tapemq_broker.core.positions import deleted_when_put, done_when_put
 from tapemq_broker.core.queue.backlog import Backlog
 from tapemq_broker.core.queue.chores import Chore
 from tapemq_broker.core.queue.dispatch import Dispatch
@@ -54,7 +54,7 @@ class QueueGroups:
         group = topic.queue_groups.get(wish.group)
         if group is not None:
             return join(group)
-        topic.check_name_free(wish.group)
+        topic.check_group_can_be_made(wish.group)
         if self._topics.group_count >= self._groups_max:
             raise Refused("bad_request", f"this broker holds at most {self._groups_max} groups")
         terms = Terms.of(wish.settings, 1)
@@ -132,7 +132,7 @@ class QueueGroups:
                 rest += _removing(backlog.partition, backlog.ledger.part_keys())
                 self._dispatch.changed.forget(backlog.ledger)
                 backlog.close()
-            return [*rest, done_when_put(topic, request)]
+            return [*rest, *deleted_when_put(topic, group.name, request)]
 
         # With the head gone the group is, whatever a crash leaves of the rest; see loaded().
         puts = [PutState(one.partition.groups_log, {head: None}) for one in group.backlogs.values()]

@@ -75,6 +75,7 @@ class DiskRules(SeeingMachine):
         self.world.crash(survivors)
         self.world.trace.clear()
         self.awaited.clear()
+        self.leaving.clear()
         self.watcher.subscribers.clear()
         count = len(self.core_partitions)
         assert count >= self.confirmed_partitions

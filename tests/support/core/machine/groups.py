@@ -96,4 +96,5 @@ class GroupRules(SeeingMachine):
         else:
             for number in self.everywhere:
                 del self.notes.now[group, number]
+            self.leaving[request] = group
             self.expect_noted(request, group, *self.everywhere)

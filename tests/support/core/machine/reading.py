@@ -48,6 +48,8 @@ class ReadingRules(SeeingMachine):
         request = subscribe(self.world, wanted)
         if known and (not member or (known.group, known.member) != (group, member)):
             self.expect_now(request, "bad_request")
+        elif is_new and group in self.leaving.values():
+            self.expect_now(request, "overloaded")
         elif is_new and refused:
             self.expect_now(request, refused[0])
         else:

@@ -37,6 +37,8 @@ class SeeingMachine(RuleBasedStateMachine):
         self.watcher = Watcher(self.partitions)
         self.notes = Notes()
         self.awaited: dict[e.Request, Callable[[object], None]] = {}
+        self.leaving: dict[e.Request, str] = {}
+        """Groups that were deleted, where that may not be on disk yet."""
         self.confirmed_partitions = 0
         self.steps_since_crash = 0
 
@@ -105,6 +107,7 @@ class SeeingMachine(RuleBasedStateMachine):
             case Sent():
                 self.watcher.received(item)
             case Answered():
+                self.leaving.pop(item.request, None)
                 self.awaited.pop(item.request)(item.result)
 
     # Expecting

@@ -174,6 +174,7 @@ class LookingAfterRules(SayingRules):
         elif before.consumers:
             self.expect_now(request, "group_busy")
         else:
+            self.leaving[request] = name
             self.expect(request, lambda result: _is(result, Done()))
 
     def retain(self, number: int, offset: int) -> None:
@@ -253,6 +254,7 @@ class LookingAfterRules(SayingRules):
         self.steps_since_crash = 0
         confirmed = {name: group.confirmed for name, group in self.groups.items()}
         self.awaited.clear()
+        self.leaving.clear()
         self.seen_at.clear()
         self.world.trace.clear()
         self.world.crash(survivors)

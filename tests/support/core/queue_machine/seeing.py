@@ -40,6 +40,8 @@ class SeeingMachine(RuleBasedStateMachine):
         self.world.sync()
         self.world.trace.clear()
         self.awaited: dict[e.Request, Check] = {}
+        self.leaving: dict[e.Request, str] = {}
+        """Groups that were deleted, where that may not be on disk yet."""
         self.taken_back: dict[int, set[int]] = {}
         self.seen_at: dict[int, float] = {}
         self.steps_since_crash = 0
@@ -83,6 +85,7 @@ class SeeingMachine(RuleBasedStateMachine):
             elif isinstance(said, e.TakeBack):
                 self._see_loss(said)
             elif isinstance(said, Answered) and said.request in self.awaited:
+                self.leaving.pop(said.request, None)
                 self.awaited.pop(said.request)(said.result)
 
     # Leases

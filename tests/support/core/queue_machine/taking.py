@@ -89,6 +89,12 @@ class TakingRules(SeeingMachine):
         group = self.groups.get(name)
         if group is not None and session in group.consumers:
             return
+        wish = Consume(self.sub(name, session), 1, name, "c", Start(start), records, 1000, wanted)
+        queues = self.world.core.queues
+        if name in self.leaving.values():
+            request = self.world.execute(session, lambda r: queues.consume(r, wish))
+            self.expect_now(request, "overloaded")
+            return
         is_new = group is None
         if group is None:
             floors = [
@@ -98,8 +104,6 @@ class TakingRules(SeeingMachine):
             group = self.groups[name] = ModelGroup(dict(wanted), [*map(ModelPart, floors)])
         group.consumers[session] = ModelConsumer(records, 1000)
         self.world.altering = name
-        wish = Consume(self.sub(name, session), 1, name, "c", Start(start), records, 1000, wanted)
-        queues = self.world.core.queues
         request = self.world.execute(session, lambda r: queues.consume(r, wish))
         if is_new:
             self.expect(request, lambda result: _is(result, Done()))
