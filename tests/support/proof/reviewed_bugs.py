@@ -286,4 +286,11 @@ REVIEWED: Final = (
         "tests/broker/core/test_groups.py::"
         "test_a_name_is_free_when_no_crash_can_bring_its_group_back",
     ),
+    Bug(
+        "A stop on a full disk failed where it notes that all is on disk: exit code 70, with a "
+        "broker that had lost nothing.",
+        "a review",
+        "tests/broker/server/test_server.py::"
+        "test_a_stop_that_a_full_disk_cannot_note_is_no_failure",
+    ),
 )
