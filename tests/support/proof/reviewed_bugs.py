@@ -293,4 +293,11 @@ REVIEWED: Final = (
         "tests/broker/server/test_server.py::"
         "test_a_stop_that_a_full_disk_cannot_note_is_no_failure",
     ),
+    Bug(
+        "A read that found no file left to be opened was told as damage, and ended the "
+        "subscription, while hundreds were open that nobody used.",
+        "a review",
+        "tests/broker/storage/test_segment_cache.py::"
+        "test_files_that_nobody_uses_make_room_for_others",
+    ),
 )
