@@ -300,4 +300,11 @@ REVIEWED: Final = (
         "tests/broker/storage/test_segment_cache.py::"
         "test_files_that_nobody_uses_make_room_for_others",
     ),
+    Bug(
+        "Retention of a partition ended until the next start if it removed a segment in a moment "
+        "in which no more files could be opened: the disk filled.",
+        "a review",
+        "tests/broker/storage/test_remover.py::"
+        "test_what_found_no_file_to_be_opened_is_removed_later_in_the_same_order",
+    ),
 )
