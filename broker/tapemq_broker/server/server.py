@@ -195,10 +195,9 @@ class Server:
         await self._schedules.close()
         self._engine.cancel_tasks()  # what connections that were cut held comes back in many turns
         refused = self._still_refused()
-        write_clean(self._world.disk, [*self._logs.close(), *refused])
+        _note_clean_stop(self._world.disk, [*self._logs.close(), *refused])
         self._world.disk.close()
         self.stopped = True
-        log.info("stopped cleanly")
 
     def _say_goodbye(self) -> None:
         """Every receipt was sent before this, so a client knows what it has to send again."""
@@ -210,6 +209,17 @@ class Server:
     async def _connections_gone(self) -> None:
         gone = self._sessions.when_none()
         await gone
+
+
+def _note_clean_stop(disk: Disk, entries: list[CleanEntry]) -> None:
+    try:
+        write_clean(disk, entries)
+    except OSError as error:
+        if not is_full(error):
+            raise
+        log.warning("stopped; that cannot be noted, so the next start reads all logs: %s", error)
+    else:
+        log.info("stopped cleanly")
 
 
 def _keep_claims(disk: Disk, claims: list[CleanEntry]) -> None:

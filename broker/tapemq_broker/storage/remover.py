@@ -3,9 +3,10 @@
 import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Final, Protocol
 
-from tapemq_broker.storage.errors import SyncFailed
+from tapemq_broker.storage.errors import NO_FILES_ERRORS, SyncFailed
 
 log = logging.getLogger("tapemq.storage")
 
@@ -27,7 +28,8 @@ class Remover:
     """One thread that removes files one by one, each durably before the next is touched.
 
     What fails is left alone until the next start, and so is everything else of that directory:
-    a log whose first segment stays while the second goes would be refused.
+    a log whose first segment stays while the second goes would be refused. Where only no more
+    files could be opened, all of that waits until something is to be removed again.
     """
 
     def __init__(self, disk: Directories) -> None:
@@ -35,6 +37,9 @@ class Remover:
         """A directory's sync failed, so what the disk holds is not known."""
         self._disk: Final = disk
         self._stuck: Final[set[str]] = set()
+        # Where a removal is not known to be durable, and what waits to be removed.
+        self._unsynced: Final[set[str]] = set()
+        self._waiting: list[str] = []
         self._thread: Final = ThreadPoolExecutor(1, "tapemq-remove")
 
     def remove(self, paths: Sequence[str]) -> None:
@@ -46,23 +51,43 @@ class Remover:
         self._thread.shutdown()
 
     def _remove(self, paths: Sequence[str]) -> None:
-        for path in paths:
+        waiting, self._waiting = self._waiting, []
+        put_off: set[str] = set()
+        for path in (*waiting, *paths):
             directory = path.rpartition("/")[0]
             if directory in self._stuck:
                 continue
-            try:
-                self._remove_one(path, directory)
-            except FileNotFoundError:
-                continue  # the directory has gone with its topic, which was deleted in between
-            except OSError as error:
-                self._stuck.add(directory)
-                self.failed = error if isinstance(error, SyncFailed) else self.failed
-                log.error("%s is not removed before the next start: %s", path, error)
-            except Exception as error:  # nobody looks at what this thread raises
-                self._stuck.add(directory)
-                log.exception("%s is not removed before the next start: %s", path, error)
+            if directory in put_off or not self._is_done(path, directory):
+                put_off.add(directory)
+                self._waiting.append(path)
+
+    def _is_done(self, path: str, directory: str) -> bool:
+        """Remove a file, as far as that is possible at all. False: it may be later on."""
+        try:
+            self._remove_one(path, directory)
+        except FileNotFoundError:
+            pass  # the directory has gone with its topic, which was deleted in between
+        except OSError as error:
+            if error.errno in NO_FILES_ERRORS:
+                log.warning("%s is not removed yet: %s", path, error)
+                return False
+            self._stuck.add(directory)
+            self.failed = error if isinstance(error, SyncFailed) else self.failed
+            log.error("%s is not removed before the next start: %s", path, error)
+        except Exception as error:  # nobody looks at what this thread raises
+            self._stuck.add(directory)
+            log.exception("%s is not removed before the next start: %s", path, error)
+        return True
 
     def _remove_one(self, path: str, directory: str) -> None:
+        if directory in self._unsynced:
+            self._sync(directory)
         if self._disk.size_bytes(path) is not None:
             self._disk.remove(path)
+            self._unsynced.add(directory)
+            self._sync(directory)
+
+    def _sync(self, directory: str) -> None:
+        with suppress(FileNotFoundError):  # as above
             self._disk.sync_directory(directory)
+        self._unsynced.discard(directory)

@@ -13,13 +13,13 @@ import errno
 from typing import Final, NamedTuple
 
 from tapemq_broker.storage.clean import look_at_clean, write_clean
-from tapemq_broker.storage.decision import Row
+from tapemq_broker.storage.decision import Place, Row
 from tapemq_broker.storage.diagnosis import Claims, Diagnosis, diagnose
 from tapemq_broker.storage.directory import DataDirectory, LogPlace
 from tapemq_broker.storage.disk import File
 from tapemq_broker.storage.log_files import LogFiles
 from tapemq_broker.storage.paths import base_offset_of
-from tapemq_broker.storage.refusal import refusal
+from tapemq_broker.storage.refusal import refusal, unreadable
 from tapemq_broker.storage.repair_note import remove_repair_note, write_repair_note
 from tapemq_broker.storage.repair_plan import Hole, Mode, Output, Plan, Planner, needs_repair
 from tapemq_broker.storage.rewriting import rewrite
@@ -67,6 +67,7 @@ def repair(
     if diagnosis.row in (Row.NEWER_FORMAT, Row.UNREADABLE):
         raise refusal(files, diagnosis)
     found = list(stretches(files))
+    _check_readable(files, found)
     if not needs_repair(diagnosis, found):
         return RepairReport([], diagnosis.survey.end.next_offset, [], is_done=confirm)
     planner = Planner(files.log_id, _next_epoch(diagnosis, found), now_us)
@@ -80,6 +81,15 @@ def repair(
         remove_repair_note(files)
     end = plan.end.next_offset
     return RepairReport(plan.holes, end, set_aside, confirm, is_made_anew=not found)
+
+
+def _check_readable(files: LogFiles, found: list[Stretch]) -> None:
+    """What the disk does not give today is not given up: nor could it be kept aside."""
+    for stretch in found:
+        if stretch.place is Place.UNREADABLE:
+            path, offset = files.segment_path(stretch.segment_base), stretch.before.next_offset
+            reason = OSError(stretch.reason)
+            raise unreadable(path, reason, from_offset=offset, to_offset=offset)
 
 
 def _next_epoch(diagnosis: Diagnosis, found: list[Stretch]) -> int:

@@ -7,6 +7,7 @@ from typing import Final, Generic, TypeVar
 from weakref import WeakValueDictionary
 
 from tapemq_broker.storage.disk import Disk, File
+from tapemq_broker.storage.errors import NO_FILES_ERRORS
 from tapemq_broker.storage.index import Index
 
 T = TypeVar("T")
@@ -47,6 +48,11 @@ class Recent(Generic[T]):
             for key in [key for key in self._entries if key.startswith(prefix)]:
                 del self._entries[key]
 
+    def clear(self) -> None:
+        """Forget all."""
+        with self._lock:
+            self._entries.clear()
+
     def drop(self, *keys: str) -> None:
         with self._lock:
             for key in keys:
@@ -71,11 +77,21 @@ class SegmentCache:
 
     def create(self, path: str) -> File:
         """Make a new file. Raises OSError."""
-        return self._keep(self.disk.open(path, create=True))
+        return self._keep(self._open(path, create=True))
 
     def file(self, path: str) -> File:
         """The open file of a path; opens it if need be. Raises OSError."""
-        return self.file_if_open(path) or self._keep(self.disk.open(path))
+        return self.file_if_open(path) or self._keep(self._open(path))
+
+    def _open(self, path: str, *, create: bool = False) -> File:
+        try:
+            return self.disk.open(path, create=create)
+        except OSError as error:
+            if error.errno not in NO_FILES_ERRORS:
+                raise
+            # Those that are open only to be found again are given up for it.
+            self._recent.clear()
+            return self.disk.open(path, create=create)
 
     def file_if_open(self, path: str) -> File | None:
         """The open file of a path. Never waits for the disk."""

@@ -42,11 +42,18 @@ Take = Callable[[int, Batch], object]
 def stretches(files: LogFiles, take: Take | None = None) -> Iterator[Stretch]:
     """All stretches of a log, oldest first. Two sound ones in a row continue each other.
 
-    Only where a segment is missing there is no bad stretch in between. Raises OSError.
+    Only where a segment is missing there is no bad stretch in between. One that cannot be opened
+    is a bad stretch of no bytes. Raises OSError.
     """
     end: LogEnd | None = None
     for base in files.bases():
-        with files.open(base) as file:
+        try:
+            opened = files.open(base)
+        except OSError as error:
+            at = end or LogEnd(next_offset=base)
+            yield Stretch(base, 0, 0, at, at, Place.UNREADABLE, f"opening failed: {error}")
+            continue
+        with opened as file:
             for stretch in _Segment(files, Window(file), base, take).stretches(end):
                 yield stretch
                 end = stretch.after

@@ -135,7 +135,11 @@ class _Verification:
         self._torn_from: tuple[int, int] | None = None
 
     def run(self) -> Iterator[Problem]:
-        diagnosis = diagnose(self._files, self._claims)
+        try:
+            diagnosis = diagnose(self._files, self._claims)
+        except OSError as failure:  # the others are checked all the same
+            yield self._unreadable(failure)
+            return
         if diagnosis.row.cuts and diagnosis.survey.trouble:
             self._torn_from = diagnosis.survey.trouble[:2]
         found = 0
@@ -154,6 +158,10 @@ class _Verification:
                 error.advice,
             )
         yield from self._damaged_caches()
+
+    def _unreadable(self, error: OSError) -> Problem:
+        directory, reason = self._files.directory, f"it cannot be read: {error}"
+        return Problem(directory, directory, 0, 0, 0, reason, "check the disk")
 
     def _holes(self) -> Iterator[Problem]:
         for stretch in stretches(self._files, self._count):
@@ -203,17 +211,16 @@ class _Verification:
         )
 
     def _damaged_caches(self) -> Iterator[Problem]:
-        names = self._files.names()
-        for base in base_offsets(names, ".index"):
+        for base in base_offsets(self._files.names(), ".index"):
             path = index_path(self._files.directory, base)
-            if Index.decode(self._files.disk.read_file(path) or b"") is None:
-                yield Problem(
-                    self._files.directory,
-                    path,
-                    0,
-                    0,
-                    0,
-                    "the index is damaged",
-                    _NOTHING_TO_DO,
-                    is_harmless=True,
-                )
+            problem = self._cache_problem(path)
+            if problem:
+                log = self._files.directory
+                yield Problem(log, path, 0, 0, 0, problem, _NOTHING_TO_DO, is_harmless=True)
+
+    def _cache_problem(self, path: str) -> str:
+        try:
+            data = self._files.disk.read_file(path)
+        except OSError as error:
+            return f"the index cannot be read: {error}"
+        return "the index is damaged" if Index.decode(data or b"") is None else ""

@@ -1,6 +1,7 @@
 """The broker as a whole: what a stop and a start keep, and who may have a directory."""
 
 import asyncio
+import errno
 import threading
 from typing import Any
 
@@ -33,6 +34,37 @@ async def test_records_and_the_brokers_id_survive_a_clean_restart() -> None:
         client = await RawClient.connect(server.port)
         assert client.welcome.broker_id == broker_id
         assert (await client.publish(topic, b"b")).base_offset == 1
+
+
+async def test_a_stop_that_a_full_disk_cannot_note_is_no_failure(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """All is on disk. The next start takes longer."""
+    disk = FullForNotes(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        await client.publish(topic, b"a")
+        disk.error = errno.ENOSPC
+    assert server.stopped
+    assert "cannot be noted, so the next start reads all logs" in caplog.text
+    disk.error = 0
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        assert (await client.publish(topic, b"b")).base_offset == 1
+        disk.error = errno.EIO
+        with pytest.raises(OSError, match="no note"):
+            await server.stop()
+        server.stopped = True
+
+
+class FullForNotes(MemoryDisk):
+    error = 0
+
+    def replace_file(self, path: str, data: bytes, *, durable: bool = True) -> None:
+        if self.error:
+            raise OSError(self.error, "no note")
+        super().replace_file(path, data, durable=durable)
 
 
 async def test_a_directory_in_use_is_refused() -> None:

@@ -11,16 +11,18 @@ from tapemq_broker.storage.remover import Remover
 
 class Shelf:
     """Directories that note what is done to them; ``broken`` can be removed or synced no more,
-    ``gone`` is renamed as soon as a file in it is removed, at ``odd`` there is a mistake."""
+    ``gone`` is renamed as soon as a file in it is removed, at ``odd`` there is a mistake, and
+    ``unopened`` cannot be opened just now."""
 
     def __init__(self) -> None:
+        self.unopened = ""
         self.calls: list[str] = []
         self.broken = ""
         self.gone = ""
         self.odd = ""
 
     def size_bytes(self, path: str) -> int | None:
-        return None if "nothing" in path else 1
+        return None if "nothing" in path or path in self.calls else 1
 
     def remove(self, path: str) -> None:
         if path == self.broken:
@@ -32,6 +34,8 @@ class Shelf:
     def sync_directory(self, path: str) -> None:
         if path == self.broken:
             raise SyncFailed(errno.EIO, "Input/output error", path)
+        if path == self.unopened:
+            raise OSError(errno.EMFILE, "Too many open files", path)
         if path == self.gone:
             raise FileNotFoundError(errno.ENOENT, "No such file or directory", path)
         self.calls.append(f"sync {path}")
@@ -71,6 +75,22 @@ def test_a_failed_sync_is_kept_for_who_asks() -> None:
     assert shelf.calls == ["a/1"]
     assert remover.failed is not None
     assert remover.failed.errno == errno.EIO
+
+
+def test_what_found_no_file_to_be_opened_is_removed_later_in_the_same_order() -> None:
+    """It would grow until the next start, by all that retention lets go of."""
+    shelf = Shelf()
+    shelf.unopened = "a"
+    remover = Remover(shelf)
+    for path in ("a/1", "a/2", "b/1"):
+        remover._remove([path])
+    assert shelf.calls == ["a/1", "b/1", "sync b"]
+    shelf.unopened = ""
+    remover._remove(["b/2", "a/3"])
+    remover.close()
+    expected = ["sync a", "a/2", "sync a", "b/2", "sync b", "a/3", "sync a"]
+    assert shelf.calls == ["a/1", "b/1", "sync b", *expected]
+    assert remover.failed is None
 
 
 def test_a_directory_that_goes_with_its_topic_is_passed_over(

@@ -3,15 +3,19 @@ from random import Random
 
 import pytest
 
+from tapemq_broker.storage import diagnosis
 from tapemq_broker.storage.clean import CLEAN_PATH, read_clean, write_clean
 from tapemq_broker.storage.decision import Row
 from tapemq_broker.storage.diagnosis import Claims
 from tapemq_broker.storage.directory import DataDirectory
 from tapemq_broker.storage.errors import LogRefused
+from tapemq_broker.storage.evidence import Behind, look_behind
 from tapemq_broker.storage.log import Log
+from tapemq_broker.storage.log_files import LogFiles
 from tapemq_broker.storage.memory_disk import MemoryDisk
 from tapemq_broker.storage.repair import RepairReport, repair
 from tapemq_broker.storage.repair_plan import Hole, Mode
+from tapemq_broker.storage.survey import Survey
 from tapemq_broker.storage.verify import verify
 from tests.support.crashing_disk import Crash, CrashingDisk
 from tests.support.disk_image import fill, take_image
@@ -220,6 +224,28 @@ def test_repair_without_room_takes_none(draft: str) -> None:
     assert [name for name in take_image(disk) if name.endswith(".tmp")] == []
     disk.fail = lambda operation, path: None
     assert [hole[:2] for hole in run(disk, Mode.SALVAGE).holes] == [(8, 10)]
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_what_cannot_be_opened_is_not_given_up(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though there is damage before it, with which looking at the log ends."""
+    damage = Damage()
+    damage.flip(2, 100)
+    disk = FaultyDisk()
+    fill(disk, damage.image)
+    before = take_image(disk)
+
+    def unreadable_from_here(files: LogFiles, survey: Survey) -> Behind:
+        disk.fail = failing("open", errno.EIO, path=damage.path(12))
+        return look_behind(files, survey)
+
+    monkeypatch.setattr(diagnosis, "look_behind", unreadable_from_here)
+    with pytest.raises(LogRefused, match="cannot be read: opening failed"):
+        run(disk, mode)
+    monkeypatch.undo()
+    disk.fail = lambda operation, path: None
+    assert take_image(disk) == before
+    assert run(disk, mode).holes
 
 
 @pytest.mark.parametrize("mode", Mode)

@@ -1,8 +1,11 @@
+import errno
 import gc
+from weakref import WeakSet
 
 import pytest
 
 from tapemq_broker.storage.index import Index
+from tapemq_broker.storage.memory_disk import MemoryFile
 from tapemq_broker.storage.segment_cache import Recent, SegmentCache
 from tests.support.faulty_disk import FaultyDisk
 
@@ -92,3 +95,35 @@ def test_a_directory_is_forgotten_with_all_that_lay_in_it(disk: FaultyDisk) -> N
     known = [cache.file_if_open(p) for p in ("t/0/a.log", "t/0.groups/a.log", "t2/0/a.log")]
     assert [file is not None for file in known] == [False, False, True]
     assert [cache.indexes.get(p) is None for p in ("t/0/a.log", "t2/0/a.log")] == [True, False]
+
+
+class FewFilesDisk(FaultyDisk):
+    """No more than three files can be open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.live: WeakSet[MemoryFile] = WeakSet()
+
+    def open(self, path: str, *, create: bool = False) -> MemoryFile:
+        if len(self.live) == 3:
+            raise OSError(errno.EMFILE, "too many open files", path)
+        file = super().open(path, create=create)
+        self.live.add(file)
+        return file
+
+
+def test_files_that_nobody_uses_make_room_for_others() -> None:
+    """Else readers were told that their segments cannot be read, for nothing."""
+    disk = FewFilesDisk()
+    for name in "abcd":
+        disk.open(name, create=True)
+    cache = SegmentCache(disk)
+    used = cache.file("a")
+    for name in "bcd":
+        assert cache.file(name).path == name
+    others = [cache.file("c"), cache.create("e")]
+    assert cache.file("a") is used
+    with pytest.raises(OSError, match="too many"):
+        cache.file("b")
+    del others
+    assert cache.file("b").path == "b"

@@ -1,3 +1,5 @@
+import errno
+
 import pytest
 
 from tapemq.batch import Kind
@@ -5,6 +7,8 @@ from tapemq_broker.storage.decision import Place
 from tapemq_broker.storage.log_files import LogFiles
 from tapemq_broker.storage.memory_disk import MemoryDisk, MemoryFile
 from tapemq_broker.storage.stretches import Stretch, stretches
+from tests.support.disk_image import fill
+from tests.support.faulty_disk import FaultyDisk, failing
 from tests.support.raw_log import DIRECTORY, LOG_ID, RawLog
 from tests.support.recovery_cases import Damage, build_log
 
@@ -132,3 +136,16 @@ def test_made_up_batches_in_a_damaged_payload_are_passed_in_a_few_readings(
     found = list(stretches(LogFiles(log.disk, DIRECTORY, LOG_ID)))
     assert sum(stretch.is_sound for stretch in found) == count + 1
     assert got_bytes < 12 * len(data)
+
+
+def test_segment_that_cannot_be_opened_is_passed_over() -> None:
+    damage, disk = Damage(), FaultyDisk()
+    fill(disk, damage.image)
+    disk.fail = failing("open", errno.EIO, path=damage.path(6))
+    found = list(stretches(LogFiles(disk, DIRECTORY, LOG_ID)))
+    assert offsets(found) == [(0, 6), Place.UNREADABLE, (12, 18)]
+    assert (found[1].start, found[1].stop, found[1].reason) == (
+        0,
+        0,
+        f"opening failed: [Errno 5] open fails: '{damage.path(6)}'",
+    )

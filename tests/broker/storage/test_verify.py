@@ -1,3 +1,5 @@
+import errno
+
 import pytest
 
 from tapemq.batch import Kind, Role
@@ -8,7 +10,8 @@ from tapemq_broker.storage.known_logs import KnownLogs
 from tapemq_broker.storage.memory_disk import MemoryDisk
 from tapemq_broker.storage.state_log import StateLog
 from tapemq_broker.storage.verify import Problem, verify
-from tests.support.disk_image import flipped, take_image
+from tests.support.disk_image import fill, flipped, take_image
+from tests.support.faulty_disk import FaultyDisk, failing
 from tests.support.raw_log import DIRECTORY
 from tests.support.recovery_cases import CASES, Case, Damage, prepare
 
@@ -144,3 +147,20 @@ def test_without_a_catalog_the_note_of_a_clean_stop_says_what_is_missing() -> No
 def test_a_new_directory_has_no_problems() -> None:
     directory = DataDirectory.open(MemoryDisk(), bytes(16))
     assert list(verify(directory, None, KnownLogs(set(), []))) == []
+
+
+@pytest.mark.parametrize(("suffix", "is_harmless"), [(".log", False), (".index", True)])
+def test_what_the_disk_does_not_give_is_named_and_the_rest_is_checked(
+    suffix: str, is_harmless: bool
+) -> None:
+    image = Damage().image | {f"{DIRECTORY}/{6:020}.index": b"x"}
+    other = DIRECTORY.replace("orders~0000000000000007", "others~0000000000000008")
+    disk = FaultyDisk()
+    fill(disk, image | {f"{other}/{0:020}.log": b"nonsense"})
+    disk.fail = failing("open", errno.EIO, path=f"{DIRECTORY}/{6:020}{suffix}")
+    found = list(verify(DataDirectory(disk, bytes(16))))
+    assert [(problem.log, problem.is_harmless) for problem in found] == [
+        (DIRECTORY, is_harmless),
+        (other, True),
+    ]
+    assert "open fails" in found[0].problem

@@ -375,4 +375,25 @@ REVIEWED: Final = (
         "tests/broker/server/handlers/test_streams.py::"
         "test_a_member_that_comes_again_and_again_leaves_nothing_behind",
     ),
+    Bug(
+        "A stop on a full disk failed where it notes that all is on disk: exit code 70, with a "
+        "broker that had lost nothing.",
+        "a review",
+        "tests/broker/server/test_server.py::"
+        "test_a_stop_that_a_full_disk_cannot_note_is_no_failure",
+    ),
+    Bug(
+        "A read that found no file left to be opened was told as damage, and ended the "
+        "subscription, while hundreds were open that nobody used.",
+        "a review",
+        "tests/broker/storage/test_segment_cache.py::"
+        "test_files_that_nobody_uses_make_room_for_others",
+    ),
+    Bug(
+        "Retention of a partition ended until the next start if it removed a segment in a moment "
+        "in which no more files could be opened: the disk filled.",
+        "a review",
+        "tests/broker/storage/test_remover.py::"
+        "test_what_found_no_file_to_be_opened_is_removed_later_in_the_same_order",
+    ),
 )

@@ -8,8 +8,8 @@ import pytest
 from tapemq.batch import BodyPrefix, Codec, Columns, checksum, encode_body
 from tapemq.wire import messages as m
 from tapemq.wire.errors import LIMIT_EXCEEDED
-from tapemq_broker.server.clock import RealClock
 from tapemq_broker.core.inspection import inspect
+from tapemq_broker.server.clock import RealClock
 from tapemq_broker.server.handlers import publishing
 from tests.support.raw_client import RawClient, Refused
 from tests.support.running_server import running_server

@@ -44,7 +44,7 @@ DURABLE: Final = (
         "P1",
         "a new segment's directory is not synced",
         f"{TESTS}/test_files.py::test_first_sync_of_a_new_file_syncs_its_directory_behind_it",
-        ((f"{STORAGE}.files:_sync_directory", nothing),),
+        ((f"{STORAGE}.files:_sync_names", nothing),),
     ),
     Control(
         "P1",
