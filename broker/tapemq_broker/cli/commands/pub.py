@@ -54,7 +54,12 @@ Delay = Annotated[
 ]
 At = Annotated[
     datetime | None,
-    typer.Option("--at", metavar="TIME", parser=read_time, help="Or at a time: 2026-01-31T08:00Z."),
+    typer.Option(
+        "--at",
+        metavar="TIME",
+        parser=read_time,
+        help="Or at a time: 2026-01-31T08:00Z; without a zone it is that of this machine.",
+    ),
 ]
 ScheduleKey = Annotated[
     str | None,
