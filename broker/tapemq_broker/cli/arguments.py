@@ -150,4 +150,4 @@ Partition = Annotated[
     int | None,
     typer.Option("--partition", metavar="NUMBER", parser=whole_number(0), help="Only this one."),
 ]
-START_HELP = f"Where to begin: {_START_HELP}."
+START_HELP = f"Where to begin: {_START_HELP} (UTC, unless it names its zone)."

@@ -1,11 +1,11 @@
 """Writes bytes to a descriptor without holding up the event loop."""
 
-import asyncio
 import os
 import select
+from contextlib import suppress
 from typing import Final
 
-from tapemq_broker.cli.line_reader import never_blocks
+from tapemq_broker.cli.descriptors import never_blocks, until_writable
 
 _PIECE_BYTES: Final = select.PIPE_BUF
 """What says that it takes more takes so much at once."""
@@ -23,25 +23,8 @@ async def write_all(descriptor: int, data: bytes) -> None:
             # Less than all is written where there is no room for more, or a signal came.
             rest = rest[os.write(descriptor, rest) :]
         return
-    poll = select.poll()
-    poll.register(descriptor, select.POLLOUT)
     while rest:
-        if not poll.poll(0):
-            await _until_writable(descriptor)
-            continue
-        try:
+        await until_writable(descriptor)
+        # Others have made it one that refuses, and were faster: it is waited for again.
+        with suppress(BlockingIOError):
             rest = rest[os.write(descriptor, rest[:_PIECE_BYTES]) :]
-        except BlockingIOError:
-            # Others who write to the same pipe were faster, and have made it one that refuses.
-            await asyncio.sleep(0)
-
-
-async def _until_writable(descriptor: int) -> None:
-    """Wait in the loop, not in a thread: a thread that writes cannot be interrupted."""
-    loop = asyncio.get_running_loop()
-    writable = asyncio.Event()
-    loop.add_writer(descriptor, writable.set)
-    try:
-        await writable.wait()
-    finally:
-        loop.remove_writer(descriptor)

@@ -1,12 +1,11 @@
 """Reads lines from a descriptor without holding up the event loop."""
 
-import asyncio
 import os
-import stat
 from collections.abc import AsyncIterator
 from typing import Final
 
 from tapemq.batch.limits import RECORD_BYTES_MAX
+from tapemq_broker.cli.descriptors import never_blocks, until_readable
 
 _CHUNK_BYTES: Final = 65_536
 
@@ -35,25 +34,8 @@ async def _read_chunks(descriptor: int) -> AsyncIterator[bytes]:
     wait = not never_blocks(descriptor)
     while True:
         if wait:
-            await _until_readable(descriptor)
+            await until_readable(descriptor)
         chunk = os.read(descriptor, _CHUNK_BYTES)
         if not chunk:
             return
         yield chunk
-
-
-def never_blocks(descriptor: int) -> bool:
-    """What is neither a pipe, a socket nor a terminal cannot be waited for, and need not be."""
-    mode = os.fstat(descriptor).st_mode
-    return not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or os.isatty(descriptor))
-
-
-async def _until_readable(descriptor: int) -> None:
-    """Wait in the loop, not in a thread: a thread that reads cannot be interrupted."""
-    loop = asyncio.get_running_loop()
-    readable = asyncio.Event()
-    loop.add_reader(descriptor, readable.set)
-    try:
-        await readable.wait()
-    finally:
-        loop.remove_reader(descriptor)

@@ -1,6 +1,7 @@
 import asyncio
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,8 +32,10 @@ def pipe() -> Iterator[Pipe]:
 async def read_all(pipe: Pipe, size_bytes: int) -> bytes:
     """What comes, in small pieces; the loop has its turns meanwhile."""
     data = b""
+    os.set_blocking(pipe.reader, False)
     while len(data) < size_bytes:
-        data += os.read(pipe.reader, 10_000)
+        with suppress(BlockingIOError):
+            data += os.read(pipe.reader, 10_000)
         await asyncio.sleep(0)
     os.close(pipe.reader)
     return data

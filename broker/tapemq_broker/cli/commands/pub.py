@@ -9,6 +9,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 import tapemq
+from tapemq.batch.limits import RECORD_BYTES_MAX
 from tapemq_broker.cli.arguments import (
     Partition,
     Topic,
@@ -54,7 +55,12 @@ Delay = Annotated[
 ]
 At = Annotated[
     datetime | None,
-    typer.Option("--at", metavar="TIME", parser=read_time, help="Or at a time: 2026-01-31T08:00Z."),
+    typer.Option(
+        "--at",
+        metavar="TIME",
+        parser=read_time,
+        help="Or at a time: 2026-01-31T08:00Z; without a zone it is that of this machine.",
+    ),
 ]
 ScheduleKey = Annotated[
     str | None,
@@ -179,9 +185,13 @@ def _value(
 
 def _content(file: Path) -> bytes:
     try:
-        return file.read_bytes()
+        with file.open("rb") as opened:
+            content = opened.read(RECORD_BYTES_MAX + 1)
     except OSError as error:
         raise CommandError(f"{file}: {error.strerror}") from None
+    if len(content) > RECORD_BYTES_MAX:
+        raise CommandError(f"{file}: more than {RECORD_BYTES_MAX} bytes cannot be a record")
+    return content
 
 
 async def _repeat(value: bytes | None, count: int) -> AsyncIterator[list[bytes | None]]:

@@ -135,6 +135,12 @@ def test_a_file_that_is_not_there_is_named(offline: Tapemq, tmp_path: Path) -> N
     assert ran.err == f"tapemq: {tmp_path}/gone: No such file or directory\n"
 
 
+def test_a_file_without_an_end_is_refused(offline: Tapemq) -> None:
+    ran = offline("pub", "t", "--file", "/dev/zero", "--url", "tapemq://127.0.0.1:1")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err == "tapemq: /dev/zero: more than 16777216 bytes cannot be a record\n"
+
+
 def test_a_value_that_is_too_large_says_so(tapemq: Tapemq, topic: str, tmp_path: Path) -> None:
     file = tmp_path / "value"
     file.write_bytes(bytes(2 * 1024 * 1024))
