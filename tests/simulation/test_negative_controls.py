@@ -139,7 +139,9 @@ def commit_too_much(patch: Patch) -> None:
 
 
 def drop_nothing(patch: Patch) -> None:
+    limits = {"max_records": 5, "overflow": "drop_oldest"}
     patch.setattr(plans, "_LIMIT_CHANCE", 1.0)
+    patch.setattr(plans, "_draw_limits", lambda random: limits)
     patch.setattr(broker, "droppable", lambda _topic, partition: partition.first_offset)
 
 
