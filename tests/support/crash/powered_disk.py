@@ -13,6 +13,7 @@ from pathlib import Path
 _EXT4_IOC_SHUTDOWN = 0x8004587D
 _NO_LOG_FLUSH = struct.pack("I", 2)
 _IMAGE_BYTES = 512 * 1024 * 1024
+_LOOKS = 100
 
 
 def missing() -> str:
@@ -51,7 +52,18 @@ class PoweredDisk:
     def restore(self) -> None:
         """The power is back; nobody uses the old mount any more."""
         run_tool("umount", str(self.path))
+        self._check_free()
         self._mount()
+
+    def _check_free(self) -> None:
+        for _ in range(_LOOKS):  # somebody may be looking at the device at this very moment
+            kept = run_tool("losetup", "--associated", str(self._image))
+            if not kept:
+                return
+        raise AssertionError(
+            "a mount namespace that was made meanwhile, by something else, keeps the old mount "
+            f"({kept.strip()}); run this test on its own"
+        )
 
     def stop(self) -> None:
         """Unmount."""
@@ -61,8 +73,9 @@ class PoweredDisk:
         run_tool("mount", "-o", "loop", str(self._image), str(self.path))
 
 
-def run_tool(*command: str) -> None:
-    """Run a tool of the system. Raises AssertionError with what it says if it fails."""
+def run_tool(*command: str) -> str:
+    """What a tool of the system says. Raises AssertionError with its complaint if it fails."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise AssertionError(f"{' '.join(command)}: {done.stderr.strip()}")
+    return done.stdout
