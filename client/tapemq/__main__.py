@@ -5,6 +5,7 @@ import sys
 _BROKER_EXTRA = frozenset(
     {
         "aiofiles",
+        "backports",
         "cronsim",
         "prometheus_client",
         "pyroaring",
