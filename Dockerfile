@@ -22,11 +22,13 @@ COPY --from=build /venv /venv
 ENV PATH=/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
-    TAPEMQ_DATA_DIR=/data
+    TAPEMQ_DATA_DIR=/data \
+    TAPEMQ_HOST=0.0.0.0 \
+    TAPEMQ_HTTP_HOST=0.0.0.0
 USER 10001:10001
 VOLUME /data
 EXPOSE 7077 7078
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 CMD ["python", "-ISc", "from http.client import HTTPConnection; c = HTTPConnection('127.0.0.1', 7078, timeout=2); c.request('GET', '/readyz'); raise SystemExit(c.getresponse().status != 200)"]
 ENTRYPOINT ["tapemq"]
-CMD ["serve", "--host", "0.0.0.0", "--http-host", "0.0.0.0"]
+CMD ["serve"]

@@ -6,6 +6,7 @@ import sys
 _BROKER_EXTRA = frozenset(
     {
         "aiofiles",
+        "backports",
         "cronsim",
         "prometheus_client",
         "pyroaring",

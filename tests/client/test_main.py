@@ -64,7 +64,7 @@ def test_does_not_hide_a_fault_of_our_own(
 def test_knows_every_dependency_of_the_extra() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extra = {
-        requirement.split(">=")[0].replace("-", "_")
+        requirement.split(">=")[0].replace("-", "_").partition(".")[0]
         for requirement in project["optional-dependencies"]["broker"]
         if requirement not in project["dependencies"]
     }
@@ -104,3 +104,10 @@ def test_a_broker_without_standard_streams_stops_cleanly(tmp_path: Path) -> None
         assert process.poll() is None
     process.terminate()
     assert process.wait() == 0
+
+
+def test_a_broker_can_read_what_producers_compress() -> None:
+    """It decompresses each batch once: without the library it refuses them for good."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    assert set(extras["zstd"]) <= set(extras["broker"])

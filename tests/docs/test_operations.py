@@ -3,6 +3,7 @@
 import re
 
 from tapemq_broker.admin.metrics import exposition
+from tapemq_broker.cli import app, serve_options
 from tapemq_broker.cli.exits import Exit
 from tapemq_broker.config import settings
 from tests.support.sources import ROOT
@@ -32,3 +33,15 @@ def test_metrics_are_all_there() -> None:
 
 def test_exit_codes_are_all_there() -> None:
     assert {int(code) for code in rows("Commands")} == {code.value for code in Exit}
+
+
+def test_the_help_names_every_exit_code() -> None:
+    of_serve = {Exit.CANNOT_LISTEN, Exit.STORAGE_FAILED}
+    elsewhere = {Exit.FAILED, Exit.UNREACHABLE, Exit.DAMAGE}
+    assert {code for code in Exit if not in_text(code, app._EPILOG)} == of_serve
+    assert {code for code in Exit if not in_text(code, serve_options._EPILOG)} == elsewhere
+
+
+def in_text(code: Exit, text: str) -> bool:
+    """Whether a text names an exit code."""
+    return re.search(rf"\b{code.value}\b", text.partition("odes: ")[2]) is not None

@@ -84,6 +84,7 @@ async def test_first_screen(client: tapemq.Client) -> None:
     first = records[0]
     assert (first.key, first.headers, first.partition) == (b"eu.42", {"k": "v"}, 0)
     assert first.timestamp <= records[1].timestamp
+    assert receipt.timestamp is not None
     assert abs((first.timestamp - receipt.timestamp).total_seconds()) < 60
 
 
@@ -171,6 +172,7 @@ async def test_group_is_sought_and_lag_told(client: tapemq.Client) -> None:
 async def test_reading_starts_at_a_time(client: tapemq.Client) -> None:
     await client.publish("t", b"0")
     second = await client.publish("t", b"1")
+    assert second.timestamp is not None
     async with client.stream("t", start=second.timestamp) as stream:
         (record,) = await read(stream, 1)
     assert record.timestamp >= second.timestamp

@@ -36,8 +36,9 @@ tapemq://localhost:7077. Results are tables on a terminal, and JSON lines in a p
 progress goes to standard error. NO_COLOR is respected.
 
 Exit codes: 0 done, 1 failed, 2 wrong command line, 3 the broker cannot be reached,
-4 verify found damage, 78 a setting is not allowed, 130 interrupted. For those of serve and
-worker see "tapemq serve --help" and "tapemq worker --help".
+4 verify found damage, 73 a data directory is in use or refused, 78 a setting is not allowed,
+130 and 143 ended by Ctrl-C or SIGTERM. For those of serve and worker see "tapemq serve --help" and
+"tapemq worker --help".
 """
 
 

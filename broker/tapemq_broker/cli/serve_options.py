@@ -17,7 +17,8 @@ else from the file, else its default. Sizes may have a suffix (64MiB), durations
 "tapemq config show" prints what is in effect, and where it comes from.
 
 exit codes: 0 stopped, 2 wrong command line, 69 cannot listen, 70 the disk failed,
-73 the data directory is locked or refused, 78 a setting is not allowed
+73 the data directory is locked, full or refused, 78 a setting is not allowed,
+130 and 143 a second SIGINT or SIGTERM
 """
 
 

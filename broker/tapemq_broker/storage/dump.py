@@ -1,7 +1,7 @@
 """Showing what is in a log, batch by batch, from the files of a broker that does not run."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from tapemq.batch import BatchError, Header, Kind, decode_columns, decode_extras, decode_prefix
 from tapemq_broker.storage.directory import DataDirectory, LogPlace
@@ -11,6 +11,8 @@ from tapemq_broker.storage.scan import Batch, Window, read_batch
 from tapemq_broker.storage.stretches import Stretch, stretches
 
 Row = dict[str, Any]
+
+_OFFSETS: Final = range(1 << 64)
 
 
 def dump(
@@ -23,9 +25,10 @@ def dump(
 ) -> Iterator[Row]:
     """One row per batch that has offsets from ``from_offset`` to below ``upto``, oldest first.
 
-    With ``records``, each is followed by one row per record, with key, value and headers as they
-    are. Bad places are rows too, with ``problem``. Raises OSError.
+    With ``records``, each is followed by one row for each of its records with such an offset, with
+    key, value and headers as they are. Bad places are rows too, with ``problem``. Raises OSError.
     """
+    shown = _OFFSETS[from_offset:upto] if records else range(0)
     files = LogFiles(directory.disk, place.path, place.log_id)
     for stretch in stretches(files):
         if not stretch.is_sound:
@@ -35,7 +38,7 @@ def dump(
                 return
             for batch in _batches(files, stretch):
                 if _is_wanted(batch.header, from_offset, upto):
-                    yield from _rows(files, stretch.segment_base, batch, records)
+                    yield from _rows(files, stretch.segment_base, batch, shown)
 
 
 def _batches(files: LogFiles, stretch: Stretch) -> Iterator[Batch]:
@@ -65,7 +68,7 @@ def _bad_row(files: LogFiles, stretch: Stretch) -> Row:
     }
 
 
-def _rows(files: LogFiles, base: int, batch: Batch, records: bool) -> Iterator[Row]:
+def _rows(files: LogFiles, base: int, batch: Batch, shown: range) -> Iterator[Row]:
     header = batch.header
     row: Row = {
         "segment": files.segment_path(base),
@@ -87,8 +90,8 @@ def _rows(files: LogFiles, base: int, batch: Batch, records: bool) -> Iterator[R
         yield row | {"gap": decode_gap(batch.body)._asdict()}
     else:
         yield row | _producer(batch)
-        if records:
-            yield from _records(batch)
+        if shown:
+            yield from _records(batch, shown)
 
 
 def _producer(batch: Batch) -> Row:
@@ -106,10 +109,12 @@ def _producer(batch: Batch) -> Row:
     }
 
 
-def _records(batch: Batch) -> Iterator[Row]:
+def _records(batch: Batch, shown: range) -> Iterator[Row]:
     try:
         values, keys, extras = decode_columns(batch.body)
         for number, value in enumerate(values):
+            if batch.header.base_offset + number not in shown:
+                continue
             headers, attributes = decode_extras(extras[number] if extras else b"")
             yield {
                 "offset": batch.header.base_offset + number,

@@ -1,14 +1,15 @@
 """What the broker answers to a publish."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Final, Literal, NamedTuple
+
+from tapemq.infos import time_of
 
 Durability = Literal["durable", "written"]
 """When a receipt leaves: once the record is synced to disk, or once the operating system has it."""
 
 LEVELS: Final[dict[Durability, int]] = {"durable": 0, "written": 1}
 _DURABILITIES: Final[tuple[Durability, ...]] = ("durable", "written")
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Receipt(NamedTuple):
@@ -24,12 +25,13 @@ class Receipt(NamedTuple):
     durability: Durability
     """What was reached when the receipt left."""
     append_time_us: int
-    """When the broker appended it: microseconds since 1970-01-01 UTC."""
+    """When the broker appended it: microseconds since 1970-01-01 UTC; 0 for a duplicate, of which
+    the broker does not remember it."""
 
     @property
-    def timestamp(self) -> datetime:
-        """When the broker appended it, in UTC."""
-        return _EPOCH + timedelta(microseconds=self.append_time_us)
+    def timestamp(self) -> datetime | None:
+        """When the broker appended it, in UTC; None for a duplicate."""
+        return time_of(self.append_time_us)
 
 
 def durability_of(level: int) -> Durability:

@@ -32,8 +32,10 @@ class Queue:
     connection the messages of the old one are lost (``message.lease_lost``) and come again, here
     or elsewhere.
 
-    Iterating raises TopicNotFound when the topic is deleted, CorruptBatch for data damaged on the
-    way, Closed outside of the ``async with`` block.
+    Entering the block raises OffsetOutOfRange for a start beyond the end, and RequestRefused if the
+    group is a stream group, or for a setting out of its range. Iterating raises TopicNotFound when
+    the topic is deleted, CorruptBatch for data damaged on the way, Closed outside of the
+    ``async with`` block.
     """
 
     def __init__(

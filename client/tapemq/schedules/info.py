@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from tapemq.batch import decode_columns, decode_extras
 from tapemq.batch.extras import Scalar
 from tapemq.infos import time_of
+
+_EVERY_MS_MAX: Final = timedelta.max // timedelta(milliseconds=1)
+"""Other clients may say more, up to 2**63 - 1: then it comes once, and here it is this."""
 
 
 class ScheduleInfo(NamedTuple):
@@ -51,11 +54,15 @@ def schedule_info(topic: str, fields: Mapping[str, Any]) -> ScheduleInfo:
         schedule_key=fields["key"] or None,
         cron=fields["cron"] or None,
         time_zone=fields["time_zone"],
-        every=timedelta(milliseconds=fields["every_ms"]) if fields["every_ms"] else None,
+        every=_every(fields["every_ms"]),
         catch_up=fields["catch_up"],
         created=created,
         fired=fields["fired"],
     )
+
+
+def _every(every_ms: int) -> timedelta | None:
+    return timedelta(milliseconds=min(every_ms, _EVERY_MS_MAX)) if every_ms else None
 
 
 def scheduled_record(body: bytes) -> ScheduledRecord:

@@ -44,11 +44,14 @@ def recurring_plan(
     """When a record is to come again and again: see ``Client.schedule``. Raises ValueError."""
     if (cron is None) == (every is None):
         raise ValueError("give cron or every: one of them")
+    every_ms = 0 if every is None else milliseconds("every", every)
+    if not (cron or every_ms):  # to the broker it would be a record that comes once, now
+        raise ValueError(f"{cron!r} is no cron" if every is None else "every is at least 1 second")
     return Plan(
         Due() if start is None else wire_due(None, start),
         wire_key(schedule_key),
         cron or "",
         time_zone,
-        0 if every is None else milliseconds("every", every),
+        every_ms,
         catch_up,
     )

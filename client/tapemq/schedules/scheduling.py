@@ -62,7 +62,7 @@ class Scheduling(Admin):
             timeout: seconds; by default the client's.
 
         Raises:
-            ValueError: neither ``cron`` nor ``every`` is given, or both.
+            ValueError: neither ``cron`` nor ``every`` is given, or both, or it is empty or 0.
             RequestRefused: ``cron`` or ``time_zone`` is not understood. Others as publish().
         """
         plan = recurring_plan(

@@ -30,6 +30,8 @@ class Stream:
     of the connection the stream goes on behind the last record that it handed out. One task at a
     time reads a stream.
 
+    Entering the block raises OffsetOutOfRange for a start beyond the end, PartitionNotFound, and
+    RequestRefused if the group is a queue group, or for ``partitions`` together with a group.
     Iterating raises TopicNotFound when the topic is deleted, StorageFailed when the broker cannot
     read on because a log is damaged, CorruptBatch for data damaged elsewhere, Closed outside of
     the ``async with`` block.

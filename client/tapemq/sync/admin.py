@@ -100,14 +100,15 @@ class Admin:
     def seek_group(
         self, topic: str, group: str, to: Start, *, partition: int | None = None
     ) -> None:
-        """Set a group's position, durably; it may have members. Creates the group if need be.
+        """Set a group's position, durably; it may have members.
 
         Args:
             to: "earliest", "latest", an offset, or a datetime (the first record appended then).
             partition: a number, from 0; by default all.
 
         Raises:
-            TopicNotFound, PartitionNotFound, OffsetOutOfRange: beyond the end.
+            TopicNotFound, GroupNotFound, PartitionNotFound: there is none.
+            OffsetOutOfRange: the offset is beyond the end.
         """
         self._do(inquiries.seek_group(topic, group, to, partition))
 

@@ -144,7 +144,7 @@ class Client(QueueAdmin, Scheduling):
                 at a datetime. See schedule() for ``schedule_key``.
 
         Raises:
-            PayloadTooLarge: the record is over the broker's limit.
+            ValueError, TypeError, PayloadTooLarge: an argument, or the record, cannot be so.
             TopicNotFound, PartitionNotFound: there is none, and it may not be created.
             TimeoutError: the time passed; the record was not sent and will not be.
             IndeterminateError: it may be in the log, or come into it.

@@ -72,6 +72,8 @@ class Producer:
             ttl, priority: see Client.publish().
 
         Raises:
+            ValueError, TypeError: an argument is out of its range, or of another type; nothing
+                was taken.
             PayloadTooLarge: the record is over the broker's limit; nothing was taken.
             PartitionNotFound: there is no such partition; nothing was taken.
             Error: an earlier record failed, and the producer has: records that were not

@@ -59,6 +59,16 @@ def test_range_of_offsets(wishes: dict[str, Any], offsets: list[int]) -> None:
     assert [row["offset"] for row in rows_of(Damage().disk(), **wishes)] == offsets
 
 
+@pytest.mark.parametrize(
+    ("wishes", "offsets"),
+    [({}, [*range(18)]), ({"from_offset": 7, "upto": 9}, [7, 8]), ({"from_offset": 17}, [17])],
+)
+def test_range_of_records(wishes: dict[str, Any], offsets: list[int]) -> None:
+    """Of a batch with many records, only those that were asked for."""
+    rows = rows_of(Damage().disk(), records=True, **wishes)
+    assert [row["offset"] for row in rows if "value" in row] == offsets
+
+
 def test_records_come_with_all_that_is_in_them() -> None:
     log = RawLog(MemoryDisk())
     extras = [encode_extras({"h": 1}, {"expiry": 5}), b""]

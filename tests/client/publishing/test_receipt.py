@@ -10,6 +10,11 @@ def test_timestamp_is_the_append_time_in_utc() -> None:
     assert receipt.timestamp == datetime(2023, 11, 14, 22, 13, 20, 1, tzinfo=UTC)
 
 
+def test_a_duplicate_has_no_time_that_is_known() -> None:
+    """The broker says 0 then, which is no time in 1970."""
+    assert Receipt("t", 0, 5, True, "durable", 0).timestamp is None
+
+
 def test_levels_are_named_both_ways() -> None:
     assert {durability_of(level): level for level in LEVELS.values()} == LEVELS
 

@@ -31,6 +31,13 @@ def test_what_is_not_given_is_none() -> None:
     assert (info.schedule_key, info.cron, info.every) == (None, "* * * * *", None)
 
 
+def test_an_interval_beyond_those_of_python_is_the_longest() -> None:
+    """Any client may have made it: the page that it is on must be read all the same."""
+    info = schedule_info("t", FIELDS | {"every_ms": 2**63 - 1})
+    assert info.every is not None
+    assert timedelta.max - info.every < timedelta(milliseconds=1)
+
+
 def test_the_record_of_a_body() -> None:
     body = encode_body(Columns([b"v"], [b"k"], [encode_extras({"h": 1})]))
     assert scheduled_record(body) == ScheduledRecord(b"v", b"k", {"h": 1})

@@ -31,6 +31,16 @@ def test_what_recurs_has_a_cron_or_an_interval() -> None:
             recurring_plan(**ONCE | choice)
 
 
+@pytest.mark.parametrize(
+    ("choice", "said"),
+    [({"every": 0}, "at least 1"), ({"every": timedelta()}, "at least 1"), ({"cron": ""}, "''")],
+)
+def test_what_recurs_never_is_refused(choice: dict[str, Any], said: str) -> None:
+    """The broker would take it for a record that comes once, at once."""
+    with pytest.raises(ValueError, match=said):
+        recurring_plan(**ONCE | choice)
+
+
 def test_what_is_alone() -> None:
     assert Plan(Due(5)).is_plain
     assert not any(plan.is_plain for plan in (Plan(key=b"k"), Plan(cron="* * * * *")))

@@ -45,7 +45,7 @@ class ScheduleHandlers:
             return
         recurrence = Recurrence(message.cron, message.time_zone, message.every_ms, message.catch_up)
         due_us = message.due_us
-        if not due_us and not message.cron:
+        if not due_us and (message.delay_ms or not message.cron):
             delay_us = (message.delay_ms or message.every_ms) * 1000
             due_us = self._engine.world.clock.wall_us() + delay_us
         self._commands.schedule(

@@ -110,6 +110,16 @@ async def test_what_cannot_be_scheduled_is_refused(fields: dict[str, object], na
         RawClient.close_all()
 
 
+async def test_a_delay_is_the_first_time_of_what_recurs() -> None:
+    async with scheduled_broker() as broker:
+        client, topic = await raw(broker)
+        body = encode_body(Columns([b"x"]))
+        for recurrence in ({"every_ms": 1000}, {"cron": "* * * * *"}):
+            made = await client.ask(wish(topic, body, **recurrence), m.Scheduled, body)
+            assert made.due_us == START_US + HOUR_US
+        RawClient.close_all()
+
+
 async def test_the_largest_numbers_are_read_again() -> None:
     """What is taken, reading the log takes: else it refuses every schedule of the topic."""
     async with scheduled_broker() as broker:
