@@ -224,4 +224,11 @@ REVIEWED: Final = (
         "a review",
         "tests/broker/server/test_server.py::test_the_event_loop_runs_while_the_directory_is_read",
     ),
+    Bug(
+        "Records that had failed with a long delay, and were then sought past, dropped or "
+        "deleted, stayed in memory until that delay was over: it may be years.",
+        "a review",
+        "tests/broker/core/queue/test_retries.py::"
+        "test_what_is_of_no_use_any_more_is_not_kept_for_years",
+    ),
 )
