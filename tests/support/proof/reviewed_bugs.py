@@ -231,4 +231,10 @@ REVIEWED: Final = (
         "tests/broker/core/queue/test_retries.py::"
         "test_what_is_of_no_use_any_more_is_not_kept_for_years",
     ),
+    Bug(
+        "One frame of Started that named a lease of many runs 4,096 times kept the event loop for "
+        "most of a second, and one of Settle for a fifth in each of its turns.",
+        "a review",
+        "tests/broker/core/queue/test_lease.py::test_a_mention_of_a_lease_looks_at_few_of_its_runs",
+    ),
 )
