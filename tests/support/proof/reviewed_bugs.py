@@ -237,4 +237,11 @@ REVIEWED: Final = (
         "a review",
         "tests/broker/core/queue/test_lease.py::test_a_mention_of_a_lease_looks_at_few_of_its_runs",
     ),
+    Bug(
+        "A crash amid the writing of very many rejections left records dead and unsettled: they "
+        "were handed out, and those that were redriven meanwhile to two consumers at once.",
+        "a review",
+        "tests/broker/core/queue/test_ledger.py::"
+        "test_what_a_crash_left_dead_is_settled_and_lives_again_once",
+    ),
 )

@@ -62,6 +62,9 @@ class Ledger:
         for number, data in kept.chunks.items():
             ledger.settled.load(number, data)
         ledger.settled.raise_floor(head.ack_floor)
+        for offset in kept.dead:  # A crash in between may have left them unsettled.
+            if offset not in ledger.settled:
+                ledger.settled.add(offset, offset + 1)
         for offset, data in sorted(kept.troubles.items()):
             if offset in kept.dead:  # A crash in between: nothing of it was confirmed.
                 ledger._changed_troubles.add(offset)
