@@ -244,4 +244,11 @@ REVIEWED: Final = (
         "tests/broker/core/queue/test_ledger.py::"
         "test_what_a_crash_left_dead_is_settled_and_lives_again_once",
     ),
+    Bug(
+        "One frame that acked very many records with keys, or that had failed before, kept the "
+        "event loop for as long as all of them took: 0.2 s for 100,000.",
+        "a review",
+        "tests/broker/server/handlers/test_settling.py::"
+        "test_runs_of_records_that_are_looked_at_one_by_one_take_several_turns",
+    ),
 )

@@ -28,10 +28,15 @@ class Held(NamedTuple):
     consumer: Consumer
 
     @property
+    def is_by_record(self) -> bool:
+        """Whether each of its records is looked at on its own: it has trouble, or a key."""
+        return self.lease.troubled or self.group.terms.policy.key_lanes
+
+    @property
     def runs_to_return(self) -> int:
         """What it costs to give it back: by runs; one by one, if they have crashed or have keys."""
         lease = self.lease
-        if lease.troubled or self.group.terms.policy.key_lanes:
+        if self.is_by_record:
             return lease.open.bit_count() + _LEASE_RUNS
         crashed = (lease.open & lease.started).bit_count()
         return (lease.open & ~(lease.open << 1)).bit_count() + crashed + _LEASE_RUNS
