@@ -251,4 +251,11 @@ REVIEWED: Final = (
         "tests/broker/server/handlers/test_settling.py::"
         "test_runs_of_records_that_are_looked_at_one_by_one_take_several_turns",
     ),
+    Bug(
+        "A long list of retry delays was read anew for each record that failed: a nack of 1,000 "
+        "kept the event loop for half a second.",
+        "a review",
+        "tests/broker/core/queue/test_policy.py::"
+        "test_a_list_of_delays_is_not_read_anew_for_each_record",
+    ),
 )
