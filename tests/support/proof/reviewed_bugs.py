@@ -258,4 +258,12 @@ REVIEWED: Final = (
         "tests/broker/core/queue/test_policy.py::"
         "test_a_list_of_delays_is_not_read_anew_for_each_record",
     ),
+    Bug(
+        "When a group's `lease_ms` was made shorter, leases that were out were taken from "
+        "consumers that extended them as they had been told: their records were handed out twice, "
+        "and counted crashes.",
+        "a review",
+        "tests/broker/core/queue/test_queues.py::"
+        "test_a_lease_keeps_its_time_when_that_of_the_group_is_made_shorter",
+    ),
 )

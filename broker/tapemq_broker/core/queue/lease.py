@@ -13,6 +13,7 @@ class Lease:
 
     ``started``: those whose handlers have begun. ``troubled``: the records have failed before, or
     were dead; else there is no trouble with any of them. ``deliveries``: of each, before this.
+    ``lease_s``: for how long it is given, and extended, whatever becomes of the group's settings.
     """
 
     __slots__ = (
@@ -21,6 +22,7 @@ class Lease:
         "deadline",
         "deliveries",
         "lease_id",
+        "lease_s",
         "open",
         "runs",
         "started",
@@ -28,9 +30,16 @@ class Lease:
     )
 
     def __init__(
-        self, lease_id: int, runs: Sequence[Run], *, troubled: bool, deliveries: int
+        self,
+        lease_id: int,
+        runs: Sequence[Run],
+        *,
+        troubled: bool,
+        deliveries: int,
+        lease_s: float,
     ) -> None:
         self.lease_id = lease_id
+        self.lease_s = lease_s
         self.runs = tuple(runs)
         *starts, self.count = accumulate((end - first for first, end in runs), initial=0)
         self._starts = tuple(starts) if len(starts) > 1 else (0,)

@@ -69,6 +69,7 @@ class Leases:
             portion.runs,
             troubled=portion.troubled,
             deliveries=portion.deliveries,
+            lease_s=group.terms.policy.lease_ms / 1000,
         )
         held = self._held[lease.lease_id] = Held(lease, group, backlog, consumer)
         backlog.leases[lease.lease_id] = lease
@@ -129,7 +130,7 @@ class Leases:
             if lease_id not in held.backlog.leases:
                 continue
             seen_at = self._seen_at.get(held.consumer.key.session, float("-inf"))
-            deadline = seen_at + held.group.terms.policy.lease_ms / 1000
+            deadline = seen_at + held.lease.lease_s
             if deadline > now:
                 held.lease.deadline = deadline
                 self._wheel.add(lease_id, deadline)

@@ -265,13 +265,12 @@ class Queues(Administration):
         lease_ms: int,
         now: float,
     ) -> Effects:
-        """Hold records for ``lease_ms`` from now on (0: the group's time), or longer.
+        """Hold records for ``lease_ms`` from now on (0: what they were leased for), or longer.
 
         All records of a lease have one deadline.
         """
         lost: list[Token] = []
-        group = self._consumers.existing(key).group
-        deadline = now + (lease_ms or group.terms.policy.lease_ms) / 1000
+        self._consumers.existing(key)  # or it is refused
         for token in tokens:
             lease_id, first, count = token
             held = self._leases.get(lease_id)
@@ -282,7 +281,7 @@ class Queues(Administration):
             still = held.lease.held(first, first + count)
             lost += _lost(token, still)
             if still:
-                self._leases.set_deadline(held, deadline)
+                self._leases.set_deadline(held, now + (lease_ms / 1000 or held.lease.lease_s))
         return [Reply(request, Settled(lost))]
 
     def extend_session(self, session: int, now: float) -> None:

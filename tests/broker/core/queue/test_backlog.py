@@ -20,7 +20,7 @@ def backlog(records: int = 10, **settings: int | str | bool) -> Backlog:
 
 
 def leased(found: Backlog) -> None:
-    lease = Lease(1, [(0, 1)], troubled=False, deliveries=0)
+    lease = Lease(1, [(0, 1)], troubled=False, deliveries=0, lease_s=1.0)
     found.leases = dict.fromkeys(range(LEASES_MAX), lease)
 
 

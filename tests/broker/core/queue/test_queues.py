@@ -139,6 +139,23 @@ def test_a_sign_of_life_holds_all_leases() -> None:
     assert send(world).deliveries == 1
 
 
+def test_a_lease_keeps_its_time_when_that_of_the_group_is_made_shorter() -> None:
+    """Its consumer extends it in a third of the time that it was told."""
+    world = queue_world(2)
+    consume(world, lease_ms=30_000)
+    number = send(world).lease_id
+    world.core.queues.started(key(1), [(number, 0, 2)])
+    world.execute(0, lambda r: world.core.queues.alter(r, 1, GROUP, {"lease_ms": 1000}))
+    for _ in range(9):
+        later(world, 10)
+        assert extend(world, [(number, 0, 2)]).lost == []
+    assert (info(world).leased, info(world).crashed) == (2, 0)
+    for _ in range(9):
+        later(world, 20)
+        world.core.queues.extend_session(1, world.now)
+    assert (info(world).leased, info(world).crashed) == (2, 0)
+
+
 def test_what_a_consumer_that_leaves_in_peace_had_started_did_not_crash() -> None:
     world = queue_world(2)
     consume(world)
