@@ -266,4 +266,11 @@ REVIEWED: Final = (
         "tests/broker/core/queue/test_queues.py::"
         "test_a_lease_keeps_its_time_when_that_of_the_group_is_made_shorter",
     ),
+    Bug(
+        "With 10,000 queue groups on a topic, each round of syncs kept the event loop for 60 ms, "
+        "while all of them were told that there is more.",
+        "a review",
+        "tests/broker/core/queue/test_queues.py::"
+        "test_very_many_groups_are_told_some_at_a_time_that_there_is_more",
+    ),
 )
