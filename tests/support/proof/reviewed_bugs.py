@@ -273,4 +273,11 @@ REVIEWED: Final = (
         "tests/broker/core/queue/test_queues.py::"
         "test_very_many_groups_are_told_some_at_a_time_that_there_is_more",
     ),
+    Bug(
+        "While drop_oldest took records from a queue group without hold, each round of syncs "
+        "looked at all that the group knew: 140 ms of the event loop for 150,000 keys of lanes.",
+        "a review",
+        "tests/broker/core/queue/test_lanes.py::"
+        "test_what_is_gone_is_found_without_looking_at_what_is_left",
+    ),
 )
