@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tapemq.wire import messages as m
+from tapemq.wire.entries import pack_tokens
 from tapemq_broker.core.effects import Effects
 from tapemq_broker.server.handlers import settling
 from tapemq_broker.server.handlers.queues import QueueHandlers
@@ -99,6 +100,38 @@ async def test_runs_of_records_that_are_looked_at_one_by_one_take_several_turns(
         assert await client.settle(verb, tokens) == []
         assert sum(sizes) == RECORDS
         assert (max(sizes) <= 7 + 5) == (what != "plain")
+
+
+async def test_what_a_client_has_settled_counts_though_it_hangs_up() -> None:
+    async with running_server() as server:
+        other = await QueueClient.connect(server.port)
+        client = await QueueClient.connect(server.port)
+        topic, leases = await leased(client)
+        for lease in leases:
+            client.started(lease.tokens())
+        client.send(m.Settle(1, "ack"), pack_tokens(every_second(leases)))
+        client.close()
+        await other.consume(topic, group="g")
+        again = await other.leases(RECORDS // 2)
+        assert {offset % 2 for lease in again for offset in lease.offsets} == {1}
+        queue = await other.ask(m.DescribeQueue(topic.topic_id, "g", 0), m.Queue)
+        assert (queue.acked, queue.crashed, queue.consumers) == (RECORDS // 2, RECORDS // 2, 1)
+
+
+async def test_who_hangs_up_is_given_nothing_more_while_that_is_carried_out() -> None:
+    async with running_server() as server:
+        other = await QueueClient.connect(server.port)
+        client = await QueueClient.connect(server.port)
+        topic, leases = await leased(client)
+        client.send(m.Credit(1, 1000, 1 << 20))
+        for _ in range(2):  # the second time in vain
+            client.send(m.Settle(1, "release"), pack_tokens(every_second(leases)))
+        client.close()
+        await other.consume(topic)
+        again = await other.leases(RECORDS)
+        assert sorted(offset for lease in again for offset in lease.offsets) == [*range(RECORDS)]
+        queue = await other.ask(m.DescribeQueue(topic.topic_id, "g", 0), m.Queue)
+        assert (queue.leased, queue.crashed, queue.consumers) == (RECORDS, 0, 1)
 
 
 async def test_a_large_settlement_of_nobody_is_refused_once() -> None:
