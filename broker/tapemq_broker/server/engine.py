@@ -61,6 +61,9 @@ class Engine:
         self._has_changed = False
         self._tell_no_files_at = float("-inf")
         self._tasks: set[asyncio.Task[None]] = set()
+        # How many large settlements of a session are under way; and who is gone meanwhile.
+        self._settling: dict[int, int] = {}
+        self._leaving: dict[int, bool] = {}
         self._loop = asyncio.get_running_loop()
         self._deliveries = Deliveries(core.streams, logs, sessions, run=self.run, spawn=self.spawn)
         self.leases = Leases(
@@ -287,8 +290,28 @@ class Engine:
 
     def _session_closed(self, number: int) -> None:
         self.run(self.core.streams.session_closed(number, self.world.clock.monotonic()))
-        now_us, by_us = self.due_clock.now_us(), self.sessions.draining
+        by_us = self.sessions.draining
+        if number in self._settling:
+            self._leaving[number] = by_us
+            self.core.queues.stalled(number)  # it is given nothing more
+        else:
+            self._queues_left(number, by_us=by_us)
+
+    def _queues_left(self, number: int, *, by_us: bool) -> None:
+        now_us = self.due_clock.now_us()
         self.run(self.core.queues.session_closed(number, now_us, by_us=by_us))
+
+    def settlement_begins(self, session: int) -> None:
+        """What a session has said counts before its end does, though it takes several turns."""
+        self._settling[session] = self._settling.get(session, 0) + 1
+
+    def settlement_ends(self, session: int) -> None:
+        """All of it is carried out."""
+        self._settling[session] -= 1
+        if not self._settling[session]:
+            del self._settling[session]
+            if session in self._leaving:
+                self._queues_left(session, by_us=self._leaving.pop(session))
 
     def _unparked(self, number: int, deliveries: list[e.Deliver]) -> None:
         self.run(deliveries)

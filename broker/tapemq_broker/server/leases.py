@@ -100,10 +100,10 @@ class Leases:
 
     def _begin(self, wish: DeliverLease) -> None:
         connection = self._sessions.get(wish.key.session)
-        if connection is None or not self._queues.is_wanted(wish):
+        if not self._queues.is_wanted(wish):
             return
         contents = self._contents(wish)
-        if connection.paused:
+        if connection is None or connection.paused:
             # Who does not read is passed over until it does: the others shall not wait for it.
             self._queues.stalled(wish.key.session)
             self._report(wish, contents)

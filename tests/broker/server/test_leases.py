@@ -187,7 +187,6 @@ async def test_what_is_at_hand_does_not_wait_for_a_slow_read(rig: Rig) -> None:
 
 async def test_void_leases_are_neither_sent_nor_reported(rig: Rig) -> None:
     rig.leases.start(wish((0, 1), lease_id=0))
-    rig.leases.start(wish((0, 1))._replace(key=SubscriptionKey(2, 5)))
     assert not rig.sent
     assert not rig.reports
 
@@ -208,6 +207,14 @@ async def test_who_does_not_read_is_passed_over(rig: Rig) -> None:
     [report] = rig.reports
     assert (report["upto"], report["size_bytes"]) == (3, 0)
     assert not rig.reads
+    assert not rig.sent
+
+
+async def test_others_need_not_wait_for_who_is_gone(rig: Rig) -> None:
+    """What it said last may still be carried out, and keep its leases until then."""
+    rig.leases.start(wish((3, 5))._replace(key=SubscriptionKey(2, 5)))
+    [report] = rig.reports
+    assert (report["upto"], report["size_bytes"]) == (3, 0)
     assert not rig.sent
 
 

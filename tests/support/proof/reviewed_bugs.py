@@ -396,4 +396,67 @@ REVIEWED: Final = (
         "tests/broker/storage/test_remover.py::"
         "test_what_found_no_file_to_be_opened_is_removed_later_in_the_same_order",
     ),
+    Bug(
+        "Records that had failed with a long delay, and were then sought past, dropped or "
+        "deleted, stayed in memory until that delay was over: it may be years.",
+        "a review",
+        "tests/broker/core/queue/test_retries.py::"
+        "test_what_is_of_no_use_any_more_is_not_kept_for_years",
+    ),
+    Bug(
+        "One frame of Started that named a lease of many runs 4,096 times kept the event loop "
+        "for most of a second, and one of Settle for a fifth in each of its turns.",
+        "a review",
+        "tests/broker/core/queue/test_lease.py::test_a_mention_of_a_lease_looks_at_few_of_its_runs",
+    ),
+    Bug(
+        "A crash amid the writing of very many rejections left records dead and unsettled: they "
+        "were handed out, and those that were redriven meanwhile to two consumers at once.",
+        "a review",
+        "tests/broker/core/queue/test_ledger.py::"
+        "test_what_a_crash_left_dead_is_settled_and_lives_again_once",
+    ),
+    Bug(
+        "One frame that acked very many records with keys, or that had failed before, kept the "
+        "event loop for as long as all of them took: 0.2 s for 100,000.",
+        "a review",
+        "tests/broker/server/handlers/test_settling.py::"
+        "test_runs_of_records_that_are_looked_at_one_by_one_take_several_turns",
+    ),
+    Bug(
+        "A long list of retry delays was read anew for each record that failed: a nack of 1,000 "
+        "kept the event loop for half a second.",
+        "a review",
+        "tests/broker/core/queue/test_policy.py::"
+        "test_a_list_of_delays_is_not_read_anew_for_each_record",
+    ),
+    Bug(
+        "When a group's `lease_ms` was made shorter, leases that were out were taken from "
+        "consumers that extended them as they had been told: their records were handed out "
+        "twice, and counted crashes.",
+        "a review",
+        "tests/broker/core/queue/test_queues.py::"
+        "test_a_lease_keeps_its_time_when_that_of_the_group_is_made_shorter",
+    ),
+    Bug(
+        "With 10,000 queue groups on a topic, each round of syncs kept the event loop for 60 ms, "
+        "while all of them were told that there is more.",
+        "a review",
+        "tests/broker/core/queue/test_queues.py::"
+        "test_very_many_groups_are_told_some_at_a_time_that_there_is_more",
+    ),
+    Bug(
+        "While drop_oldest took records from a queue group without hold, each round of syncs "
+        "looked at all that the group knew: 140 ms of the event loop for 150,000 keys of lanes.",
+        "a review",
+        "tests/broker/core/queue/test_lanes.py::"
+        "test_what_is_gone_is_found_without_looking_at_what_is_left",
+    ),
+    Bug(
+        "The end of a connection overtook a large settlement that the client had sent before: "
+        "what was acked came again, and counted a crash.",
+        "a review",
+        "tests/broker/server/handlers/test_settling.py::"
+        "test_what_a_client_has_settled_counts_though_it_hangs_up",
+    ),
 )

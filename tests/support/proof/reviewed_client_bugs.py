@@ -234,14 +234,12 @@ REVIEWED_CLIENT: Final = (
         "`schedule(every=0)`, or with an empty cron, was answered like any other: the record "
         "came once, at once, and never again.",
         "a review",
-        "tests/client/schedules/test_plan.py::"
-        "test_what_recurs_never_is_refused",
+        "tests/client/schedules/test_plan.py::test_what_recurs_never_is_refused",
     ),
     Bug(
         "`Receipt.timestamp` was in 1970 when a publish had been sent again after a lost "
         "connection: a stream started there delivered the whole topic once more.",
         "a review",
-        "tests/client/publishing/test_receipt.py::"
-        "test_a_duplicate_has_no_time_that_is_known",
+        "tests/client/publishing/test_receipt.py::test_a_duplicate_has_no_time_that_is_known",
     ),
 )

@@ -7,7 +7,7 @@ from tapemq_broker.core.partition import Partition
 from tapemq_broker.core.queue.frontier import Frontier
 from tapemq_broker.core.queue.lanes import Lanes
 from tapemq_broker.core.queue.lease import Lease
-from tapemq_broker.core.queue.ledger import Ledger
+from tapemq_broker.core.queue.ledger import Ledger, below
 from tapemq_broker.core.queue.supply import Supply
 from tapemq_broker.core.queue.trouble import Place
 
@@ -87,8 +87,8 @@ class Backlog:
 
     def forget_below(self, offset: int) -> None:
         """What is below an offset is not in the log any more. Nothing of it may be leased."""
-        for troubled, trouble in self.ledger.troubles.items():
-            if troubled < offset and trouble.place in (Place.WAITING, Place.WITHHELD):
+        for troubled in below(self.ledger.troubled_offsets, offset):
+            if self.ledger.troubles[troubled].place in (Place.WAITING, Place.WITHHELD):
                 self.waiting -= 1
         self.totals.gone += self.ledger.gone_below(offset)
         self.supply.forget_below(offset)

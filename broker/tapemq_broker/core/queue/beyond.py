@@ -76,13 +76,15 @@ class Beyond:
 
     def forget_below(self, offset: int, lanes: Iterable[Lane]) -> None:
         """Records are gone; how many of each lane is known again once it is empty."""
+        if not self.count:
+            return
         for offsets in self._sets.values():
             offsets.remove_range(0, offset)
         self.count = sum(map(len, self._sets.values()))
         for lane in lanes:
-            if lane.offsets is not None and lane.has_beyond:
-                lane.beyond_first = first = max(lane.beyond_first, offset)
-                left = lane.offsets.range_cardinality(first, max(first, lane.beyond_last + 1))
+            if lane.beyond_first < offset and lane.offsets is not None and lane.has_beyond:
+                lane.beyond_first = offset
+                left = lane.offsets.range_cardinality(offset, max(offset, lane.beyond_last + 1))
                 lane.beyond = min(lane.beyond, left)
                 if not left:
                     _empty(lane)

@@ -108,7 +108,7 @@ class Dispatch:
                 backlog.partition.log,
                 held.lease.lease_id,
                 held.lease.runs,
-                policy.lease_ms / 1000,
+                held.lease.lease_s,
                 portion.failures,
                 portion.crashes,
                 portion.deliveries,
@@ -124,7 +124,7 @@ class Dispatch:
         group.end_sending(consumer, backlog, lease.lease_id)
         self.unsent(held, upto)
         if lease.open:
-            self.leases.set_deadline(held, now + group.terms.policy.lease_ms / 1000)
+            self.leases.set_deadline(held, now + lease.lease_s)
         outcome.touch(group, backlog)
 
     def unsent(self, held: Held, upto: int) -> None:

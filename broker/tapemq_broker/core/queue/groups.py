@@ -267,7 +267,8 @@ class QueueGroups:
         return effects + self._dispatch.finish(outcome)
 
     def _take_gone(self, backlog: Backlog, first_offset: int, effects: Effects) -> None:
-        for lease in list(backlog.leases.values()):
+        leases = backlog.leases.values()
+        for lease in [lease for lease in leases if lease.runs[0][0] < first_offset]:
             runs = lease.take(0, first_offset)
             held = self._dispatch.leases.get(lease.lease_id) if runs else None
             if held is not None:

@@ -2,16 +2,17 @@
 
 from collections import deque
 from collections.abc import Sequence
-from heapq import heapify, heappop, heappush, nlargest
+from heapq import heappop, heappush, nlargest
 from typing import Final
+
+from pyroaring import BitMap64
 
 from tapemq_broker.core.counting import agreeing, counted
 from tapemq_broker.core.effects import Effects, ReadKeys
 from tapemq_broker.core.queue.beyond import Beyond
 from tapemq_broker.core.queue.lane import Lane
-from tapemq_broker.core.queue.lease import Run
-from tapemq_broker.core.queue.ledger import Ledger
-from tapemq_broker.core.queue.returned import RUNS_MAX
+from tapemq_broker.core.queue.ledger import Ledger, below
+from tapemq_broker.core.queue.returned import RUNS_MAX, lowest_runs
 from tapemq_broker.core.queue.supply import Portion
 from tapemq_broker.core.queue.trouble import Place
 
@@ -30,6 +31,7 @@ class Lanes:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._keys: dict[int, bytes | None] = {}
+        self._known = BitMap64()  # the offsets in _keys
         self._lanes: dict[bytes, Lane] = {}
         self._parked = 0
         self._beyond = Beyond()
@@ -57,6 +59,7 @@ class Lanes:
         """Begin at the floor, and know nothing."""
         for known in (self._keys, self._lanes, self._deliveries, self._unread, self._hungry):
             known.clear()
+        self._known.clear()
         self._beyond.clear()
         self._parked = 0
         self._admitted.clear()
@@ -76,7 +79,7 @@ class Lanes:
             return self._take_due(limit)
         if self._back:
             return self._take_back(limit)
-        return Portion(_runs(self._fresh, limit)) if fresh and self._fresh else None
+        return Portion(lowest_runs(self._fresh, limit)) if fresh and self._fresh else None
 
     def _take_due(self, limit: int) -> Portion:
         troubles, due = self._ledger.troubles, self._due
@@ -86,7 +89,7 @@ class Lanes:
             alike.append(heappop(due))
             troubles[alike[-1]].place = Place.LEASED
         failures, crashes, deliveries, replayed = counts
-        return Portion(_runs(alike, limit), True, failures, crashes, deliveries, replayed)
+        return Portion(lowest_runs(alike, limit), True, failures, crashes, deliveries, replayed)
 
     def _take_back(self, limit: int) -> Portion:
         back = self._back
@@ -98,7 +101,7 @@ class Lanes:
                 break
         for offset in alike:
             del self._deliveries[offset]
-        return Portion(_runs(alike, limit), deliveries=deliveries)
+        return Portion(lowest_runs(alike, limit), deliveries=deliveries)
 
     def give_back(self, first: int, end: int, deliveries: int) -> None:
         """They still have their slots."""
@@ -129,6 +132,7 @@ class Lanes:
             self._leave(offset)
             self._aside.discard(offset)
             self._keys.pop(offset, None)
+            self._known.discard(offset)
 
     @property
     def _policy_parks(self) -> bool:
@@ -197,17 +201,19 @@ class Lanes:
 
     def forget_below(self, offset: int) -> None:
         """Records are gone; those behind them may go."""
-        for lane in self._lanes.values():
-            lane.parked = deque(parked for parked in lane.parked if parked >= offset)
-        self._parked = sum(len(lane.parked) for lane in self._lanes.values())
+        gone = below(self._known, offset)
+        for known in gone:  # of all of them, before one of them gives its slot to another
+            key = self._keys[known]
+            if key is not None and known not in self._admitted and known not in self._aside:
+                self._lanes[key].parked.remove(known)
+                self._parked -= 1
         self._beyond.forget_below(offset, self._lanes.values())
         for heap in (self._due, self._fresh, self._back):
-            heap[:] = [known for known in heap if known >= offset]
-            heapify(heap)
-        for known in [known for known in self._keys if known < offset]:
+            while heap and heap[0] < offset:
+                heappop(heap)
+        for known in gone:
             self._deliveries.pop(known, None)
             self.settled(known, known + 1)
-        self.settings_changed()
 
     def settings_changed(self) -> None:
         """A key may have more slots now."""
@@ -298,6 +304,7 @@ class Lanes:
 
     def _know_troubled(self, offset: int, key: bytes | None) -> None:
         self._keys[offset] = key
+        self._known.add(offset)
         if self._policy_parks and self._ledger.troubles[offset].place is not Place.READY:
             self._aside.add(offset)
             return
@@ -317,6 +324,7 @@ class Lanes:
         elif not self._has_room:
             return False
         self._keys[offset] = key
+        self._known.add(offset)
         self._enter(offset)
         return True
 
@@ -335,6 +343,7 @@ class Lanes:
                 continue
             self._beyond.take(lane, offset)
             self._keys[offset] = key  # None: it cannot be read; its lease will meet the damage
+            self._known.add(offset)
             self._enter(offset)
         if sought.has_beyond and sought.key not in stopped:
             sought.beyond_first = max(sought.beyond_first, first + len(keys))
@@ -381,18 +390,3 @@ class Lanes:
             f"{counted(len(lanes), 'key')}, most of all {named}; keys are read again in their turn."
         )
         return [text]
-
-
-def _runs(heap: list[int], limit: int) -> list[Run]:
-    """Runs of at most ``limit`` of the lowest offsets, which are removed."""
-    runs: list[Run] = []
-    while heap and limit:
-        if runs and runs[-1][1] == heap[0]:
-            runs[-1] = (runs[-1][0], heappop(heap) + 1)
-        elif len(runs) == RUNS_MAX:
-            break
-        else:
-            offset = heappop(heap)
-            runs.append((offset, offset + 1))
-        limit -= 1
-    return runs

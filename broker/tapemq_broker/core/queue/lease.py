@@ -1,6 +1,6 @@
 """A lease: offsets handed out together to one consumer, until a deadline."""
 
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import accumulate
 
@@ -13,6 +13,7 @@ class Lease:
 
     ``started``: those whose handlers have begun. ``troubled``: the records have failed before, or
     were dead; else there is no trouble with any of them. ``deliveries``: of each, before this.
+    ``lease_s``: for how long it is given, and extended, whatever becomes of the group's settings.
     """
 
     __slots__ = (
@@ -21,6 +22,7 @@ class Lease:
         "deadline",
         "deliveries",
         "lease_id",
+        "lease_s",
         "open",
         "runs",
         "started",
@@ -28,9 +30,16 @@ class Lease:
     )
 
     def __init__(
-        self, lease_id: int, runs: Sequence[Run], *, troubled: bool, deliveries: int
+        self,
+        lease_id: int,
+        runs: Sequence[Run],
+        *,
+        troubled: bool,
+        deliveries: int,
+        lease_s: float,
     ) -> None:
         self.lease_id = lease_id
+        self.lease_s = lease_s
         self.runs = tuple(runs)
         *starts, self.count = accumulate((end - first for first, end in runs), initial=0)
         self._starts = tuple(starts) if len(starts) > 1 else (0,)
@@ -72,16 +81,19 @@ class Lease:
         base, upto = self.runs[0]
         if base <= first and end <= upto:  # as nearly always
             return ((1 << end - first) - 1) << first - base
-        bits = 0
-        index = max(0, bisect_right(self.runs, (first, end)) - 1)
-        for number in range(index, len(self.runs)):
-            base, upto = self.runs[number]
-            if base >= end:
-                break
-            low, high = max(first, base), min(end, upto)
-            if low < high:
-                bits |= ((1 << high - low) - 1) << self._starts[number] + low - base
-        return bits
+        low = self._bit(first)
+        return ((1 << self._bit(end) - low) - 1) << low
+
+    def _bit(self, offset: int) -> int:
+        """How many offsets that the lease began with are below this one.
+
+        Found without looking at each run: clients may name a lease again and again.
+        """
+        number = bisect_left(self.runs, (offset,)) - 1
+        if number < 0:
+            return 0
+        base, upto = self.runs[number]
+        return self._starts[number] + min(offset, upto) - base
 
     def _runs_of(self, bits: int) -> list[Run]:
         found: list[Run] = []

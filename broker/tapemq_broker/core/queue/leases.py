@@ -28,10 +28,15 @@ class Held(NamedTuple):
     consumer: Consumer
 
     @property
+    def is_by_record(self) -> bool:
+        """Whether each of its records is looked at on its own: it has trouble, or a key."""
+        return self.lease.troubled or self.group.terms.policy.key_lanes
+
+    @property
     def runs_to_return(self) -> int:
         """What it costs to give it back: by runs; one by one, if they have crashed or have keys."""
         lease = self.lease
-        if lease.troubled or self.group.terms.policy.key_lanes:
+        if self.is_by_record:
             return lease.open.bit_count() + _LEASE_RUNS
         crashed = (lease.open & lease.started).bit_count()
         return (lease.open & ~(lease.open << 1)).bit_count() + crashed + _LEASE_RUNS
@@ -64,6 +69,7 @@ class Leases:
             portion.runs,
             troubled=portion.troubled,
             deliveries=portion.deliveries,
+            lease_s=group.terms.policy.lease_ms / 1000,
         )
         held = self._held[lease.lease_id] = Held(lease, group, backlog, consumer)
         backlog.leases[lease.lease_id] = lease
@@ -124,7 +130,7 @@ class Leases:
             if lease_id not in held.backlog.leases:
                 continue
             seen_at = self._seen_at.get(held.consumer.key.session, float("-inf"))
-            deadline = seen_at + held.group.terms.policy.lease_ms / 1000
+            deadline = seen_at + held.lease.lease_s
             if deadline > now:
                 held.lease.deadline = deadline
                 self._wheel.add(lease_id, deadline)

@@ -1,7 +1,7 @@
 """What is kept of a queue group on a partition: in memory, and in its entries of the group log."""
 
 from collections.abc import Iterable
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Final
 
 from pyroaring import BitMap64
@@ -14,6 +14,12 @@ from tapemq_broker.core.queue.terms import Terms
 from tapemq_broker.core.queue.trouble import Trouble
 
 Changes = dict[bytes, bytes | None]
+
+
+def below(offsets: BitMap64, end: int) -> list[int]:
+    """Those of a set that are below an offset, without looking at the others."""
+    return list(takewhile(lambda offset: offset < end, offsets))
+
 
 _FORGET_AT_ONCE: Final = 1000
 """Records of which a seek forgets what happened; of more, so many before each round of syncs."""
@@ -35,6 +41,7 @@ class Ledger:
         self.seek_epoch = 0
         self.settled = Settled(floor)
         self.troubles: dict[int, Trouble] = {}
+        self.troubled_offsets = BitMap64()
         self.revived = BitMap64()
         self.dead: dict[int, bytes] = {}
         self.dead_offsets = BitMap64()
@@ -62,11 +69,15 @@ class Ledger:
         for number, data in kept.chunks.items():
             ledger.settled.load(number, data)
         ledger.settled.raise_floor(head.ack_floor)
+        for offset in kept.dead:  # A crash in between may have left them unsettled.
+            if offset not in ledger.settled:
+                ledger.settled.add(offset, offset + 1)
         for offset, data in sorted(kept.troubles.items()):
             if offset in kept.dead:  # A crash in between: nothing of it was confirmed.
                 ledger._changed_troubles.add(offset)
                 continue
             ledger.troubles[offset] = Trouble.decode(data)
+            ledger.troubled_offsets.add(offset)
             if offset in ledger.settled:
                 ledger.revived.add(offset)
         return ledger
@@ -112,6 +123,7 @@ class Ledger:
     def untrouble(self, offset: int) -> None:
         """Forget what failed with a record."""
         if self.troubles.pop(offset, None) is not None:
+            self.troubled_offsets.discard(offset)
             self.revived.discard(offset)
             self._changed_troubles.add(offset)
 
@@ -121,6 +133,7 @@ class Ledger:
         found = self.troubles.get(offset)
         if found is None:
             found = self.troubles[offset] = Trouble()
+            self.troubled_offsets.add(offset)
         return found
 
     def bury(self, offset: int, dead: Dead) -> None:
@@ -169,6 +182,7 @@ class Ledger:
         is_first = self.purge_from is None
         self._leave_to_purge(floor, self.troubles)
         self.troubles = {}
+        self.troubled_offsets = BitMap64()
         self.revived = BitMap64()
         if is_first and len(self._stale_troubles) + len(self._stale_dead) <= _FORGET_AT_ONCE:
             self.purge()
@@ -212,10 +226,11 @@ class Ledger:
         gone = floor - self.settled.floor - self.settled.count_below(floor)
         gone += self.revived.range_cardinality(0, offset)
         self.settled.raise_floor(floor)
-        for troubled in [known for known in self.troubles if known < offset]:
+        for troubled in below(self.troubled_offsets, offset):
             self.untrouble(troubled)
-        for dead in [known for known in self.dead if known < offset]:
-            self.forget_dead(dead)
+        for dead in (*below(self.dead_offsets, offset), *below(self._stale_dead, offset)):
+            if dead in self.dead:
+                self.forget_dead(dead)
         return gone
 
     def changes(self) -> Changes:
@@ -258,6 +273,7 @@ class Ledger:
     def close(self) -> None:
         """The group is no more: nothing is to come of what waits."""
         self.troubles.clear()
+        self.troubled_offsets.clear()
         self._stale_troubles.clear()
         self._stale_dead.clear()
         self.dead.clear()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from struct import Struct
 from typing import Final
 from zlib import crc32
@@ -104,12 +105,16 @@ def _check(name: str, value: int | str | bool) -> None:
             raise Refused("bad_request", f"setting {name!r} is {value}, not {least} to {most}")
 
 
-def _delays_of(text: str) -> list[int]:
-    """The delays of a list. Raises Refused."""
+@lru_cache(maxsize=64)
+def _delays_of(text: str) -> tuple[int, ...]:
+    """The delays of a list. Raises Refused.
+
+    Kept, because each record that fails asks for it, and a list may be long.
+    """
     try:
-        delays = [int(part) for part in text.split(",")] if text else []
+        delays = tuple(map(int, text.split(","))) if text else ()
     except ValueError:
-        delays = [-1]
+        delays = (-1,)
     if any(delay < 0 or delay > _INT_MAX for delay in delays):
         raise Refused(
             "bad_request", f"retry_delays_ms is {text!r}, not milliseconds such as 1000,5000"

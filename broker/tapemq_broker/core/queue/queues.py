@@ -1,12 +1,15 @@
 """Commands on queues: taking records, settling them, and looking after the groups."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import islice
 from typing import Final
 
 from tapemq.batch import LogId
 from tapemq_broker.core.effects import (
     DeliverLease,
     Effects,
+    Later,
     Reply,
     ReplyWhenDurable,
     Request,
@@ -38,6 +41,9 @@ Token = tuple[int, int, int]
 _COUNT_MAX: Final = 2**32 - 1
 """Largest count of a token."""
 
+_GROUPS_AT_ONCE: Final = 200
+"""So many are told at once that there is more, at about 6 µs each."""
+
 
 class Queues(Administration):
     """All taking of records, one by one."""
@@ -57,6 +63,8 @@ class Queues(Administration):
         self._departures = Departures(consumers, self._dispatch, self._settling)
         self._subscriptions = subscriptions
         self._consumers = consumers
+        # Logs of which very many groups are being told; True: there is more again.
+        self._telling: dict[LogId, bool] = {}
 
     def __len__(self) -> int:
         return len(self._consumers)
@@ -180,14 +188,25 @@ class Queues(Administration):
         return self._dispatch.finish(outcome)
 
     def visible(self, log: LogId) -> Effects:
-        """More of a log may be handed out."""
+        """More of a log may be handed out. Very many groups are told some at a time."""
+        if log in self._telling:
+            self._telling[log] = True  # those that were told already may be at the end of it
+            return []
         topic = self._topics.by_id.get(log.topic_id)
+        self._telling[log] = False
+        return self._tell(log, iter(list(topic.queue_groups.values()) if topic else ()))
+
+    def _tell(self, log: LogId, groups: Iterator[QueueGroup]) -> Effects:
         outcome = Outcome()
-        for group in topic.queue_groups.values() if topic is not None else ():
+        some = list(islice(groups, _GROUPS_AT_ONCE))
+        for group in some:
             backlog = group.backlogs.get(log.partition)
             if backlog is not None:
                 outcome.touch(group, backlog)
-        return self._dispatch.finish(outcome)
+        effects = self._dispatch.finish(outcome)
+        if len(some) == _GROUPS_AT_ONCE:
+            return [*effects, Later(partial(self._tell, log, groups))]
+        return effects + (self.visible(log) if self._telling.pop(log) else [])
 
     def keys_read(
         self, log: LogId, group: str, first: int, keys: Sequence[bytes | None]
@@ -203,6 +222,14 @@ class Queues(Administration):
         return self._dispatch.finish(outcome)
 
     # Settlements
+
+    def cost(self, verb: Verb, token: Token) -> int:
+        """How much work it is to settle a token: one for all of it, or for each of its records."""
+        lease_id, _, count = token
+        if verb in (Verb.NACK, Verb.REJECT):
+            return count
+        held = self._leases.get(lease_id)
+        return count if held is not None and held.is_by_record else 1
 
     def settle(
         self,
@@ -257,13 +284,12 @@ class Queues(Administration):
         lease_ms: int,
         now: float,
     ) -> Effects:
-        """Hold records for ``lease_ms`` from now on (0: the group's time), or longer.
+        """Hold records for ``lease_ms`` from now on (0: what they were leased for), or longer.
 
         All records of a lease have one deadline.
         """
         lost: list[Token] = []
-        group = self._consumers.existing(key).group
-        deadline = now + (lease_ms or group.terms.policy.lease_ms) / 1000
+        self._consumers.existing(key)  # or it is refused
         for token in tokens:
             lease_id, first, count = token
             held = self._leases.get(lease_id)
@@ -274,7 +300,7 @@ class Queues(Administration):
             still = held.lease.held(first, first + count)
             lost += _lost(token, still)
             if still:
-                self._leases.set_deadline(held, deadline)
+                self._leases.set_deadline(held, now + (lease_ms / 1000 or held.lease.lease_s))
         return [Reply(request, Settled(lost))]
 
     def extend_session(self, session: int, now: float) -> None:

@@ -1,9 +1,11 @@
 """Records that were handed out, and came back without any fault of theirs."""
 
+from heapq import heappop
 from typing import Final
 
 from pyroaring import BitMap64
 
+from tapemq_broker.core.queue.lease import Run
 from tapemq_broker.core.queue.settled import end_of_run
 
 RUNS_MAX: Final = 256
@@ -11,6 +13,21 @@ RUNS_MAX: Final = 256
 
 _DELIVERIES_MAX: Final = 100
 """More is not counted, so that there are not more sets than that."""
+
+
+def lowest_runs(heap: list[int], limit: int) -> list[Run]:
+    """Runs of at most ``limit`` of the lowest offsets, which are removed."""
+    runs: list[Run] = []
+    while heap and limit:
+        if runs and runs[-1][1] == heap[0]:
+            runs[-1] = (runs[-1][0], heappop(heap) + 1)
+        elif len(runs) == RUNS_MAX:
+            break
+        else:
+            offset = heappop(heap)
+            runs.append((offset, offset + 1))
+        limit -= 1
+    return runs
 
 
 class Returned:

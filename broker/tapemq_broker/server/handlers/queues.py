@@ -93,7 +93,7 @@ class QueueHandlers:
             self._engine.reply(request, refused.refusal)
             return
         settle = partial(self._settle_some, message, request, verb)
-        self._settling.start(request, verb, tokens, settle)
+        self._settling.start(request, tokens, settle, partial(self._queues.cost, verb))
 
     def _settle_some(
         self, message: m.Settle, request: Request, verb: Verb, tokens: Sequence[Token]
@@ -129,7 +129,7 @@ class QueueHandlers:
             _check_ms("lease_ms", lease_ms)
             return self._queues.extend(request, key, tokens, lease_ms=lease_ms, now=now)
 
-        self._settling.start(request, Verb.ACK, distinct(unpack_tokens(payload)), extend)
+        self._settling.start(request, distinct(unpack_tokens(payload)), extend, lambda token: 1)
 
 
 def _verb(name: str) -> Verb:

@@ -7,15 +7,18 @@ from typing import Final
 
 from tapemq_broker.core.effects import Effects, Reply, ReplyWhenDurable, Request
 from tapemq_broker.core.queue.queues import Token
-from tapemq_broker.core.queue.verb import Verb
 from tapemq_broker.core.results import Settled
 from tapemq_broker.server.engine import Engine
 
 AT_ONCE: Final = 1000
-"""What is settled in one turn of the loop, at 5 µs each: entries, and records that have failed."""
+"""What is settled in one turn of the loop, at 5 µs each: entries, and records that are looked at
+one by one."""
 
 Settle = Callable[[Sequence[Token]], Effects]
 """Settles some; the answer among its effects is for these alone."""
+
+Cost = Callable[[Token], int]
+"""How much of that a token may be."""
 
 
 class Settling:
@@ -24,13 +27,21 @@ class Settling:
     def __init__(self, engine: Engine) -> None:
         self._engine: Final = engine
 
-    def start(self, request: Request, verb: Verb, tokens: Sequence[Token], settle: Settle) -> None:
+    def start(self, request: Request, tokens: Sequence[Token], settle: Settle, cost: Cost) -> None:
         """Begin; a small one is done when this returns."""
-        parts = list(_parts(tokens, by_record=verb in (Verb.NACK, Verb.REJECT)))
+        is_small = sum(token[2] for token in tokens) <= AT_ONCE
+        parts = [] if is_small else list(_parts(tokens, cost))
         if len(parts) <= 1:
             self._engine.execute(request, lambda: settle(tokens))
         else:
-            self._engine.spawn(self._go_on(request, parts, settle))
+            self._engine.settlement_begins(request.session)
+            self._engine.spawn(self._carry_out(request, parts, settle))
+
+    async def _carry_out(self, request: Request, parts: list[list[Token]], settle: Settle) -> None:
+        try:
+            await self._go_on(request, parts, settle)
+        finally:
+            self._engine.settlement_ends(request.session)
 
     async def _go_on(self, request: Request, parts: list[list[Token]], settle: Settle) -> None:
         answer: Reply | ReplyWhenDurable = Reply(request, Settled([]))
@@ -57,8 +68,8 @@ def _answer(effects: Effects, request: Request) -> Reply | ReplyWhenDurable:
     raise RuntimeError(f"{request} is not answered")
 
 
-def _parts(tokens: Sequence[Token], *, by_record: bool) -> Iterator[list[Token]]:
-    """Cut tokens into parts of about AT_ONCE entries, or records.
+def _parts(tokens: Sequence[Token], cost: Cost) -> Iterator[list[Token]]:
+    """Cut tokens into parts that cost about AT_ONCE.
 
     No token is cut: a lease has no more records than that, whatever a token says.
     """
@@ -66,7 +77,7 @@ def _parts(tokens: Sequence[Token], *, by_record: bool) -> Iterator[list[Token]]
     weight = 0
     for token in tokens:
         part.append(token)
-        weight += min(token[2], AT_ONCE) if by_record else 1
+        weight += min(cost(token), AT_ONCE)
         if weight >= AT_ONCE:
             yield part
             part, weight = [], 0

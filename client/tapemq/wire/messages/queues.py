@@ -82,7 +82,8 @@ class Started(NamedTuple):
 
 
 class Extend(NamedTuple):
-    """Hold these records (payload: tokens) for ``lease_ms`` from now on (0: the group's time).
+    """Hold these records (payload: tokens) for ``lease_ms`` from now on (0: as long as each was
+    leased for).
 
     Answered by Settled at once: nothing of it is on disk.
     """

@@ -9,6 +9,7 @@ from tapemq_broker.core.queue.lease import Lease
 from tapemq_broker.core.queue.ledger import Ledger
 from tapemq_broker.core.queue.terms import Terms
 from tapemq_broker.core.queue.trouble import Place
+from tests.support.core.unwalked import Unwalked
 
 DEAD = Dead("r", "", 1, 0, 2, 3, 4)
 
@@ -20,7 +21,7 @@ def backlog(records: int = 10, **settings: int | str | bool) -> Backlog:
 
 
 def leased(found: Backlog) -> None:
-    lease = Lease(1, [(0, 1)], troubled=False, deliveries=0)
+    lease = Lease(1, [(0, 1)], troubled=False, deliveries=0, lease_s=1.0)
     found.leases = dict.fromkeys(range(LEASES_MAX), lease)
 
 
@@ -77,3 +78,19 @@ def test_what_is_gone_waits_no_more() -> None:
     found.forget_below(2)
     assert (found.waiting, found.totals.gone) == (0, 2)
     assert sorted(found.ledger.troubles) == [2]
+
+
+def test_what_is_gone_is_found_without_looking_at_what_is_left() -> None:
+    """Where the oldest records are dropped, some go with each round of syncs."""
+    found = backlog()
+    for offset in (1, 6):
+        found.ledger.trouble(offset).place = Place.WAITING
+    for offset in (2, 7):
+        found.ledger.bury(offset, DEAD)
+    found.waiting = 2
+    found.ledger.troubles = Unwalked(found.ledger.troubles)
+    found.ledger.dead = Unwalked(found.ledger.dead)
+    found.forget_below(5)
+    assert (found.waiting, found.totals.gone) == (1, 4)
+    assert [offset in found.ledger.troubles for offset in (1, 6)] == [False, True]
+    assert [offset in found.ledger.dead for offset in (2, 7)] == [False, True]

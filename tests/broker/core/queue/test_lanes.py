@@ -7,6 +7,7 @@ from tapemq_broker.core.queue.lease import Run
 from tapemq_broker.core.queue.terms import Terms
 from tapemq_broker.core.queue.trouble import Place
 from tests.support.core.keyed import Keyed
+from tests.support.core.unwalked import Unwalked
 
 
 def test_one_record_of_a_key_at_a_time_in_order() -> None:
@@ -282,6 +283,20 @@ def test_what_is_gone_lets_others_pass() -> None:
     keyed.lanes.forget_below(2)
     assert keyed.take() == [2, 3, 4, 5]
     assert keyed.lanes.cursor == 6
+
+
+def test_what_is_gone_is_found_without_looking_at_what_is_left() -> None:
+    """Where the oldest records are dropped, some go with each round of syncs."""
+    keyed = Keyed("aabaacb")
+    keyed.read()
+    assert keyed.take(1) == [0]
+    keyed.lanes._keys = Unwalked(keyed.lanes._keys)
+    keyed.lanes._lanes = Unwalked(keyed.lanes._lanes)
+    keyed.ledger.gone_below(4)
+    keyed.lanes.forget_below(4)
+    assert keyed.take() == [4, 5, 6]
+    keyed.settle(4, 5, 6)
+    assert not keyed.lanes._lanes
 
 
 def test_what_is_gone_beyond_the_look_ahead_is_not_looked_for() -> None:

@@ -5,8 +5,10 @@ from tapemq_broker.core.partition import Partition
 from tapemq_broker.core.queue import ledger as module
 from tapemq_broker.core.queue.dead import Dead
 from tapemq_broker.core.queue.entries import chunk_key, head_key, queue_groups
+from tapemq_broker.core.queue.frontier import Frontier
 from tapemq_broker.core.queue.ledger import Ledger
 from tapemq_broker.core.queue.terms import Terms
+from tapemq_broker.core.queue.trouble import Place
 
 DEAD = Dead("r", "", 1, 0, 2, 3, 4)
 TERMS = Terms.of({}, 1)
@@ -166,6 +168,26 @@ def test_a_crash_in_between_leaves_a_record_dead() -> None:
     assert 5 not in loaded.troubles
     disk.write(loaded.take_changes())
     assert not [key for key in disk.entries if key.startswith(b"g\0t") and key.endswith(b"\5")]
+
+
+def test_what_a_crash_left_dead_is_settled_and_lives_again_once() -> None:
+    """Of very many changes the first batch alone may be on the disk: those that say who is dead."""
+    found, disk = eventful(), Disk()
+    disk.write(found.take_changes())
+    found.bury(5, DEAD)
+    changes = found.take_changes()
+    disk.write({key: changes[key] for key in list(changes)[:1]})
+    loaded = disk.load(found)
+    assert not loaded.is_unsettled(5)
+    assert loaded.unsettled() == found.unsettled()
+    disk.write(loaded.take_changes())
+    assert state(disk.load(found)) == state(found)
+    loaded.revive(5, 0).place = Place.READY
+    supply = Frontier(loaded)
+    supply.ready(5)
+    taken = [supply.take(9, fresh=True) for _ in range(3)]
+    runs = [run for portion in taken if portion is not None for run in portion.runs]
+    assert [run for run in runs if run[0] <= 5 < run[1]] == [(5, 6)]
 
 
 def test_the_newest_trouble() -> None:

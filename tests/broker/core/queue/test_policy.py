@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -18,6 +18,25 @@ def test_delays_grow_up_to_the_cap() -> None:
 def test_a_list_of_delays_repeats_its_last_one() -> None:
     policy = Policy.of({"retry_jitter_percent": 0, "retry_delays_ms": "10,50, 70"})
     assert [policy.retry_delay_ms(data_log(), 0, n) for n in (1, 2, 3, 4)] == [10, 50, 70, 70]
+
+
+class CountedText(str):
+    """A text that counts how often it is taken apart."""
+
+    __slots__ = ()
+    parted: ClassVar = 0
+
+    def split(self, *args: Any) -> list[str]:
+        CountedText.parted += 1
+        return super().split(*args)
+
+
+def test_a_list_of_delays_is_not_read_anew_for_each_record() -> None:
+    """It may have 2,000 entries, and a frame can fail thousands of records."""
+    policy = Policy(retry_delays_ms=CountedText(",".join(map(str, range(2000)))))
+    for offset in range(100):
+        policy.retry_delay_ms(data_log(), offset, 1)
+    assert CountedText.parted <= 1
 
 
 def test_jitter_spreads_records_around_the_delay_and_is_the_same_for_the_same_one() -> None:

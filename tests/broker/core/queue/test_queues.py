@@ -1,6 +1,9 @@
 from collections.abc import Sequence
 
+import pytest
+
 from tapemq_broker.core import effects as e
+from tapemq_broker.core.queue import queues as module
 from tapemq_broker.core.queue.verb import Verb
 from tapemq_broker.core.refusal import Refusal
 from tapemq_broker.core.results import Done, Settled
@@ -137,6 +140,75 @@ def test_a_sign_of_life_holds_all_leases() -> None:
     assert info(world).leased == 2
     later(world, 0.4)
     assert send(world).deliveries == 1
+
+
+def test_very_many_groups_are_told_some_at_a_time_that_there_is_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_GROUPS_AT_ONCE", 2)
+    world = queue_world()
+    for session in range(1, 6):
+        consume(world, session, group=f"g{session}", start="latest")
+
+    while world.turns:
+        world.turn()
+
+    def told() -> list[int]:
+        return [lease.key.session for lease in world.leasing]
+
+    world.publish(data_log(), b"a")
+    world.sync()
+    assert told() == [1, 2]
+    assert len(world.turns) == 1
+    sent = send(world)
+    world.publish(data_log(), b"b")
+    world.sync()
+    assert (told(), len(world.turns)) == ([2], 1)
+    while world.turns:
+        world.turn()
+    assert sorted(told()) == [1, 2, 3, 4, 5]
+    while world.leasing:
+        send(world)
+    taken = [one for one in world.trace if isinstance(one, e.DeliverLease)]
+    for session in range(1, 6):
+        mine = [run for lease in taken if lease.key.session == session for run in lease.runs]
+        assert sorted(offset for run in mine for offset in range(*run)) == [0, 1]
+    assert sent.key.session == 1
+    world.publish(data_log(), b"c")
+    world.sync()
+    assert told() == [1, 2]
+
+
+def test_a_topic_may_go_while_very_many_groups_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_GROUPS_AT_ONCE", 1)
+    world = queue_world()
+    for session in (1, 2, 3):
+        consume(world, session, group=f"g{session}", start="latest")
+    world.publish(data_log(), b"a")
+    world.sync()
+    world.publish(data_log(), b"b")
+    world.sync()
+    world.execute(0, lambda r: world.core.delete_topic(r, "orders"))
+    while world.turns:
+        world.turn()
+    assert [lease.key.session for lease in world.leasing] == [1]
+
+
+def test_a_lease_keeps_its_time_when_that_of_the_group_is_made_shorter() -> None:
+    """Its consumer extends it in a third of the time that it was told."""
+    world = queue_world(2)
+    consume(world, lease_ms=30_000)
+    number = send(world).lease_id
+    world.core.queues.started(key(1), [(number, 0, 2)])
+    world.execute(0, lambda r: world.core.queues.alter(r, 1, GROUP, {"lease_ms": 1000}))
+    for _ in range(9):
+        later(world, 10)
+        assert extend(world, [(number, 0, 2)]).lost == []
+    assert (info(world).leased, info(world).crashed) == (2, 0)
+    for _ in range(9):
+        later(world, 20)
+        world.core.queues.extend_session(1, world.now)
+    assert (info(world).leased, info(world).crashed) == (2, 0)
 
 
 def test_what_a_consumer_that_leaves_in_peace_had_started_did_not_crash() -> None:

@@ -48,3 +48,30 @@ def test_very_many_come_some_at_a_time() -> None:
     assert backlog.waiting == 1
     retries.due(10)
     assert backlog.waiting == 0
+
+
+def test_what_is_of_no_use_any_more_is_not_kept_for_years() -> None:
+    made, retries = group(), Retries()
+    backlog = made.backlogs[0]
+    for _ in range(5000):  # as with seeks, or records that retention removes
+        trouble = backlog.ledger.trouble(3)
+        trouble.not_before_us = 10**15
+        retries.wait(made, backlog, 3, trouble)
+        backlog.ledger.untrouble(3)
+    assert len(retries) <= 2000
+
+
+def test_what_waits_is_in_order_however_much_else_was_forgotten() -> None:
+    made, retries = group(), Retries()
+    backlog = made.backlogs[0]
+    for offset in range(4000):
+        trouble = backlog.ledger.trouble(offset)
+        trouble.not_before_us = 4000 - offset
+        backlog.waiting += 1
+        retries.wait(made, backlog, offset, trouble)
+        if offset % 2:
+            backlog.ledger.untrouble(offset)
+            backlog.waiting -= 1
+    assert retries.due(1000) == {backlog: made}
+    ready = {o for o, known in backlog.ledger.troubles.items() if known.place is Place.READY}
+    assert ready == set(range(3000, 4000, 2))
