@@ -224,4 +224,12 @@ REVIEWED: Final = (
         "a review",
         "tests/broker/server/test_server.py::test_the_event_loop_runs_while_the_directory_is_read",
     ),
+    Bug(
+        "When a schedule with a large record had missed many of its times, and all of them were"
+        " to come, they were put into one batch: if that was too large, the broker ended, and "
+        "so did every start after that.",
+        "a review",
+        "tests/broker/server/schedules/test_firing.py::"
+        "test_missed_times_of_a_large_record_come_in_batches_that_fit",
+    ),
 )

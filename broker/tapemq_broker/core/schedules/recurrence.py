@@ -21,7 +21,9 @@ LATE_US: Final = 60_000_000
 """What is later than this was missed."""
 
 _AT_ONCE: Final = 100
-"""So many missed times of one schedule are fired together; the next ones follow."""
+_AT_ONCE_BYTES: Final = 1024 * 1024
+"""So many missed times of one schedule are fired together, with records of about so many bytes:
+they are one batch. The next ones follow."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -115,9 +117,10 @@ def due_times(schedule: Schedule, now_us: int, up_since_us: int, zones: Zones) -
 
 
 def _all_times(schedule: Schedule, now_us: int, zones: Zones) -> Times:
+    at_once = min(_AT_ONCE, max(1, _AT_ONCE_BYTES // max(1, len(schedule.record))))
     fire_us = [schedule.due_us]
     following_us = next_us(schedule.recurrence, schedule.due_us, schedule.due_us, zones)
-    while 0 < following_us <= now_us and len(fire_us) < _AT_ONCE:
+    while 0 < following_us <= now_us and len(fire_us) < at_once:
         fire_us.append(following_us)
         following_us = next_us(schedule.recurrence, following_us, following_us, zones)
     return Times(tuple(fire_us), following_us)

@@ -152,6 +152,17 @@ def test_much_that_was_missed_comes_in_parts() -> None:
     assert found.next_us == 110 * S
 
 
+@pytest.mark.parametrize(("record_bytes", "count"), [(10_000, 100), (100_000, 10), (2**21, 1)])
+def test_large_records_that_were_missed_come_in_smaller_parts(
+    record_bytes: int, count: int
+) -> None:
+    every = Recurrence(every_ms=1000, catch_up="all")
+    schedule = Schedule(1, 10 * S, 0, b"", bytes(record_bytes), 0, every)
+    found = due_times(schedule, 10_000 * S, 0, zones)
+    assert len(found.fire_us) == count
+    assert found.next_us == (10 + count) * S
+
+
 def test_the_last_of_what_was_missed_comes() -> None:
     every = Recurrence(every_ms=5000, catch_up="last")
     assert at(every, 21, up_since_s=20.5) == Times((20 * S,), 25 * S)
