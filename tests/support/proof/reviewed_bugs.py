@@ -232,4 +232,11 @@ REVIEWED: Final = (
         "tests/broker/server/schedules/test_firing.py::"
         "test_missed_times_of_a_large_record_come_in_batches_that_fit",
     ),
+    Bug(
+        "A topic that was deleted while one of its schedules was looked up to be cancelled "
+        "ended the broker.",
+        "a review",
+        "tests/broker/server/schedules/test_commands.py::"
+        "test_a_topic_may_be_deleted_while_one_of_its_schedules_is_looked_up",
+    ),
 )

@@ -188,8 +188,11 @@ class ScheduleCommands:
                 raise LogGone(volume.name)
 
     async def _look(self, volume: Volume, name: Name) -> Schedule | None:
+        """What is pending under a name, firing or not. Raises LogGone, Refused."""
         volume.check_ready()
         row = await self._schedules.runner.run(lambda index: _row(index, volume.topic_id, name))
+        if volume.is_gone:
+            raise LogGone(volume.name)  # there is no log any more in which it could be changed
         volume.check_ready()
         recent = volume.book.recent
         known = recent.find_key(name.key) if name.key else recent.find(name.schedule_id)

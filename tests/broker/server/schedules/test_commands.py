@@ -1,4 +1,5 @@
 import asyncio
+import threading
 from contextlib import suppress
 from datetime import timedelta
 
@@ -8,6 +9,7 @@ import tapemq
 from tapemq.batch import Columns, checksum, encode_body
 from tapemq.wire import messages as m
 from tapemq.wire.entries import pack_times
+from tapemq_broker.storage.schedules.index import Row
 from tests.support.raw_client import RawClient, Refused
 from tests.support.scheduled_broker import START, ScheduledBroker, scheduled_broker
 
@@ -265,3 +267,28 @@ async def test_a_topic_without_schedules_has_none() -> None:
         assert await broker.pending() == 0
         with pytest.raises(tapemq.ScheduleNotFound, match="has no schedules"):
             await broker.client.schedules("t").get(1)
+
+
+async def test_a_topic_may_be_deleted_while_one_of_its_schedules_is_looked_up() -> None:
+    """To be cancelled: its log is gone by then."""
+    async with scheduled_broker() as broker:
+        receipt = await broker.later(b"x", 10)
+        await broker.pending()
+        found, deleted, find = threading.Event(), threading.Event(), broker.index.find
+
+        def slowly(topic_id: int, schedule_id: int) -> Row | None:
+            row = find(topic_id, schedule_id)
+            found.set()
+            deleted.wait()
+            return row
+
+        broker.index.find = slowly  # type: ignore[method-assign]
+        schedules = broker.client.schedules("t")
+        cancelling = asyncio.create_task(schedules.cancel(receipt.schedule_id))
+        await asyncio.to_thread(found.wait)
+        await broker.client.delete_topic("t")
+        deleted.set()
+        async with asyncio.timeout(10):
+            with pytest.raises(tapemq.TopicNotFound):
+                await cancelling
+            assert await broker.client.topics() == []
