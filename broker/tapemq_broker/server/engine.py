@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any, Final
 
@@ -49,7 +49,7 @@ class Engine:
         self.due_clock = RisingClock(world.clock, newest_us)
         self.receipts = Receipts()
         self.durability = Durability()
-        self.on_topic_removed: Callable[[int], None] = lambda topic_id: None
+        self.on_topic_removed: Callable[[int], Awaitable[None]] = _not_told
         self._has_changed = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
@@ -311,7 +311,7 @@ class Engine:
     async def _remove_topic(self, effect: e.RemoveTopic) -> None:
         """Remove a topic's logs; the catalog has forgotten it first."""
         await self.logs.catalog_durable()
-        self.on_topic_removed(effect.topic.topic_id)
+        await self.on_topic_removed(effect.topic.topic_id)
         for log_id in self.logs.forget_topic(effect.topic):
             self.leases.cache.forget(log_id)
             self.durability.drop(log_id)
@@ -337,6 +337,10 @@ class Engine:
         late = Refusal("deadline_exceeded", "not on disk by the deadline; it may still get there")
         for request in self.receipts.expired(now):
             self.reply(request, late)
+
+
+async def _not_told(topic_id: int) -> None:
+    """Nobody wants to know."""
 
 
 def _take_opened(opened: list[Opened], info: TopicInfo, partitions: list[Partition]) -> None:

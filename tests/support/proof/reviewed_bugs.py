@@ -239,4 +239,11 @@ REVIEWED: Final = (
         "tests/broker/server/schedules/test_commands.py::"
         "test_a_topic_may_be_deleted_while_one_of_its_schedules_is_looked_up",
     ),
+    Bug(
+        "A topic that was deleted while its first schedule was made ended the broker, or left "
+        "files of it behind that no start could place.",
+        "a review",
+        "tests/broker/server/schedules/test_service.py::"
+        "test_a_topic_may_be_deleted_while_its_schedule_log_is_made",
+    ),
 )

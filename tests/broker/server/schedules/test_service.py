@@ -1,6 +1,7 @@
 import asyncio
 import errno
 import os
+import threading
 
 import pytest
 
@@ -60,6 +61,41 @@ async def test_a_deleted_topic_takes_its_schedules_along() -> None:
         await broker.restart(later_s=60)
         assert await broker.values(1) == [b"new"]
         assert len(broker.index.topics()) == 1
+
+
+async def test_a_topic_may_be_deleted_while_its_schedule_log_is_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its files would be gone where one is to be made, or come back behind its deletion."""
+    async with scheduled_broker() as broker:
+        await broker.client.create_topic("t")
+        begun, going_on, make = threading.Event(), threading.Event(), broker.disk.make_directory
+
+        def slowly(path: str) -> None:
+            begun.set()
+            going_on.wait(10)
+            make(path)
+
+        client, topics = await RawClient.connect(broker.server.port), "topics/default"
+        topic = await client.ask(m.DescribeTopic("t"), m.Topic)
+        monkeypatch.setattr(broker.disk, "make_directory", slowly)
+        body = encode_body(Columns([b"x"]))
+        sent = client.send(m.Schedule(topic.topic_id, 0, checksum(body), delay_ms=1), body)
+        await asyncio.to_thread(begun.wait)
+        deleting = asyncio.create_task(broker.client.delete_topic("t"))
+        while await broker.client.topics():
+            pass
+        for _ in range(20):
+            await broker.client.status()
+        assert broker.disk.list_directory(topics)
+        going_on.set()
+        with pytest.raises(Refused) as refused:
+            await client.answer(sent, m.Scheduled)
+        assert refused.value.name == "stale_metadata"
+        await deleting
+        while broker.disk.list_directory(topics):
+            await broker.client.status()
+        RawClient.close_all()
 
 
 async def test_what_the_index_says_of_strangers_is_forgotten() -> None:
