@@ -246,4 +246,11 @@ REVIEWED: Final = (
         "tests/broker/server/schedules/test_service.py::"
         "test_a_topic_may_be_deleted_while_its_schedule_log_is_made",
     ),
+    Bug(
+        "An error of the disk while the index of schedules was asked what of a schedule log is "
+        "still needed ended the broker.",
+        "a review",
+        "tests/broker/server/schedules/test_compaction.py::"
+        "test_an_index_that_cannot_be_read_leaves_the_log_as_it_is",
+    ),
 )
