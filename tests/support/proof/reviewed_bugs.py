@@ -253,4 +253,12 @@ REVIEWED: Final = (
         "tests/broker/server/schedules/test_compaction.py::"
         "test_an_index_that_cannot_be_read_leaves_the_log_as_it_is",
     ),
+    Bug(
+        "A cron that never comes was taken if a first time was given. When it was due the years"
+        " to come were searched, up to a quarter of a second each: some thousand of them kept "
+        "everybody's schedules waiting for minutes.",
+        "a review",
+        "tests/broker/server/schedules/test_commands.py::"
+        "test_a_cron_that_never_comes_is_refused_and_its_first_time_does_not_save_it",
+    ),
 )

@@ -113,10 +113,12 @@ class ScheduleCommands:
         self._schedules.indexer.wake(volume)
 
     def _first_us(self, job: Job) -> int:
-        if job.due_us:
-            return job.due_us
-        now_us = self._engine.world.clock.wall_us()
-        return next_us(job.recurrence, now_us, now_us, zone)
+        after_us = check_due(job.due_us or self._engine.world.clock.wall_us())
+        following_us = next_us(job.recurrence, after_us, after_us, zone)
+        if job.recurrence.cron and not following_us:
+            # Half a century is searched: when it is due, that would hold up all that is due, too.
+            raise Refused("bad_request", f"cron {job.recurrence.cron!r} never comes")
+        return job.due_us or following_us
 
     def _inspect(self, job: Job) -> _Inspected:
         if len(job.key) > KEY_BYTES_MAX:

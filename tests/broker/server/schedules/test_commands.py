@@ -77,6 +77,8 @@ async def test_requests_behind_one_that_takes_longer_keep_their_order() -> None:
         ({"cron": "what", "delay_ms": 0}, "bad_request"),
         ({"cron": "0 0 31 2 *", "delay_ms": 0}, "bad_request"),
         ({"cron": "* * */20 * 1L", "delay_ms": 0}, "bad_request"),
+        ({"cron": "* * */20 * 1L", "delay_ms": 0, "due_us": START_US}, "bad_request"),
+        ({"cron": "* * * * *", "delay_ms": 0, "due_us": 2**64 - 1}, "bad_request"),
         ({"cron": "* * * * *", "time_zone": "Nowhere", "delay_ms": 0}, "bad_request"),
         ({"every_ms": 10}, "bad_request"),
         ({"every_ms": 2**63}, "bad_request"),
@@ -140,6 +142,18 @@ async def test_what_could_not_be_read_again_is_refused(monkeypatch: pytest.Monke
             assert refused.value.name == "bad_request"
         assert await broker.pending() == 0
         await client.ask(wish(topic, body), m.Scheduled, body)
+        RawClient.close_all()
+
+
+async def test_a_cron_that_never_comes_is_refused_and_its_first_time_does_not_save_it() -> None:
+    """Each took a tenth of a second of the thread that looks what is due, for everybody."""
+    async with scheduled_broker() as broker:
+        client, topic = await raw(broker)
+        body = encode_body(Columns([b"x"]))
+        for due_us in (0, START_US + HOUR_US):
+            never = wish(topic, body, cron="* * */20 * 1L", delay_ms=0, due_us=due_us)
+            with pytest.raises(Refused, match="never comes"):
+                await client.ask(never, m.Scheduled, body)
         RawClient.close_all()
 
 
