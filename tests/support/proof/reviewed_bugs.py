@@ -261,4 +261,12 @@ REVIEWED: Final = (
         "tests/broker/server/schedules/test_commands.py::"
         "test_a_cron_that_never_comes_is_refused_and_its_first_time_does_not_save_it",
     ),
+    Bug(
+        "What waits for the index of schedules was bounded for each topic, not for all of them:"
+        " while the index was slow, a client that scheduled into many topics could fill the "
+        "broker's memory.",
+        "a review",
+        "tests/broker/server/schedules/test_service.py::"
+        "test_topics_share_what_may_wait_for_the_index",
+    ),
 )

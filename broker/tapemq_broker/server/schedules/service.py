@@ -62,7 +62,7 @@ class Schedules:
         opened = []
         for topic in self._engine.core.topics.by_id.values():
             if self._engine.logs.last_value(CATALOG, schedule_key(topic.info.topic_id)) is not None:
-                volume = Volume(topic.info.topic_id, topic.info.name)
+                volume = Volume(topic.info.topic_id, topic.info.name, self.shelf.backlog)
                 self.shelf.volumes[volume.topic_id] = volume
                 made = self._open(volume, topic.info, clean.get(volume.book.log))
                 opened += [made] if made else []
@@ -134,6 +134,7 @@ class Schedules:
         if volume is None:
             return
         volume.is_gone = True
+        volume.book.recent.discard()
         volume.notify()
         now_us = self._engine.world.clock.wall_us()
         self._engine.logs.put_state(CATALOG, {schedule_key(topic_id): None}, now_us)
@@ -165,7 +166,7 @@ class Schedules:
 
     async def _make(self, info: TopicInfo) -> None:
         """Make a schedule log; the catalog knows it before anything is in it."""
-        volume = Volume(info.topic_id, info.name)
+        volume = Volume(info.topic_id, info.name, self.shelf.backlog)
         try:
             open_log = partial(self._open_log, volume, info, None, must_exist=False)
             made = await self._in_thread(info.topic_id, open_log)
