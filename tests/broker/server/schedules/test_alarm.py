@@ -1,9 +1,12 @@
 import asyncio
+import errno
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 import tapemq
+from tapemq_broker.server.schedules import zones
 from tests.support.full_disk import FullDisk
 from tests.support.scheduled_broker import START, scheduled_broker
 
@@ -111,6 +114,30 @@ async def test_an_index_that_cannot_be_read_is_tried_again(
         broker.advance(1)
         assert await broker.values(1) == [b"a"]
         assert "cannot be read: gone for a moment" in caplog.text
+
+
+@pytest.mark.parametrize("is_read_again", [False, True])
+async def test_zones_are_there_though_no_more_files_can_be_opened(
+    monkeypatch: pytest.MonkeyPatch, is_read_again: bool
+) -> None:
+    """It was as if the zone did not exist, which ended the broker."""
+    monkeypatch.setattr("tapemq_broker.server.schedules.alarm._RETRY_S", 0.0)
+    async with scheduled_broker() as broker:
+        await broker.client.schedule("t", b"a", cron="* * * * *", time_zone="Asia/Tokyo")
+        await broker.pending()
+        failures = [OSError(errno.EMFILE, "too many open files")]
+
+        def fail(name: str) -> ZoneInfo:
+            if failures:
+                raise failures.pop()
+            return ZoneInfo(name)
+
+        monkeypatch.setattr(zones, "ZoneInfo", fail)
+        if is_read_again:
+            zones.zone.cache_clear()
+        broker.advance(60)
+        assert await asyncio.wait_for(broker.values(1), 10) == [b"a"]
+        assert bool(failures) != is_read_again
 
 
 async def test_a_topic_whose_index_is_being_built_makes_no_other_wait(
