@@ -9,6 +9,7 @@ import tapemq
 from tapemq_broker.server.schedules import zones
 from tests.support.full_disk import FullDisk
 from tests.support.scheduled_broker import START, scheduled_broker
+from tests.support.stuck_disk import StuckDisk
 
 
 async def test_nothing_comes_before_its_time() -> None:
@@ -64,6 +65,23 @@ async def test_what_recurs_catches_up_as_it_is_told(catch_up: tapemq.CatchUp, co
         assert await broker.all_values() == [b"tick"] * count
         broker.advance(5)
         assert (await broker.values(count + 2))[-1] == b"tick"
+
+
+@pytest.mark.parametrize("catch_up", ["last", "none"])
+async def test_each_time_comes_though_the_disk_was_slow(catch_up: tapemq.CatchUp) -> None:
+    """What catch_up says is about what passed while the broker was down."""
+    disk = StuckDisk(post=asyncio.get_running_loop().call_soon)
+    async with scheduled_broker(disk) as broker:
+        await broker.client.schedule("t", b"tick", every=1, catch_up=catch_up)
+        await broker.pending()
+        disk.stuck = True
+        broker.advance(1)
+        while not any(volume.book.firings for volume in broker.schedules.shelf.volumes.values()):
+            await broker.client.status()
+        broker.advance(4.5)
+        disk.release()
+        async with asyncio.timeout(10):
+            assert len(await broker.values(5)) == 5
 
 
 async def test_cron_follows_its_zone_over_the_change_of_clocks() -> None:
