@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ from tapemq_broker.server.measuring import measure
 from tapemq_broker.server.receipts import Receipts
 from tapemq_broker.server.rising_clock import RisingClock
 from tapemq_broker.server.sessions import Sessions
+from tapemq_broker.server.settlements import Settlements
 from tapemq_broker.server.steady_clock import SteadyClock
 from tapemq_broker.server.world import World
 from tapemq_broker.storage.errors import CorruptLog, LogFull, LogRefused, NoFiles, SyncFailed
@@ -57,20 +58,27 @@ class Engine:
         self.age_clock = SteadyClock(world.clock)
         self.receipts = Receipts()
         self.durability = Durability()
-        self.on_topic_removed: Callable[[int], None] = lambda topic_id: None
+        self.on_topic_removed: Callable[[int], Awaitable[None]] = _not_told
         self._has_changed = False
         self._tell_no_files_at = float("-inf")
         self._tasks: set[asyncio.Task[None]] = set()
-        # How many large settlements of a session are under way; and who is gone meanwhile.
-        self._settling: dict[int, int] = {}
-        self._leaving: dict[int, bool] = {}
+        self.settlements = Settlements(self._queues_left)
         self._loop = asyncio.get_running_loop()
         self._deliveries = Deliveries(core.streams, logs, sessions, run=self.run, spawn=self.spawn)
         self.leases = Leases(
             core, logs, sessions, world.clock, self.due_clock, run=self.run, spawn=self.spawn
         )
         self._key_reads = KeyReads(core.queues, logs, run=self.run, spawn=self.spawn)
-        self._carry: Final[dict[type, Callable[[Any], None]]] = {
+        self._carry: Final = self._carriers()
+        logs.on_durable = self._durable
+        logs.on_written = self._written
+        logs.take_changes = core.take_changes
+        sessions.on_closed = self._session_closed
+        sessions.on_unparked = self._unparked
+
+    def _carriers(self) -> dict[type, Callable[[Any], None]]:
+        """What is done with each kind of effect."""
+        return {
             e.Append: self._append,
             e.PutState: self._put_state,
             e.Change: self._change,
@@ -92,11 +100,6 @@ class Engine:
             e.RemoveTopic: lambda effect: self.spawn(self._remove_topic(effect)),
             e.TruncateFront: self._truncate_front,
         }
-        logs.on_durable = self._durable
-        logs.on_written = self._written
-        logs.take_changes = core.take_changes
-        sessions.on_closed = self._session_closed
-        sessions.on_unparked = self._unparked
 
     @property
     def counters(self) -> Counters:
@@ -290,28 +293,12 @@ class Engine:
 
     def _session_closed(self, number: int) -> None:
         self.run(self.core.streams.session_closed(number, self.world.clock.monotonic()))
-        by_us = self.sessions.draining
-        if number in self._settling:
-            self._leaving[number] = by_us
+        if not self.settlements.closed(number, by_us=self.sessions.draining):
             self.core.queues.stalled(number)  # it is given nothing more
-        else:
-            self._queues_left(number, by_us=by_us)
 
-    def _queues_left(self, number: int, *, by_us: bool) -> None:
+    def _queues_left(self, number: int, by_us: bool) -> None:
         now_us = self.due_clock.now_us()
         self.run(self.core.queues.session_closed(number, now_us, by_us=by_us))
-
-    def settlement_begins(self, session: int) -> None:
-        """What a session has said counts before its end does, though it takes several turns."""
-        self._settling[session] = self._settling.get(session, 0) + 1
-
-    def settlement_ends(self, session: int) -> None:
-        """All of it is carried out."""
-        self._settling[session] -= 1
-        if not self._settling[session]:
-            del self._settling[session]
-            if session in self._leaving:
-                self._queues_left(session, by_us=self._leaving.pop(session))
 
     def _unparked(self, number: int, deliveries: list[e.Deliver]) -> None:
         self.run(deliveries)
@@ -372,7 +359,7 @@ class Engine:
     async def _remove_topic(self, effect: e.RemoveTopic) -> None:
         """Remove a topic's logs; the catalog has forgotten it first."""
         await self.logs.catalog_durable()
-        self.on_topic_removed(effect.topic.topic_id)
+        await self.on_topic_removed(effect.topic.topic_id)
         for log_id in self.logs.forget_topic(effect.topic):
             self.leases.cache.forget(log_id)
             self.durability.drop(log_id)
@@ -398,3 +385,7 @@ class Engine:
         late = Refusal("deadline_exceeded", "not on disk by the deadline; it may still get there")
         for request in self.receipts.expired(now):
             self.reply(request, late)
+
+
+async def _not_told(topic_id: int) -> None:
+    """Nobody wants to know."""

@@ -22,12 +22,15 @@ from tapemq_broker.core.schedules.entries import (
     Shot,
     encode_entries,
 )
-from tapemq_broker.core.schedules.recent import Recent
+from tapemq_broker.core.schedules.recent import Backlog, Recent
 from tapemq_broker.core.schedules.recurrence import Times
 from tapemq_broker.core.schedules.schedule import Move, Recurrence, Schedule
 
 RECENT_BYTES_MAX: Final = 8 * 1024 * 1024
 """What may wait for the index, per topic; and of the largest records, one more."""
+
+BACKLOG_BYTES_MAX: Final = 64 * 1024 * 1024
+"""And of all topics together."""
 
 _NOBODY: Final = Numbers()
 
@@ -75,16 +78,21 @@ class ActiveFiring(NamedTuple):
 class Book:
     """See the module's text. ``count`` is of what is pending."""
 
-    def __init__(self, topic_id: int) -> None:
+    def __init__(self, topic_id: int, backlog: Backlog | None = None) -> None:
         self.log = LogId(topic_id, 0, Role.SCHEDULE)
         self.producers = Producers()
-        self.recent = Recent()
+        self.recent = Recent(backlog)
         self.firings: dict[int, ActiveFiring] = {}
         self._busy: set[int] = set()
         # What has changed since what is due was looked up; None: that is not being fired now.
         self._changed: set[int] | None = None
         self.count = 0
         self.next_offset = 0
+
+    def forget_recent(self) -> None:
+        """The index will say all of it."""
+        self.recent.discard()
+        self.recent = Recent(self.recent.backlog)
 
     def is_firing(self, schedule_id: int) -> bool:
         """Whether it is too late to change a schedule before it has fired."""
@@ -108,7 +116,8 @@ class Book:
 
         ``heard_us``: see Broker.publish(). Raises Refused.
         """
-        if self.recent.size_bytes > RECENT_BYTES_MAX:
+        backlog_bytes = self.recent.backlog.size_bytes
+        if self.recent.size_bytes > RECENT_BYTES_MAX or backlog_bytes > BACKLOG_BYTES_MAX:
             raise Refused("overloaded", "the index of schedules is behind; try again", 0.1)
         old_id = replaced.schedule_id if replaced else 0
         entries = [Scheduled(new, old_id) for new in self._schedules(wish, now_us)]

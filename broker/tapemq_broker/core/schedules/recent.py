@@ -41,10 +41,18 @@ class Layer:
         """Those that are not any more as the index has them; new ones are not among them."""
 
 
+class Backlog:
+    """What the layers of all topics keep in memory, about."""
+
+    def __init__(self) -> None:
+        self.size_bytes = 0
+
+
 class Recent:
     """The layers of one topic."""
 
-    def __init__(self) -> None:
+    def __init__(self, backlog: Backlog | None = None) -> None:
+        self.backlog: Final = backlog or Backlog()
         self._growing = Layer()
         self._frozen: Layer | None = None
 
@@ -80,7 +88,7 @@ class Recent:
         """A schedule was added, or written again."""
         schedule, layer = entry.schedule, self._growing
         self._place(offset, entry)
-        layer.size_bytes += len(schedule.record)
+        self._grow(_size_bytes(schedule))
         if entry.replaces:
             layer.by_id[entry.replaces] = _GONE
             layer.changed.add(entry.replaces)
@@ -105,7 +113,11 @@ class Recent:
 
     def _place(self, offset: int, entry: Entry) -> None:
         self._growing.entries.append(Placed(offset, entry))
-        self._growing.size_bytes += _ENTRY_BYTES
+        self._grow(_ENTRY_BYTES)
+
+    def _grow(self, size_bytes: int) -> None:
+        self._growing.size_bytes += size_bytes
+        self.backlog.size_bytes += size_bytes
 
     def _move(self, schedule: Schedule, move: Move) -> None:
         if move.due_us == 0:
@@ -114,7 +126,7 @@ class Recent:
         moved = schedule._replace(due_us=move.due_us, fired=move.fired)
         self._growing.by_id[move.schedule_id] = Known(moved)
         self._growing.changed.add(move.schedule_id)
-        self._growing.size_bytes += len(schedule.record)
+        self._grow(_size_bytes(schedule))
 
     def _forget(self, schedule: Schedule) -> None:
         self._growing.by_id[schedule.schedule_id] = _GONE
@@ -133,4 +145,16 @@ class Recent:
 
     def indexed(self) -> None:
         """The frozen layer is in the index."""
-        self._frozen = None
+        if self._frozen is not None:
+            self.backlog.size_bytes -= self._frozen.size_bytes
+            self._frozen = None
+
+    def discard(self) -> None:
+        """Nobody asks any more what is kept here."""
+        self.backlog.size_bytes -= self.size_bytes
+        self._growing, self._frozen = Layer(), None
+
+
+def _size_bytes(schedule: Schedule) -> int:
+    cron, time_zone, *_ = schedule.recurrence
+    return len(schedule.record) + len(schedule.key) + len(cron) + len(time_zone)

@@ -21,7 +21,9 @@ LATE_US: Final = 60_000_000
 """What is later than this was missed."""
 
 _AT_ONCE: Final = 100
-"""So many missed times of one schedule are fired together; the next ones follow."""
+_AT_ONCE_BYTES: Final = 1024 * 1024
+"""So many missed times of one schedule are fired together, with records of about so many bytes:
+they are one batch. The next ones follow."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -104,20 +106,27 @@ def due_times(schedule: Schedule, now_us: int, up_since_us: int, zones: Zones) -
     recurrence, due_us = schedule.recurrence, schedule.due_us
     if recurrence.is_once:
         return Times((due_us,), 0)
-    if recurrence.catch_up == "all":
+    missed_before_us = max(up_since_us, now_us - LATE_US)
+    if recurrence.catch_up == "all" or due_us >= missed_before_us:
         return _all_times(schedule, now_us, zones)
     latest_us = last_us(recurrence, due_us, now_us, zones)
+    if latest_us >= missed_before_us:
+        first_us = next_us(recurrence, due_us, missed_before_us - 1, zones)
+        return _all_times(
+            schedule._replace(due_us=min(first_us or latest_us, latest_us)), now_us, zones
+        )
     following_us = next_us(recurrence, due_us, max(now_us, latest_us), zones)
-    missed = latest_us < max(up_since_us, now_us - LATE_US)
-    if missed and recurrence.catch_up == "none":
+    if recurrence.catch_up == "none":
         return Times((), following_us)
     return Times((latest_us,), following_us)
 
 
 def _all_times(schedule: Schedule, now_us: int, zones: Zones) -> Times:
+    """From when the schedule is due."""
+    at_once = min(_AT_ONCE, max(1, _AT_ONCE_BYTES // max(1, len(schedule.record))))
     fire_us = [schedule.due_us]
     following_us = next_us(schedule.recurrence, schedule.due_us, schedule.due_us, zones)
-    while 0 < following_us <= now_us and len(fire_us) < _AT_ONCE:
+    while 0 < following_us <= now_us and len(fire_us) < at_once:
         fire_us.append(following_us)
         following_us = next_us(schedule.recurrence, following_us, following_us, zones)
     return Times(tuple(fire_us), following_us)

@@ -93,9 +93,9 @@ class ScheduleHandlers:
     ) -> None:
         async def list_them() -> None:
             after = (message.after_us, message.after_id)
-            page = await self._commands.page(message.topic_id, after, _PAGE_ROWS + 1)
-            rows = [_row(schedule) for schedule in page.schedules[:_PAGE_ROWS]]
-            answer = m.SchedulePage(len(page.schedules) > _PAGE_ROWS, page.total)
+            page = await self._commands.page(message.topic_id, after, _PAGE_ROWS)
+            rows = [_row(schedule) for schedule in page.schedules]
+            answer = m.SchedulePage(page.more, page.total)
             self._engine.answer(request, answer, memoryview(pack_page(rows)))
 
         self._look(connection, request, list_them)

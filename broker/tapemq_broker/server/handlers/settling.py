@@ -34,14 +34,14 @@ class Settling:
         if len(parts) <= 1:
             self._engine.execute(request, lambda: settle(tokens))
         else:
-            self._engine.settlement_begins(request.session)
+            self._engine.settlements.begin(request.session)
             self._engine.spawn(self._carry_out(request, parts, settle))
 
     async def _carry_out(self, request: Request, parts: list[list[Token]], settle: Settle) -> None:
         try:
             await self._go_on(request, parts, settle)
         finally:
-            self._engine.settlement_ends(request.session)
+            self._engine.settlements.end(request.session)
 
     async def _go_on(self, request: Request, parts: list[list[Token]], settle: Settle) -> None:
         answer: Reply | ReplyWhenDurable = Reply(request, Settled([]))

@@ -24,6 +24,7 @@ from tapemq_broker.server.schedules.zones import zone
 from tapemq_broker.storage.schedules.index import IndexDamaged, Row, ScheduleIndex
 
 KEY_BYTES_MAX: Final = 1024
+_PAGE_BYTES: Final = 1024 * 1024
 _Inspected = tuple[BodyPrefix, list[bytes]]
 _GONE: Final = Refusal("unknown_topic", "the topic was deleted")
 
@@ -55,9 +56,10 @@ class Name(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Some schedules, of how many."""
+    """Some schedules, of how many, and whether there are more behind them."""
 
     schedules: list[Schedule]
+    more: bool
     total: int
 
 
@@ -113,10 +115,12 @@ class ScheduleCommands:
         self._schedules.indexer.wake(volume)
 
     def _first_us(self, job: Job) -> int:
-        if job.due_us:
-            return job.due_us
-        now_us = self._engine.world.clock.wall_us()
-        return next_us(job.recurrence, now_us, now_us, zone)
+        after_us = check_due(job.due_us or self._engine.world.clock.wall_us())
+        following_us = next_us(job.recurrence, after_us, after_us, zone)
+        if job.recurrence.cron and not following_us:
+            # Half a century is searched: when it is due, that would hold up all that is due, too.
+            raise Refused("bad_request", f"cron {job.recurrence.cron!r} never comes")
+        return job.due_us or following_us
 
     def _inspect(self, job: Job) -> _Inspected:
         if len(job.key) > KEY_BYTES_MAX:
@@ -189,8 +193,11 @@ class ScheduleCommands:
                 raise LogGone(volume.name)
 
     async def _look(self, volume: Volume, name: Name) -> Schedule | None:
+        """What is pending under a name, firing or not. Raises LogGone, Refused."""
         volume.check_ready()
         row = await self._schedules.runner.run(lambda index: _row(index, volume.topic_id, name))
+        if volume.is_gone:
+            raise LogGone(volume.name)  # there is no log any more in which it could be changed
         volume.check_ready()
         recent = volume.book.recent
         known = recent.find_key(name.key) if name.key else recent.find(name.schedule_id)
@@ -216,12 +223,14 @@ class ScheduleCommands:
         """Pending schedules behind a time and an id. Raises what answering() answers."""
         self._engine.core.topics.get(topic_id)
         if topic_id not in self._schedules.shelf.volumes:
-            return Page([], 0)
+            return Page([], False, 0)
         volume = self._schedules.known(topic_id)
         await self._schedules.indexer.caught_up(volume)
-        rows = await self._schedules.runner.run(lambda index: index.page(topic_id, *after, limit))
+        rows, more = await self._schedules.runner.run(
+            lambda index: _page(index, topic_id, after, limit)
+        )
         volume.check_ready()  # else they may be of an index that was emptied meanwhile
-        return Page([schedule_of(row) for row in rows], volume.book.count)
+        return Page([schedule_of(row) for row in rows], more, volume.book.count)
 
     async def answering(self, request: Request, work: Callable[[], Awaitable[None]]) -> None:
         """Do something that takes a while; what goes wrong answers the request."""
@@ -244,6 +253,16 @@ def _row(index: ScheduleIndex, topic_id: int, name: Name) -> Row | None:
     if name.key:
         return index.find_key(topic_id, name.key)
     return index.find(topic_id, name.schedule_id)
+
+
+def _page(
+    index: ScheduleIndex, topic_id: int, after: tuple[int, int], limit: int
+) -> tuple[list[Row], bool]:
+    # Rows are read with their records, which nobody asks for: others wait meanwhile.
+    rows = index.page(topic_id, *after, limit, _PAGE_BYTES)
+    if not rows:
+        return [], False
+    return rows, bool(index.page(topic_id, rows[-1].due_us, rows[-1].schedule_id, 1))
 
 
 def _pending(found: Schedule | None, name: Name) -> Schedule:

@@ -1,5 +1,6 @@
 """Keeps schedule logs short: what is done goes, what is left behind is written again."""
 
+import logging
 from typing import Final
 
 from tapemq_broker.server.engine import Engine
@@ -7,6 +8,8 @@ from tapemq_broker.server.schedules.index_runner import IndexRunner
 from tapemq_broker.server.schedules.rows import schedule_of
 from tapemq_broker.server.schedules.shelf import Volume
 from tapemq_broker.storage.schedules.index import Row, ScheduleIndex
+
+log = logging.getLogger("tapemq.broker")
 
 _SPARSE: Final = 4
 """A log is rewritten where fewer than one entry in so many is pending."""
@@ -26,19 +29,23 @@ class Compaction:
         """Remove segments that nothing needs, or write some of the oldest schedules again."""
         if not volume.may_be_used():
             return
-        log = self._engine.logs.data(volume.book.log)
-        segments = log.segments()
+        source = self._engine.logs.data(volume.book.log)
+        segments = source.segments()
         if len(segments) < 2:
             return
-        entries = volume.book.next_offset - log.first_offset
+        entries = volume.book.next_offset - source.first_offset
         is_sparse = len(segments) > 2 and entries > _SPARSE * volume.book.count
         rows = _ROWS_AT_ONCE if is_sparse else 1
         topic_id = volume.topic_id
-        needed, oldest = await self._runner.run(lambda index: _oldest(index, topic_id, rows))
+        try:
+            needed, oldest = await self._runner.run(lambda index: _oldest(index, topic_id, rows))
+        except OSError as error:
+            log.error("the index of schedules cannot be read, a log stays long: %s", error)
+            return
         if not volume.may_be_used():
             return
         if needed >= segments[0].next_offset:
-            log.truncate_front(needed)
+            source.truncate_front(needed)
         elif is_sparse:
             behind = [row for row in oldest if row.position < segments[0].next_offset]
             self._engine.run(volume.book.rewrite([schedule_of(row) for row in behind]))

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from tapemq.batch import BatchError
 from tapemq_broker.core.effects import Effects
 from tapemq_broker.core.partition import Partition
 from tapemq_broker.core.refusal import Refused
@@ -98,7 +99,13 @@ class Firing:
         firing = book.firings[number]
         await self._shelf.durable(volume, firing.next_offset)
         now_us = self._engine.world.clock.wall_us()
-        body = await asyncio.to_thread(body_of, firing, now_us)
+        try:
+            body = await asyncio.to_thread(body_of, firing, now_us)
+        except BatchError as error:
+            # One that an earlier version began, of too many times of a large record.
+            log.error("topic %s: a firing is begun again in parts: %s", volume.name, error)
+            await self._abandon(volume, number)
+            return
         end = await self._append(volume, number, body)
         if end is None:
             return
@@ -141,13 +148,17 @@ class Firing:
     async def _give_up(self, volume: Volume, number: int, refused: Refused) -> None:
         if refused.refusal.name == "unknown_producer":
             # It was idle for longer than partitions remember: nothing of this firing is there.
-            await self._end(volume, number, volume.book.abandon)
-            self._indexer.wake(volume)
-            volume.notify()
+            await self._abandon(volume, number)
             return
         log.error("topic %s: its schedules for partition %d wait: %s", volume.name, number, refused)
         self.refused[volume.topic_id, number] = str(refused)
         volume.notify()  # who waits for its end is to learn that it does not come
+
+    async def _abandon(self, volume: Volume, number: int) -> None:
+        """Nothing of a firing is in its partition, nor will be: what it names stays due."""
+        await self._end(volume, number, volume.book.abandon)
+        self._indexer.wake(volume)
+        volume.notify()
 
 
 def _batches(due: Sequence[Due]) -> Iterator[list[Due]]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Final
@@ -51,6 +51,8 @@ class Schedules:
         self.alarm: Final = Alarm(
             engine, flow, self.shelf, self.runner, self.indexer, self.firing, zone, self.damaged
         )
+        # Topics whose schedule log is being made: their files are not to be removed meanwhile.
+        self._making: Final[dict[int, asyncio.Event]] = {}
         engine.on_topic_removed = self._topic_removed
 
     # Start and stop
@@ -65,7 +67,7 @@ class Schedules:
             if self._is_in_catalog(topic.info.topic_id) or self._engine.logs.store.has_schedules(
                 topic.info
             ):
-                volume = Volume(topic.info.topic_id, topic.info.name)
+                volume = Volume(topic.info.topic_id, topic.info.name, self.shelf.backlog)
                 self.shelf.volumes[volume.topic_id] = volume
                 made = self._open(volume, topic.info, clean.get(volume.book.log))
                 opened += [made] if made else []
@@ -141,11 +143,14 @@ class Schedules:
         """The index is to be made anew from the logs."""
         self._builder.damaged(why)
 
-    def _topic_removed(self, topic_id: int) -> None:
+    async def _topic_removed(self, topic_id: int) -> None:
+        if topic_id in self._making:
+            await self._making[topic_id].wait()
         volume = self.shelf.volumes.pop(topic_id, None)
         if volume is None:
             return
         volume.is_gone = True
+        volume.book.recent.discard()
         volume.notify()
         now_us = self._engine.world.clock.wall_us()
         self._engine.logs.put_state(CATALOG, {schedule_key(topic_id): None}, now_us)
@@ -177,10 +182,10 @@ class Schedules:
 
     async def _make(self, info: TopicInfo) -> None:
         """Make a schedule log; the catalog knows it before anything is in it."""
-        volume = Volume(info.topic_id, info.name)
+        volume = Volume(info.topic_id, info.name, self.shelf.backlog)
         try:
             open_log = partial(self._open_log, volume, info, None, must_exist=False)
-            made = await asyncio.to_thread(open_log)
+            made = await self._in_thread(info.topic_id, open_log)
             put = PutState(CATALOG, {schedule_key(info.topic_id): b""})
             if info.topic_id in self._engine.core.topics.by_id:
                 self._engine.logs.put_all([put], self._engine.world.clock.wall_us())
@@ -197,6 +202,14 @@ class Schedules:
             await self._builder.load(volume)
         else:
             made.close(clean=False, now_us=self._engine.world.clock.wall_us())
+
+    async def _in_thread(self, topic_id: int, open_log: Callable[[], Log]) -> Log:
+        self._making[topic_id] = done = asyncio.Event()
+        try:
+            return await asyncio.to_thread(open_log)
+        finally:
+            del self._making[topic_id]
+            done.set()
 
     def _open_log(
         self, volume: Volume, info: TopicInfo, clean: CleanEntry | None, *, must_exist: bool

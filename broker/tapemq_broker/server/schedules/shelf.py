@@ -5,7 +5,7 @@ from typing import Final
 
 from tapemq_broker.core.refusal import Refused
 from tapemq_broker.core.schedules.book import Book
-from tapemq_broker.core.schedules.recent import Recent
+from tapemq_broker.core.schedules.recent import Backlog
 from tapemq_broker.server.durability import LogGone
 from tapemq_broker.server.engine import Engine
 
@@ -15,10 +15,10 @@ _RETRY_S: Final = 1.0
 class Volume:
     """A topic's book. Not ready while the index does not say yet what its log says."""
 
-    def __init__(self, topic_id: int, name: str) -> None:
+    def __init__(self, topic_id: int, name: str, backlog: Backlog | None = None) -> None:
         self.topic_id = topic_id
         self.name = name
-        self.book = Book(topic_id)
+        self.book = Book(topic_id, backlog)
         self.is_ready = False
         # Whether firings that a stop or a crash interrupted have been taken up.
         self.is_resumed = False
@@ -53,7 +53,7 @@ class Volume:
     def begin_loading(self) -> None:
         """Nothing is known of what the log says up to here; the index will say all of it."""
         self.is_ready = False
-        self.book.recent = Recent()
+        self.book.forget_recent()
 
 
 class Shelf:
@@ -62,6 +62,7 @@ class Shelf:
     def __init__(self, engine: Engine) -> None:
         self._engine: Final = engine
         self.volumes: Final[dict[int, Volume]] = {}
+        self.backlog: Final = Backlog()
 
     @property
     def pending(self) -> int:

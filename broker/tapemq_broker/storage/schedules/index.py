@@ -8,6 +8,8 @@ it, whole.
 from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple, Protocol
 
+ANY_BYTES: Final = 2**62
+
 
 class IndexDamaged(Exception):
     """The index cannot be trusted any more; reset() it."""
@@ -121,8 +123,10 @@ class ScheduleIndex(Protocol):
     def next_due_us(self, after_us: int, without: LeftOut = NOTHING) -> int | None:
         """When the first row behind a time is due; or a time before that, to look again then."""
 
-    def page(self, topic_id: int, after_us: int, after_id: int, limit: int) -> list[Row]:
-        """Rows of a topic in the order of time and id, behind a time and id."""
+    def page(
+        self, topic_id: int, after_us: int, after_id: int, limit: int, max_bytes: int = ANY_BYTES
+    ) -> list[Row]:
+        """Rows of a topic in the order of time and id, behind a time and id; as many as due()."""
 
     def oldest(self, topic_id: int, limit: int, max_bytes: int) -> list[Row]:
         """Rows of a topic in the order of their positions."""

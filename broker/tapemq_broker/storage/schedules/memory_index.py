@@ -4,6 +4,7 @@ from bisect import bisect_right, insort
 from collections.abc import Iterable, Sequence
 
 from tapemq_broker.storage.schedules.index import (
+    ANY_BYTES,
     NOTHING,
     BeginFiring,
     DueRow,
@@ -108,11 +109,14 @@ class MemoryScheduleIndex:
     def _asked_for(self, without: LeftOut) -> list[tuple[int, _Topic]]:
         return [one for one in self._topics.items() if one[0] not in without.topics]
 
-    def page(self, topic_id: int, after_us: int, after_id: int, limit: int) -> list[Row]:
+    def page(
+        self, topic_id: int, after_us: int, after_id: int, limit: int, max_bytes: int = ANY_BYTES
+    ) -> list[Row]:
         rows = self._rows(topic_id)
         order = self._topics[topic_id].order if rows else []
         first = bisect_right(order, (after_us, after_id))
-        return [rows[schedule_id] for _, schedule_id in order[first : first + limit]]
+        some = (DueRow(topic_id, rows[number]) for _, number in order[first : first + limit])
+        return [due.row for due in within_bytes(some, max_bytes)]
 
     def oldest(self, topic_id: int, limit: int, max_bytes: int) -> list[Row]:
         rows = sorted(self._rows(topic_id).values(), key=lambda row: row.position)[:limit]

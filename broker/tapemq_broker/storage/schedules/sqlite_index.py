@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from tapemq.batch import checksum
 from tapemq_broker.storage.schedules.index import (
+    ANY_BYTES,
     NOTHING,
     BeginFiring,
     DueRow,
@@ -209,7 +210,9 @@ class SqliteScheduleIndex:
         rows = self._rows(where, values)
         return rows[0].row if rows else None
 
-    def _rows(self, where: str, values: tuple[Any, ...], max_bytes: int = 1 << 62) -> list[DueRow]:
+    def _rows(
+        self, where: str, values: tuple[Any, ...], max_bytes: int = ANY_BYTES
+    ) -> list[DueRow]:
         with self._errors():
             cursor = self._db.execute(f"{_SELECT} {where}", values)
             rows = within_bytes(map(_decode, cursor), max_bytes)
@@ -278,14 +281,16 @@ class SqliteScheduleIndex:
                 return int(due_us)
         return None
 
-    def page(self, topic_id: int, after_us: int, after_id: int, limit: int) -> list[Row]:
+    def page(
+        self, topic_id: int, after_us: int, after_id: int, limit: int, max_bytes: int = ANY_BYTES
+    ) -> list[Row]:
         where = (
             "INDEXED BY by_time WHERE topic_id = ? AND due_us >= ?"
             " AND (due_us, schedule_id) > (?, ?) ORDER BY due_us, schedule_id LIMIT ?"
         )
         after_us, after_id = _bounded(after_us), _bounded(after_id)
         values = (_id(topic_id), after_us, after_us, after_id, limit)
-        return [due.row for due in self._rows(where, values)]
+        return [due.row for due in self._rows(where, values, max_bytes)]
 
     def oldest(self, topic_id: int, limit: int, max_bytes: int) -> list[Row]:
         where = "WHERE topic_id = ? ORDER BY position LIMIT ?"

@@ -16,6 +16,7 @@ from tapemq_broker.core.schedules.entries import (
     Shot,
     decode_entries,
 )
+from tapemq_broker.core.schedules.recent import Backlog
 from tapemq_broker.core.schedules.recurrence import Times
 from tapemq_broker.core.schedules.schedule import ONCE, Move, Recurrence, Schedule
 from tests.support.bodies import prefix
@@ -116,6 +117,26 @@ def test_while_the_index_is_behind_nothing_more_is_taken(monkeypatch: pytest.Mon
     with pytest.raises(Refused, match="behind") as refused:
         make(book, sequence=1)
     assert refused.value.refusal.name == "overloaded"
+
+
+def test_what_waits_for_the_index_is_bounded_for_all_topics_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(book_module, "BACKLOG_BYTES_MAX", 1000)
+    backlog = Backlog()
+    one, other = Book(7, backlog), Book(8, backlog)
+    make(one)
+    make(other)
+    with pytest.raises(Refused, match="behind"):
+        make(other, sequence=1)
+    one.recent.freeze()
+    one.recent.indexed()
+    make(other, sequence=1)
+    with pytest.raises(Refused, match="behind"):
+        make(one, sequence=1)
+    other.forget_recent()
+    assert backlog.size_bytes == 0
+    make(one, sequence=1)
 
 
 def test_a_firing_ends_what_comes_once() -> None:

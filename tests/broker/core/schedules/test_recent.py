@@ -1,6 +1,6 @@
 from tapemq_broker.core.schedules.entries import Cancelled, Fired, Moved, Scheduled
-from tapemq_broker.core.schedules.recent import Known, Placed, Recent
-from tapemq_broker.core.schedules.schedule import Move, Schedule
+from tapemq_broker.core.schedules.recent import Backlog, Known, Placed, Recent
+from tapemq_broker.core.schedules.schedule import Move, Recurrence, Schedule
 
 A = Schedule(1, 100, 0, b"k", b"record", 5)
 B = Schedule(2, 200, 0, b"k", b"", 6)
@@ -63,3 +63,20 @@ def test_the_size_counts_records_of_both_layers() -> None:
     assert recent.size_bytes > 2000
     recent.indexed()
     assert 1000 < recent.size_bytes < 2000
+
+
+def test_texts_and_keys_are_counted() -> None:
+    backlog = Backlog()
+    recent = Recent(backlog)
+    recent.scheduled(0, Scheduled(A._replace(recurrence=Recurrence("* * * * *" * 400))))
+    assert recent.size_bytes == backlog.size_bytes > 3600
+    recent.moved(1, Moved((Move(1, 900, 1),)), {1: A})
+    recent.freeze()
+    recent.scheduled(2, Scheduled(B))
+    assert recent.size_bytes == backlog.size_bytes
+    recent.indexed()
+    assert recent.size_bytes == backlog.size_bytes > 0
+    recent.freeze()
+    recent.discard()
+    recent.indexed()
+    assert recent.size_bytes == backlog.size_bytes == 0

@@ -152,6 +152,17 @@ def test_much_that_was_missed_comes_in_parts() -> None:
     assert found.next_us == 110 * S
 
 
+@pytest.mark.parametrize(("record_bytes", "count"), [(10_000, 100), (100_000, 10), (2**21, 1)])
+def test_large_records_that_were_missed_come_in_smaller_parts(
+    record_bytes: int, count: int
+) -> None:
+    every = Recurrence(every_ms=1000, catch_up="all")
+    schedule = Schedule(1, 10 * S, 0, b"", bytes(record_bytes), 0, every)
+    found = due_times(schedule, 10_000 * S, 0, zones)
+    assert len(found.fire_us) == count
+    assert found.next_us == (10 + count) * S
+
+
 def test_the_last_of_what_was_missed_comes() -> None:
     every = Recurrence(every_ms=5000, catch_up="last")
     assert at(every, 21, up_since_s=20.5) == Times((20 * S,), 25 * S)
@@ -161,6 +172,24 @@ def test_none_of_what_was_missed_comes() -> None:
     every = Recurrence(every_ms=5000, catch_up="none")
     assert at(every, 21, up_since_s=20.5) == Times((), 25 * S)
     assert at(every, 21, up_since_s=19) == Times((20 * S,), 25 * S)
+
+
+@pytest.mark.parametrize("catch_up", ["all", "last", "none"])
+def test_what_is_a_little_late_while_the_broker_is_up_is_not_missed(catch_up: str) -> None:
+    every = Recurrence(every_ms=1000, catch_up=catch_up)
+    assert at(every, 13.5) == Times((10 * S, 11 * S, 12 * S, 13 * S), 14 * S)
+    cron = Recurrence("*/2 * * * * *", catch_up=catch_up)
+    assert at(cron, 13.5) == Times((10 * S, 12 * S), 14 * S)
+
+
+@pytest.mark.parametrize("catch_up", ["last", "none"])
+def test_behind_what_was_missed_the_rest_comes(catch_up: str) -> None:
+    every = Recurrence(every_ms=1000, catch_up=catch_up)
+    assert at(every, 23.5, up_since_s=21.5) == Times((22 * S, 23 * S), 24 * S)
+    found = at(every, 200)
+    assert found.fire_us == tuple(second * S for second in range(140, 201))
+    cron = Recurrence("* * * * * *", BERLIN, catch_up=catch_up)
+    assert at(cron, 23.5, up_since_s=22) == Times((22 * S, 23 * S), 24 * S)
 
 
 def test_more_than_a_minute_late_is_missed() -> None:

@@ -5,6 +5,8 @@ import pytest
 from tapemq.batch import Columns, decode_columns, encode_body
 from tapemq.wire import messages as m
 from tapemq_broker.server.handlers import lookups, schedules
+from tapemq_broker.server.schedules import commands
+from tapemq_broker.storage.schedules.index import Row
 from tests.support.raw_client import RawClient, Refused
 from tests.support.scheduled_broker import START, TOPIC, scheduled_broker
 
@@ -51,6 +53,25 @@ async def test_lists_come_in_pages(monkeypatch: pytest.MonkeyPatch) -> None:
         found = [schedule async for schedule in broker.client.schedules(TOPIC).list()]
         assert [one.schedule_id for one in found] == [7, 8, 5, 6, 3, 4, 1, 2]
         assert await broker.pending() == 8
+
+
+async def test_pages_of_large_records_are_shorter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page of 65 records of 1 MiB took that memory, and a quarter of a second of the index."""
+    monkeypatch.setattr(commands, "_PAGE_BYTES", 250_000)
+    async with scheduled_broker() as broker:
+        for number in range(8):
+            await broker.later(bytes(100_000), 100 + number)
+        await broker.pending()
+        page, read = broker.index.page, []
+
+        def noted(*args: int) -> list[Row]:
+            read.append(page(*args))
+            return read[-1]
+
+        monkeypatch.setattr(broker.index, "page", noted)
+        found = [schedule async for schedule in broker.client.schedules(TOPIC).list()]
+        assert [one.schedule_id for one in found] == list(range(1, 9))
+        assert [len(rows) for rows in read] == [2, 1, 2, 1, 2, 1, 2, 0]
 
 
 async def test_a_connection_may_look_for_so_many_at_a_time(

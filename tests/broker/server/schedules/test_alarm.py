@@ -1,11 +1,15 @@
 import asyncio
+import errno
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 import tapemq
+from tapemq_broker.server.schedules import zones
 from tests.support.full_disk import FullDisk
 from tests.support.scheduled_broker import START, scheduled_broker
+from tests.support.stuck_disk import StuckDisk
 
 
 async def test_nothing_comes_before_its_time() -> None:
@@ -63,6 +67,23 @@ async def test_what_recurs_catches_up_as_it_is_told(catch_up: tapemq.CatchUp, co
         assert (await broker.values(count + 2))[-1] == b"tick"
 
 
+@pytest.mark.parametrize("catch_up", ["last", "none"])
+async def test_each_time_comes_though_the_disk_was_slow(catch_up: tapemq.CatchUp) -> None:
+    """What catch_up says is about what passed while the broker was down."""
+    disk = StuckDisk(post=asyncio.get_running_loop().call_soon)
+    async with scheduled_broker(disk) as broker:
+        await broker.client.schedule("t", b"tick", every=1, catch_up=catch_up)
+        await broker.pending()
+        disk.stuck = True
+        broker.advance(1)
+        while not any(volume.book.firings for volume in broker.schedules.shelf.volumes.values()):
+            await broker.client.status()
+        broker.advance(4.5)
+        disk.release()
+        async with asyncio.timeout(10):
+            assert len(await broker.values(5)) == 5
+
+
 async def test_cron_follows_its_zone_over_the_change_of_clocks() -> None:
     async with scheduled_broker() as broker:  # the day before clocks are set forward
         receipt = await broker.client.schedule(
@@ -111,6 +132,30 @@ async def test_an_index_that_cannot_be_read_is_tried_again(
         broker.advance(1)
         assert await broker.values(1) == [b"a"]
         assert "cannot be read: gone for a moment" in caplog.text
+
+
+@pytest.mark.parametrize("is_read_again", [False, True])
+async def test_zones_are_there_though_no_more_files_can_be_opened(
+    monkeypatch: pytest.MonkeyPatch, is_read_again: bool
+) -> None:
+    """It was as if the zone did not exist, which ended the broker."""
+    monkeypatch.setattr("tapemq_broker.server.schedules.alarm._RETRY_S", 0.0)
+    async with scheduled_broker() as broker:
+        await broker.client.schedule("t", b"a", cron="* * * * *", time_zone="Asia/Tokyo")
+        await broker.pending()
+        failures = [OSError(errno.EMFILE, "too many open files")]
+
+        def fail(name: str) -> ZoneInfo:
+            if failures:
+                raise failures.pop()
+            return ZoneInfo(name)
+
+        monkeypatch.setattr(zones, "ZoneInfo", fail)
+        if is_read_again:
+            zones.zone.cache_clear()
+        broker.advance(60)
+        assert await asyncio.wait_for(broker.values(1), 10) == [b"a"]
+        assert bool(failures) != is_read_again
 
 
 async def test_a_topic_whose_index_is_being_built_makes_no_other_wait(

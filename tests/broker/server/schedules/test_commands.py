@@ -1,4 +1,5 @@
 import asyncio
+import threading
 from contextlib import suppress
 from datetime import timedelta
 
@@ -8,6 +9,7 @@ import tapemq
 from tapemq.batch import Columns, checksum, encode_body
 from tapemq.wire import messages as m
 from tapemq.wire.entries import pack_times
+from tapemq_broker.storage.schedules.index import Row
 from tests.support.raw_client import RawClient, Refused
 from tests.support.scheduled_broker import START, ScheduledBroker, scheduled_broker
 
@@ -89,6 +91,8 @@ async def test_requests_behind_one_that_takes_longer_keep_their_order() -> None:
         ({"cron": "what", "delay_ms": 0}, "bad_request"),
         ({"cron": "0 0 31 2 *", "delay_ms": 0}, "bad_request"),
         ({"cron": "* * */20 * 1L", "delay_ms": 0}, "bad_request"),
+        ({"cron": "* * */20 * 1L", "delay_ms": 0, "due_us": START_US}, "bad_request"),
+        ({"cron": "* * * * *", "delay_ms": 0, "due_us": 2**64 - 1}, "bad_request"),
         ({"cron": "* * * * *", "time_zone": "Nowhere", "delay_ms": 0}, "bad_request"),
         ({"every_ms": 10}, "bad_request"),
         ({"every_ms": 2**63}, "bad_request"),
@@ -162,6 +166,18 @@ async def test_what_could_not_be_read_again_is_refused(monkeypatch: pytest.Monke
             assert refused.value.name == "bad_request"
         assert await broker.pending() == 0
         await client.ask(wish(topic, body), m.Scheduled, body)
+        RawClient.close_all()
+
+
+async def test_a_cron_that_never_comes_is_refused_and_its_first_time_does_not_save_it() -> None:
+    """Each took a tenth of a second of the thread that looks what is due, for everybody."""
+    async with scheduled_broker() as broker:
+        client, topic = await raw(broker)
+        body = encode_body(Columns([b"x"]))
+        for due_us in (0, START_US + HOUR_US):
+            never = wish(topic, body, cron="* * */20 * 1L", delay_ms=0, due_us=due_us)
+            with pytest.raises(Refused, match="never comes"):
+                await client.ask(never, m.Scheduled, body)
         RawClient.close_all()
 
 
@@ -289,3 +305,28 @@ async def test_a_topic_without_schedules_has_none() -> None:
         assert await broker.pending() == 0
         with pytest.raises(tapemq.ScheduleNotFound, match="has no schedules"):
             await broker.client.schedules("t").get(1)
+
+
+async def test_a_topic_may_be_deleted_while_one_of_its_schedules_is_looked_up() -> None:
+    """To be cancelled: its log is gone by then."""
+    async with scheduled_broker() as broker:
+        receipt = await broker.later(b"x", 10)
+        await broker.pending()
+        found, deleted, find = threading.Event(), threading.Event(), broker.index.find
+
+        def slowly(topic_id: int, schedule_id: int) -> Row | None:
+            row = find(topic_id, schedule_id)
+            found.set()
+            deleted.wait()
+            return row
+
+        broker.index.find = slowly  # type: ignore[method-assign]
+        schedules = broker.client.schedules("t")
+        cancelling = asyncio.create_task(schedules.cancel(receipt.schedule_id))
+        await asyncio.to_thread(found.wait)
+        await broker.client.delete_topic("t")
+        deleted.set()
+        async with asyncio.timeout(10):
+            with pytest.raises(tapemq.TopicNotFound):
+                await cancelling
+            assert await broker.client.topics() == []

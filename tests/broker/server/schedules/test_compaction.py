@@ -1,7 +1,10 @@
+import asyncio
+
 import pytest
 
 from tapemq_broker.server import log_store
 from tapemq_broker.server.schedules import compaction
+from tapemq_broker.storage.schedules.index import Row
 from tests.support.scheduled_broker import ScheduledBroker, scheduled_broker
 
 SEGMENT_BYTES = 4096
@@ -58,3 +61,25 @@ async def test_what_is_pending_is_not_written_again_and_again() -> None:
         await compaction.Compaction(broker.schedules._engine, broker.schedules.runner).step(volume)
         assert volume.book.next_offset == 40
         assert size_bytes(broker) == written
+
+
+async def test_an_index_that_cannot_be_read_leaves_the_log_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with scheduled_broker() as broker:
+
+        def fail(*args: object) -> list[Row]:
+            raise OSError("an error of the disk")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(broker.index, "oldest", fail)
+            for number in range(20):
+                await broker.later(b"x" * 500, 1 + number)
+            async with asyncio.timeout(10):
+                broker.advance(20)
+                await broker.none_pending()
+        assert "a log stays long: an error of the disk" in caplog.text
+        written = size_bytes(broker)
+        await use(broker, 1)
+        await broker.none_pending()
+        assert size_bytes(broker) < written

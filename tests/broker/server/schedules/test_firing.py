@@ -7,6 +7,7 @@ import pytest
 import tapemq
 from tapemq_broker.core.effects import Effects
 from tapemq_broker.core.producers import Producers
+from tapemq_broker.core.schedules import recurrence
 from tapemq_broker.core.schedules.book import Book
 from tapemq_broker.server.schedules import firing as firing_module
 from tapemq_broker.server.schedules.firing import Firing
@@ -328,3 +329,34 @@ async def test_a_topic_can_be_deleted_while_it_is_firing() -> None:
         await broker.later(b"new", 1)
         broker.advance(1)
         assert await broker.values(1) == [b"new"]
+
+
+async def test_missed_times_of_a_large_record_come_in_batches_that_fit() -> None:
+    """100 of them in one were more than a batch can hold: that ended every start."""
+    async with scheduled_broker() as broker:
+        await broker.client.schedule("t", bytes(400_000), every=10, catch_up="all")
+        await broker.pending()
+        broker.advance(600)
+        async with asyncio.timeout(10):
+            assert len(await broker.values(60)) == 60
+
+
+async def test_a_firing_that_does_not_fit_into_a_batch_is_begun_again_in_parts(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def never(firing: Firing, volume: object, number: int) -> None:
+        """The broker stops here."""
+
+    async with scheduled_broker() as broker:
+        await broker.client.schedule("t", bytes(400_000), every=10, catch_up="all")
+        await broker.pending()
+        with monkeypatch.context() as patched:
+            patched.setattr(recurrence, "_AT_ONCE_BYTES", 2**30)
+            patched.setattr(Firing, "finish", never)
+            broker.advance(600)
+            await until_firing(broker)
+            await broker.stop()
+        await broker.start()
+        async with asyncio.timeout(10):
+            assert len(await broker.values(60)) == 60
+        assert "is begun again in parts" in caplog.text

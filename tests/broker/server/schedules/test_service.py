@@ -1,12 +1,14 @@
 import asyncio
 import errno
 import os
+import threading
 
 import pytest
 
 import tapemq
 from tapemq.batch import Columns, checksum, encode_body
 from tapemq.wire import messages as m
+from tapemq_broker.core.schedules import book
 from tapemq_broker.core.schedules.schedule import SCHEDULER_ID
 from tapemq_broker.storage.errors import SyncFailed
 from tapemq_broker.storage.schedules.index import IndexDamaged
@@ -84,6 +86,41 @@ async def test_a_deleted_topic_takes_its_schedules_along() -> None:
         assert len(broker.index.topics()) == 1
 
 
+async def test_a_topic_may_be_deleted_while_its_schedule_log_is_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its files would be gone where one is to be made, or come back behind its deletion."""
+    async with scheduled_broker() as broker:
+        await broker.client.create_topic("t")
+        begun, going_on, make = threading.Event(), threading.Event(), broker.disk.make_directory
+
+        def slowly(path: str) -> None:
+            begun.set()
+            going_on.wait(10)
+            make(path)
+
+        client, topics = await RawClient.connect(broker.server.port), "topics/default"
+        topic = await client.ask(m.DescribeTopic("t"), m.Topic)
+        monkeypatch.setattr(broker.disk, "make_directory", slowly)
+        body = encode_body(Columns([b"x"]))
+        sent = client.send(m.Schedule(topic.topic_id, 0, checksum(body), delay_ms=1), body)
+        await asyncio.to_thread(begun.wait)
+        deleting = asyncio.create_task(broker.client.delete_topic("t"))
+        while await broker.client.topics():
+            pass
+        for _ in range(20):
+            await broker.client.status()
+        assert broker.disk.list_directory(topics)
+        going_on.set()
+        with pytest.raises(Refused) as refused:
+            await client.answer(sent, m.Scheduled)
+        assert refused.value.name == "stale_metadata"
+        await deleting
+        while broker.disk.list_directory(topics):
+            await broker.client.status()
+        RawClient.close_all()
+
+
 async def test_what_the_index_says_of_strangers_is_forgotten() -> None:
     async with scheduled_broker() as broker:
         await broker.later(b"a", 60)
@@ -139,6 +176,33 @@ async def test_a_damaged_index_is_made_anew(
         assert await broker.pending() == 5
         broker.advance(60)
         assert await broker.values(5) == [b"%d" % number for number in range(5)]
+
+
+async def test_topics_share_what_may_wait_for_the_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(book, "BACKLOG_BYTES_MAX", 10_000)
+    async with scheduled_broker() as broker:
+        for name in ("t", "other"):
+            await broker.client.publish(name, b"a", delay=60)
+            assert await broker.client.schedules(name).count() == 1
+        client, body = await RawClient.connect(broker.server.port), encode_body(Columns([b"x"]))
+        other = await client.ask(m.DescribeTopic("other"), m.Topic)
+        wish = m.Schedule(other.topic_id, 0, checksum(body), delay_ms=1000)
+        backlog, turn = broker.schedules.shelf.backlog, broker.schedules.runner._turn
+        assert backlog.size_bytes == 0
+        await turn.acquire()
+        try:
+            await broker.later(bytes(20_000), 60)
+            with pytest.raises(Refused, match="behind"):
+                await client.ask(wish, m.Scheduled, body)
+            await broker.client.delete_topic("t")
+            while backlog.size_bytes:
+                await broker.client.status()
+            await client.ask(wish, m.Scheduled, body)
+        finally:
+            turn.release()
+        assert await broker.client.schedules("other").count() == 2
+        assert backlog.size_bytes == 0
+        RawClient.close_all()
 
 
 async def test_the_producer_id_of_the_scheduler_is_nobody_elses() -> None:

@@ -126,6 +126,7 @@ def test_pages_go_on_behind_a_time_and_an_id(index: ScheduleIndex) -> None:
     assert [one.schedule_id for one in index.page(T, 0, 0, 3)] == [2, 1, 3]
     assert [one.schedule_id for one in index.page(T, 20, 1, 9)] == [3, 4]
     assert index.page(T, 30, 4, 9) == []
+    assert [one.schedule_id for one in index.page(T, 0, 0, 9, 1)] == [2]
 
 
 def test_what_is_asked_for_may_be_larger_than_anything(index: ScheduleIndex) -> None:

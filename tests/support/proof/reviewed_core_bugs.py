@@ -1,0 +1,221 @@
+"""Bugs of the core and of schedules that reading the code with other eyes has found."""
+
+from typing import Final
+
+from tests.support.proof.bug import Bug
+
+REVIEWED_CORE: Final = (
+    Bug(
+        "Dropped records came back at a start after a stream group had got hold, and to queue "
+        "groups that were sought to a time before them.",
+        "a review",
+        "tests/broker/core/test_length.py::"
+        "test_what_was_dropped_stays_so_when_a_stream_group_gets_hold_later",
+    ),
+    Bug(
+        "A seek or redrive of very many records was never answered when its topic was deleted "
+        "between two of its steps.",
+        "a review",
+        "tests/broker/core/queue/test_long_seeks.py::"
+        "test_a_topic_that_is_deleted_while_a_seek_goes_on_refuses_it",
+    ),
+    Bug(
+        "A redrive of which a step met a seek came back in every turn of the loop, for as long as "
+        "a full disk kept the seek from going on.",
+        "a review",
+        "tests/broker/core/queue/test_dead_letters.py::"
+        "test_steps_behind_a_seek_wait_for_the_disk_as_it_does",
+    ),
+    Bug(
+        "The deletion of a queue group with more than 65,535 dead or failed records ended the "
+        "broker.",
+        "a review",
+        "tests/broker/core/queue/test_groups.py::"
+        "test_very_many_entries_are_deleted_in_batches_of_which_each_fits",
+    ),
+    Bug(
+        "A damaged index of schedules that was met while a topic was loaded was emptied and filled "
+        "with that topic alone: the schedules of all others never came.",
+        "a review",
+        "tests/broker/server/schedules/test_index_builder.py::"
+        "test_the_first_schedule_of_another_topic_meets_it",
+    ),
+    Bug(
+        "A schedule with an interval of 64 bits was confirmed, and refused when its log was read: "
+        "with it all schedules of the topic.",
+        "a review",
+        "tests/broker/server/schedules/test_commands.py::test_the_largest_numbers_are_read_again",
+    ),
+    Bug(
+        "Replacing a schedule that was firing into a damaged partition waited for ever, and with "
+        "it every later request to schedule in that topic.",
+        "a review",
+        "tests/broker/server/schedules/test_firing.py::"
+        "test_what_was_firing_into_a_partition_that_failed_cannot_be_changed",
+    ),
+    Bug(
+        "A schedule whose cancellation had been confirmed fired all the same when more than one "
+        "batch was due for its partition at once.",
+        "a review",
+        "tests/broker/server/schedules/test_firing.py::"
+        "test_what_is_cancelled_while_others_of_its_round_fire_does_not",
+    ),
+    Bug(
+        "A firing was abandoned without a word in the log: when one of its schedules was cancelled "
+        "after that, the next start refused all schedules of the topic.",
+        "a review",
+        "tests/broker/server/schedules/test_firing.py::"
+        "test_a_firing_that_was_abandoned_is_over_for_the_next_start",
+    ),
+    Bug(
+        "A dead record that lives again, in a group with key lanes, was never handed out "
+        "after a restart: the lanes passed over the settled ones around it.",
+        "a review",
+        "tests/broker/core/queue/test_lanes.py::"
+        "test_what_lives_again_among_settled_ones_is_read_after_a_start",
+    ),
+    Bug(
+        "A lane that was made anew while keys of an older one were read was dropped with it; what "
+        "settled its record then ended the broker.",
+        "a review",
+        "tests/broker/core/queue/test_lanes.py::"
+        "test_a_lane_that_was_made_anew_while_its_keys_were_read_stays",
+    ),
+    Bug(
+        "A crash or a full disk while the index of schedules forgot a topic whose log was damaged"
+        " could leave half of it: after a repair, schedules never came, or a firing came twice.",
+        "a review",
+        "tests/broker/storage/schedules/test_sqlite_index.py::"
+        "test_a_topic_is_forgotten_as_a_whole_or_not_at_all",
+    ),
+    Bug(
+        "A group that was deleted and made anew within one round of syncs, as the other kind, had"
+        " a partition's groups refused for good when the power failed between two logs; of the "
+        "same kind, it passed over records.",
+        "a review",
+        "tests/broker/core/test_groups.py::"
+        "test_a_name_is_free_when_no_crash_can_bring_its_group_back",
+    ),
+    Bug(
+        "Batches of few records with very many headers were checked on the event loop, which "
+        "stood still for 80 ms with each, and longer with larger ones: clients that sent them "
+        "kept all others waiting.",
+        "a review",
+        "tests/broker/core/test_inspection.py::test_few_records_with_very_many_headers_are_heavy",
+    ),
+    Bug(
+        "Schedules of which the catalog had forgotten that they exist, in a repair or as an older "
+        "copy of it, were not read by the next start: they never came, without a word.",
+        "a review",
+        "tests/broker/server/schedules/test_service.py::"
+        "test_schedules_that_the_catalog_forgot_fire",
+    ),
+    Bug(
+        "Records that had failed with a long delay, and were then sought past, dropped or "
+        "deleted, stayed in memory until that delay was over: it may be years.",
+        "a review",
+        "tests/broker/core/queue/test_retries.py::"
+        "test_what_is_of_no_use_any_more_is_not_kept_for_years",
+    ),
+    Bug(
+        "One frame of Started that named a lease of many runs 4,096 times kept the event loop "
+        "for most of a second, and one of Settle for a fifth in each of its turns.",
+        "a review",
+        "tests/broker/core/queue/test_lease.py::test_a_mention_of_a_lease_looks_at_few_of_its_runs",
+    ),
+    Bug(
+        "A crash amid the writing of very many rejections left records dead and unsettled: they "
+        "were handed out, and those that were redriven meanwhile to two consumers at once.",
+        "a review",
+        "tests/broker/core/queue/test_ledger.py::"
+        "test_what_a_crash_left_dead_is_settled_and_lives_again_once",
+    ),
+    Bug(
+        "A long list of retry delays was read anew for each record that failed: a nack of 1,000 "
+        "kept the event loop for half a second.",
+        "a review",
+        "tests/broker/core/queue/test_policy.py::"
+        "test_a_list_of_delays_is_not_read_anew_for_each_record",
+    ),
+    Bug(
+        "When a group's `lease_ms` was made shorter, leases that were out were taken from "
+        "consumers that extended them as they had been told: their records were handed out "
+        "twice, and counted crashes.",
+        "a review",
+        "tests/broker/core/queue/test_queues.py::"
+        "test_a_lease_keeps_its_time_when_that_of_the_group_is_made_shorter",
+    ),
+    Bug(
+        "With 10,000 queue groups on a topic, each round of syncs kept the event loop for 60 ms, "
+        "while all of them were told that there is more.",
+        "a review",
+        "tests/broker/core/queue/test_queues.py::"
+        "test_very_many_groups_are_told_some_at_a_time_that_there_is_more",
+    ),
+    Bug(
+        "While drop_oldest took records from a queue group without hold, each round of syncs "
+        "looked at all that the group knew: 140 ms of the event loop for 150,000 keys of lanes.",
+        "a review",
+        "tests/broker/core/queue/test_lanes.py::"
+        "test_what_is_gone_is_found_without_looking_at_what_is_left",
+    ),
+    Bug(
+        "When a schedule with a large record had missed many of its times, and all of them were "
+        "to come, they were put into one batch: if that was too large, the broker ended, and so "
+        "did every start after that.",
+        "a review",
+        "tests/broker/server/schedules/test_firing.py::"
+        "test_missed_times_of_a_large_record_come_in_batches_that_fit",
+    ),
+    Bug(
+        "A topic that was deleted while one of its schedules was looked up to be cancelled ended "
+        "the broker.",
+        "a review",
+        "tests/broker/server/schedules/test_commands.py::"
+        "test_a_topic_may_be_deleted_while_one_of_its_schedules_is_looked_up",
+    ),
+    Bug(
+        "A topic that was deleted while its first schedule was made ended the broker, or left "
+        "files of it behind that no start could place.",
+        "a review",
+        "tests/broker/server/schedules/test_service.py::"
+        "test_a_topic_may_be_deleted_while_its_schedule_log_is_made",
+    ),
+    Bug(
+        "An error of the disk while the index of schedules was asked what of a schedule log is "
+        "still needed ended the broker.",
+        "a review",
+        "tests/broker/server/schedules/test_compaction.py::"
+        "test_an_index_that_cannot_be_read_leaves_the_log_as_it_is",
+    ),
+    Bug(
+        "A cron that never comes was taken if a first time was given. When it was due the years "
+        "to come were searched, up to a quarter of a second each: some thousand of them kept "
+        "everybody's schedules waiting for minutes.",
+        "a review",
+        "tests/broker/server/schedules/test_commands.py::"
+        "test_a_cron_that_never_comes_is_refused_and_its_first_time_does_not_save_it",
+    ),
+    Bug(
+        "What waits for the index of schedules was bounded for each topic, not for all of them: "
+        "while the index was slow, a client that scheduled into many topics could fill the "
+        "broker's memory.",
+        "a review",
+        "tests/broker/server/schedules/test_service.py::"
+        "test_topics_share_what_may_wait_for_the_index",
+    ),
+    Bug(
+        "A time zone that could not be read because no more files could be opened counted as "
+        "none: when a schedule in it was due that ended the broker.",
+        "a review",
+        "tests/broker/server/schedules/test_alarm.py::"
+        "test_zones_are_there_though_no_more_files_can_be_opened",
+    ),
+    Bug(
+        "Of a recurring schedule that was a few seconds late while the broker was up, only the "
+        "last time came: a slow disk lost the others.",
+        "a review",
+        "tests/broker/server/schedules/test_alarm.py::"
+        "test_each_time_comes_though_the_disk_was_slow",
+    ),
+)
