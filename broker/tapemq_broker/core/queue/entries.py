@@ -19,6 +19,8 @@ _TROUBLE: Final = b"\0t"
 _DEAD: Final = b"\0d"
 _HEAD: Final = {"ack_floor": int, "seek_epoch": int, "version": int, "settings": dict}
 _PURGE: Final = "purge_from"
+_OFFSET_MAX: Final = (1 << 32 + CHUNK_BITS) - 1
+"""The last one that a chunk can name."""
 
 
 class Head(NamedTuple):
@@ -121,9 +123,10 @@ def _text(name: bytes) -> str:
 def _put(kept: Kept, kind: bytes, number: bytes, value: bytes) -> None:
     parts = {_CHUNK: (kept.chunks, 4), _TROUBLE: (kept.troubles, 8), _DEAD: (kept.dead, 8)}
     part, size_bytes = parts.get(kind, ({}, -1))
-    if len(number) != size_bytes:
+    at = int.from_bytes(number, "big")
+    if len(number) != size_bytes or at > _OFFSET_MAX:
         raise BadEntry(f"an entry of a queue group has the key {(kind + number)!r}")
-    part[int.from_bytes(number, "big")] = value
+    part[at] = value
 
 
 def durable_floor(entries: Mapping[bytes, bytes]) -> int:

@@ -63,6 +63,7 @@ def test_nothing_was_on_disk_for_sure_without_groups() -> None:
         (b"\xff", HEAD.encode()),
         (b"a\0s123", chunk(0)),
         (b"a\0x1234", b""),
+        (b"a\0d" + (1 << 48).to_bytes(8, "big"), b""),
         (b"a\0", b""),
         (b"\xff\0s1234", b""),
     ],
