@@ -153,6 +153,26 @@ def test_resync_finds_a_header_across_two_windows(log: RawLog) -> None:
         assert list(resync(window, 0, LOG_ID)) == [(before, log.placed[0].header)]
 
 
+def test_resync_finds_a_header_across_two_pieces(log: RawLog) -> None:
+    piece_bytes = scan._PIECE_BYTES
+    for before in range(piece_bytes - HEADER_BYTES - 1, piece_bytes + 2):
+        window = window_of(b"?" * before + data_of(log))
+        assert next(resync(window, 0, LOG_ID))[0] == before
+
+
+def test_batches_are_told_from_damage_once_headers_were_searched(log: RawLog) -> None:
+    sound, last = data_of(log), log.placed[-1]
+    for data, reason in ((sound, ""), (flipped(sound, 8 * len(sound) - 1), "not what was")):
+        window = window_of(data)
+        places = [found for found, _ in resync(window, 0, LOG_ID)]
+        assert window.was_searched
+        assert places == [placed.position for placed in log.placed]
+        found = read_batch(window, last.position)
+        assert isinstance(found, BadPlace if reason else Batch)
+        if isinstance(found, BadPlace):
+            assert (found.place, reason in found.reason) == (Place.DAMAGED, True)
+
+
 def test_sound_header_counts_though_its_body_is_damaged(log: RawLog) -> None:
     data = flipped(data_of(log), 8 * (log.placed[3].end - 1))
     found = [position for position, _ in resync(window_of(data), 1, LOG_ID)]

@@ -30,7 +30,7 @@ _BY_MODULE: Final[dict[str, dict[str, str]]] = {
         "Leases.set_deadline: deadline > lease.deadline -> deadline >= lease.deadline": (
             "the same deadline is written again"
         ),
-        "Leases.expired: 1000 -> 1001": "a millisecond of thirty seconds, within the wheel's step",
+        "Leases.grant: 1000 -> 1001": "a millisecond of thirty seconds, within the wheel's step",
         "Leases.expired: deadline > now -> deadline >= now": "one step of the wheel later",
         "Held.runs_to_return: lease.open << 1 -> lease.open >> 1": "as many runs end as begin",
         "module: 500 -> 501": _LIMIT,
@@ -96,6 +96,11 @@ _BY_MODULE: Final[dict[str, dict[str, str]]] = {
     f"{_STORAGE}/scan.py": {
         "Window.__init__: 0 -> 1": "nothing is buffered yet",
         "resync: 1 -> 2": _MAGIC,
+        "Window.was_searched: return self._sums is not None -> return None": (
+            "what is not checked first is checked behind that, only slower"
+        ),
+        "_is_zero: size_bytes = WINDOW_BYTES -> nothing": "as far, in more steps",
+        "module: 4096 -> 4097": _LIMIT,
         "_find_magic: 1 -> 2": "a piece is never so short",
         "_find_magic: len(piece) - len(MAGIC) + 1 -> len(piece) - len(MAGIC) - 1": (
             "two bytes are looked at twice"
@@ -116,6 +121,7 @@ _BY_MODULE: Final[dict[str, dict[str, str]]] = {
         "Survey._misfit: base < self.end.next_offset -> base <= self.end.next_offset": (
             "where both are the same, nobody asks"
         ),
+        "Proof: False -> True": "only the proof that was sought out is asked, and it says so",
         "module: -1 -> 1": _NO_SIZE,
         "module: 1 -> 2": _NO_SIZE,
     },
@@ -134,6 +140,7 @@ _BY_MODULE: Final[dict[str, dict[str, str]]] = {
         "Segment.__init__: self.last_position = 0 -> nothing": _SET_LATER,
         "Segment.__init__: 0 -> 1 #1": _SET_LATER,
         "Segment.__init__: 0 -> 1 #2": "one sync more of what is there already",
+        "Segment.__init__: False -> True": "its file is opened anew for each read",
         "Segment.create: 1 -> 2": _COUNTED,
         "Segment.append: 1 -> 2": _COUNTED,
     },

@@ -36,6 +36,8 @@ def _queue(name: str, *more: str) -> Target:
 _RECOVERY: Final = "tests/broker/storage/test_recovery.py"
 _FAILED_SYNCS: Final = "tests/broker/storage/test_failed_syncs.py"
 _DAMAGE: Final = "tests/faults/test_file_damage.py"
+_CUT_BACK: Final = "tests/broker/storage/test_cut_back.py"
+_OPENING: Final = "tests/broker/storage/test_opening.py"
 _REPAIR: Final = "tests/broker/storage/test_repair.py"
 
 TARGETS: Final = (
@@ -50,15 +52,11 @@ TARGETS: Final = (
     _storage("evidence", _RECOVERY, _DAMAGE),
     _storage("survey", _RECOVERY, _DAMAGE),
     _storage("diagnosis", _RECOVERY, _DAMAGE),
-    _storage("recovery", _FAILED_SYNCS, "tests/broker/storage/test_cut_back.py"),
-    _storage("replay", "tests/broker/storage/test_opening.py", _RECOVERY),
-    _storage("clean", "tests/broker/storage/test_opening.py"),
-    _storage(
-        "segment", "tests/broker/storage/test_log.py", "tests/broker/storage/test_cut_back.py"
-    ),
-    _storage(
-        "snapshot", "tests/broker/storage/test_state_log.py", "tests/broker/storage/test_opening.py"
-    ),
+    _storage("recovery", _FAILED_SYNCS, _CUT_BACK, _OPENING),
+    _storage("replay", _OPENING, _RECOVERY),
+    _storage("clean", _OPENING),
+    _storage("segment", "tests/broker/storage/test_log.py", _CUT_BACK),
+    _storage("snapshot", "tests/broker/storage/test_state_log.py", _OPENING),
     _storage("torn", _RECOVERY),
     _storage("unproven", _FAILED_SYNCS, _RECOVERY),
     _storage("rewriting", _FAILED_SYNCS, _RECOVERY),
