@@ -43,6 +43,7 @@ _BY_MODULE: Final[dict[str, dict[str, str]]] = {
         "Ledger.close: self._stale_troubles.clear() -> nothing": _CLOSED,
         "Ledger.close: self._stale_dead.clear() -> nothing": _CLOSED,
         "Ledger.close: self.dead_reasons.clear() -> nothing": _CLOSED,
+        "Ledger.close: self.troubled_offsets.clear() -> nothing": _CLOSED,
         "module: 1000 -> 1001": _LIMIT,
     },
     f"{_QUEUE}/lease.py": {
@@ -50,10 +51,6 @@ _BY_MODULE: Final[dict[str, dict[str, str]]] = {
         "Lease.take: end - first -> end + first": _GENERAL,
         "Lease._bits: base <= first -> base < first": _GENERAL,
         "Lease._bits: end <= upto -> end < upto": _GENERAL,
-        "Lease._bits: 1 -> 2 #2": "the search begins one run earlier",
-        "Lease._bits: base >= end -> base > end": "a run behind the end adds no bits",
-        "Lease._bits: break -> nothing": "runs behind the end add no bits",
-        "Lease._bits: low < high -> low <= high": "no offsets, so no bits",
         "Lease._runs_of: True -> False": _SIZES,
         "Lease._runs_of: part & -part -> part | -part": _BITS,
         "Lease._runs_of: ~part & part + 1 -> ~part | part + 1": _BITS,
@@ -96,9 +93,6 @@ _BY_MODULE: Final[dict[str, dict[str, str]]] = {
     f"{_STORAGE}/scan.py": {
         "Window.__init__: 0 -> 1": "nothing is buffered yet",
         "resync: 1 -> 2": _MAGIC,
-        "Window.was_searched: return self._sums is not None -> return None": (
-            "what is not checked first is checked behind that, only slower"
-        ),
         "_is_zero: size_bytes = WINDOW_BYTES -> nothing": "as far, in more steps",
         "module: 4096 -> 4097": _LIMIT,
         "_find_magic: 1 -> 2": "a piece is never so short",

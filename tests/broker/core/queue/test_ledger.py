@@ -35,6 +35,7 @@ class Disk:
 
 
 def state(found: Ledger) -> tuple[object, ...]:
+    assert list(found.troubled_offsets) == sorted(found.troubles)
     settled = [found.is_unsettled(offset) for offset in range(100)]
     dead = sorted(found.dead.items()), {r: sorted(o) for r, o in found.dead_reasons.items()}
     return settled, dead, sorted(found.troubles), sorted(found.revived), found.unsettled()
