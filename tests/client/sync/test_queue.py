@@ -323,6 +323,7 @@ def test_stop_lets_handlers_finish_and_gives_the_rest_back(world: QueueWorld) ->
     with world.queue() as queue:
         running = in_thread(queue.run, handle, concurrency=1)
         assert working.wait(LONG_S)
+        world.client.topics()  # behind all that was leased: what comes after stop() is kept
         queue.stop()
         world.settled(9)
         assert sorted(world.said("release")) == ALL[1:]
