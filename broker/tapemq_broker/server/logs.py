@@ -143,6 +143,12 @@ class Logs:
         self.flusher.dirty(log)
         return base_offset
 
+    def roll(self, log: Log) -> None:
+        """Begin a new segment of a log; another time, if the disk is full. Raises LogFailed."""
+        with suppress(LogFull):
+            if log.roll():
+                self.flusher.dirty(log)
+
     def put_state(self, log_id: LogId, changes: Mapping[bytes, bytes | None], now_us: int) -> None:
         """Write entries of a state log. What a full disk refuses is kept for the next time."""
         try:

@@ -86,6 +86,11 @@ class Index:
             self._offsets.append(header.base_offset)
             self._next_position = position + interval_bytes
 
+    @property
+    def begun_us(self) -> int | None:
+        """Broker time of the first batch, which is always taken; None if there is none."""
+        return self._times[0] if self._times else None
+
     def entries(self) -> Iterator[Entry]:
         """All of them, ascending."""
         return map(self._entry, range(len(self)))

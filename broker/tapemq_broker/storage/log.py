@@ -132,6 +132,11 @@ class Log:
         return self._end.last_append_time_us
 
     @property
+    def segment_begun_us(self) -> int | None:
+        index = self._segments[-1].index
+        return index.begun_us if index is not None else None
+
+    @property
     def is_dirty(self) -> bool:
         """Whether anything is not known to be on disk."""
         return self._durable.next_batch != self._end.next_batch or self._rolled is not None

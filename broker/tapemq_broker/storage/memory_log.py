@@ -94,6 +94,11 @@ class MemoryLog:
     def last_append_time_us(self) -> int:
         return self._end.last_append_time_us
 
+    @property
+    def segment_begun_us(self) -> int | None:
+        newest = self._segments[-1]
+        return newest[0].header.append_time_us if newest else None
+
     def append(self, batch: NewBatch, now_us: int) -> int:
         """Append a batch; see the log seam."""
         size_bytes = sum(len(data) for _, data in self._segments[-1])

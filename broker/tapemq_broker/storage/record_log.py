@@ -94,6 +94,10 @@ class RecordLog(Protocol):
     def last_append_time_us(self) -> int:
         """Broker time of the newest batch; never decreases. 0 if there was none."""
 
+    @property
+    def segment_begun_us(self) -> int | None:
+        """Broker time of the first batch of the newest segment; None as long as it has none."""
+
     def append(self, batch: NewBatch, now_us: int) -> int:
         """Append a batch and return its base offset. It is written, not yet durable.
 

@@ -1,8 +1,27 @@
 """Which part of a log has had its time. Pure: it looks at sizes and at broker time only."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from tapemq_broker.storage.record_log import SegmentInfo
+
+SPANS: Final = 4
+"""A segment holds at most this part of the age at which records go: only whole segments do, so
+a record is kept so much longer than it must be."""
+
+
+def outgrows_age(
+    begun_us: int | None, last_append_time_us: int, now_us: int, max_age_us: int | None
+) -> bool:
+    """Whether the newest segment shall end, so that its records can go in their time.
+
+    It began with a batch of ``begun_us`` (None: it has none) and goes up to the log's newest one;
+    the clocks are those of retained_from(). Without that, a log that is written to slowly would
+    keep its records for as long as they take to fill a segment.
+    """
+    if begun_us is None or max_age_us is None:
+        return False
+    return (min(now_us, last_append_time_us) - begun_us) * SPANS > max_age_us
 
 
 def retained_from(

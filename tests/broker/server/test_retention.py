@@ -71,6 +71,36 @@ async def test_a_part_of_a_second_is_an_age() -> None:
             await client.publish(topic, b"x" * 1000)
 
 
+async def test_records_of_a_slow_topic_go_at_their_age() -> None:
+    """Long before they fill a segment."""
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    settings: dict[str, Any] = {"retention_check_s": 0.001, "retention_age_s": 0.01}
+    async with running_server(disk, **settings) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        while (await first_offset(client, topic)) == 0:
+            await client.publish(topic, b"x")
+
+
+async def test_records_go_at_their_age_after_a_start_too() -> None:
+    """What was written before it counts from when it was written."""
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    clock = JumpingClock()
+    world = memory_world(disk)._replace(clock=clock)
+    settings = Settings(retention_check_s=0.001, retention_age_s=3600)
+    for ahead_s in (0, 2 * 3600):
+        clock.ahead_s = ahead_s
+        server = Server(settings, world)
+        await server.start("127.0.0.1", 0)
+        client = await RawClient.connect(server.port)
+        topic = await client.ask(m.DescribeTopic("t", create=True), m.Topic)
+        await client.publish(topic, b"x")
+        while ahead_s and len(files_of(disk)) < 2:
+            await client.ask(m.Ping(), m.Pong)
+        RawClient.close_all()
+        await server.stop()
+
+
 async def test_many_partitions_are_all_cut() -> None:
     """More than are looked at in one turn of the loop."""
     disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)

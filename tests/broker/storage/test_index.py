@@ -44,6 +44,11 @@ def test_the_first_batch_is_always_taken() -> None:
     assert index_of((7, 1, 0), interval_bytes=1 << 20).find(7) == (0, 7)
 
 
+def test_an_index_knows_when_its_segment_was_begun() -> None:
+    assert index_of().begun_us is None
+    assert index_of((0, 10, 0), (10, 20, 100), interval_bytes=1000).begun_us == 10
+
+
 def test_an_empty_index_points_to_the_start() -> None:
     assert Index().find(5) == START
     assert Index().find_time(5) == START

@@ -227,6 +227,18 @@ def test_a_mark_at_the_end_of_what_was_asked_for_is_not_read(setup: Setup, log: 
     assert [header.kind for header in headers(chunk.data)] == [Kind.DATA]
 
 
+def test_a_log_knows_when_its_newest_segment_was_begun(setup: Setup, log: SyncedLog) -> None:
+    begun = [log.segment_begun_us]
+    for time_us in (5, 9):
+        log.append(batch_of(b"a"), time_us)
+    begun.append(log.segment_begun_us)
+    setup.sync()
+    log.roll()
+    begun.append(log.segment_begun_us)
+    log.append(batch_of(b"b"), 12)
+    assert [*begun, log.segment_begun_us] == [None, 5, None, 12]
+
+
 def test_marks_alone_do_not_make_a_segment_that_could_be_rolled(setup: Setup) -> None:
     log = setup.log
     log.append(batch_of(b"a"), 5)

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tapemq_broker.storage.record_log import SegmentInfo
-from tapemq_broker.storage.retention import retained_from
+from tapemq_broker.storage.retention import outgrows_age, retained_from
 
 HOUR_US = 3_600_000_000
 YEAR_US = 365 * 24 * HOUR_US
@@ -97,3 +97,18 @@ def test_only_segments_go_that_may_go(
         assert hold_offset is None or segment.next_offset <= hold_offset
         is_old = max_age_us is not None and now_us - segment.last_append_time_us > max_age_us
         assert is_old or (max_bytes is not None and left_bytes >= max_bytes)
+
+
+@pytest.mark.parametrize(
+    ("begun_us", "last_us", "expected"),
+    [(None, 4 * HOUR_US, False), (HOUR_US, 2 * HOUR_US, False), (HOUR_US, 2 * HOUR_US + 1, True)],
+)
+def test_a_segment_ends_when_it_spans_a_quarter_of_the_age(
+    begun_us: int | None, last_us: int, expected: bool
+) -> None:
+    assert outgrows_age(begun_us, last_us, YEAR_US, 4 * HOUR_US) is expected
+    assert not outgrows_age(begun_us, last_us, YEAR_US, None)
+
+
+def test_a_segment_does_not_end_because_a_clock_was_set_ahead() -> None:
+    assert not outgrows_age(HOUR_US, YEAR_US, 2 * HOUR_US, 4 * HOUR_US)

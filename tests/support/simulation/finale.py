@@ -54,7 +54,7 @@ class Finale:
     async def _read_everything(self, client: Client) -> None:
         async with asyncio.timeout(_DRAIN_S):
             await none_pending(client, self._workload.scheduled_topic)
-            if any(plan.retention_bytes for plan in self._workload.topics):
+            if any(plan.retention for plan in self._workload.topics):
                 await asyncio.sleep(1.0)  # for retention to do its work
             history = self._scene.history
             history.final_topics = await client.topics()

@@ -11,18 +11,18 @@ _LIMIT_CHANCE: Final = 0.15
 
 
 class TopicPlan(NamedTuple):
-    """A topic. ``retention_bytes`` 0: retention removes nothing; ``limits``: settings of length."""
+    """A topic. ``retention``: its settings of that, if any; ``limits``: those of its length."""
 
     name: str
     partitions: int
-    retention_bytes: int
+    retention: Mapping[str, int] = MappingProxyType({})
     on_first_use: bool = False
     limits: Mapping[str, int | str] = MappingProxyType({})
 
     @property
     def keeps_all(self) -> bool:
         """Nothing is ever removed."""
-        return not self.retention_bytes and self.limits.get("overflow") != "drop_oldest"
+        return not self.retention and self.limits.get("overflow") != "drop_oldest"
 
 
 class GroupPlan(NamedTuple):
@@ -56,13 +56,21 @@ def draw_topics(random: Random, *, large: bool) -> list[TopicPlan]:
         TopicPlan(
             f"topic-{number}",
             random.randrange(1, 5) if large else random.choice((1, 1, 2, 3)),
-            random.choice((0, 0, 10_000 if large else 4_000)),
+            _draw_retention(random, large=large),
         )
         for number in range(random.randrange(1, 4) if large else random.choice((1, 1, 2)))
     ]
     if random.random() < (0.5 if large else 0.2):
-        topics.append(TopicPlan("topic-auto", 1, 0, on_first_use=True))
+        topics.append(TopicPlan("topic-auto", 1, on_first_use=True))
     return topics
+
+
+def _draw_retention(random: Random, *, large: bool) -> dict[str, int]:
+    if random.random() < 2 / 3:
+        return {}
+    if random.random() < 0.5:
+        return {"retention_age_s": random.choice((1, 4))}
+    return {"retention_bytes": 10_000 if large else 4_000}
 
 
 def draw_limits(random: Random, topics: list[TopicPlan]) -> list[TopicPlan]:

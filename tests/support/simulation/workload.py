@@ -49,7 +49,7 @@ class Workload:
         }
         self.scheduled_topic = random.choice(kept or ["topic-later"])
         if not kept:
-            self.topics.append(TopicPlan("topic-later", 1, 0))
+            self.topics.append(TopicPlan("topic-later", 1))
         self.groups = draw_groups(random, self.topics, large=scene.large)
         self.queues = draw_queues(random, self.topics, large=scene.large)
 
@@ -59,7 +59,7 @@ class Workload:
         async def create(client: Client) -> None:
             for topic in self.topics:
                 if not topic.on_first_use:
-                    settings = {"retention_bytes": topic.retention_bytes, **topic.limits}
+                    settings = {**topic.retention, **topic.limits}
                     await client.create_topic(topic.name, topic.partitions, **settings)
 
         await self._scene.app("admin", create).run()
