@@ -16,6 +16,11 @@ KIB = 1024
 MIB = 1024 * KIB
 GIB = 1024 * MIB
 
+SIZE_BYTES_MAX = 10**15
+DURATION_S_MAX = 10**9
+COUNT_MAX = 10**9
+"""Far above what anybody wants, and far below what the protocol and timers can hold."""
+
 Value = str | int | float | bool | Path | None
 
 _KINDS = {
@@ -64,7 +69,7 @@ class Setting(NamedTuple):
             return "one of " + ", ".join(about.choices)
         said = _KINDS[self.kind]
         said += f", at least {about.at_least:,.12g}" if about.at_least > -inf else ""
-        said += f", at most {about.at_most:,.12g}" if about.at_most < inf else ""
+        said += f", at most {about.at_most:,.16g}" if about.at_most < inf else ""
         said += f" ({about.unit})" if about.unit else ""
         return said + (", or left out" if self.optional else "")
 
@@ -83,15 +88,15 @@ class Setting(NamedTuple):
         return value in self.about.choices if self.about.choices else value != ""
 
 
-def _size(text: str, at_least: int = 0, at_most: float = inf) -> About:
+def _size(text: str, at_least: int = 0, at_most: int = SIZE_BYTES_MAX) -> About:
     return About(text, "bytes", at_least, at_most)
 
 
 def _duration(text: str, at_least: float = 0.001) -> About:
-    return About(text, "seconds", at_least)
+    return About(text, "seconds", at_least, DURATION_S_MAX)
 
 
-def _count(text: str, at_most: float = inf) -> About:
+def _count(text: str, at_most: int = COUNT_MAX) -> About:
     return About(text, at_least=1, at_most=at_most)
 
 

@@ -7,6 +7,8 @@ import pytest
 
 from tapemq_broker.config import MIB, SettingError, Settings, settings
 
+SIZE = "a whole number, at least 0, at most 1,000,000,000,000,000 (bytes)"
+
 
 def test_defaults_are_allowed_and_described() -> None:
     default = Settings()
@@ -56,11 +58,14 @@ def test_allowed_value(name: str, value: Any) -> None:
         ("port", True, "a whole number, at least 0, at most 65,535"),
         ("port", "7077", "a whole number, at least 0, at most 65,535"),
         ("port", None, "a whole number, at least 0, at most 65,535"),
-        ("heartbeat_s", 0, "a number, at least 0.001 (seconds)"),
-        ("heartbeat_s", inf, "a number, at least 0.001 (seconds)"),
-        ("heartbeat_s", nan, "a number, at least 0.001 (seconds)"),
-        ("retention_age_s", inf, "a number, at least 0 (seconds)"),
-        ("disk_free_min_bytes", -1, "a whole number, at least 0 (bytes), or left out"),
+        ("heartbeat_s", 0, "a number, at least 0.001, at most 1,000,000,000 (seconds)"),
+        ("heartbeat_s", inf, "a number, at least 0.001, at most 1,000,000,000 (seconds)"),
+        ("heartbeat_s", nan, "a number, at least 0.001, at most 1,000,000,000 (seconds)"),
+        ("retention_age_s", inf, "a number, at least 0, at most 1,000,000,000 (seconds)"),
+        ("heartbeat_s", 1e10, "a number, at least 0.001, at most 1,000,000,000 (seconds)"),
+        ("disk_free_min_bytes", -1, f"{SIZE}, or left out"),
+        ("publish_window_bytes", 1 << 64, SIZE.replace("0", "1,024", 1)),
+        ("topics_max", 1 << 64, "a whole number, at least 1, at most 1,000,000,000"),
         ("sync", 1, "true or false"),
         ("host", "", "a text that is not empty"),
         ("data_dir", "text", "a path"),

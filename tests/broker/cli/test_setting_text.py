@@ -48,16 +48,17 @@ def test_text_is_read(name: str, text: str, value: Value) -> None:
         ("data_dir", "~nobody-has-this-name/data", "a path"),
         ("port", "9" * 400, "a whole number, at least 0, at most 65,535"),
         ("log_level", "loud", "one of debug, info, warning, error"),
-        ("heartbeat_s", "-1", "a number, at least 0.001 (seconds)"),
+        ("heartbeat_s", "-1", "a number, at least 0.001, at most 1,000,000,000 (seconds)"),
         (
             "heartbeat_s",
             "15 MiB",
-            'a number, at least 0.001 (seconds), such as 90 or "1.5 min"',
+            'a number, at least 0.001, at most 1,000,000,000 (seconds), such as 90 or "1.5 min"',
         ),
         (
             "segment_bytes",
             "64 MB",
-            'a whole number, at least 4,096 (bytes), such as 1048576 or "1 MiB"',
+            "a whole number, at least 4,096, at most 1,000,000,000,000,000 (bytes), "
+            'such as 1048576 or "1 MiB"',
         ),
     ],
 )

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from tapemq.wire import messages as m
+from tapemq_broker.config import settings
 from tests.support.raw_client import RawClient, Refused
 from tests.support.running_server import running_server
 
@@ -94,3 +95,12 @@ async def test_a_keeper_has_no_session_of_its_own_to_keep() -> None:
         with pytest.raises(Refused) as refused:
             await hello(server.port, m.Hello([1], "x", resume=second.welcome.session))
         assert refused.value.name == "unknown_session"
+
+
+async def test_the_largest_settings_can_be_told() -> None:
+    most = {setting.name: setting.about.at_most for setting in settings()}
+    window_bytes, heartbeat_s = int(most["publish_window_bytes"]), most["heartbeat_s"]
+    async with running_server(publish_window_bytes=window_bytes, heartbeat_s=heartbeat_s) as server:
+        welcome = (await RawClient.connect(server.port)).welcome
+        assert welcome.publish_window_bytes == window_bytes
+        assert welcome.heartbeat_ms == heartbeat_s * 1000
