@@ -57,17 +57,11 @@ class Leases:
             lease.lose(tuple(lease.held))
         self._by_id.clear()
 
-    def due(self, now: float) -> dict[int, list[Tokens]]:
-        """Leases to extend now: a token of each, for the whole of it, by the ms that they last.
-        They count as extended.
-
-        Each lasts as long as it did at first: whoever changes that of the group does not know how
-        often they are extended.
-        """
-        entries: dict[int, list[Tokens]] = {}
+    def due(self, now: float) -> list[Tokens]:
+        """Leases to extend now: a token of each, for the whole of it. They count as extended."""
+        tokens: list[Tokens] = []
         for lease in self._by_id.values():
             if lease.held and now - lease.renewed_at >= lease.ttl_s / _YOUNG:
                 lease.renewed_at = now
-                token = Tokens(lease.lease_id, min(lease.held), 1)
-                entries.setdefault(round(lease.ttl_s * 1000), []).append(token)
-        return entries
+                tokens.append(Tokens(lease.lease_id, min(lease.held), 1))
+        return tokens

@@ -270,10 +270,9 @@ class Ledger(ABC):
         leases, connection = self._intake.leases, self._connection()
         if not len(leases) or connection is None:
             return  # the next lease starts it again
-        for lease_ms, entries in leases.due(self._timers.time()).items():
-            request = m.Extend(self._intake.subscription, lease_ms)
-            for payload in chunks(entries):
-                connection.send(request, self._renewed, payload)
+        request = m.Extend(self._intake.subscription)  # each for as long as it was leased
+        for payload in chunks(leases.due(self._timers.time())):
+            connection.send(request, self._renewed, payload)
         self._renew_later(leases.shortest_s())
 
     def _renewed(self, result: Any) -> None:

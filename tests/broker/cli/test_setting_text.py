@@ -57,8 +57,10 @@ def test_text_is_read(name: str, text: str, value: Value) -> None:
         (
             "segment_bytes",
             "64 MB",
-            "a whole number, at least 4,096, at most 1,000,000,000,000,000 (bytes), "
-            'such as 1048576 or "1 MiB"',
+            (
+                "a whole number, at least 4,096, at most 1,000,000,000,000,000 (bytes), "
+                'such as 1048576 or "1 MiB"'
+            ),
         ),
     ],
 )

@@ -41,10 +41,10 @@ def test_each_lease_is_extended_when_it_is_a_sixth_of_its_time_old() -> None:
     leases = Leases()
     begin(leases, 7, now=0.0)
     begin(leases, 8, now=9.0, ttl_ms=6_000)
-    assert leases.due(4.9) == {}
-    assert leases.due(5.0) == {30_000: [Tokens(7, 0, 1)]}
-    assert leases.due(9.9) == {}
-    assert leases.due(10.0) == {30_000: [Tokens(7, 0, 1)], 6_000: [Tokens(8, 0, 1)]}
+    assert leases.due(4.9) == []
+    assert leases.due(5.0) == [Tokens(7, 0, 1)]
+    assert leases.due(9.9) == []
+    assert leases.due(10.0) == [Tokens(7, 0, 1), Tokens(8, 0, 1)]
 
 
 def test_an_entry_for_the_extension_names_what_is_held() -> None:
@@ -52,7 +52,7 @@ def test_an_entry_for_the_extension_names_what_is_held() -> None:
     begin(leases, 7)
     (lease,) = leases
     lease.held.remove(0)
-    assert leases.due(30.0) == {30_000: [Tokens(7, 1, 1)]}
+    assert leases.due(30.0) == [Tokens(7, 1, 1)]
 
 
 def test_time_of_the_shortest_lease() -> None:

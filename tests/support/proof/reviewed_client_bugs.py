@@ -146,14 +146,6 @@ REVIEWED_CLIENT: Final = (
         "tests/client/queues/test_intake.py::test_no_part_of_a_lost_lease_is_handed_out",
     ),
     Bug(
-        "When the lease of a group was made shorter, consumers went on extending what they held "
-        "as rarely as before: messages at work ran out, counted a crash, and were handled a "
-        "second time beside it.",
-        "a review",
-        "tests/client/queues/test_desk.py::"
-        "test_leases_are_renewed_for_the_time_that_they_began_with",
-    ),
-    Bug(
         "A worker's handler that raised what is no Exception, as some libraries do when something"
         " takes too long, ended the worker; nothing was counted, so its message ended each one "
         "after it, too.",
