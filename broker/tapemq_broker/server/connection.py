@@ -92,6 +92,7 @@ class Connection(asyncio.BufferedProtocol):
         # Subscriptions that begin when their start is looked up, and who asked for them.
         self.coming: dict[int, Request] = {}
         self._paused_at: float | None = None
+        self._is_reading_held = False
         self._unsent_bytes = 0
         self._cut_at_bytes = 0
         self._closed_at: float | None = None
@@ -242,6 +243,17 @@ class Connection(asyncio.BufferedProtocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def hold_reading(self, is_held: bool) -> None:
+        """Read nothing more, or go on. What is in the buffer is still handled."""
+        self._is_reading_held = is_held
+        if self._transport is None or self._transport.is_closing():
+            return
+        if is_held:
+            self._transport.pause_reading()
+        else:
+            self.session.received(0, self._host.clock.monotonic())  # it could not be heard
+            self._transport.resume_reading()
+
     def forget_hints(self, subscription: int) -> None:
         """A subscription has ended: where its reading of logs stood is of no use any more."""
         for place in [place for place in self.hints if place[0] == subscription]:
@@ -261,7 +273,8 @@ class Connection(asyncio.BufferedProtocol):
                 self.abort("it was closed, and the client does not read what is left")
             return
         try:
-            self.session.check_alive(now)
+            if not self._is_reading_held:
+                self.session.check_alive(now)
         except ProtocolError as error:
             self.fail(error.kind, str(error))
             return

@@ -29,6 +29,7 @@ from tapemq_broker.server.rising_clock import RisingClock
 from tapemq_broker.server.sessions import Sessions
 from tapemq_broker.server.settlements import Settlements
 from tapemq_broker.server.steady_clock import SteadyClock
+from tapemq_broker.server.unanswered import Unanswered
 from tapemq_broker.server.world import World
 from tapemq_broker.storage.errors import CorruptLog, LogFull, LogRefused, NoFiles, SyncFailed
 from tapemq_broker.storage.refusal import is_passing
@@ -56,7 +57,7 @@ class Engine:
         self.due_clock = RisingClock(world.clock, newest_us)
         # What is forgotten with age is so by this clock.
         self.age_clock = SteadyClock(world.clock)
-        self.receipts = Receipts()
+        self.receipts = Receipts(Unanswered(sessions.crowded))
         self.durability = Durability()
         self.on_topic_removed: Callable[[int], Awaitable[None]] = _not_told
         self._has_changed = False

@@ -8,6 +8,7 @@ from tapemq.batch import LogId
 from tapemq_broker.core.effects import Effects, Request, WhenDurable
 from tapemq_broker.core.results import Result
 from tapemq_broker.server.durable_queue import DurableQueue
+from tapemq_broker.server.unanswered import Unanswered
 
 _SWEEP_AT_LEAST: Final = 1024
 
@@ -46,9 +47,13 @@ class _Deadline(NamedTuple):
 
 
 class Receipts:
-    """The single place where durable answers are released, or given up at their deadlines."""
+    """The single place where durable answers are released, or given up at their deadlines.
 
-    def __init__(self) -> None:
+    Those that are given up wait on without their requests, and count.
+    """
+
+    def __init__(self, unanswered: Unanswered) -> None:
+        self._unanswered: Final = unanswered
         self._waiting: Final[DurableQueue[_Waiting]] = DurableQueue()
         self._calls: Final[DurableQueue[_Call]] = DurableQueue()
         self._deadlines: list[_Deadline] = []
@@ -64,6 +69,7 @@ class Receipts:
         """Hold an answer back until the log is durable up to ``offset`` (None: not known yet)."""
         waiting = _Waiting(request, result)
         self._waiting.wait(log, offset, waiting)
+        self._unanswered.add(request.session)
         self._keep_deadline(waiting)
 
     def call(self, offset: int | None, effect: WhenDurable) -> None:
@@ -71,6 +77,7 @@ class Receipts:
         promise = _Promise(effect.request) if effect.request is not None else None
         self._calls.wait(effect.log, offset, _Call(effect, promise))
         if promise is not None:
+            self._unanswered.add(promise.request.session)
             self._keep_deadline(promise)
 
     def place(self, topic_id: int, end_of: Callable[[LogId], int]) -> set[LogId]:
@@ -94,12 +101,22 @@ class Receipts:
     def release(self, log: LogId, durable_offset: int) -> list[tuple[Request, Result]]:
         """The answers that may leave now, in order."""
         released = self._waiting.release(log, durable_offset)
-        return [(one.request, one.result) for one in released if _take(one)]
+        return [(one.request, one.result) for one in released if self._end(one)]
 
     def release_calls(self, log: LogId, durable_offset: int) -> list[Callable[[], Effects]]:
         """What goes on now, in order."""
         released = self._calls.release(log, durable_offset)
-        return [_next_step(call) for call in released]
+        return [self._next_step(call) for call in released]
+
+    def _next_step(self, call: _Call) -> Callable[[], Effects]:
+        effect, promise = call
+        is_asked = promise is None or self._end(promise)
+        return effect.then if is_asked or effect.unasked is None else effect.unasked
+
+    def _end(self, promise: _Promise) -> bool:
+        """It waits no longer: whether a deadline did not come first."""
+        self._unanswered.remove(promise.request.session)
+        return _take(promise)
 
     def expired(self, now: float) -> list[Request]:
         """Requests whose deadline has come first; their answers will not leave."""
@@ -114,7 +131,7 @@ class Receipts:
         """A log is removed: who still waited for it."""
         promises: list[_Promise] = [*self._waiting.drop(log)]
         promises += [call.promise for call in self._calls.drop(log) if call.promise is not None]
-        return [promise.request for promise in promises if _take(promise)]
+        return [promise.request for promise in promises if self._end(promise)]
 
 
 def _take(promise: _Promise) -> bool:
@@ -122,10 +139,3 @@ def _take(promise: _Promise) -> bool:
     is_first = not promise.answered
     promise.answered = True
     return is_first
-
-
-def _next_step(call: _Call) -> Callable[[], Effects]:
-    effect, promise = call
-    if promise is None or effect.unasked is None or _take(promise):
-        return effect.then
-    return effect.unasked

@@ -100,6 +100,12 @@ class Sessions:
         """A client reads again."""
         self.on_unparked(connection.number, deliveries)
 
+    def crowded(self, number: int, is_crowded: bool) -> None:
+        """A client has, or has no longer, too many requests that wait for the disk."""
+        connection = self.by_number.get(number)
+        if connection is not None:
+            connection.hold_reading(is_crowded)
+
     def dispatch(
         self, connection: Connection, message: m.Message, correlation: int, payload: memoryview
     ) -> None:

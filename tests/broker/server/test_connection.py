@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,8 +10,10 @@ import pytest
 from tapemq.wire import messages as m
 from tapemq.wire.session import encode_message
 from tapemq_broker.server.connection import Connection
+from tapemq_broker.server.unanswered import Unanswered
 from tests.support.raw_client import RawClient
 from tests.support.running_server import running_server
+from tests.support.stuck_disk import StuckDisk
 
 
 @pytest.mark.both_loops
@@ -149,3 +152,27 @@ async def test_what_was_said_before_a_write_failed_counts() -> None:
         while not (await client.ask(m.ListTopics(), m.Names)).names:
             pass  # it is on its way to the disk
         assert server.status().connections == 1
+
+
+@pytest.mark.both_loops
+async def test_who_asks_on_while_the_disk_hangs_is_read_again_when_it_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else the memory would fill with what waits. Others are heard, and so it is when it ends."""
+    few = partial(Unanswered, most=500)
+    monkeypatch.setattr("tapemq_broker.server.engine.Unanswered", few)
+    disk = StuckDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk, heartbeat_s=0.1) as server:
+        eager, other = [await RawClient.connect(server.port) for _ in range(2)]
+        topic = await eager.topic("t")
+        await eager.publish(topic, b"before")
+        disk.stuck = True
+        asked = [eager.send_publish(topic, b"x") for _ in range(6000)]
+        seen = -1
+        while seen != (seen := server.status().totals["records_published"]):
+            for _ in range(50):
+                await other.ask(m.Ping(), m.Pong)
+        disk.release()
+        offsets = [(await eager.answer(one, m.Receipt)).base_offset for one in asked]
+        assert offsets == [*range(1, 6001)]
+    assert 500 <= seen < 4000  # so many come with what has been read by then

@@ -9,6 +9,7 @@ from tapemq.batch import LogId, Role
 from tapemq_broker.core.effects import Effects, Request, WhenDurable
 from tapemq_broker.core.results import Done
 from tapemq_broker.server.receipts import Receipts
+from tapemq_broker.server.unanswered import Unanswered
 
 LOG = LogId(1, 0, Role.DATA)
 OTHER = LogId(1, 1, Role.DATA)
@@ -22,12 +23,16 @@ def request(correlation: int, deadline: float | None = None) -> Request:
     return Request(1, correlation, deadline)
 
 
+def new_receipts() -> Receipts:
+    return Receipts(Unanswered(lambda session, is_crowded: None))
+
+
 def released(receipts: Receipts, log: LogId, offset: int) -> list[int]:
     return [asked.correlation for asked, _ in receipts.release(log, offset)]
 
 
 def test_an_answer_waits_for_its_offset() -> None:
-    receipts = Receipts()
+    receipts = new_receipts()
     receipts.wait(LOG, 10, request(1), Done())
     receipts.wait(LOG, 20, request(2), Done())
     assert released(receipts, LOG, 9) == []
@@ -37,14 +42,14 @@ def test_an_answer_waits_for_its_offset() -> None:
 
 
 def test_logs_do_not_release_each_other() -> None:
-    receipts = Receipts()
+    receipts = new_receipts()
     receipts.wait(LOG, 10, request(1), Done())
     assert released(receipts, OTHER, 100) == []
     assert not receipts.empty
 
 
 def test_the_answer_to_a_retry_leaves_with_the_offset_that_it_repeats() -> None:
-    receipts = Receipts()
+    receipts = new_receipts()
     for correlation, offset in ((1, 10), (2, 20), (3, 30), (4, 10)):
         receipts.wait(LOG, offset, request(correlation), Done())
     assert released(receipts, LOG, 10) == [1, 4]
@@ -52,7 +57,7 @@ def test_the_answer_to_a_retry_leaves_with_the_offset_that_it_repeats() -> None:
 
 
 def test_a_deadline_answers_once_and_the_disk_not_again() -> None:
-    receipts = Receipts()
+    receipts = new_receipts()
     receipts.wait(LOG, 10, request(1, deadline=5.0), Done())
     receipts.wait(LOG, 10, request(2, deadline=9.0), Done())
     assert receipts.expired(4.9) == []
@@ -63,7 +68,7 @@ def test_a_deadline_answers_once_and_the_disk_not_again() -> None:
 
 
 def test_deadlines_far_ahead_do_not_keep_what_was_answered() -> None:
-    receipts = Receipts()
+    receipts = new_receipts()
     answers = []
     for number in range(10_000):
         answer = Answer()
@@ -76,7 +81,7 @@ def test_deadlines_far_ahead_do_not_keep_what_was_answered() -> None:
 
 @pytest.mark.parametrize("answered_first", [True, False])
 def test_a_removed_log_names_who_still_waits(answered_first: bool) -> None:
-    receipts = Receipts()
+    receipts = new_receipts()
     receipts.wait(LOG, 10, request(1, deadline=5.0), Done())
     if answered_first:
         receipts.expired(5.0)
@@ -106,7 +111,7 @@ def released_calls(receipts: Receipts, offset: int) -> None:
 
 @pytest.mark.parametrize("asked", [None, request(1), request(1, 5.0)])
 def test_work_goes_on_when_its_log_is_durable(asked: Request | None) -> None:
-    receipts, done = Receipts(), list[str]()
+    receipts, done = new_receipts(), list[str]()
     receipts.call(10, call(done, asked))
     receipts.call(None, call(done, None))
     assert not receipts.empty
@@ -123,7 +128,7 @@ def test_work_goes_on_when_its_log_is_durable(asked: Request | None) -> None:
 
 @pytest.mark.parametrize("has_unasked", [True, False])
 def test_work_whose_deadline_has_come_goes_on_unasked(has_unasked: bool) -> None:
-    receipts, done = Receipts(), list[str]()
+    receipts, done = new_receipts(), list[str]()
     receipts.call(10, call(done, request(1, 5.0), has_unasked=has_unasked))
     assert receipts.expired(5.0) == [request(1, 5.0)]
     released_calls(receipts, 10)
@@ -131,7 +136,7 @@ def test_work_whose_deadline_has_come_goes_on_unasked(has_unasked: bool) -> None
 
 
 def test_a_removed_log_names_who_waits_for_work() -> None:
-    receipts, done = Receipts(), list[str]()
+    receipts, done = new_receipts(), list[str]()
     receipts.call(10, call(done, None))
     for number, deadline in ((1, None), (2, 5.0), (3, 9.0)):
         receipts.call(10, call(done, request(number, deadline)))
@@ -139,3 +144,41 @@ def test_a_removed_log_names_who_waits_for_work() -> None:
     assert [asked.correlation for asked in receipts.drop(LOG)] == [1, 3]
     assert receipts.empty
     assert receipts.expired(99.0) == []
+
+
+class Crowds:
+    """Who has too many, with a limit of two; and receipts that count so."""
+
+    def __init__(self) -> None:
+        self.heard: list[bool] = []
+        self.receipts = Receipts(Unanswered(lambda session, crowded: self.heard.append(crowded), 2))
+
+
+def test_answers_count_until_they_wait_no_longer() -> None:
+    """Those that were given up, too: they take their place until the disk has caught up."""
+    crowds = Crowds()
+    crowds.receipts.wait(LOG, 10, request(1), Done())
+    crowds.receipts.wait(LOG, 10, request(2, deadline=5.0), Done())
+    crowds.receipts.expired(5.0)
+    assert crowds.heard == [True]
+    crowds.receipts.release(LOG, 10)
+    assert crowds.heard == [True, False]
+
+
+def test_work_that_goes_on_counts_until_then() -> None:
+    crowds, done = Crowds(), list[str]()
+    crowds.receipts.call(10, call(done, request(1)))
+    crowds.receipts.call(10, call(done, None))
+    assert crowds.heard == []
+    crowds.receipts.call(10, call(done, request(2)))
+    assert crowds.heard == [True]
+    released_calls(crowds.receipts, 10)
+    assert crowds.heard == [True, False]
+
+
+def test_what_waits_for_a_removed_log_counts_no_longer() -> None:
+    crowds = Crowds()
+    crowds.receipts.wait(LOG, 10, request(1), Done())
+    crowds.receipts.call(10, call([], request(2)))
+    crowds.receipts.drop(LOG)
+    assert crowds.heard == [True, False]

@@ -311,4 +311,17 @@ REVIEWED: Final = (
         "a review",
         "tests/broker/server/handlers/test_schedules.py::test_pages_of_large_records_are_shorter",
     ),
+    Bug(
+        "While a disk hung, a client that asked on without waiting filled the broker's memory with "
+        "requests that waited for it.",
+        "a review",
+        "tests/broker/server/test_connection.py::"
+        "test_who_asks_on_while_the_disk_hangs_is_read_again_when_it_does_not",
+    ),
+    Bug(
+        "A partition that was written to slowly kept its records for as long as they took to fill "
+        "a segment, years beyond the age at which they should have gone.",
+        "a review",
+        "tests/broker/server/test_retention.py::test_records_of_a_slow_topic_go_at_their_age",
+    ),
 )
