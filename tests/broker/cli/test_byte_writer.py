@@ -1,32 +1,17 @@
 import asyncio
 import os
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from tapemq_broker.cli.byte_writer import write_all
+from tests.support.pipe import Pipe
 
 pytestmark = pytest.mark.both_loops
 
 # More than any pipe holds.
 DATA = bytes(range(256)) * 4096
-
-
-class Pipe(NamedTuple):
-    """Descriptors of both ends."""
-
-    reader: int
-    writer: int
-
-
-@pytest.fixture
-def pipe() -> Iterator[Pipe]:
-    found = Pipe(*os.pipe())
-    yield found
-    os.close(found.writer)
 
 
 async def read_all(pipe: Pipe, size_bytes: int) -> bytes:
@@ -37,7 +22,7 @@ async def read_all(pipe: Pipe, size_bytes: int) -> bytes:
         with suppress(BlockingIOError):
             data += os.read(pipe.reader, 10_000)
         await asyncio.sleep(0)
-    os.close(pipe.reader)
+    pipe.close(pipe.reader)
     return data
 
 
@@ -57,13 +42,13 @@ async def test_waiting_can_be_cancelled(pipe: Pipe) -> None:
     writing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await writing
-    os.close(pipe.reader)
+    pipe.close(pipe.reader)
 
 
 async def test_a_reader_that_goes_away_ends_the_waiting(pipe: Pipe) -> None:
     writing = asyncio.create_task(write_all(pipe.writer, DATA))
     await asyncio.sleep(0)
-    os.close(pipe.reader)
+    pipe.close(pipe.reader)
     with pytest.raises(BrokenPipeError):
         await writing
 

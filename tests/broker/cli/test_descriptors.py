@@ -1,30 +1,14 @@
 import asyncio
 import os
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from tapemq_broker.cli.descriptors import never_blocks, until_readable, until_writable
+from tests.support.pipe import Pipe
 
 pytestmark = pytest.mark.both_loops
-
-
-class Pipe(NamedTuple):
-    """Descriptors of both ends."""
-
-    reader: int
-    writer: int
-
-
-@pytest.fixture
-def pipe() -> Iterator[Pipe]:
-    found = Pipe(*os.pipe())
-    yield found
-    for descriptor in found:
-        os.close(descriptor)
 
 
 def fill(pipe: Pipe) -> None:

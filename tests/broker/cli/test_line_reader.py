@@ -1,28 +1,13 @@
 import os
-from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from tapemq_broker.cli import line_reader
 from tapemq_broker.cli.line_reader import LineTooLong, read_lines
+from tests.support.pipe import Pipe
 
 pytestmark = pytest.mark.both_loops
-
-
-class Pipe(NamedTuple):
-    """Descriptors of both ends."""
-
-    reader: int
-    writer: int
-
-
-@pytest.fixture
-def pipe() -> Iterator[Pipe]:
-    found = Pipe(*os.pipe())
-    yield found
-    os.close(found.reader)
 
 
 async def all_lines(descriptor: int) -> list[bytes]:
@@ -52,7 +37,7 @@ async def test_lines_of_a_pipe_come_as_they_are_written(pipe: Pipe) -> None:
     assert await anext(reading) == [b"one", b"two"]
     os.write(pipe.writer, b"ee\n")
     assert await anext(reading) == [b"three"]
-    os.close(pipe.writer)
+    pipe.close(pipe.writer)
     with pytest.raises(StopAsyncIteration):
         await anext(reading)
 

@@ -12,6 +12,7 @@ from tapemq_broker.core.effects import Append, PutState
 from tapemq_broker.core.results import TopicInfo
 from tapemq_broker.core.topics import CATALOG
 from tapemq_broker.server.logs import Logs
+from tapemq_broker.server.world import World
 from tapemq_broker.storage.directory import DataDirectory
 from tapemq_broker.storage.disk import File
 from tapemq_broker.storage.errors import LogFull
@@ -47,9 +48,8 @@ async def test_a_full_disk_refuses_publishes_and_loses_nothing() -> None:
         assert group.cursor == 2
 
 
-async def test_marks_of_many_logs_are_written_some_at_a_time() -> None:
-    """Each is a write on the event loop, and on a full disk each would be tried in vain."""
-    disk = FullDisk(post=asyncio.get_running_loop().call_soon)
+async def written(disk: MemoryDisk) -> tuple[World, Logs]:
+    """The logs of 200 partitions, each with a batch that is on disk."""
     world = memory_world(disk)
     logs = Logs(world, DataDirectory.open(disk, bytes(16)), Settings())
     logs.add(logs.store.make_topic(TopicInfo("t", 1, 200, 1, {}), 0))
@@ -57,6 +57,13 @@ async def test_marks_of_many_logs_are_written_some_at_a_time() -> None:
         log_id = LogId(1, partition, Role.DATA)
         logs.append(Append(log_id, Kind.DATA, 0, 1, b"", checksum(b"")), 0)
     await logs.all_durable()
+    return world, logs
+
+
+async def test_marks_of_many_logs_are_written_some_at_a_time() -> None:
+    """Each is a write on the event loop, and on a full disk each would be tried in vain."""
+    disk = FullDisk(post=asyncio.get_running_loop().call_soon)
+    world, logs = await written(disk)
     at_rest_bytes = HEADER_BYTES
     later = world.clock.monotonic() + 1
     disk.full = True
@@ -75,13 +82,7 @@ async def test_marks_of_many_logs_are_written_some_at_a_time() -> None:
 async def test_files_that_marks_have_left_closed_are_not_all_opened_at_once() -> None:
     """A stop syncs the marks of all logs that came to rest: there may be more than can be open."""
     disk = SyncCounter(post=asyncio.get_running_loop().call_soon)
-    world = memory_world(disk)
-    logs = Logs(world, DataDirectory.open(disk, bytes(16)), Settings())
-    logs.add(logs.store.make_topic(TopicInfo("t", 1, 200, 1, {}), 0))
-    for partition in range(200):
-        log_id = LogId(1, partition, Role.DATA)
-        logs.append(Append(log_id, Kind.DATA, 0, 1, b"", checksum(b"")), 0)
-    await logs.all_durable()
+    _, logs = await written(disk)
     logs.mark_all()
     assert sum(log.is_dirty for _, log in logs.data_logs()) == 200
     disk.rounds.clear()

@@ -16,7 +16,18 @@ from tests.support.raw_client import RawClient
 from tests.support.running_server import running_server
 
 
-async def cut_at_a_batch(disk: MemoryDisk, directory: str) -> None:
+async def stop_and_cut(disk: MemoryDisk) -> None:
+    """A clean stop, and then a partition that has its first batch only."""
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        for value in (b"a", b"b"):
+            await client.publish(topic, value)
+    (folder,) = disk.list_directory("topics/default")
+    cut_at_a_batch(disk, f"topics/default/{folder}0")
+
+
+def cut_at_a_batch(disk: MemoryDisk, directory: str) -> None:
     """Leave the first batch of a log, as if there had never been more."""
     for name in disk.list_directory(directory):
         if not name.endswith(".log"):
@@ -31,13 +42,7 @@ async def cut_at_a_batch(disk: MemoryDisk, directory: str) -> None:
 async def test_what_a_clean_stop_noted_of_a_refused_log_is_kept(is_killed: bool) -> None:
     """The next start would else find nothing wrong with what is left, and give offsets twice."""
     disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
-    async with running_server(disk) as server:
-        client = await RawClient.connect(server.port)
-        topic = await client.topic("t")
-        for value in (b"a", b"b"):
-            await client.publish(topic, value)
-    (folder,) = disk.list_directory("topics/default")
-    await cut_at_a_batch(disk, f"topics/default/{folder}0")
+    await stop_and_cut(disk)
     for _ in range(3):
         async with running_server(disk) as server:
             assert server.status().damaged_partitions == 1
@@ -57,7 +62,7 @@ async def test_what_a_clean_stop_noted_is_kept_when_the_catalog_is_refused() -> 
     async with running_server(disk) as server:
         client = await RawClient.connect(server.port)
         await client.topic("t")
-    await cut_at_a_batch(disk, "catalog")
+    cut_at_a_batch(disk, "catalog")
     for _ in range(2):
         with pytest.raises(LogRefused, match="CLEAN_MISMATCH"):
             async with running_server(disk):
@@ -67,13 +72,7 @@ async def test_what_a_clean_stop_noted_is_kept_when_the_catalog_is_refused() -> 
 
 async def test_what_a_clean_stop_noted_is_kept_when_a_full_disk_refuses_the_start() -> None:
     disk = FullDisk(post=asyncio.get_running_loop().call_soon)
-    async with running_server(disk) as server:
-        client = await RawClient.connect(server.port)
-        topic = await client.topic("t")
-        for value in (b"a", b"b"):
-            await client.publish(topic, value)
-    (folder,) = disk.list_directory("topics/default")
-    await cut_at_a_batch(disk, f"topics/default/{folder}0")
+    await stop_and_cut(disk)
     disk.full = True
     with pytest.raises(DataDirectoryError, match="free some space"):
         async with running_server(disk):

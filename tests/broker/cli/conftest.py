@@ -1,0 +1,5 @@
+"""What tests of the command line share."""
+
+from tests.support.pipe import pipe
+
+__all__ = ["pipe"]
