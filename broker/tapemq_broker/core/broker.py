@@ -86,6 +86,7 @@ class Broker:
         for topic in self.topics.by_id.values():
             for partition in topic.partitions:
                 partition.first_offset = droppable(topic, partition)
+            self._positions.share_hold(topic, effects)
             self._positions.extend_groups(topic, effects)
             self._positions.pull_back_groups(topic, effects)
             effects += self.queues.groups.loaded(topic)
@@ -184,6 +185,7 @@ class Broker:
         self.topics.prepared(info)
         topic = self.topics.by_id[info.topic_id]
         effects += opened(topic.partitions[first_partition:])
+        self._positions.share_hold(topic, effects)
         self._positions.extend_groups(topic, effects)
         self._positions.pull_back_groups(topic, effects)
         effects += self.queues.groups.extend(topic)

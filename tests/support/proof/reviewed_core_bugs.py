@@ -218,4 +218,12 @@ REVIEWED_CORE: Final = (
         "tests/broker/server/schedules/test_alarm.py::"
         "test_each_time_comes_though_the_disk_was_slow",
     ),
+    Bug(
+        "When a partition that the catalog had forgotten was made again, a stream group to "
+        "which hold was given meanwhile did not hold there: retention took records that it had "
+        "not read. One that had let go of it held there for ever.",
+        "a review",
+        "tests/broker/core/test_regaining.py::"
+        "test_a_group_that_was_told_to_hold_or_not_does_so_there_too",
+    ),
 )
