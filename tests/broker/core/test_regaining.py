@@ -45,6 +45,24 @@ def test_a_group_that_was_told_to_hold_or_not_does_so_there_too(is_held: bool) -
     assert topic.groups["stream"].positions[1] == Position(2, hold=is_held)
 
 
+@pytest.mark.parametrize("is_known", [True, False])
+def test_what_was_dropped_there_stays_so(is_known: bool) -> None:
+    """Who reads from the beginning, and groups that are new there, do not get it again."""
+    newest_three: dict[str, int | str] = {"max_records": 3, "overflow": "drop_oldest"}
+    queue = {b"queue": Head(4, 0, 1, {"hold": False}).encode()}
+    topic = made_again(queue if is_known else {}, queue, **newest_three)
+    assert [partition.first_offset for partition in topic.partitions] == [6, 6]
+    backlogs = topic.queue_groups["queue"].backlogs
+    assert [backlogs[number].ledger.settled.floor for number in (0, 1)] == [6, 6]
+
+
+def test_what_is_held_there_was_not_dropped() -> None:
+    first = {b"stream": Position(3, hold=True).encode()}
+    entries = {b"stream": Position(2, hold=True).encode()}
+    topic = made_again(entries, first, max_records=3, overflow="drop_oldest")
+    assert [partition.first_offset for partition in topic.partitions] == [3, 2]
+
+
 def broker() -> Broker:
     """A topic of two partitions that end at 9; the first one knows a group of each kind."""
     core = Broker(1, LIMITS)

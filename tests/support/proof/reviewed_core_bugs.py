@@ -226,4 +226,10 @@ REVIEWED_CORE: Final = (
         "tests/broker/core/test_regaining.py::"
         "test_a_group_that_was_told_to_hold_or_not_does_so_there_too",
     ),
+    Bug(
+        "Dropped records of a partition that the catalog had forgotten came back when it was "
+        "made again: to readers, and to groups that were new there.",
+        "a review",
+        "tests/broker/core/test_regaining.py::test_what_was_dropped_there_stays_so",
+    ),
 )
