@@ -232,4 +232,11 @@ REVIEWED_CORE: Final = (
         "a review",
         "tests/broker/core/test_regaining.py::test_what_was_dropped_there_stays_so",
     ),
+    Bug(
+        "A schedule in a time zone that this machine does not have (another machine, other zone "
+        "data) ended the broker when it was due, and every start after that.",
+        "a review",
+        "tests/broker/server/schedules/test_alarm.py::"
+        "test_a_zone_that_this_machine_does_not_have_is_its_topics_alone",
+    ),
 )
