@@ -59,6 +59,7 @@ class Engine:
         self.receipts = Receipts()
         self.durability = Durability()
         self.on_topic_removed: Callable[[int], Awaitable[None]] = _not_told
+        self.on_session_closed: Callable[[int], None] = lambda number: None
         self._has_changed = False
         self._tell_no_files_at = float("-inf")
         self._tasks: set[asyncio.Task[None]] = set()
@@ -292,6 +293,7 @@ class Engine:
             self.run(self.core.queues.visible(log_id))
 
     def _session_closed(self, number: int) -> None:
+        self.on_session_closed(number)
         self.run(self.core.streams.session_closed(number, self.world.clock.monotonic()))
         if not self.settlements.closed(number, by_us=self.sessions.draining):
             self.core.queues.stalled(number)  # it is given nothing more

@@ -239,4 +239,11 @@ REVIEWED_CORE: Final = (
         "tests/broker/server/schedules/test_alarm.py::"
         "test_a_zone_that_this_machine_does_not_have_is_its_topics_alone",
     ),
+    Bug(
+        "Schedules that waited for their turn in a topic, of connections that were gone, stayed "
+        "in memory without being counted.",
+        "a review",
+        "tests/broker/server/schedules/test_commands.py::"
+        "test_what_waits_for_its_turn_goes_with_its_connection",
+    ),
 )
