@@ -58,6 +58,7 @@ class Engine:
         self.age_clock = SteadyClock(world.clock)
         self.receipts = Receipts()
         self.durability = Durability()
+        self.on_topic_prepared: Callable[[], None] = lambda: None
         self.on_topic_removed: Callable[[int], Awaitable[None]] = _not_told
         self.on_session_closed: Callable[[int], None] = lambda number: None
         self._has_changed = False
@@ -334,6 +335,7 @@ class Engine:
         self.logs.add(opened)
         take = partial(self._take_opened, opened, info)
         self.run(self.core.topic_prepared(info, self.world.clock.monotonic(), take))
+        self.on_topic_prepared()
 
     def _take_opened(
         self, opened: list[Opened], info: TopicInfo, partitions: list[Partition]

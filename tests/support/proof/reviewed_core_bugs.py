@@ -246,4 +246,11 @@ REVIEWED_CORE: Final = (
         "tests/broker/server/schedules/test_commands.py::"
         "test_what_waits_for_its_turn_goes_with_its_connection",
     ),
+    Bug(
+        "Schedules that were due for a partition that the catalog had forgotten did not come "
+        "when it was made again, as long as nothing else was due.",
+        "a review",
+        "tests/broker/server/schedules/test_firing.py::"
+        "test_what_waits_for_a_partition_comes_when_that_is_made_again",
+    ),
 )
