@@ -253,4 +253,12 @@ REVIEWED_CORE: Final = (
         "tests/broker/server/schedules/test_firing.py::"
         "test_what_waits_for_a_partition_comes_when_that_is_made_again",
     ),
+    Bug(
+        "A dead record that had been redriven and was not handled yet was forgotten, neither "
+        "dead nor handed out, when a repair had cut the log behind it to before the group's "
+        "floor.",
+        "a review",
+        "tests/broker/core/queue/test_ledger.py::"
+        "test_what_lives_again_does_so_though_a_repaired_log_ends_earlier",
+    ),
 )
