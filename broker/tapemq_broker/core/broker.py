@@ -86,6 +86,7 @@ class Broker:
         for topic in self.topics.by_id.values():
             for partition in topic.partitions:
                 partition.first_offset = droppable(topic, partition)
+            self._positions.share_hold(topic, effects)
             self._positions.extend_groups(topic, effects)
             self._positions.pull_back_groups(topic, effects)
             effects += self.queues.groups.loaded(topic)
@@ -183,7 +184,11 @@ class Broker:
         effects: Effects = [Reconfigure(info)] if known else []
         self.topics.prepared(info)
         topic = self.topics.by_id[info.topic_id]
-        effects += opened(topic.partitions[first_partition:])
+        made = topic.partitions[first_partition:]
+        effects += opened(made)
+        for partition in made:  # what was dropped from a partition that was forgotten stays so
+            effects += self.truncated(partition.log, droppable(topic, partition))
+        self._positions.share_hold(topic, effects)
         self._positions.extend_groups(topic, effects)
         self._positions.pull_back_groups(topic, effects)
         effects += self.queues.groups.extend(topic)

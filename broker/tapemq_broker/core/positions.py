@@ -80,6 +80,16 @@ class Positions:
                     start = Position(partition.first_offset, hold=group.hold)
                     put_position(group, partition, start, effects)
 
+    def share_hold(self, topic: Topic, effects: Effects) -> None:
+        """A group has ``hold`` everywhere or nowhere. Where it was switched on, a partition could
+        not be used, or was forgotten; to be called when what is gone there is known."""
+        for group in topic.groups.values():
+            for number, position in group.positions.items() if group.hold else ():
+                partition = topic.partitions[number]
+                if not position.hold and not partition.groups_damage:
+                    held = _with_hold(position, partition, True)
+                    put_position(group, partition, held, effects)
+
     def pull_back_groups(self, topic: Topic, effects: Effects) -> None:
         """A log ends before a group's cursor, because it was repaired: read what comes now."""
         for group in topic.groups.values():

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from tapemq_broker.core.effects import Effects
 from tapemq_broker.core.partition import Partition
+from tapemq_broker.core.positions import put_position
 from tapemq_broker.core.queue.entries import queue_groups, stream_positions
 from tapemq_broker.core.queue.groups import QueueGroups, removing
 from tapemq_broker.core.topic import Topic
@@ -26,7 +27,12 @@ def regain_groups(
     kept = {name: kept[name] for name in kept.keys() & topic.queue_groups.keys()}
     effects = queues.regain(topic, partition, kept)
     for name, position in positions.items():
-        topic.groups[name].positions[partition.number] = position
+        group = topic.groups[name]
+        # Switched off since, it is off here, too; where it was switched on, see share_hold().
+        let_go = position._replace(hold=position.hold and group.hold)
+        group.positions[partition.number] = position
+        if let_go != position:
+            put_position(group, partition, let_go, effects)
     known = {name.encode() for name in (*positions, *kept)}
     stale = [key for key in entries if key.partition(b"\0")[0] not in known]
     return [*removing(partition, stale), *effects]

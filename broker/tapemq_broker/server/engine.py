@@ -59,7 +59,9 @@ class Engine:
         self.age_clock = SteadyClock(world.clock)
         self.receipts = Receipts(Unanswered(sessions.crowded))
         self.durability = Durability()
+        self.on_topic_prepared: Callable[[], None] = lambda: None
         self.on_topic_removed: Callable[[int], Awaitable[None]] = _not_told
+        self.on_session_closed: Callable[[int], None] = lambda number: None
         self._has_changed = False
         self._tell_no_files_at = float("-inf")
         self._tasks: set[asyncio.Task[None]] = set()
@@ -293,6 +295,7 @@ class Engine:
             self.run(self.core.queues.visible(log_id))
 
     def _session_closed(self, number: int) -> None:
+        self.on_session_closed(number)
         self.run(self.core.streams.session_closed(number, self.world.clock.monotonic()))
         if not self.settlements.closed(number, by_us=self.sessions.draining):
             self.core.queues.stalled(number)  # it is given nothing more
@@ -333,6 +336,7 @@ class Engine:
         self.logs.add(opened)
         take = partial(self._take_opened, opened, info)
         self.run(self.core.topic_prepared(info, self.world.clock.monotonic(), take))
+        self.on_topic_prepared()
 
     def _take_opened(
         self, opened: list[Opened], info: TopicInfo, partitions: list[Partition]

@@ -168,3 +168,22 @@ def test_answer_waits_for_the_log_that_is_written_last(rig: Rig) -> None:
     assert effects[-1].log == groups_log(2)
     rig.topic.partitions[2].damage = "rot"
     assert done_when_put(rig.topic, ONE).log == groups_log(1)
+
+
+def test_what_holds_somewhere_holds_everywhere_where_it_can_be_used(rig: Rig) -> None:
+    """A partition could not be used when somebody asked for it, and was repaired since."""
+    group, _ = rig.open_group("billing", Start("offset", 2))
+    group.positions[0] = Position(0)  # of which the first one is gone
+    group.positions[1] = Position(2, hold=True)
+    rig.topic.partitions[2].damage = "broken"
+    effects: Effects = []
+    rig.positions.share_hold(rig.topic, effects)
+    assert written(effects) == {groups_log(0): Position(1, hold=True)}
+    assert [group.positions[number].hold for number in range(3)] == [True, True, False]
+
+
+def test_what_holds_nowhere_does_not(rig: Rig) -> None:
+    rig.open_group("billing")
+    effects: Effects = []
+    rig.positions.share_hold(rig.topic, effects)
+    assert effects == []

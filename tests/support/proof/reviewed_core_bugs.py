@@ -218,4 +218,47 @@ REVIEWED_CORE: Final = (
         "tests/broker/server/schedules/test_alarm.py::"
         "test_each_time_comes_though_the_disk_was_slow",
     ),
+    Bug(
+        "When a partition that the catalog had forgotten was made again, a stream group to "
+        "which hold was given meanwhile did not hold there: retention took records that it had "
+        "not read. One that had let go of it held there for ever.",
+        "a review",
+        "tests/broker/core/test_regaining.py::"
+        "test_a_group_that_was_told_to_hold_or_not_does_so_there_too",
+    ),
+    Bug(
+        "Dropped records of a partition that the catalog had forgotten came back when it was "
+        "made again: to readers, and to groups that were new there.",
+        "a review",
+        "tests/broker/core/test_regaining.py::test_what_was_dropped_there_stays_so",
+    ),
+    Bug(
+        "A schedule in a time zone that this machine does not have (another machine, other zone "
+        "data) ended the broker when it was due, and every start after that.",
+        "a review",
+        "tests/broker/server/schedules/test_alarm.py::"
+        "test_a_zone_that_this_machine_does_not_have_is_its_topics_alone",
+    ),
+    Bug(
+        "Schedules that waited for their turn in a topic, of connections that were gone, stayed "
+        "in memory without being counted.",
+        "a review",
+        "tests/broker/server/schedules/test_commands.py::"
+        "test_what_waits_for_its_turn_goes_with_its_connection",
+    ),
+    Bug(
+        "Schedules that were due for a partition that the catalog had forgotten did not come "
+        "when it was made again, as long as nothing else was due.",
+        "a review",
+        "tests/broker/server/schedules/test_firing.py::"
+        "test_what_waits_for_a_partition_comes_when_that_is_made_again",
+    ),
+    Bug(
+        "A dead record that had been redriven and was not handled yet was forgotten, neither "
+        "dead nor handed out, when a repair had cut the log behind it to before the group's "
+        "floor.",
+        "a review",
+        "tests/broker/core/queue/test_ledger.py::"
+        "test_what_lives_again_does_so_though_a_repaired_log_ends_earlier",
+    ),
 )

@@ -212,8 +212,12 @@ class Ledger:
     def forget_from(self, end: int) -> None:
         """The log ends at ``end``, because it was repaired: what comes there is new."""
         if self.settled.floor > end:
-            self.seek(end)
-            return
+            if self.purge_from is not None:
+                self.seek(end)
+                return
+            # No seek: what lives again before the end is still to be handled.
+            self.seek_epoch += 1
+            self.settled.reset(end)
         self.settled.forget_from(end)
         for offset in [offset for offset in self.troubles if offset >= end]:
             self.untrouble(offset)

@@ -34,14 +34,16 @@ class Settling:
         if len(parts) <= 1:
             self._engine.execute(request, lambda: settle(tokens))
         else:
-            self._engine.settlements.begin(request.session)
-            self._engine.spawn(self._carry_out(request, parts, settle))
+            number = self._engine.settlements.begin(request.session)
+            self._engine.spawn(self._carry_out(number, request, parts, settle))
 
-    async def _carry_out(self, request: Request, parts: list[list[Token]], settle: Settle) -> None:
+    async def _carry_out(
+        self, number: int, request: Request, parts: list[list[Token]], settle: Settle
+    ) -> None:
         try:
             await self._go_on(request, parts, settle)
         finally:
-            self._engine.settlements.end(request.session)
+            self._engine.settlements.end(request.session, number)
 
     async def _go_on(self, request: Request, parts: list[list[Token]], settle: Settle) -> None:
         answer: Reply | ReplyWhenDurable = Reply(request, Settled([]))

@@ -1,5 +1,7 @@
 """Reading a topic as a stream."""
 
+from functools import partial
+
 from tapemq.wire import messages as m
 from tapemq.wire.limits import SUBSCRIPTIONS_MAX
 from tapemq.wire.names import check_name
@@ -83,7 +85,10 @@ class StreamHandlers:
         key = SubscriptionKey(request.session, message.subscription)
         is_called_off = self._lookups.call_off(connection, message.subscription)
         if key in self._queues:
-            self._engine.execute(request, lambda: self._queues.cancel(request, key))
+            # What it settled before that would come again, if this was first.
+            cancel = partial(self._queues.cancel, request, key)
+            leave = partial(self._engine.execute, request, cancel)
+            self._engine.settlements.when_done(request.session, leave)
             return
         if is_called_off and key not in self._streams:
             self._engine.reply(request, Done())

@@ -5,7 +5,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import Final, NamedTuple
 
 from tapemq_broker.core.refusal import Refused
 from tapemq_broker.core.schedules.book import Due
@@ -29,7 +29,13 @@ _RETRY_S: Final = 1.0
 _ROWS_AT_ONCE: Final = 4096
 _BYTES_AT_ONCE: Final = 4 * 1024 * 1024
 
-_Due = dict[Partition, list[Due]]
+
+class _Found(NamedTuple):
+    """What is due, when to look again, and topics of which a schedule has no times, and why."""
+
+    due: dict[Partition, list[Due]]
+    next_us: int | None
+    refused: dict[int, str]
 
 
 class Alarm:
@@ -133,11 +139,14 @@ class Alarm:
 
     async def _fire_due(self, without: LeftOut) -> bool:
         now_us = self._engine.world.clock.wall_us()
-        due, next_us = await self._runner.run(lambda index: self._look(index, now_us, without))
+        found = await self._runner.run(lambda index: self._look(index, now_us, without))
+        for topic_id, why in found.refused.items():
+            self._refuse(topic_id, why)
+        due = {place: some for place, some in found.due.items() if place[0] not in found.refused}
         ends = self._ends()
         await asyncio.gather(*(self._fire(topic, n, some) for (topic, n), some in due.items()))
-        if next_us is not None:
-            self.due_at(next_us)
+        if found.next_us is not None:
+            self.due_at(found.next_us)
         return not due or ends != self._ends()
 
     def _not_now(self) -> LeftOut:
@@ -150,15 +159,28 @@ class Alarm:
     def _ends(self) -> list[int]:
         return [volume.book.next_offset for volume in self._shelf.volumes.values()]
 
-    def _look(self, index: ScheduleIndex, now_us: int, without: LeftOut) -> tuple[_Due, int | None]:
-        """What is due, and when to look again. In the index's thread."""
-        found: _Due = defaultdict(list)
+    def _look(self, index: ScheduleIndex, now_us: int, without: LeftOut) -> _Found:
+        """In the index's thread."""
+        due: dict[Partition, list[Due]] = defaultdict(list)
+        refused: dict[int, str] = {}
         rows = index.due(now_us, _ROWS_AT_ONCE, _BYTES_AT_ONCE, without)
         for topic_id, row in rows:
             schedule = schedule_of(row)
-            times = due_times(schedule, now_us, self._up_since_us, self._zones)
-            found[topic_id, row.partition].append(Due(schedule, times))
-        return found, 0 if rows else index.next_due_us(now_us, without)
+            try:
+                times = due_times(schedule, now_us, self._up_since_us, self._zones)
+            except ValueError as error:
+                refused[topic_id] = f"schedule {schedule.schedule_id} is due, and {error}"
+                continue
+            due[topic_id, row.partition].append(Due(schedule, times))
+        return _Found(due, 0 if rows else index.next_due_us(now_us, without), refused)
+
+    def _refuse(self, topic_id: int, why: str) -> None:
+        """As where its log is read: the index needed no reading, and this may be another machine
+        than the one where the schedule was made, without its time zone."""
+        volume = self._shelf.volumes.get(topic_id)
+        if volume is not None and volume.is_ready:
+            log.error("topic %s: its schedules are refused: %s", volume.name, why)
+            volume.refuse(why)
 
     async def _fire(self, topic_id: int, number: int, due: list[Due]) -> None:
         volume = self._shelf.volumes.get(topic_id)

@@ -1,7 +1,6 @@
 """What clients may ask of schedules."""
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final, NamedTuple
@@ -17,6 +16,7 @@ from tapemq_broker.core.schedules.recurrence import check_due, check_recurrence,
 from tapemq_broker.core.schedules.schedule import Recurrence, Schedule, pack_records
 from tapemq_broker.server.durability import LogGone
 from tapemq_broker.server.engine import Engine
+from tapemq_broker.server.schedules.lines import Lines
 from tapemq_broker.server.schedules.rows import schedule_of
 from tapemq_broker.server.schedules.service import Schedules
 from tapemq_broker.server.schedules.shelf import Volume
@@ -69,18 +69,18 @@ class ScheduleCommands:
     def __init__(self, engine: Engine, schedules: Schedules) -> None:
         self._engine: Final = engine
         self._schedules: Final = schedules
-        self._lines: Final[dict[int, deque[Job]]] = {}
+        self._lines: Final[Lines[Job]] = Lines()
+        engine.on_session_closed = self._lines.forget_session
 
     # Scheduling
 
     def schedule(self, job: Job) -> None:
         """Make a schedule, and answer when it is on disk."""
-        line = self._lines.get(job.topic_id)
-        if line is not None:
-            line.append(job)
+        if job.topic_id in self._lines:
+            self._lines.add(job.topic_id, job.request.session, job)
         elif not self._at_once(job):
-            self._lines[job.topic_id] = deque([job])
-            self._engine.spawn(self._drain(job.topic_id))
+            self._lines.begin(job.topic_id)
+            self._engine.spawn(self._drain(job))
 
     def _at_once(self, job: Job) -> bool:
         """Do what needs no look into the index; whether it is done."""
@@ -93,15 +93,13 @@ class ScheduleCommands:
         self._schedules.indexer.wake(volume)
         return True
 
-    async def _drain(self, topic_id: int) -> None:
+    async def _drain(self, first: Job) -> None:
         """Do what takes longer, and what came behind it, one by one: order is kept."""
-        line = self._lines[topic_id]
-        while line:
-            job = line[0]
+        job: Job | None = first
+        while job is not None:
             if not self._at_once(job):
                 await self.answering(job.request, partial(self._schedule, job))
-            line.popleft()
-        del self._lines[topic_id]
+            job = self._lines.next(first.topic_id)
 
     async def _schedule(self, job: Job) -> None:
         volume = await self._schedules.volume(job.topic_id)

@@ -38,11 +38,17 @@ class Firing:
 
     def left_out(self) -> list[tuple[int, int]]:
         """Partitions, as (topic id, number), whose schedules wait though they are due."""
-        topics = self._engine.core.topics.by_id
-        self._missing.difference_update(
-            [(at, n) for at, n in self._missing if at in topics and n < len(topics[at].partitions)]
-        )
+        self.find_missing()
         return [*self.refused, *self._missing]
+
+    def find_missing(self) -> bool:
+        """Whether there is a partition now that schedules have waited for."""
+        topics = self._engine.core.topics.by_id
+        found = [
+            (at, n) for at, n in self._missing if at in topics and n < len(topics[at].partitions)
+        ]
+        self._missing.difference_update(found)
+        return bool(found)
 
     def check_going_on(self, volume: Volume, number: int) -> None:
         """Raise Refused if what is firing into a partition was given up."""

@@ -53,6 +53,7 @@ class Schedules:
         )
         # Topics whose schedule log is being made: their files are not to be removed meanwhile.
         self._making: Final[dict[int, asyncio.Event]] = {}
+        engine.on_topic_prepared = self._topic_prepared
         engine.on_topic_removed = self._topic_removed
 
     # Start and stop
@@ -142,6 +143,10 @@ class Schedules:
     def damaged(self, why: str) -> None:
         """The index is to be made anew from the logs."""
         self._builder.damaged(why)
+
+    def _topic_prepared(self) -> None:
+        if self.firing.find_missing():
+            self.alarm.due_at(0)  # nothing else may be due that would have it looked at
 
     async def _topic_removed(self, topic_id: int) -> None:
         if topic_id in self._making:

@@ -55,6 +55,12 @@ class Volume:
         self.is_ready = False
         self.book.forget_recent()
 
+    def refuse(self, why: str) -> None:
+        """It cannot be used before the next start, which reads what the index does not say yet."""
+        self.damage = why
+        self.begin_loading()
+        self.notify()
+
 
 class Shelf:
     """All topics that have, or had, schedules."""

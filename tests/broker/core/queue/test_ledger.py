@@ -228,6 +228,31 @@ def test_a_crash_before_the_floor_was_written_leaves_what_is_above_it() -> None:
     assert (loaded.settled.floor, loaded.unsettled()) == (3, 96)
 
 
+def test_what_lives_again_does_so_though_a_repaired_log_ends_earlier() -> None:
+    """It is in what is left of the log, and neither dead nor handled."""
+    found, disk = ledger(floor=10), Disk()
+    for offset in (2, 3, 8):
+        found.bury(offset, DEAD)
+    for offset in (2, 8):
+        found.revive(offset, 99)
+    disk.write(found.take_changes())
+    loaded = disk.load(found)
+    loaded.forget_from(6)
+    assert [offset for offset in range(8) if loaded.is_unsettled(offset)] == [2, 6, 7]
+    assert (loaded.unsettled_from, list(loaded.revived), list(loaded.dead)) == (2, [2], [3])
+    disk.write(loaded.take_changes())
+    assert state(disk.load(loaded)) == state(loaded)
+
+
+def test_a_repaired_log_that_ends_earlier_is_a_seek_while_one_goes_on() -> None:
+    found = ledger(floor=10)
+    found.bury(4, DEAD)
+    found.bury(7, DEAD)
+    found.purge_from = 9
+    found.forget_from(6)
+    assert (found.settled.floor, found.purge_from, list(found.dead_offsets)) == (6, 6, [4])
+
+
 def test_what_is_settled_above_the_floor_is_not_unsettled() -> None:
     found = ledger()
     found.settled.add(10, 15)

@@ -134,6 +134,20 @@ async def test_who_hangs_up_is_given_nothing_more_while_that_is_carried_out() ->
         assert (queue.leased, queue.crashed, queue.consumers) == (RECORDS, 0, 1)
 
 
+async def test_what_a_client_has_settled_counts_though_it_unsubscribes() -> None:
+    async with running_server() as server:
+        other = await QueueClient.connect(server.port)
+        client = await QueueClient.connect(server.port)
+        topic, leases = await leased(client)
+        client.send(m.Settle(1, "ack"), pack_tokens(every_second(leases)))
+        await client.ask(m.Unsubscribe(1), m.Done)
+        await other.consume(topic)
+        again = await other.leases(RECORDS // 2)
+        assert {offset % 2 for lease in again for offset in lease.offsets} == {1}
+        queue = await other.ask(m.DescribeQueue(topic.topic_id, "g", 0), m.Queue)
+        assert (queue.acked, queue.leased) == (RECORDS // 2, RECORDS // 2)
+
+
 async def test_a_large_settlement_of_nobody_is_refused_once() -> None:
     async with running_server() as server:
         client = await QueueClient.connect(server.port)

@@ -158,6 +158,34 @@ async def test_zones_are_there_though_no_more_files_can_be_opened(
         assert bool(failures) != is_read_again
 
 
+async def test_a_zone_that_this_machine_does_not_have_is_its_topics_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It ended the broker, and each start of it as soon as something was due."""
+    async with scheduled_broker() as broker:
+        await broker.client.schedule("t", b"a", cron="* * * * *", time_zone="Asia/Tokyo")
+        await broker.client.publish("other", b"x", delay=60)
+        for topic in ("t", "other"):
+            assert await broker.client.schedules(topic).count() == 1
+        await broker.stop()
+
+        def fail(name: str) -> ZoneInfo:
+            raise KeyError(name)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(zones, "ZoneInfo", fail)
+            zones.zone.cache_clear()
+            await broker.start()
+            broker.advance(60)
+            async with broker.client.stream("other", start="earliest") as stream:
+                assert (await anext(aiter(stream))).value == b"x"
+            with pytest.raises(tapemq.Error, match="there is no time zone 'Asia/Tokyo'"):
+                await broker.pending()
+            assert caplog.text.count("topic t: its schedules are refused: schedule 1") == 1
+        await broker.restart()
+        assert await broker.values(1) == [b"a"]
+
+
 async def test_a_topic_whose_index_is_being_built_makes_no_other_wait(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -330,3 +330,26 @@ async def test_a_topic_may_be_deleted_while_one_of_its_schedules_is_looked_up() 
             with pytest.raises(tapemq.TopicNotFound):
                 await cancelling
             assert await broker.client.topics() == []
+
+
+async def test_what_waits_for_its_turn_goes_with_its_connection() -> None:
+    """It is counted as long as its connection is there: who comes and goes could fill memory."""
+    async with scheduled_broker() as broker:
+        client, topic = await raw(broker)
+        other, _ = await raw_again(broker)
+        body = encode_body(Columns([b"x"]))
+        await client.ask(wish(topic, body), m.Scheduled, body)
+        async with broker.schedules.runner._turn:  # nothing is looked up meanwhile
+            for number in range(3):
+                client.send(wish(topic, body, key=b"%d" % number), body)
+            await client.ask(m.Ping(), m.Pong)  # behind them
+            waits = other.send(wish(topic, body, key=b"of another"), body)
+            await other.ask(m.Ping(), m.Pong)
+            client.close()
+            while len(broker.server._sessions.by_number) > 2:
+                await broker.client.status()
+        await other.answer(waits, m.Scheduled)
+        assert await broker.pending() == 3
+        for key in (b"0", b"of another"):
+            await other.ask(m.GetSchedule(topic.topic_id, key=key), m.ScheduleInfo)
+        RawClient.close_all()

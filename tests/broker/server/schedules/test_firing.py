@@ -313,6 +313,32 @@ async def test_schedules_wait_for_a_partition_that_a_power_cut_took(
         assert await broker.values(1, partition=1) == [b"early"]
 
 
+async def test_what_waits_for_a_partition_comes_when_that_is_made_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Though nothing else is due by then."""
+    monkeypatch.setattr("tapemq_broker.server.schedules.alarm._RETRY_S", 0.0)
+    catalog = "catalog/00000000000000000000.log"
+    async with scheduled_broker() as broker:
+        await broker.client.create_topic("t", 1)
+        before = broker.disk.read_file(catalog)
+        await broker.client.alter_topic("t", partitions=2)
+        await broker.later(b"a", 1, partition=1)
+        await broker.pending()
+        await broker.stop()
+        for path in ("CLEAN", *(f"catalog/{it}" for it in broker.disk.list_directory("catalog"))):
+            broker.disk.remove(path)
+        broker.disk.replace_file(catalog, before or b"")
+        await broker.start()
+        broker.advance(1)
+        while not broker.schedules.firing.left_out() or broker.schedules.alarm._due_us is not None:
+            await broker.client.status()
+        await broker.client.alter_topic("t", partitions=2)
+        async with asyncio.timeout(10):
+            assert await broker.values(1, partition=1) == [b"a"]
+        assert not broker.schedules.firing.find_missing()
+
+
 async def test_a_topic_can_be_deleted_while_it_is_firing() -> None:
     disk = StuckDisk(post=asyncio.get_running_loop().call_soon)
     async with scheduled_broker(disk) as broker:

@@ -31,6 +31,15 @@ def test_loading_forgets_what_the_log_says_already() -> None:
     assert volume.book.recent.find(1) is None
 
 
+def test_what_is_refused_keeps_no_room_from_others() -> None:
+    volume = Volume(7, "orders")
+    volume.is_ready = True
+    volume.book.recent.scheduled(0, Scheduled(Schedule(1, 9, 0, b"", b"", 0)))
+    volume.refuse("no such zone")
+    assert (volume.damage, volume.may_be_used()) == ("no such zone", False)
+    assert volume.book.recent.backlog.size_bytes == 0
+
+
 async def test_the_shelf_counts_and_waits() -> None:
     async with scheduled_broker() as broker:
         await broker.later(b"a", 60)
