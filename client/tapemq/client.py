@@ -57,7 +57,10 @@ class Defaults(NamedTuple):
 
 
 class Client(QueueAdmin, Scheduling):
-    """A connection to a broker that is made again when it is lost; see ``tapemq.connect()``."""
+    """A connection to a broker that is made again when it is lost; see ``tapemq.connect()``.
+
+    It belongs to the event loop in which it was made; in another one its calls raise RuntimeError.
+    """
 
     def __init__(self, link: Link, clock: Clock, defaults: Defaults) -> None:
         super().__init__(link, clock, defaults.timeout_s)
@@ -143,8 +146,7 @@ class Client(QueueAdmin, Scheduling):
             TimeoutError: the time passed; the record was not sent and will not be.
             IndeterminateError: it may be in the log, or come into it.
         """
-        if self._link.closed:
-            raise Closed("the client is closed")
+        self._link.check()
         level = LEVELS[check_durability(durability)]
         item = make_item(value, key, headers, self._link.limits, ttl, priority)
         plan = plan_of(delay, at, schedule_key)
@@ -318,6 +320,7 @@ class Client(QueueAdmin, Scheduling):
         """
         if self._link.closed:
             return
+        self._link.check()
         try:
             async with asyncio.timeout(timeout):
                 await asyncio.gather(*(p.drain() for p in self._publishers.values()))

@@ -6,7 +6,6 @@ from datetime import datetime
 from tapemq._clock import Clock
 from tapemq.admin import Admin
 from tapemq.batch.extras import Scalar
-from tapemq.errors import Closed
 from tapemq.network.link import Link
 from tapemq.publishing.item import Item, Value, make_item
 from tapemq.schedules.due import CatchUp, Duration
@@ -73,8 +72,7 @@ class Scheduling(Admin):
             start=start,
             schedule_key=schedule_key,
         )
-        if self._link.closed:
-            raise Closed("the client is closed")
+        self._link.check()
         item = make_item(value, key, headers, self._link.limits, ttl, priority)
         return await self._schedule(topic, item, partition, plan, timeout)
 

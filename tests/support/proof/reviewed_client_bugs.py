@@ -242,4 +242,11 @@ REVIEWED_CLIENT: Final = (
         "a review",
         "tests/client/publishing/test_receipt.py::test_a_duplicate_has_no_time_that_is_known",
     ),
+    Bug(
+        "A client that was used in another event loop than its own (a second thread's, or that of "
+        "a test whose fixture had one) waited for ever in close(), and for its timeouts in "
+        "publish(), and cut off all others of its connection, instead of saying so.",
+        "a review",
+        "tests/client/test_client.py::test_another_event_loop_is_told_so_and_harms_nobody",
+    ),
 )
