@@ -38,6 +38,7 @@ from tapemq.streams.choices import stream_options
 from tapemq.streams.start import Start
 from tapemq.streams.stream import Stream
 from tapemq.streams.subscriber import Subscriber
+from tapemq.timeouts import check_positive_timeout, check_timeout
 from tapemq.wire.names import check_name
 
 log = logging.getLogger("tapemq.client")
@@ -152,8 +153,8 @@ class Client(QueueAdmin, Scheduling):
         plan = plan_of(delay, at, schedule_key)
         if plan is not None:
             return await self._schedule(topic, item, partition, plan, timeout)
-        timeout_s = self._timeout_s if timeout is None else timeout
-        return await self._publisher(topic).publish(item, partition, level, timeout_s)
+        timeout = self._timeout_s if timeout is None else check_timeout("timeout", timeout)
+        return await self._publisher(topic).publish(item, partition, level, timeout)
 
     def _publisher(self, topic: str) -> ConfirmedPublisher:
         publisher = self._publishers.get(topic)
@@ -192,18 +193,18 @@ class Client(QueueAdmin, Scheduling):
         Raises:
             ValueError: an argument is out of its range, or the compression is not installed.
         """
+        patience_s = check_positive_timeout("timeout", timeout)
         options = producer_lanes(
             self._link.limits,
             linger=linger,
             batch_bytes=batch_bytes,
             compression=compression,
             max_in_flight=max_in_flight,
-            timeout=timeout,
         )
         check_name("topic", topic)
         publisher = Publisher(self._link, self._clock, topic, options, self._timeout_s)
         level = LEVELS[check_durability(durability)]
-        producer = Producer(self._link, publisher, level, timeout)
+        producer = Producer(self._link, publisher, level, patience_s)
         self._producers.add(producer)
         return producer
 
@@ -321,8 +322,9 @@ class Client(QueueAdmin, Scheduling):
         if self._link.closed:
             return
         self._link.check()
+        drain_s = check_timeout("timeout", timeout)
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(drain_s):
                 await asyncio.gather(*(p.drain() for p in self._publishers.values()))
         except builtins.TimeoutError:
             log.warning("closing with unconfirmed publishes")

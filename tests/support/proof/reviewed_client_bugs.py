@@ -249,4 +249,17 @@ REVIEWED_CLIENT: Final = (
         "a review",
         "tests/client/test_client.py::test_another_event_loop_is_told_so_and_harms_nobody",
     ),
+    Bug(
+        "publish() with a `timeout` that is no number (a timedelta, text) raised TypeError when "
+        "the record had been taken: it came into the log, and a second time with the call that "
+        "was put right.",
+        "a review",
+        "tests/client/test_timeouts.py::test_nothing_is_sent_with_a_timeout_that_is_none",
+    ),
+    Bug(
+        "With `connect(timeout=)` infinite, or no number, each publish() waited for ever: what "
+        "opens the topic had failed where nobody looked.",
+        "a review",
+        "tests/client/test_timeouts.py::test_a_client_may_wait_for_ever",
+    ),
 )
