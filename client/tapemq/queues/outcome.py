@@ -52,6 +52,18 @@ def outcome_of(
     return reject(reason, text) if isinstance(error, reject_on) else nack(None, reason, text)
 
 
+def check_exceptions(**choices: Exceptions) -> None:
+    """Raise TypeError for what no exception can be compared with, such as a list of classes: when
+    one is raised it is too late, and the message would be settled by nobody."""
+    for name, kinds in choices.items():
+        try:
+            _ = isinstance(None, kinds)
+        except TypeError:
+            raise TypeError(
+                f"{name} is an exception class or a tuple of them, not {kinds!r}"
+            ) from None
+
+
 def check_function(function: Callable[..., Any], *, awaited: bool) -> None:
     """Raise TypeError for a handler of which a call runs nothing. ``awaited``: a coroutine is."""
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):

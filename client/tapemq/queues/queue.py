@@ -13,7 +13,7 @@ from tapemq.queues.hand import Hand
 from tapemq.queues.message import Message
 from tapemq.queues.message_batch import MessageBatch
 from tapemq.queues.options import QueueOptions
-from tapemq.queues.outcome import Exceptions, Retry
+from tapemq.queues.outcome import Exceptions, Retry, check_exceptions
 from tapemq.queues.subscriber import QueueSubscriber
 
 _TURN_S: Final = 0.005
@@ -151,6 +151,7 @@ class Queue:
         """
         if concurrency < 1:
             raise ValueError(f"concurrency is at least 1, not {concurrency}")
+        check_exceptions(reject_on=reject_on, ignore=ignore)
 
         is_over, runner = False, _this_task()
         cancelled_before = runner.cancelling()

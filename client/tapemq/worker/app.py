@@ -6,7 +6,7 @@ from typing import Any, TypeVar, Unpack
 
 from tapemq.client import Client
 from tapemq.errors import Closed
-from tapemq.queues.outcome import Exceptions, check_function
+from tapemq.queues.outcome import Exceptions, check_exceptions, check_function
 from tapemq.queues.settings import QueueSettings
 from tapemq.streams.start import Start
 from tapemq.worker.handler import Decode, Handler, Limits, check_handler
@@ -79,8 +79,9 @@ class App:
 
         Raises:
             ValueError: an argument is out of its range, or the group of the topic has a handler.
-            TypeError: the function is a generator.
+            TypeError: the function is a generator; exception classes are none.
         """
+        check_exceptions(retry_on=retry_on, reject_on=reject_on, ignore=ignore)
         rules = Rules(retry_on, reject_on, ignore)
         limits = Limits(concurrency, prefetch)
         if any((known.topic, known.group) == (topic, group) for known in self._handlers):

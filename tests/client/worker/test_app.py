@@ -50,6 +50,13 @@ def test_what_cannot_be_is_refused_where_it_is_written(options: Any, said: str) 
         App().handler(**{"topic": "orders", "group": "billing", **options})
 
 
+@pytest.mark.parametrize("option", ["retry_on", "reject_on", "ignore"])
+def test_exception_classes_come_in_a_tuple(option: str) -> None:
+    choice: Any = {option: [KeyError, ValueError]}
+    with pytest.raises(TypeError, match=f"{option} is an exception class or a tuple"):
+        App().handler("orders", group="billing", **choice)
+
+
 def test_one_handler_for_each_group() -> None:
     app = App()
     app.handler("orders", group="billing")(bill)

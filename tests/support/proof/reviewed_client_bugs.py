@@ -262,4 +262,12 @@ REVIEWED_CLIENT: Final = (
         "a review",
         "tests/client/test_timeouts.py::test_a_client_may_wait_for_ever",
     ),
+    Bug(
+        "With a list of exception classes where a tuple is wanted (`reject_on=[KeyError]`), the "
+        "first handler that failed ended run() after 10 s, and its message was settled by nobody: "
+        "it came again, uncounted, for ever. A worker retried what was to be dead at once.",
+        "a review",
+        "tests/client/queues/test_process.py::"
+        "test_what_is_no_exception_class_is_refused_before_the_block",
+    ),
 )
