@@ -72,6 +72,15 @@ def check_function(function: Callable[..., Any], *, awaited: bool) -> None:
         raise TypeError(f"{function!r} cannot be a handler without asyncio: nobody awaits it")
 
 
+async def finish(result: Any) -> None:
+    """Let a handler's call come to its end: one that was no coroutine is there already, and what
+    it has done would be done again if it counted as failed."""
+    if inspect.isawaitable(result):
+        await result
+    else:
+        check_returned(result)
+
+
 def check_returned(result: Any) -> None:
     """Raise TypeError for what has still to be run: an ack would be one of what was never done."""
     if result is None:

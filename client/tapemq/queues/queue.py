@@ -13,7 +13,7 @@ from tapemq.queues.hand import Hand
 from tapemq.queues.message import Message
 from tapemq.queues.message_batch import MessageBatch
 from tapemq.queues.options import QueueOptions
-from tapemq.queues.outcome import Exceptions, Retry, check_exceptions
+from tapemq.queues.outcome import Exceptions, Retry, check_exceptions, check_function, finish
 from tapemq.queues.subscriber import QueueSubscriber
 
 _TURN_S: Final = 0.005
@@ -137,7 +137,7 @@ class Queue:
 
     async def run(
         self,
-        handler: Callable[[Message], Awaitable[Any]],
+        handler: Callable[[Message], Awaitable[Any] | None],
         *,
         concurrency: int = 10,
         reject_on: Exceptions = (),
@@ -152,6 +152,7 @@ class Queue:
         if concurrency < 1:
             raise ValueError(f"concurrency is at least 1, not {concurrency}")
         check_exceptions(reject_on=reject_on, ignore=ignore)
+        check_function(handler, awaited=True)
 
         is_over, runner = False, _this_task()
         cancelled_before = runner.cancelling()
@@ -161,7 +162,7 @@ class Queue:
             async for message in self:
                 async with message.process(reject_on=reject_on, ignore=ignore):
                     try:
-                        await handler(message)
+                        await finish(handler(message))
                         if task.cancelling():
                             await asyncio.sleep(0)  # it is raised here, not from what comes next
                     except asyncio.CancelledError as error:

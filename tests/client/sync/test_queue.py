@@ -378,17 +378,6 @@ def test_what_a_handler_has_not_run_is_not_acked(world: QueueWorld) -> None:
     assert set(world.said("nack")) >= {0}
 
 
-def test_what_is_no_exception_class_is_refused_before_it_begins(world: QueueWorld) -> None:
-    some: Any = [KeyError]
-    with world.queue() as queue:
-        message = next(iter(queue))
-        for options in ({"reject_on": some}, {"ignore": some}):
-            with pytest.raises(TypeError, match="a tuple of them"):
-                queue.run(print, **options)
-            with pytest.raises(TypeError, match="a tuple of them"):
-                message.process(**options)
-
-
 def test_concurrency_is_at_least_one(world: QueueWorld) -> None:
     with world.queue() as queue, pytest.raises(ValueError, match="concurrency"):
         queue.run(print, concurrency=0)

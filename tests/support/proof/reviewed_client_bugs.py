@@ -270,4 +270,11 @@ REVIEWED_CLIENT: Final = (
         "tests/client/queues/test_process.py::"
         "test_what_is_no_exception_class_is_refused_before_the_block",
     ),
+    Bug(
+        "A plain function as the handler of run() with asyncio counted as failed when it had been "
+        "done: its work was done up to ten times, and then the message was dead.",
+        "a review",
+        "tests/client/queues/test_queue.py::"
+        "test_a_handler_that_is_no_coroutine_is_done_when_it_returns",
+    ),
 )
