@@ -64,12 +64,28 @@ def check_exceptions(**choices: Exceptions) -> None:
             ) from None
 
 
-def check_function(function: Callable[..., Any], *, awaited: bool) -> None:
-    """Raise TypeError for a handler of which a call runs nothing. ``awaited``: a coroutine is."""
+def check_function(function: Callable[..., Any], *, awaited: bool, arguments: int = 1) -> None:
+    """Raise TypeError for a handler that cannot be called with so many arguments, or of which a
+    call runs nothing: each message would fail until it is dead. ``awaited``: a coroutine is."""
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise TypeError(f"{function!r} cannot be a handler: it yields, and nobody iterates over it")
     if not awaited and inspect.iscoroutinefunction(function):
         raise TypeError(f"{function!r} cannot be a handler without asyncio: nobody awaits it")
+    _check_arguments(function, arguments)
+
+
+def _check_arguments(function: Callable[..., Any], count: int) -> None:
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # of some builtins nothing is known
+        return
+    try:
+        signature.bind(*range(count))
+    except TypeError as error:
+        called = "the message" if count == 1 else "the decoded value and the message"
+        raise TypeError(
+            f"{function!r} cannot be a handler: it is called with {called}: {error}"
+        ) from None
 
 
 async def finish(result: Any) -> None:

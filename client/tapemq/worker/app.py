@@ -79,7 +79,8 @@ class App:
 
         Raises:
             ValueError: an argument is out of its range, or the group of the topic has a handler.
-            TypeError: the function is a generator; exception classes are none.
+            TypeError: the function is a generator, or takes no such arguments; exception classes
+                are none.
         """
         check_exceptions(retry_on=retry_on, reject_on=reject_on, ignore=ignore)
         rules = Rules(retry_on, reject_on, ignore)
@@ -88,7 +89,7 @@ class App:
             raise ValueError(f"group {group!r} of topic {topic!r} has a handler already")
 
         def register(function: Function) -> Function:
-            check_function(function, awaited=True)
+            check_function(function, awaited=True, arguments=1 if decode is None else 2)
             handler = Handler(function, topic, group, limits, start, decode, rules, settings)
             self._handlers.append(handler)
             return function

@@ -99,7 +99,7 @@ def test_what_runs_nothing_when_it_is_called_is_no_handler(function: Callable[[]
 
 
 def test_what_runs_is_a_handler() -> None:
-    check_function(coroutine, awaited=True)
+    check_function(coroutine, awaited=True, arguments=0)
     check_function(print, awaited=False)
     check_returned(None)
     check_returned([1])

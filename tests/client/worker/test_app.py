@@ -57,6 +57,22 @@ def test_exception_classes_come_in_a_tuple(option: str) -> None:
         App().handler("orders", group="billing", **choice)
 
 
+@pytest.mark.parametrize(
+    ("decode", "called"), [(None, "the message: too"), (bytes, "the decoded value and the message")]
+)
+def test_a_function_takes_what_it_is_called_with(decode: Any, called: str) -> None:
+    """Each message failed until it was dead, when one had forgotten what `decode` adds."""
+
+    def nothing() -> None: ...
+    def two(order: bytes, message: tapemq.Message) -> None: ...
+
+    right, wrong = (bill, nothing) if decode is None else (two, bill)
+    with pytest.raises(TypeError, match=called):
+        App().handler("orders", group="billing", decode=decode)(wrong)
+    for function in (right, print):
+        App().handler("orders", group="billing", decode=decode)(function)
+
+
 def test_one_handler_for_each_group() -> None:
     app = App()
     app.handler("orders", group="billing")(bill)

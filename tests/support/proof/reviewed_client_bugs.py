@@ -277,4 +277,10 @@ REVIEWED_CLIENT: Final = (
         "tests/client/queues/test_queue.py::"
         "test_a_handler_that_is_no_coroutine_is_done_when_it_returns",
     ),
+    Bug(
+        "A handler that cannot be called with what it gets, such as one that takes the message "
+        "alone though it was given a `decode`, was taken: each message failed until it was dead.",
+        "a review",
+        "tests/client/worker/test_app.py::test_a_function_takes_what_it_is_called_with",
+    ),
 )
