@@ -7,7 +7,7 @@ from tapemq.sync.dial import Dial, dial
 from tapemq.sync.link import Link
 from tapemq.sync.shared import Shared
 from tapemq.timeouts import check_positive_timeout
-from tapemq.wire.names import check_name
+from tapemq.wire.names import check_name, check_text
 
 
 def connect(
@@ -32,7 +32,7 @@ def connect(
         connect_timeout: seconds that the first connection may take.
 
     Raises:
-        ValueError, TypeError: the URL is none, or a timeout is no number above 0.
+        ValueError, TypeError: the URL is none, a timeout is no number above 0, or a name no text.
         ConnectionLost: no broker could be reached in time; the text says why.
         ProtocolViolation: what answers is no TapeMQ broker of this version.
         Unauthenticated: the broker wants credentials.
@@ -61,6 +61,8 @@ def connect_with(
     """connect() in another world: other clocks, other sockets."""
     request_s = check_positive_timeout("timeout", timeout)
     connect_s = check_positive_timeout("connect_timeout", connect_timeout)
+    if name is not None:
+        check_text("name", name)
     defaults = Defaults(name, check_name("namespace", namespace), request_s)
     shared = Shared(clock)
     link = Link(parse_url(url), hello_of(defaults), shared, dial)
