@@ -25,7 +25,9 @@ class Queue:
 
     ``async with client.queue(...) as queue``, then ``async for message in queue``. Each message is
     this consumer's until it is settled: best with ``async with message.process()``. Its lease is
-    renewed for as long as the process lives. Several tasks may iterate at the same time.
+    renewed for as long as the process lives. Several tasks may iterate at the same time. To wait no
+    longer than 5 s for one: ``await asyncio.wait_for(anext(aiter(queue)), 5)``, with a new iterator
+    each time, since Python ends one whose wait was cancelled.
 
     Leaving the block stops taking, waits for ``process()`` blocks to end (at most 10 s), gives
     back what is not settled, and waits until all settlements are on disk. After a loss of the
@@ -54,7 +56,7 @@ class Queue:
 
     @property
     def lost(self) -> int:
-        """How many messages were settled too late, and come (or came) again."""
+        """How many messages were settled too late, and come (or came) again; or twice."""
         return self._desk.lost
 
     # Taking messages

@@ -54,7 +54,7 @@ class Queue:
 
     @property
     def lost(self) -> int:
-        """How many messages were settled too late, and come (or came) again."""
+        """How many messages were settled too late, and come (or came) again; or twice."""
         return self._desk.lost
 
     # Taking messages
