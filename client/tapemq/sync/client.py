@@ -236,7 +236,7 @@ class Client(QueueAdmin, Scheduling):
             group: members of a group share the partitions and go on where the group is. Without
                 a group the stream reads all partitions, on its own.
             start: where to begin if the group has no position yet: "earliest", "latest", an
-                offset, or a datetime (the first record appended then).
+                offset, or a datetime (the first record appended then; UTC without a time zone).
             partitions: read these only, at most 64 numbers; by default all.
             prefetch_records, prefetch_bytes: how much the broker may send ahead of the
                 application; it may be over by one batch.
@@ -282,7 +282,7 @@ class Client(QueueAdmin, Scheduling):
             topic: created on first use, if the broker is set so.
             group: consumers of a group share its records; created on first use.
             prefetch, prefetch_bytes: how much this consumer may hold at a time.
-            start: where a new group begins: "earliest", "latest", an offset, or a datetime.
+            start: where a new group begins: see stream().
             consumer: a name of this one, for people.
             settings: of a new group: see QueueSettings; alter_queue() changes them later.
 
