@@ -38,6 +38,7 @@ from tapemq.streams.choices import stream_options
 from tapemq.streams.start import Start
 from tapemq.streams.stream import Stream
 from tapemq.streams.subscriber import Subscriber
+from tapemq.timeouts import check_positive_timeout, check_timeout
 from tapemq.wire.names import check_name
 
 log = logging.getLogger("tapemq.client")
@@ -57,7 +58,10 @@ class Defaults(NamedTuple):
 
 
 class Client(QueueAdmin, Scheduling):
-    """A connection to a broker that is made again when it is lost; see ``tapemq.connect()``."""
+    """A connection to a broker that is made again when it is lost; see ``tapemq.connect()``.
+
+    It belongs to the event loop in which it was made; in another one its calls raise RuntimeError.
+    """
 
     def __init__(self, link: Link, clock: Clock, defaults: Defaults) -> None:
         super().__init__(link, clock, defaults.timeout_s)
@@ -143,15 +147,14 @@ class Client(QueueAdmin, Scheduling):
             TimeoutError: the time passed; the record was not sent and will not be.
             IndeterminateError: it may be in the log, or come into it.
         """
-        if self._link.closed:
-            raise Closed("the client is closed")
+        self._link.check()
         level = LEVELS[check_durability(durability)]
         item = make_item(value, key, headers, self._link.limits, ttl, priority)
         plan = plan_of(delay, at, schedule_key)
         if plan is not None:
             return await self._schedule(topic, item, partition, plan, timeout)
-        timeout_s = self._timeout_s if timeout is None else timeout
-        return await self._publisher(topic).publish(item, partition, level, timeout_s)
+        timeout = self._timeout_s if timeout is None else check_timeout("timeout", timeout)
+        return await self._publisher(topic).publish(item, partition, level, timeout)
 
     def _publisher(self, topic: str) -> ConfirmedPublisher:
         publisher = self._publishers.get(topic)
@@ -190,18 +193,18 @@ class Client(QueueAdmin, Scheduling):
         Raises:
             ValueError: an argument is out of its range, or the compression is not installed.
         """
+        patience_s = check_positive_timeout("timeout", timeout)
         options = producer_lanes(
             self._link.limits,
             linger=linger,
             batch_bytes=batch_bytes,
             compression=compression,
             max_in_flight=max_in_flight,
-            timeout=timeout,
         )
         check_name("topic", topic)
         publisher = Publisher(self._link, self._clock, topic, options, self._timeout_s)
         level = LEVELS[check_durability(durability)]
-        producer = Producer(self._link, publisher, level, timeout)
+        producer = Producer(self._link, publisher, level, patience_s)
         self._producers.add(producer)
         return producer
 
@@ -226,7 +229,7 @@ class Client(QueueAdmin, Scheduling):
             group: members of a group share the partitions and go on where the group is. Without
                 a group the stream reads all partitions, on its own.
             start: where to begin if the group has no position yet: "earliest", "latest", an
-                offset, or a datetime (the first record appended then).
+                offset, or a datetime (the first record appended then; UTC without a time zone).
             partitions: read these only, at most 64 numbers; by default all.
             prefetch_records, prefetch_bytes: how much the broker may send ahead of the
                 application; it may be over by one batch.
@@ -271,7 +274,7 @@ class Client(QueueAdmin, Scheduling):
             topic: created on first use, if the broker is set so.
             group: consumers of a group share its records; created on first use.
             prefetch, prefetch_bytes: how much this consumer may hold at a time.
-            start: where a new group begins: "earliest", "latest", an offset, or a datetime.
+            start: where a new group begins: see stream().
             consumer: a name of this one, for people.
             settings: of a new group: see QueueSettings; alter_queue() changes them later.
 
@@ -318,8 +321,10 @@ class Client(QueueAdmin, Scheduling):
         """
         if self._link.closed:
             return
+        self._link.check()
+        drain_s = check_timeout("timeout", timeout)
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(drain_s):
                 await asyncio.gather(*(p.drain() for p in self._publishers.values()))
         except builtins.TimeoutError:
             log.warning("closing with unconfirmed publishes")

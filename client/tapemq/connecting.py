@@ -8,8 +8,9 @@ from tapemq.client import Client, Defaults
 from tapemq.network.dial import Dial, dial
 from tapemq.network.link import Link
 from tapemq.network.url import parse_url
+from tapemq.timeouts import check_positive_timeout
 from tapemq.wire import messages as m
-from tapemq.wire.names import check_name
+from tapemq.wire.names import check_name, check_text
 
 
 async def connect(
@@ -34,7 +35,7 @@ async def connect(
         connect_timeout: seconds that the first connection may take.
 
     Raises:
-        ValueError: the URL is none.
+        ValueError, TypeError: the URL is none, a timeout is no number above 0, or a name no text.
         ConnectionLost: no broker could be reached in time; the text says why.
         ProtocolViolation: what answers is no TapeMQ broker of this version.
         Unauthenticated: the broker wants credentials.
@@ -63,8 +64,10 @@ async def connect_with(
     watched: bool = False,
 ) -> Client:
     """connect() in another world: a simulation's clock and network, without threads."""
-    own_name = name or f"{socket.gethostname()}-{os.getpid()}"
+    request_s = check_positive_timeout("timeout", timeout)
+    connect_s = check_positive_timeout("connect_timeout", connect_timeout)
+    own_name = check_text("name", name or f"{socket.gethostname()}-{os.getpid()}")
     hello = m.Hello(versions=[1], client=own_name, namespace=check_name("namespace", namespace))
     link = Link(parse_url(url), hello, clock, dial)
-    await link.open(connect_timeout)
-    return Client(link, clock, Defaults(own_name, timeout, watched))
+    await link.open(connect_s)
+    return Client(link, clock, Defaults(own_name, request_s, watched))

@@ -34,6 +34,28 @@ async def test_close_does_not_wait_for_ever() -> None:
             await publishing
 
 
+async def test_another_event_loop_is_told_so_and_harms_nobody() -> None:
+    """Its calls waited for ever, or cut the connection of all others."""
+
+    async def use(client: tapemq.Client) -> list[type]:
+        calls = (
+            client.publish("t", b"0"),
+            client.publish("t", b"0", delay=60.0),
+            client.topics(),
+            client.producer("t").__aenter__(),
+            client.stream("t").__aenter__(),
+            client.queue("t", group="g").__aenter__(),
+            client.close(timeout=0.05),
+        )
+        errors = await asyncio.gather(*calls, return_exceptions=True)
+        return [type(error) for error in errors if "another event loop" in str(error)]
+
+    async with FakeBroker() as broker, await client_of(broker, timeout=0.05) as client:
+        raised = await asyncio.to_thread(lambda: asyncio.run(use(client)))
+        assert raised == [RuntimeError] * 7
+        assert (await client.publish("t", b"1", timeout=10.0)).offset == 0
+
+
 async def test_timeout_is_the_client_s_unless_said_otherwise() -> None:
     async with FakeBroker() as broker, await client_of(broker, timeout=0.05) as client:
         broker.react(m.ListTopics, Reaction.IGNORE)

@@ -1,6 +1,9 @@
+from typing import Any
+
 import pytest
 
 import tapemq
+import tapemq.sync
 from tapemq.wire import errors as wire
 from tapemq.wire import messages as m
 from tests.support.fake_broker import FakeBroker
@@ -30,3 +33,11 @@ async def test_connect_to_what_is_no_broker_fails_at_once() -> None:
         broker.react(m.Hello, m.Failure(wire.UNSUPPORTED_VERSION.code, "version 9 only"))
         with pytest.raises(tapemq.ProtocolViolation, match="version 9 only"):
             await tapemq.connect(broker.url)
+
+
+async def test_a_name_is_text() -> None:
+    """It was tried again for 10 s, and then the broker was said not to answer."""
+    name: Any = 5
+    for connect in (tapemq.connect, tapemq.sync.connect):
+        with pytest.raises(TypeError, match="name is text, not 5"):
+            await connect("tapemq://localhost:1", name=name)  # type: ignore[misc]

@@ -24,6 +24,7 @@ class Link(LinkState[Connection]):
     def __init__(self, target: Target, hello: m.Hello, clock: Clock, dial: Dial) -> None:
         super().__init__(target, hello, clock)
         self._dial = dial
+        self._loop = asyncio.get_running_loop()
         self._up = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
 
@@ -106,6 +107,17 @@ class Link(LinkState[Connection]):
 
     # Requests
 
+    def check(self) -> None:
+        """Raise Closed, or RuntimeError in another event loop than that of the connection: there
+        its answers would never arrive, and what it knows would change in two threads."""
+        if self.closed:
+            raise Closed("the client is closed")
+        if asyncio.get_running_loop() is not self._loop:
+            raise RuntimeError(
+                "the client belongs to another event loop: call tapemq.connect() in each loop"
+                " (in threads without one: tapemq.sync.connect)"
+            )
+
     async def call(
         self,
         request: m.Message,
@@ -147,8 +159,7 @@ class Link(LinkState[Connection]):
     async def connected(self) -> Connection:
         """The connection, as soon as there is one. Raises Closed."""
         while True:
-            if self.closed:
-                raise Closed("the client is closed")
+            self.check()
             if self.connection is not None and self.connection.is_open:
                 return self.connection
             self._up.clear()

@@ -6,6 +6,7 @@ from tapemq.batch import Codec
 from tapemq.batch.codec import compress
 from tapemq.publishing.item import batch_bytes_max
 from tapemq.publishing.lane import IN_FLIGHT_MAX, LaneOptions
+from tapemq.timeouts import check_timeout
 from tapemq.wire.messages import Welcome
 
 Compression = Literal["zlib", "zstd"]
@@ -31,15 +32,14 @@ def producer_lanes(
     batch_bytes: int,
     compression: Compression | None,
     max_in_flight: int,
-    timeout: float,
 ) -> LaneOptions:
     """For a producer: see ``Client.producer``. Raises ValueError."""
     if not 1024 <= batch_bytes <= 1024 * 1024:
         raise ValueError(f"batch_bytes is 1024 to {1024 * 1024}, not {batch_bytes}")
     if not 1 <= max_in_flight <= IN_FLIGHT_MAX:
         raise ValueError(f"max_in_flight is 1 to {IN_FLIGHT_MAX}, not {max_in_flight}")
-    if linger < 0 or timeout <= 0:
-        raise ValueError("linger is not negative, and timeout is more than 0 seconds")
+    if check_timeout("linger", linger) < 0:
+        raise ValueError(f"linger is not negative, in seconds, not {linger}")
     if compression not in _CODECS:
         raise ValueError(f'compression is None, "zlib" or "zstd", not {compression!r}')
     codec = _CODECS[compression]

@@ -177,7 +177,8 @@ class Ledger(ABC):
     def _too_late(self, messages: int) -> None:
         self.lost += messages
         log.warning(
-            "%s: %d messages were settled too late: their leases were lost, and they come again",
+            "%s: %d messages were settled too late: their leases were lost, and they come again,"
+            " or they had been settled before",
             self._name,
             messages,
         )

@@ -1,7 +1,7 @@
 """One message of a queue."""
 
 from tapemq.queues.leased_record import LeasedRecord
-from tapemq.queues.outcome import Exceptions
+from tapemq.queues.outcome import Exceptions, check_exceptions
 from tapemq.queues.process import Process
 from tapemq.queues.verdict import ACK, RELEASE, Duration, Verdict, milliseconds, nack, reject
 
@@ -35,9 +35,14 @@ class Message(LeasedRecord):
         Args:
             reraise: raise Exceptions, too, after the nack.
             reject_on: exceptions for which trying again is no use: the message is dead.
-            ignore: exceptions that count as success.
+            ignore: exceptions that count as success. All of these are a class, or a tuple of some.
+
+        Raises:
+            TypeError: one of them is neither.
         """
-        return Process((self, reraise, reject_on, ignore))
+        if reject_on or ignore:
+            check_exceptions(reject_on=reject_on, ignore=ignore)
+        return Process((self, reraise, reject_on or (), ignore or ()))
 
     async def ack(self, *, confirm: bool = False) -> None:
         """It is done."""

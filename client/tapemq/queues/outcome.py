@@ -52,12 +52,49 @@ def outcome_of(
     return reject(reason, text) if isinstance(error, reject_on) else nack(None, reason, text)
 
 
-def check_function(function: Callable[..., Any], *, awaited: bool) -> None:
-    """Raise TypeError for a handler of which a call runs nothing. ``awaited``: a coroutine is."""
+def check_exceptions(**choices: Exceptions) -> None:
+    """Raise TypeError for what no exception can be compared with, such as a list of classes: when
+    one is raised it is too late, and the message would be settled by nobody."""
+    for name, kinds in choices.items():
+        try:
+            _ = isinstance(None, kinds)
+        except TypeError:
+            raise TypeError(
+                f"{name} is an exception class or a tuple of them, not {kinds!r}"
+            ) from None
+
+
+def check_function(function: Callable[..., Any], *, awaited: bool, arguments: int = 1) -> None:
+    """Raise TypeError for a handler that cannot be called with so many arguments, or of which a
+    call runs nothing: each message would fail until it is dead. ``awaited``: a coroutine is."""
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise TypeError(f"{function!r} cannot be a handler: it yields, and nobody iterates over it")
     if not awaited and inspect.iscoroutinefunction(function):
         raise TypeError(f"{function!r} cannot be a handler without asyncio: nobody awaits it")
+    _check_arguments(function, arguments)
+
+
+def _check_arguments(function: Callable[..., Any], count: int) -> None:
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # of some builtins nothing is known
+        return
+    try:
+        signature.bind(*range(count))
+    except TypeError as error:
+        called = "the message" if count == 1 else "the decoded value and the message"
+        raise TypeError(
+            f"{function!r} cannot be a handler: it is called with {called}: {error}"
+        ) from None
+
+
+async def finish(result: Any) -> None:
+    """Let a handler's call come to its end: one that was no coroutine is there already, and what
+    it has done would be done again if it counted as failed."""
+    if inspect.isawaitable(result):
+        await result
+    else:
+        check_returned(result)
 
 
 def check_returned(result: Any) -> None:

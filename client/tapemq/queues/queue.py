@@ -13,7 +13,7 @@ from tapemq.queues.hand import Hand
 from tapemq.queues.message import Message
 from tapemq.queues.message_batch import MessageBatch
 from tapemq.queues.options import QueueOptions
-from tapemq.queues.outcome import Exceptions, Retry
+from tapemq.queues.outcome import Exceptions, Retry, check_exceptions, check_function, finish
 from tapemq.queues.subscriber import QueueSubscriber
 
 _TURN_S: Final = 0.005
@@ -25,7 +25,9 @@ class Queue:
 
     ``async with client.queue(...) as queue``, then ``async for message in queue``. Each message is
     this consumer's until it is settled: best with ``async with message.process()``. Its lease is
-    renewed for as long as the process lives. Several tasks may iterate at the same time.
+    renewed for as long as the process lives. Several tasks may iterate at the same time. To wait no
+    longer than 5 s for one: ``await asyncio.wait_for(anext(aiter(queue)), 5)``, with a new iterator
+    each time, since Python ends one whose wait was cancelled.
 
     Leaving the block stops taking, waits for ``process()`` blocks to end (at most 10 s), gives
     back what is not settled, and waits until all settlements are on disk. After a loss of the
@@ -54,7 +56,7 @@ class Queue:
 
     @property
     def lost(self) -> int:
-        """How many messages were settled too late, and come (or came) again."""
+        """How many messages were settled too late, and come (or came) again; or twice."""
         return self._desk.lost
 
     # Taking messages
@@ -137,7 +139,7 @@ class Queue:
 
     async def run(
         self,
-        handler: Callable[[Message], Awaitable[Any]],
+        handler: Callable[[Message], Awaitable[Any] | None],
         *,
         concurrency: int = 10,
         reject_on: Exceptions = (),
@@ -151,6 +153,8 @@ class Queue:
         """
         if concurrency < 1:
             raise ValueError(f"concurrency is at least 1, not {concurrency}")
+        check_exceptions(reject_on=reject_on, ignore=ignore)
+        check_function(handler, awaited=True)
 
         is_over, runner = False, _this_task()
         cancelled_before = runner.cancelling()
@@ -160,7 +164,7 @@ class Queue:
             async for message in self:
                 async with message.process(reject_on=reject_on, ignore=ignore):
                     try:
-                        await handler(message)
+                        await finish(handler(message))
                         if task.cancelling():
                             await asyncio.sleep(0)  # it is raised here, not from what comes next
                     except asyncio.CancelledError as error:

@@ -25,10 +25,17 @@ def wire_due(delay: Duration | None, at: datetime | None) -> Due:
     if delay is not None and at is not None:
         raise ValueError("give delay or at, not both")
     if at is not None:
-        if at.tzinfo is None:
-            raise ValueError("at is a datetime with a time zone, such as datetime.now(UTC)")
-        return Due(max(1, (at - _EPOCH) // _MICROSECOND))
+        return due_at("at", at)
     return Due(0, 0 if delay is None else milliseconds("delay", delay))
+
+
+def due_at(name: str, at: datetime) -> Due:
+    """At a time. Raises ValueError for one without a time zone, TypeError for what is no time."""
+    if not isinstance(at, datetime):
+        raise TypeError(f"{name} is a datetime, not {at!r}")
+    if at.tzinfo is None:
+        raise ValueError(f"{name} is a datetime with a time zone, such as datetime.now(UTC)")
+    return Due(max(1, (at - _EPOCH) // _MICROSECOND))
 
 
 def milliseconds(name: str, duration: Duration) -> int:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from tapemq.schedules.due import CatchUp, Due, Duration, milliseconds, wire_due
+from tapemq.schedules.due import CatchUp, Due, Duration, due_at, milliseconds, wire_due
 from tapemq.schedules.inquiries import wire_key
 
 
@@ -48,7 +48,7 @@ def recurring_plan(
     if not (cron or every_ms):  # to the broker it would be a record that comes once, now
         raise ValueError(f"{cron!r} is no cron" if every is None else "every is at least 1 second")
     return Plan(
-        Due() if start is None else wire_due(None, start),
+        Due() if start is None else due_at("start", start),
         wire_key(schedule_key),
         cron or "",
         time_zone,

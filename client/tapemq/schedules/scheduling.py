@@ -6,7 +6,6 @@ from datetime import datetime
 from tapemq._clock import Clock
 from tapemq.admin import Admin
 from tapemq.batch.extras import Scalar
-from tapemq.errors import Closed
 from tapemq.network.link import Link
 from tapemq.publishing.item import Item, Value, make_item
 from tapemq.schedules.due import CatchUp, Duration
@@ -14,6 +13,7 @@ from tapemq.schedules.plan import Plan, recurring_plan
 from tapemq.schedules.receipt import ScheduleReceipt
 from tapemq.schedules.scheduler import Scheduler
 from tapemq.schedules.schedules import Schedules
+from tapemq.timeouts import check_timeout
 from tapemq.wire.names import check_name
 
 
@@ -73,17 +73,16 @@ class Scheduling(Admin):
             start=start,
             schedule_key=schedule_key,
         )
-        if self._link.closed:
-            raise Closed("the client is closed")
+        self._link.check()
         item = make_item(value, key, headers, self._link.limits, ttl, priority)
         return await self._schedule(topic, item, partition, plan, timeout)
 
     async def _schedule(
-        self, topic: str, item: Item, partition: int | None, plan: Plan, timeout_s: float | None
+        self, topic: str, item: Item, partition: int | None, plan: Plan, timeout: float | None
     ) -> ScheduleReceipt:
         scheduler = self._schedulers.get(topic)
         if scheduler is None:
             name = check_name("topic", topic)
             scheduler = self._schedulers[topic] = Scheduler(self._link, self._clock, name)
-        timeout_s = self._timeout_s if timeout_s is None else timeout_s
+        timeout_s = self._timeout_s if timeout is None else check_timeout("timeout", timeout)
         return await scheduler.schedule(item, partition, plan, timeout_s)

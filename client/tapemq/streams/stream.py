@@ -28,7 +28,9 @@ class Stream:
     committed about every ``commit_interval`` seconds and when the block is left normally; leaving
     it by an exception, a cancellation included, does not commit the record in hand. After a loss
     of the connection the stream goes on behind the last record that it handed out. One task at a
-    time reads a stream.
+    time reads a stream. To wait no longer than 5 s for a record:
+    ``await asyncio.wait_for(anext(aiter(stream)), 5)``, with a new iterator each time, since Python
+    ends one whose wait was cancelled.
 
     Entering the block raises OffsetOutOfRange for a start beyond the end, PartitionNotFound, and
     RequestRefused if the group is a queue group, or for ``partitions`` together with a group.
@@ -134,7 +136,8 @@ class Stream:
         One that is cancelled or interrupted in its last moment may have happened, as a whole.
 
         Args:
-            to: "earliest", "latest", an offset, or a datetime (the first record appended then).
+            to: "earliest", "latest", an offset, or a datetime (the first record appended then; UTC
+                without a time zone).
             partition: a number, from 0; by default all that this stream reads. With a group this
                 moves the group's position, durably.
 

@@ -103,7 +103,8 @@ class Admin:
         """Set a group's position, durably; it may have members.
 
         Args:
-            to: "earliest", "latest", an offset, or a datetime (the first record appended then).
+            to: "earliest", "latest", an offset, or a datetime (the first record appended then; UTC
+                without a time zone).
             partition: a number, from 0; by default all.
 
         Raises:

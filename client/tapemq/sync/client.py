@@ -37,6 +37,7 @@ from tapemq.sync.scheduling import Scheduling
 from tapemq.sync.shared import Shared
 from tapemq.sync.stream import Stream
 from tapemq.sync.subscriber import Subscriber
+from tapemq.timeouts import check_positive_timeout, check_timeout
 from tapemq.wire import messages as m
 from tapemq.wire.names import check_name
 
@@ -154,8 +155,8 @@ class Client(QueueAdmin, Scheduling):
         plan = plan_of(delay, at, schedule_key)
         if plan is not None:
             return self._schedule(topic, item, partition, plan, timeout)
-        timeout_s = self._timeout_s if timeout is None else timeout
-        return self._publish(topic, item, partition, level, timeout_s)
+        timeout = self._timeout_s if timeout is None else check_timeout("timeout", timeout)
+        return self._publish(topic, item, partition, level, timeout)
 
     def _publish(
         self, topic: str, item: Item, partition: int | None, level: int, timeout_s: float
@@ -199,18 +200,18 @@ class Client(QueueAdmin, Scheduling):
         Raises:
             ValueError: an argument is out of its range, or the compression is not installed.
         """
+        patience_s = check_positive_timeout("timeout", timeout)
         options = producer_lanes(
             self._link.limits,
             linger=linger,
             batch_bytes=batch_bytes,
             compression=compression,
             max_in_flight=max_in_flight,
-            timeout=timeout,
         )
         check_name("topic", topic)
         publisher = Publisher(self._link, self._shared, topic, options)
         level = LEVELS[check_durability(durability)]
-        producer = Producer(self._link, self._shared, publisher, level, timeout, self._timeout_s)
+        producer = Producer(self._link, self._shared, publisher, level, patience_s, self._timeout_s)
         self._producers.add(producer)
         return producer
 
@@ -235,7 +236,7 @@ class Client(QueueAdmin, Scheduling):
             group: members of a group share the partitions and go on where the group is. Without
                 a group the stream reads all partitions, on its own.
             start: where to begin if the group has no position yet: "earliest", "latest", an
-                offset, or a datetime (the first record appended then).
+                offset, or a datetime (the first record appended then; UTC without a time zone).
             partitions: read these only, at most 64 numbers; by default all.
             prefetch_records, prefetch_bytes: how much the broker may send ahead of the
                 application; it may be over by one batch.
@@ -281,7 +282,7 @@ class Client(QueueAdmin, Scheduling):
             topic: created on first use, if the broker is set so.
             group: consumers of a group share its records; created on first use.
             prefetch, prefetch_bytes: how much this consumer may hold at a time.
-            start: where a new group begins: "earliest", "latest", an offset, or a datetime.
+            start: where a new group begins: see stream().
             consumer: a name of this one, for people.
             settings: of a new group: see QueueSettings; alter_queue() changes them later.
 
@@ -322,8 +323,9 @@ class Client(QueueAdmin, Scheduling):
         """
         if self._link.closed:
             return
+        drain_s = check_timeout("timeout", timeout)
         try:
-            self._drain(timeout)
+            self._drain(drain_s)
         finally:
             with self._shared.lock, self._shared.turn:
                 self._fail_all(Closed("the client was closed"))

@@ -6,7 +6,8 @@ from tapemq.sync.client import Client, Defaults, hello_of
 from tapemq.sync.dial import Dial, dial
 from tapemq.sync.link import Link
 from tapemq.sync.shared import Shared
-from tapemq.wire.names import check_name
+from tapemq.timeouts import check_positive_timeout
+from tapemq.wire.names import check_name, check_text
 
 
 def connect(
@@ -31,7 +32,7 @@ def connect(
         connect_timeout: seconds that the first connection may take.
 
     Raises:
-        ValueError: the URL is none.
+        ValueError, TypeError: the URL is none, a timeout is no number above 0, or a name no text.
         ConnectionLost: no broker could be reached in time; the text says why.
         ProtocolViolation: what answers is no TapeMQ broker of this version.
         Unauthenticated: the broker wants credentials.
@@ -58,8 +59,12 @@ def connect_with(
     dial: Dial,
 ) -> Client:
     """connect() in another world: other clocks, other sockets."""
-    defaults = Defaults(name, check_name("namespace", namespace), timeout)
+    request_s = check_positive_timeout("timeout", timeout)
+    connect_s = check_positive_timeout("connect_timeout", connect_timeout)
+    if name is not None:
+        check_text("name", name)
+    defaults = Defaults(name, check_name("namespace", namespace), request_s)
     shared = Shared(clock)
     link = Link(parse_url(url), hello_of(defaults), shared, dial)
-    link.open(connect_timeout)
+    link.open(connect_s)
     return Client(link, shared, defaults)

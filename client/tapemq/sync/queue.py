@@ -9,7 +9,7 @@ from tapemq.batch import BatchError
 from tapemq.errors import Closed, CorruptBatch, Error
 from tapemq.queues.hand import Hand
 from tapemq.queues.options import QueueOptions
-from tapemq.queues.outcome import Exceptions, check_function, check_returned
+from tapemq.queues.outcome import Exceptions, check_exceptions, check_function, check_returned
 from tapemq.sync.beginning import Beginning
 from tapemq.sync.link import Link
 from tapemq.sync.message import Message
@@ -54,7 +54,7 @@ class Queue:
 
     @property
     def lost(self) -> int:
-        """How many messages were settled too late, and come (or came) again."""
+        """How many messages were settled too late, and come (or came) again; or twice."""
         return self._desk.lost
 
     # Taking messages
@@ -158,6 +158,7 @@ class Queue:
         """
         if concurrency < 1:
             raise ValueError(f"concurrency is at least 1, not {concurrency}")
+        check_exceptions(reject_on=reject_on, ignore=ignore)
         check_function(handler, awaited=False)
         failures: list[BaseException] = []
 

@@ -13,6 +13,7 @@ from tapemq.sync.link import Link
 from tapemq.sync.scheduler import Scheduler
 from tapemq.sync.schedules import Schedules
 from tapemq.sync.shared import Shared
+from tapemq.timeouts import check_timeout
 from tapemq.wire.names import check_name
 
 
@@ -76,7 +77,7 @@ class Scheduling(Admin):
         return self._schedule(topic, item, partition, plan, timeout)
 
     def _schedule(
-        self, topic: str, item: Item, partition: int | None, plan: Plan, timeout_s: float | None
+        self, topic: str, item: Item, partition: int | None, plan: Plan, timeout: float | None
     ) -> ScheduleReceipt:
         with self._shared.lock, self._shared.turn:
             self._link.connected()  # raises Closed
@@ -84,5 +85,5 @@ class Scheduling(Admin):
             if scheduler is None:
                 name = check_name("topic", topic)
                 scheduler = self._schedulers[topic] = Scheduler(self._link, self._shared, name)
-        timeout_s = self._timeout_s if timeout_s is None else timeout_s
+        timeout_s = self._timeout_s if timeout is None else check_timeout("timeout", timeout)
         return scheduler.schedule(item, partition, plan, timeout_s)

@@ -136,7 +136,8 @@ class Stream:
         One that is cancelled or interrupted in its last moment may have happened, as a whole.
 
         Args:
-            to: "earliest", "latest", an offset, or a datetime (the first record appended then).
+            to: "earliest", "latest", an offset, or a datetime (the first record appended then; UTC
+                without a time zone).
             partition: a number, from 0; by default all that this stream reads. With a group this
                 moves the group's position, durably.
 

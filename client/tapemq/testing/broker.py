@@ -61,7 +61,9 @@ class Broker:
     # Start and end
 
     async def start(self) -> None:
-        """Start on the data that there are. Raises what a broker does that cannot start."""
+        """Start on the data that there are. Raises what a broker does that cannot start,
+        RuntimeError if it runs."""
+        self._check_stopped()
         from tapemq_broker.config import Settings
         from tapemq_broker.server.puppet import Puppet
         from tapemq_broker.server.server import Server
@@ -74,6 +76,10 @@ class Broker:
         self._puppet = Puppet(self._server)
         self._relay.upstream_port = self._server.port
         self._is_up = True
+
+    def _check_stopped(self) -> None:
+        if self._is_up:
+            raise RuntimeError("the broker runs already")
 
     def _make_world(self) -> Any:
         from tapemq_broker.server.clock import RealRandom
@@ -115,6 +121,7 @@ class Broker:
         await self.start()
 
     async def __aenter__(self) -> Self:
+        self._check_stopped()
         try:
             await self.start()
         except BaseException:

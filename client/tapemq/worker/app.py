@@ -6,7 +6,7 @@ from typing import Any, TypeVar, Unpack
 
 from tapemq.client import Client
 from tapemq.errors import Closed
-from tapemq.queues.outcome import Exceptions, check_function
+from tapemq.queues.outcome import Exceptions, check_exceptions, check_function
 from tapemq.queues.settings import QueueSettings
 from tapemq.streams.start import Start
 from tapemq.worker.handler import Decode, Handler, Limits, check_handler
@@ -79,15 +79,17 @@ class App:
 
         Raises:
             ValueError: an argument is out of its range, or the group of the topic has a handler.
-            TypeError: the function is a generator.
+            TypeError: the function is a generator, or takes no such arguments; exception classes
+                are none.
         """
+        check_exceptions(retry_on=retry_on, reject_on=reject_on, ignore=ignore)
         rules = Rules(retry_on, reject_on, ignore)
         limits = Limits(concurrency, prefetch)
         if any((known.topic, known.group) == (topic, group) for known in self._handlers):
             raise ValueError(f"group {group!r} of topic {topic!r} has a handler already")
 
         def register(function: Function) -> Function:
-            check_function(function, awaited=True)
+            check_function(function, awaited=True, arguments=1 if decode is None else 2)
             handler = Handler(function, topic, group, limits, start, decode, rules, settings)
             self._handlers.append(handler)
             return function

@@ -7,7 +7,7 @@ from tapemq.publishing.choices import producer_lanes, publish_lanes
 from tests.support.talk import WELCOME
 
 CHOICES: dict[str, Any] = {
-    "linger": 0.5, "batch_bytes": 2000, "compression": "zlib", "max_in_flight": 3, "timeout": 1.0,
+    "linger": 0.5, "batch_bytes": 2000, "compression": "zlib", "max_in_flight": 3,
 }  # fmt: skip
 
 
@@ -27,7 +27,6 @@ def test_broker_s_limit_is_kept() -> None:
         {"batch_bytes": 1023},
         {"max_in_flight": 33},
         {"linger": -1.0},
-        {"timeout": 0.0},
         {"compression": "rar"},
     ],
     ids=str,

@@ -81,12 +81,13 @@ async def test_known_loss_is_told_without_asking(world: World) -> None:
         assert not world.broker.of(m.Settle)
 
 
-async def test_settled_twice_is_too_late(world: World) -> None:
+async def test_settled_twice_is_too_late(world: World, caplog: pytest.LogCaptureFixture) -> None:
     async with world.queue() as queue:
         (message,) = await take(queue, 1)
         await message.ack()
         await message.nack()
         assert queue.lost == 1
+        assert "or they had been settled before" in caplog.text  # it does not come again
         with pytest.raises(tapemq.LeaseLost):
             await message.ack(confirm=True)
         await world.settled(1)

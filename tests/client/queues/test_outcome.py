@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 
-from tapemq.queues.outcome import Reject, Retry, check_function, check_returned, outcome_of
+from tapemq.queues.outcome import (
+    Reject,
+    Retry,
+    check_exceptions,
+    check_function,
+    check_returned,
+    outcome_of,
+)
 from tapemq.queues.verdict import ACK, RELEASE, reject
 
 
@@ -92,7 +99,14 @@ def test_what_runs_nothing_when_it_is_called_is_no_handler(function: Callable[[]
 
 
 def test_what_runs_is_a_handler() -> None:
-    check_function(coroutine, awaited=True)
+    check_function(coroutine, awaited=True, arguments=0)
     check_function(print, awaited=False)
     check_returned(None)
     check_returned([1])
+
+
+@pytest.mark.parametrize("kinds", [[KeyError], [], "KeyError", (KeyError, "ValueError"), None])
+def test_exceptions_are_a_class_or_a_tuple_of_some(kinds: Any) -> None:
+    with pytest.raises(TypeError, match="reject_on is an exception class or a tuple of them, not"):
+        check_exceptions(reject_on=kinds, ignore=())
+    check_exceptions(reject_on=(OSError, KeyError), ignore=ValueError)

@@ -1,4 +1,5 @@
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -99,3 +100,18 @@ async def test_message_that_was_lost_in_the_block_is_counted(world: World) -> No
             assert message.lease_lost
         assert queue.lost == 1
     assert world.acked() == []
+
+
+async def test_what_is_no_exception_class_is_refused_before_the_block(world: World) -> None:
+    """When the block had failed with it, nobody settled the message, and leaving took 10 s."""
+    some: Any = [KeyError]
+    async with world.queue() as queue:
+        (message,) = await take(queue, 1)
+        for options in ({"reject_on": some}, {"ignore": some}):
+            with pytest.raises(TypeError, match="a tuple of them"):
+                message.process(**options)
+            with pytest.raises(TypeError, match="a tuple of them"):
+                await queue.run(lambda one: one.ack(), **options)
+        async with message.process(reject_on=some[1:]):
+            raise KeyError
+    assert world.group.offsets("nack") == [0]

@@ -373,6 +373,20 @@ class _Leave(BaseException):
     """Like SystemExit, which event loops treat specially."""
 
 
+async def test_a_handler_that_is_no_coroutine_is_done_when_it_returns(world: World) -> None:
+    """It counted as failed when it had been done, and was done again until the message was dead."""
+    handled = []
+
+    def handle(message: tapemq.Message) -> None:
+        handled.append(message.offset)
+        if len(handled) == 10:
+            queue.stop()
+
+    async with world.queue() as queue:
+        await queue.run(handle, concurrency=1)
+    assert world.acked() == handled == ALL
+
+
 async def test_concurrency_is_at_least_one(world: World) -> None:
     async with world.queue() as queue:
         with pytest.raises(ValueError, match="concurrency"):

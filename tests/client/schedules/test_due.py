@@ -1,8 +1,9 @@
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 
-from tapemq.schedules.due import Due, milliseconds, wire_due
+from tapemq.schedules.due import Due, due_at, milliseconds, wire_due
 
 
 def test_a_delay_is_rounded_up_and_never_early() -> None:
@@ -17,6 +18,14 @@ def test_a_time_has_a_zone() -> None:
     assert wire_due(None, moment) == Due(int(datetime(2026, 1, 1, tzinfo=UTC).timestamp()) * 10**6)
     with pytest.raises(ValueError, match="time zone"):
         wire_due(None, moment.replace(tzinfo=None))
+    with pytest.raises(ValueError, match="start is a datetime with a time zone"):
+        due_at("start", moment.replace(tzinfo=None))
+
+
+@pytest.mark.parametrize("time", [1_800_000_000, "2026-01-01", date(2026, 1, 1)])
+def test_what_is_no_time_is_named(time: Any) -> None:
+    with pytest.raises(TypeError, match="start is a datetime, not"):
+        due_at("start", time)
 
 
 def test_a_time_long_ago_is_now() -> None:

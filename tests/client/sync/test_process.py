@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from tests.support.blocking_queueing import QueueWorld, take
@@ -69,3 +71,14 @@ def test_message_that_was_lost_in_the_block_is_counted(world: QueueWorld) -> Non
             assert message.lease_lost
         assert queue.lost == 1
     assert world.said("ack") == []
+
+
+def test_what_is_no_exception_class_is_refused_before_it_begins(world: QueueWorld) -> None:
+    some: Any = [KeyError]
+    with world.queue() as queue:
+        message = next(iter(queue))
+        for options in ({"reject_on": some}, {"ignore": some}):
+            with pytest.raises(TypeError, match="a tuple of them"):
+                queue.run(print, **options)
+            with pytest.raises(TypeError, match="a tuple of them"):
+                message.process(**options)

@@ -168,3 +168,15 @@ async def test_client_without_asyncio_reaches_it_from_a_thread(broker: Broker) -
 def test_end_of_the_process_is_an_error_here() -> None:
     with pytest.raises(BrokerDied, match="disk failed"):
         _fatal("disk failed")
+
+
+async def test_a_broker_that_runs_is_not_started_again(
+    broker: Broker, client: tapemq.Client
+) -> None:
+    """A second start took the place of the first one, which was never stopped."""
+    with pytest.raises(RuntimeError, match="runs already"):
+        await broker.start()
+    with pytest.raises(RuntimeError, match="runs already"):
+        async with broker:
+            pass
+    assert (await client.publish("t", b"0")).offset == 0

@@ -20,3 +20,9 @@ def test_text_of_the_error_is_short() -> None:
     with pytest.raises(ValueError, match="is no topic name") as caught:
         check_name("topic", "n" * 1_000_000)
     assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("name", [None, 5, b"orders"])
+def test_what_is_no_text_is_named(name: object) -> None:
+    with pytest.raises(TypeError, match=f"a topic's name is text, not {name}"):
+        check_name("topic", name)

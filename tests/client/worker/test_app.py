@@ -50,6 +50,29 @@ def test_what_cannot_be_is_refused_where_it_is_written(options: Any, said: str) 
         App().handler(**{"topic": "orders", "group": "billing", **options})
 
 
+@pytest.mark.parametrize("option", ["retry_on", "reject_on", "ignore"])
+def test_exception_classes_come_in_a_tuple(option: str) -> None:
+    choice: Any = {option: [KeyError, ValueError]}
+    with pytest.raises(TypeError, match=f"{option} is an exception class or a tuple"):
+        App().handler("orders", group="billing", **choice)
+
+
+@pytest.mark.parametrize(
+    ("decode", "called"), [(None, "the message: too"), (bytes, "the decoded value and the message")]
+)
+def test_a_function_takes_what_it_is_called_with(decode: Any, called: str) -> None:
+    """Each message failed until it was dead, when one had forgotten what `decode` adds."""
+
+    def nothing() -> None: ...
+    def two(order: bytes, message: tapemq.Message) -> None: ...
+
+    right, wrong = (bill, nothing) if decode is None else (two, bill)
+    with pytest.raises(TypeError, match=called):
+        App().handler("orders", group="billing", decode=decode)(wrong)
+    for function in (right, print):
+        App().handler("orders", group="billing", decode=decode)(function)
+
+
 def test_one_handler_for_each_group() -> None:
     app = App()
     app.handler("orders", group="billing")(bill)

@@ -234,4 +234,45 @@ REVIEWED_CLIENT: Final = (
         "a review",
         "tests/client/publishing/test_receipt.py::test_a_duplicate_has_no_time_that_is_known",
     ),
+    Bug(
+        "A client that was used in another event loop than its own (a second thread's, or that of "
+        "a test whose fixture had one) waited for ever in close(), and for its timeouts in "
+        "publish(), and cut off all others of its connection, instead of saying so.",
+        "a review",
+        "tests/client/test_client.py::test_another_event_loop_is_told_so_and_harms_nobody",
+    ),
+    Bug(
+        "publish() with a `timeout` that is no number (a timedelta, text) raised TypeError when "
+        "the record had been taken: it came into the log, and a second time with the call that "
+        "was put right.",
+        "a review",
+        "tests/client/test_timeouts.py::test_nothing_is_sent_with_a_timeout_that_is_none",
+    ),
+    Bug(
+        "With `connect(timeout=)` infinite, or no number, each publish() waited for ever: what "
+        "opens the topic had failed where nobody looked.",
+        "a review",
+        "tests/client/test_timeouts.py::test_a_client_may_wait_for_ever",
+    ),
+    Bug(
+        "With a list of exception classes where a tuple is wanted (`reject_on=[KeyError]`), the "
+        "first handler that failed ended run() after 10 s, and its message was settled by nobody: "
+        "it came again, uncounted, for ever. A worker retried what was to be dead at once.",
+        "a review",
+        "tests/client/queues/test_process.py::"
+        "test_what_is_no_exception_class_is_refused_before_the_block",
+    ),
+    Bug(
+        "A plain function as the handler of run() with asyncio counted as failed when it had been "
+        "done: its work was done up to ten times, and then the message was dead.",
+        "a review",
+        "tests/client/queues/test_queue.py::"
+        "test_a_handler_that_is_no_coroutine_is_done_when_it_returns",
+    ),
+    Bug(
+        "A handler that cannot be called with what it gets, such as one that takes the message "
+        "alone though it was given a `decode`, was taken: each message failed until it was dead.",
+        "a review",
+        "tests/client/worker/test_app.py::test_a_function_takes_what_it_is_called_with",
+    ),
 )
