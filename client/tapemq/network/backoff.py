@@ -3,11 +3,13 @@
 from typing import Final
 
 BASE_S: Final = 0.1
-CAP_S: Final = 30.0
+CAP_S: Final = 5.0
+"""Well below the 10 s that calls wait by default: a client that is away when the broker is back
+for long must not let them time out meanwhile."""
 
 
 class Backoff:
-    """Exponential back-off with full jitter: a random share of 0.1, 0.2, 0.4 ... 30 seconds."""
+    """Exponential back-off with full jitter: a random share of 0.1, 0.2, 0.4 ... 5 seconds."""
 
     def __init__(self, base_s: float = BASE_S, cap_s: float = CAP_S) -> None:
         self._base_s = base_s
