@@ -50,6 +50,7 @@ def milliseconds(duration: Duration) -> int:
     return round(seconds * 1000)
 
 
-def _cut(text: str, size_bytes: int) -> str:
-    """As much of the text as fits, with what is no Unicode replaced."""
-    return text.encode("utf-8", "replace")[:size_bytes].decode("utf-8", "ignore")
+def _cut(text: object, size_bytes: int) -> str:
+    """As much of the text as fits, with what is no Unicode replaced. Who settles a message with
+    the error that came, for example, must not fail at that."""
+    return str(text or "").encode("utf-8", "replace")[:size_bytes].decode("utf-8", "ignore")

@@ -36,3 +36,8 @@ def test_durations(duration: Duration, expected: int) -> None:
 def test_no_durations(duration: Duration) -> None:
     with pytest.raises(ValueError, match="0 or more seconds"):
         milliseconds(duration)
+
+
+def test_an_error_may_be_the_reason() -> None:
+    assert nack(reason=ValueError("odd")).reason == "odd"  # type: ignore[arg-type]
+    assert reject(error=None).error == ""  # type: ignore[arg-type]
