@@ -172,6 +172,9 @@ class Stream:
     # Entering and leaving
 
     async def __aenter__(self) -> Self:
+        self._is_closed = False
+        if self._committer is not None:
+            self._intake.begin_in_group()
         await self._subscriber.open()
         if self._committer is not None:
             self._committer.start()

@@ -177,6 +177,10 @@ class Stream:
     # Entering and leaving
 
     def __enter__(self) -> Self:
+        self._is_closed = False
+        if self._committer is not None:
+            with self._shared.lock, self._shared.turn:
+                self._intake.begin_in_group()
         self._subscriber.open()
         if self._committer is not None:
             with self._shared.lock, self._shared.turn:
