@@ -1,5 +1,6 @@
 """What the end of a handler makes of its message."""
 
+import asyncio
 import inspect
 import traceback
 from collections.abc import Callable
@@ -62,7 +63,7 @@ def check_function(function: Callable[..., Any], *, awaited: bool) -> None:
 
 def check_returned(result: Any) -> None:
     """Raise TypeError for what has still to be run: an ack would be one of what was never done."""
-    if result is None:
+    if result is None or asyncio.isfuture(result):  # a task runs by itself
         return
     if inspect.isawaitable(result) or inspect.isgenerator(result) or inspect.isasyncgen(result):
         if inspect.iscoroutine(result):

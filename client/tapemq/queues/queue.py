@@ -13,7 +13,7 @@ from tapemq.queues.hand import Hand
 from tapemq.queues.message import Message
 from tapemq.queues.message_batch import MessageBatch
 from tapemq.queues.options import QueueOptions
-from tapemq.queues.outcome import Exceptions, Retry
+from tapemq.queues.outcome import Exceptions, Retry, check_returned
 from tapemq.queues.subscriber import QueueSubscriber
 
 _TURN_S: Final = 0.005
@@ -160,7 +160,7 @@ class Queue:
             async for message in self:
                 async with message.process(reject_on=reject_on, ignore=ignore):
                     try:
-                        await handler(message)
+                        check_returned(await handler(message))
                         if task.cancelling():
                             await asyncio.sleep(0)  # it is raised here, not from what comes next
                     except asyncio.CancelledError as error:

@@ -96,3 +96,9 @@ def test_what_runs_is_a_handler() -> None:
     check_function(print, awaited=False)
     check_returned(None)
     check_returned([1])
+
+
+async def test_a_task_that_a_handler_returns_runs_by_itself() -> None:
+    task = asyncio.ensure_future(coroutine())
+    check_returned(task)
+    await task

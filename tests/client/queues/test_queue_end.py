@@ -133,6 +133,19 @@ async def test_a_handler_that_cancels_itself_has_failed(world: World, waits: boo
     assert sorted(world.acked()) == ALL
 
 
+async def test_what_a_handler_has_not_awaited_is_not_acked(world: World) -> None:
+    async def handle(message: tapemq.Message) -> object:
+        return asyncio.sleep(0)  # as who forgets to await it
+
+    async with world.queue() as queue:
+        running = asyncio.ensure_future(queue.run(handle, concurrency=1))
+        await world.settled(10)
+        queue.stop()
+        await running
+    assert world.acked() == []
+    assert set(world.group.offsets("nack")) >= {0}
+
+
 async def test_end_of_the_event_loop_gives_messages_back(world: World) -> None:
     """It cancels all tasks at once, in any order."""
     begun = asyncio.Event()

@@ -250,4 +250,10 @@ REVIEWED_CLIENT: Final = (
         "tests/client/streams/test_stream_losses.py::"
         "test_what_was_in_hand_comes_again_when_the_stream_is_entered_again",
     ),
+    Bug(
+        "A coroutine that a handler with asyncio (of run() or of a worker) returned instead of "
+        "awaiting it never ran, and its message was acked.",
+        "a review",
+        "tests/client/queues/test_queue_end.py::test_what_a_handler_has_not_awaited_is_not_acked",
+    ),
 )
