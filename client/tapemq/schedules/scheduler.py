@@ -65,7 +65,8 @@ class Scheduler:
             self._put(wanted)
             return await wanted.future
         except asyncio.CancelledError:
-            self._withdraw(wanted)
+            if wanted.future.cancelled():  # not if its time was over just before
+                self._withdraw(wanted)
             raise
         finally:
             timer.cancel()

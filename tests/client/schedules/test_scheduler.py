@@ -8,6 +8,7 @@ import pytest
 import tapemq
 from tapemq.wire import messages as m
 from tapemq.wire.limits import SCHEDULES_MAX
+from tests.support.blocking import LONG_S
 from tests.support.fake_broker import FakeBroker, Reaction
 from tests.support.scheduled_broker import START, scheduled_broker
 from tests.support.sdk import client_of
@@ -129,6 +130,22 @@ async def test_what_was_not_sent_is_withdrawn() -> None:
         with pytest.raises(tapemq.TimeoutError, match="could not be scheduled"):
             await broker.later(b"d", 60, timeout=0)
         assert await broker.pending() == 2
+
+
+async def test_what_is_late_and_cancelled_at_once_is_withdrawn_once() -> None:
+    """As by an asyncio.timeout() that ends when the call's own does."""
+    async with scheduled_broker() as broker:
+        await broker.later(b"a", 60)
+        given_up = asyncio.create_task(broker.later(b"b", 60))
+        kept = asyncio.create_task(broker.later(b"c", 60, timeout=LONG_S))
+        await asyncio.sleep(0)
+        scheduler = broker.client._schedulers["t"]
+        (lane,) = scheduler._lanes.values()
+        scheduler._expire(lane.waiting[0].wanted[0], 1.0)
+        given_up.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await given_up
+        assert (await kept).schedule_id == 2
 
 
 async def test_a_topic_that_cannot_be_made_is_said_to_all(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -256,4 +256,13 @@ REVIEWED_CLIENT: Final = (
         "a review",
         "tests/client/queues/test_queue_end.py::test_what_a_handler_has_not_awaited_is_not_acked",
     ),
+    Bug(
+        "A call that scheduled a record, and was cancelled in the moment in which its time was "
+        "over, took the records of others that would have left with it back, too: theirs were not "
+        "scheduled. publish() raised ValueError then, as it did inside an asyncio.timeout() of the"
+        " same length.",
+        "a review",
+        "tests/client/schedules/test_scheduler.py::"
+        "test_what_is_late_and_cancelled_at_once_is_withdrawn_once",
+    ),
 )
