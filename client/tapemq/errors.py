@@ -199,6 +199,14 @@ def from_failure(failure: Any) -> Error:
     return _CLASSES.get(kind.name, RequestRefused)(text, kind)
 
 
+def again(error: Error) -> Error:
+    """An error that may have been raised before, to be raised now.
+
+    It would keep the frames of each time, and with them the records that they were about.
+    """
+    return error.with_traceback(None)
+
+
 class NotHere(RequestRefused):
     """Another broker, at ``address``, serves this; the client goes there by itself."""
 

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from tapemq.batch import BatchError
-from tapemq.errors import Closed, CorruptBatch, Error
+from tapemq.errors import Closed, CorruptBatch, Error, again
 from tapemq.network.link import Link
 from tapemq.queues.desk import Desk, release
 from tapemq.queues.hand import Hand
@@ -123,7 +123,7 @@ class Queue:
         subscriber = self._subscriber
         while True:
             if subscriber.failure is not None:
-                raise subscriber.failure
+                raise again(subscriber.failure)
             if self._desk.stopping:
                 return None
             try:

@@ -265,4 +265,11 @@ REVIEWED_CLIENT: Final = (
         "tests/client/schedules/test_scheduler.py::"
         "test_what_is_late_and_cancelled_at_once_is_withdrawn_once",
     ),
+    Bug(
+        "Each call on a producer that had failed, a stream or queue that had ended, or (without "
+        "asyncio) a client that was closed made one and the same error longer by its frames, and "
+        "kept the record that it was called with: who tried on ran out of memory.",
+        "a review",
+        "tests/client/test_client.py::test_errors_of_what_is_closed_do_not_grow",
+    ),
 )
