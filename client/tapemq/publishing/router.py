@@ -83,6 +83,7 @@ class Router(ABC):
         self._unkeyed_of: dict[int, Lane] = {}
         self._next_partition = 0
         self._scheduled: dict[Lane, None] = {}
+        self._lingering: set[Lane] = set()
         self._is_rerouting = False
         self._refusal = ""
 
@@ -169,16 +170,26 @@ class Router(ABC):
     def _pump_later(self, lane: Lane, batch: OpenBatch) -> None:
         """When what runs now is done, so that what is published together goes together."""
         if self._options.linger_s:
-            due = self._timers.time() + self._options.linger_s
-            self._timers.call_at(due, self._end_linger, lane, batch)
+            if lane not in self._lingering:
+                self._linger(lane, batch)
             return
         if not self._scheduled:
             self._timers.call_soon(self._pump_scheduled)
         self._scheduled[lane] = None
 
-    def _end_linger(self, lane: Lane, batch: OpenBatch) -> None:
-        batch.leaves_at = 0.0  # a timer may be early
-        self._pump(lane)
+    def _linger(self, lane: Lane, batch: OpenBatch) -> None:
+        # One timer of a lane, that does not hold the batch: most are full long before it is due.
+        self._lingering.add(lane)
+        self._timers.call_at(batch.leaves_at, self._end_linger, lane, lane.closed)
+
+    def _end_linger(self, lane: Lane, closed: int) -> None:
+        self._lingering.discard(lane)
+        batch = lane.open
+        if batch is not None and lane.closed != closed:
+            self._linger(lane, batch)  # a later one
+        elif batch is not None:
+            batch.leaves_at = 0.0  # a timer may be early
+            self._pump(lane)
 
     def _pump_scheduled(self) -> None:
         lanes, self._scheduled = self._scheduled, {}

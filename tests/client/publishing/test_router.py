@@ -49,6 +49,30 @@ def test_records_linger(hands: Hands) -> None:
     assert len(published(talk)) == 1
 
 
+def test_records_that_have_left_are_not_kept_as_long_as_they_might_have_lingered(
+    hands: Hands,
+) -> None:
+    shell, talk = routed_shell(hands, linger_s=60.0), Talk()
+    hands.connection = talk
+    for number in range(5):
+        hands.now = float(number)
+        shell.add(Item(b"%d" % number, None, b""), 0, 0)
+        shell.hurry()
+        ((_, correlation),) = published(talk)
+        talk.say(m.Receipt(number, 0), correlation)
+    assert shell.idle
+    ((when, leave),) = hands.due
+    assert when == 60.0
+    shell.add(Item(b"5", None, b""), 0, 0)
+    hands.now = when
+    leave()
+    assert published(talk) == []
+    (_, (when, leave)) = hands.due
+    assert when == 64.0
+    leave()
+    assert len(published(talk)) == 1
+
+
 def test_partition_that_is_not_there_is_refused(hands: Hands) -> None:
     with pytest.raises(PartitionNotFound, match="no partition 2: it has 2"):
         routed_shell(hands).add(Item(b"0", None, b""), 2, 0)

@@ -272,4 +272,11 @@ REVIEWED_CLIENT: Final = (
         "a review",
         "tests/client/test_client.py::test_errors_of_what_is_closed_do_not_grow",
     ),
+    Bug(
+        "A producer with a linger kept each record in memory for that time, though its batch was "
+        "full and confirmed long before: with a linger of 10 s, all that was published in 10 s.",
+        "a review",
+        "tests/client/publishing/test_router.py::"
+        "test_records_that_have_left_are_not_kept_as_long_as_they_might_have_lingered",
+    ),
 )
