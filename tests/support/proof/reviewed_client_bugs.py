@@ -279,4 +279,12 @@ REVIEWED_CLIENT: Final = (
         "tests/client/publishing/test_router.py::"
         "test_records_that_have_left_are_not_kept_as_long_as_they_might_have_lingered",
     ),
+    Bug(
+        "When a process of a worker was started again and there was room for it, but for no thread"
+        " that waits for it, all the others were still stopped, and the worker ended with a "
+        "traceback.",
+        "a review",
+        "tests/client/worker/test_supervisor.py::"
+        "test_one_that_cannot_be_started_leaves_the_others_alone",
+    ),
 )
