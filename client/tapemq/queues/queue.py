@@ -160,9 +160,11 @@ class Queue:
             async for message in self:
                 async with message.process(reject_on=reject_on, ignore=ignore):
                     try:
-                        check_returned(await handler(message))
-                        if task.cancelling():
-                            await asyncio.sleep(0)  # it is raised here, not from what comes next
+                        try:
+                            check_returned(await handler(message))
+                        finally:
+                            if task.cancelling():
+                                await asyncio.sleep(0)  # raised here, not from what comes next
                     except asyncio.CancelledError as error:
                         if is_over or runner.cancelling() > cancelled_before:
                             raise

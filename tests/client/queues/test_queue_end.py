@@ -110,16 +110,18 @@ async def test_leaving_that_is_cancelled_leaves_no_consumer_behind(world: World)
         assert await work(other, 10) == ALL
 
 
-@pytest.mark.parametrize("waits", [True, False])
-async def test_a_handler_that_cancels_itself_has_failed(world: World, waits: bool) -> None:
+@pytest.mark.parametrize("then", ["waits", "returns", "raises"])
+async def test_a_handler_that_cancels_itself_has_failed(world: World, then: str) -> None:
     async def handle(message: tapemq.Message) -> None:
         if message.attempt == 1:
             task = asyncio.current_task()
             assert task is not None
             task.cancel()
             task.cancel()
-            if waits:
+            if then == "waits":
                 await asyncio.Event().wait()
+            if then == "raises":
+                raise KeyError
 
     async with world.queue() as queue:
         running = asyncio.ensure_future(queue.run(handle, concurrency=2))

@@ -287,4 +287,11 @@ REVIEWED_CLIENT: Final = (
         "tests/client/worker/test_supervisor.py::"
         "test_one_that_cannot_be_started_leaves_the_others_alone",
     ),
+    Bug(
+        "A handler that cancelled its own task and then raised something else still ended one of "
+        "the tasks of run() in silence, until none was left and run() returned as if it had been "
+        "stopped.",
+        "a review",
+        "tests/client/queues/test_queue_end.py::test_a_handler_that_cancels_itself_has_failed",
+    ),
 )
