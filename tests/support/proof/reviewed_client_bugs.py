@@ -294,4 +294,11 @@ REVIEWED_CLIENT: Final = (
         "a review",
         "tests/client/queues/test_queue_end.py::test_a_handler_that_cancels_itself_has_failed",
     ),
+    Bug(
+        "Closing a client that was cancelled at the wrong moment left its connection open and "
+        "answering heartbeats, for as long as the process lived; closing it again did nothing.",
+        "a review",
+        "tests/client/network/test_link.py::"
+        "test_closing_that_is_cancelled_leaves_no_connection_behind",
+    ),
 )
