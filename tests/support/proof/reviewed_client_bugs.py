@@ -301,4 +301,12 @@ REVIEWED_CLIENT: Final = (
         "tests/client/network/test_link.py::"
         "test_closing_that_is_cancelled_leaves_no_connection_behind",
     ),
+    Bug(
+        "A worker that had stopped, and whose process waited for a child that a handler had "
+        "forked, was ended with code 1 when its patience was over: the child held open what its "
+        "thread waits for.",
+        "a review",
+        "tests/client/worker/test_stopping.py::"
+        "test_a_child_that_stays_does_not_have_its_parent_ended_when_all_is_over",
+    ),
 )
