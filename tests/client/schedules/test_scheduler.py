@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 import tapemq
+from tapemq.testing import Broker
 from tapemq.wire import messages as m
 from tapemq.wire.limits import SCHEDULES_MAX
 from tests.support.blocking import LONG_S
@@ -156,3 +157,16 @@ async def test_a_topic_that_cannot_be_made_is_said_to_all(monkeypatch: pytest.Mo
             *(broker.later(b"x", 60) for _ in range(3)), return_exceptions=True
         )
         assert [type(one) for one in found] == [tapemq.TopicNotFound] * 3
+
+
+async def test_what_leaves_together_is_no_larger_than_the_broker_takes() -> None:
+    async with (
+        Broker(batch_bytes_max=64 * 1024, record_bytes_max=32 * 1024) as broker,
+        await broker.connect() as client,
+    ):
+        await client.publish("t", b"a", delay=60)
+        receipts = await asyncio.gather(
+            *(client.publish("t", bytes(1000), delay=60) for _ in range(200))
+        )
+        assert [one.schedule_id for one in receipts] == list(range(2, 202))
+        assert not any(one.duplicate for one in receipts)
