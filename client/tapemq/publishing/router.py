@@ -18,9 +18,10 @@ from tapemq.errors import (
     NotHere,
     Overloaded,
     PartitionNotFound,
+    PayloadTooLarge,
 )
 from tapemq.network.exchange import Exchange
-from tapemq.publishing.item import Item
+from tapemq.publishing.item import Item, batch_bytes_max
 from tapemq.publishing.lane import Lane, LaneOptions, SentBatch
 from tapemq.publishing.open_batch import OpenBatch, Waiter
 from tapemq.wire import errors as wire
@@ -103,6 +104,11 @@ class Router(ABC):
 
     def link_up(self, connection: Exchange) -> None:
         """Send again what the old connection did not confirm, and what has gathered."""
+        most = batch_bytes_max(connection.limits)
+        if most < self._options.batch_bytes:
+            self._options = self._options._replace(batch_bytes=most)
+            for lane in self._lanes.values():
+                lane.change_options(self._options)
         for lane in self._lanes.values():
             self._pump(lane)
 
@@ -205,6 +211,11 @@ class Router(ABC):
                 connection.want_room(lane, partial(self._pump, lane))
                 return
             sent = lane.take(self._clock.wall_us())
+            most = connection.limits.batch_bytes_max
+            if sent.size_bytes > most:  # the broker would end the session, each time anew
+                text = f"a batch of {sent.size_bytes} bytes; the broker takes {most} now"
+                self._answered(lane, sent, PayloadTooLarge(text))
+                return
             message = m.Publish(self._route.topic_id, lane.partition, sent.checksum, sent.level)
             connection.publish(message, sent.parts, partial(self._answered, lane, sent))
 

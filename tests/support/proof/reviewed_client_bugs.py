@@ -317,4 +317,13 @@ REVIEWED_CLIENT: Final = (
         "tests/client/schedules/test_scheduler.py::"
         "test_what_leaves_together_is_no_larger_than_the_broker_takes",
     ),
+    Bug(
+        "After a restart with a lower batch_bytes_max a client went on making batches as large as "
+        "before: one of them ended the session, and was sent again on each new one, for ever. That"
+        " client published nothing to its topic any more, and its streams and queues were cut off "
+        "each time.",
+        "a review",
+        "tests/client/publishing/test_router.py::"
+        "test_what_is_too_large_since_a_restart_is_not_sent_again_and_again",
+    ),
 )
