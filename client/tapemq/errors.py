@@ -29,7 +29,8 @@ class ConnectionLost(Error, builtins.ConnectionError):
 
 
 class TimeoutError(Error, builtins.TimeoutError):  # noqa: A001  (is one, and has its name)
-    """The time allowed for the call passed, and surely nothing was done."""
+    """The time allowed for the call passed. Of a publish surely nothing was done; what can be done
+    twice without harm, such as a seek or a change of settings, may have been done."""
 
     code = wire.DEADLINE_EXCEEDED.name
     retryable = True
