@@ -5,6 +5,7 @@ import socket
 
 from tapemq._clock import Clock
 from tapemq.client import Client, Defaults
+from tapemq.network.attempt import check_timeout
 from tapemq.network.dial import Dial, dial
 from tapemq.network.link import Link
 from tapemq.network.url import parse_url
@@ -34,7 +35,7 @@ async def connect(
         connect_timeout: seconds that the first connection may take.
 
     Raises:
-        ValueError: the URL is none.
+        ValueError: the URL is none, or the timeout is not a number of seconds.
         ConnectionLost: no broker could be reached in time; the text says why.
         ProtocolViolation: what answers is no TapeMQ broker of this version.
         Unauthenticated: the broker wants credentials.
@@ -63,6 +64,7 @@ async def connect_with(
     watched: bool = False,
 ) -> Client:
     """connect() in another world: a simulation's clock and network, without threads."""
+    check_timeout(timeout)
     own_name = name or f"{socket.gethostname()}-{os.getpid()}"
     hello = m.Hello(versions=[1], client=own_name, namespace=check_name("namespace", namespace))
     link = Link(parse_url(url), hello, clock, dial)

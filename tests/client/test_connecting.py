@@ -30,3 +30,10 @@ async def test_connect_to_what_is_no_broker_fails_at_once() -> None:
         broker.react(m.Hello, m.Failure(wire.UNSUPPORTED_VERSION.code, "version 9 only"))
         with pytest.raises(tapemq.ProtocolViolation, match="version 9 only"):
             await tapemq.connect(broker.url)
+
+
+@pytest.mark.parametrize("timeout", [0, -1.0, float("inf"), float("nan")])
+async def test_timeout_is_a_number_of_seconds(timeout: float) -> None:
+    """Else the first publish to a topic would wait for ever."""
+    with pytest.raises(ValueError, match="timeout is"):
+        await tapemq.connect(timeout=timeout)

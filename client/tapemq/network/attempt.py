@@ -1,5 +1,6 @@
 """One request, made on as many connections as it takes."""
 
+import math
 from typing import Final
 
 from tapemq import errors
@@ -8,6 +9,13 @@ from tapemq.wire.messages import Message
 
 _OVERLOADED_S: Final = 0.1
 """The least time before a request that was refused for overload is made again."""
+
+
+def check_timeout(timeout_s: float) -> float:
+    """The time that requests have, itself. Raises ValueError for what cannot be told the broker."""
+    if not 0 < timeout_s < math.inf:
+        raise ValueError(f"timeout is a number of seconds, more than 0, not {timeout_s}")
+    return timeout_s
 
 
 class Attempt:

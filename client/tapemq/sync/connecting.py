@@ -1,6 +1,7 @@
 """Making a client without asyncio."""
 
 from tapemq._clock import Clock
+from tapemq.network.attempt import check_timeout
 from tapemq.network.url import parse_url
 from tapemq.sync.client import Client, Defaults, hello_of
 from tapemq.sync.dial import Dial, dial
@@ -31,7 +32,7 @@ def connect(
         connect_timeout: seconds that the first connection may take.
 
     Raises:
-        ValueError: the URL is none.
+        ValueError: the URL is none, or the timeout is not a number of seconds.
         ConnectionLost: no broker could be reached in time; the text says why.
         ProtocolViolation: what answers is no TapeMQ broker of this version.
         Unauthenticated: the broker wants credentials.
@@ -58,7 +59,7 @@ def connect_with(
     dial: Dial,
 ) -> Client:
     """connect() in another world: other clocks, other sockets."""
-    defaults = Defaults(name, check_name("namespace", namespace), timeout)
+    defaults = Defaults(name, check_name("namespace", namespace), check_timeout(timeout))
     shared = Shared(clock)
     link = Link(parse_url(url), hello_of(defaults), shared, dial)
     link.open(connect_timeout)

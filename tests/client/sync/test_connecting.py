@@ -21,3 +21,9 @@ def test_connect_fails_in_time_with_the_reason() -> None:
         url = thread.broker.url
     with pytest.raises(tapemq.ConnectionLost, match=r"within 0\.05 s"):
         sync.connect(url, connect_timeout=0.05)
+
+
+@pytest.mark.parametrize("timeout", [0, -1.0, float("inf"), float("nan")])
+def test_timeout_is_a_number_of_seconds(timeout: float) -> None:
+    with pytest.raises(ValueError, match="timeout is"):
+        sync.connect(timeout=timeout)

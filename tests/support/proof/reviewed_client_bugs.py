@@ -326,4 +326,11 @@ REVIEWED_CLIENT: Final = (
         "tests/client/publishing/test_router.py::"
         "test_what_is_too_large_since_a_restart_is_not_sent_again_and_again",
     ),
+    Bug(
+        "With a client that was made with an infinite timeout, the first publish to each topic "
+        "waited for ever, as the background task that opens the topic had failed; with a timeout "
+        "of 0 that task took all of a core.",
+        "a review",
+        "tests/client/test_connecting.py::test_timeout_is_a_number_of_seconds",
+    ),
 )
