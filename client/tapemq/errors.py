@@ -29,7 +29,8 @@ class ConnectionLost(Error, builtins.ConnectionError):
 
 
 class TimeoutError(Error, builtins.TimeoutError):  # noqa: A001  (is one, and has its name)
-    """The time allowed for the call passed, and surely nothing was done."""
+    """The time allowed for the call passed. Of a publish surely nothing was done; what can be done
+    twice without harm, such as a seek or a change of settings, may have been done."""
 
     code = wire.DEADLINE_EXCEEDED.name
     retryable = True
@@ -197,6 +198,14 @@ def from_failure(failure: Any) -> Error:
     if kind in (wire.TIMED_OUT, wire.SHUTTING_DOWN):
         return ConnectionLost(f"the broker ended the session: {text}")
     return _CLASSES.get(kind.name, RequestRefused)(text, kind)
+
+
+def again(error: Error) -> Error:
+    """An error that may have been raised before, to be raised now.
+
+    It would keep the frames of each time, and with them the records that they were about.
+    """
+    return error.with_traceback(None)
 
 
 class NotHere(RequestRefused):

@@ -23,6 +23,28 @@ async def test_leaving_the_block_disconnects() -> None:
         await client.close()
 
 
+async def test_errors_of_what_is_closed_do_not_grow() -> None:
+    """Each frame that they kept would keep a record."""
+    async with FakeBroker() as broker:
+        client = await client_of(broker)
+        async with (
+            client.producer("t") as producer,
+            client.stream("t") as stream,
+            client.queue("t", group="q") as queue,
+        ):
+            await client.close()
+            for call in (
+                lambda: producer.send(b"0"),
+                lambda: anext(aiter(stream)),
+                lambda: anext(aiter(queue)),
+                lambda: stream.seek(0),
+            ):
+                for _ in range(20):
+                    with pytest.raises(tapemq.Closed) as caught:
+                        await call()
+                assert len(caught.traceback) < 10
+
+
 async def test_close_does_not_wait_for_ever() -> None:
     async with FakeBroker() as broker:
         client = await client_of(broker)

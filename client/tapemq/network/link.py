@@ -89,12 +89,14 @@ class Link(LinkState[Connection]):
         """Say goodbye and stop."""
         self.closed = True
         self._up.set()  # whoever waits for a connection learns that none will come
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.wait([self._keeper])
-        if self.connection is not None:
-            await self._hang_up(self.connection)
-            self.connection = None
+        try:
+            if self._keeper is not None:
+                self._keeper.cancel()
+                await asyncio.wait([self._keeper])
+        finally:  # also if this is cancelled: nobody comes back to close it
+            connection, self.connection = self.connection, None
+            if connection is not None:
+                await self._hang_up(connection)
 
     @staticmethod
     async def _hang_up(connection: Connection) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from tapemq.errors import ConnectionLost, Error, IndeterminateError
+from tapemq.errors import ConnectionLost, Error, IndeterminateError, again
 from tapemq.network.connection import Connection
 from tapemq.network.link import Link
 from tapemq.network.reader import LEAVE_S, Reader
@@ -140,7 +140,7 @@ class Subscriptions(Reader[Connection]):
         except builtins.TimeoutError:
             raise self._too_late() from None
         if self.failure is not None:
-            raise self.failure
+            raise again(self.failure)
 
     async def change(self) -> None:
         """Wait until something was pushed, or has failed. Look first, then wait."""

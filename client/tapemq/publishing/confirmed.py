@@ -74,14 +74,16 @@ class ConfirmedPublisher:
         try:
             return await pending.future
         except asyncio.CancelledError:
-            self._outbox.withdraw(pending)
+            if pending.future.cancelled():  # not if its time was over just before
+                self._outbox.withdraw(pending)
             raise
         finally:
             timer.cancel()
             self._awaited.discard(pending.future)
 
     def _expire(self, pending: PendingPublish, timeout_s: float) -> None:
-        pending.fail(self._outbox.give_up(pending, timeout_s, self._publisher.hindrance()))
+        if not pending.future.done():  # else it was cancelled just before, or its receipt came
+            pending.fail(self._outbox.give_up(pending, timeout_s, self._publisher.hindrance()))
 
     async def drain(self) -> None:
         """Wait until every receipt that somebody waits for has come, or will not."""

@@ -123,6 +123,11 @@ class Lane:
                 self.closed += 1
             self.open = None
 
+    def change_options(self, options: LaneOptions) -> None:
+        """For the batches that are begun from now on."""
+        self.close_open()
+        self._options = options
+
     # Sending
 
     def next_bytes(self, now: float) -> int | None:

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from tapemq.batch.extras import Scalar
-from tapemq.errors import Closed, Error
+from tapemq.errors import Closed, Error, again
 from tapemq.network.link import Link
 from tapemq.publishing.item import RECORD_COST_BYTES, Value, make_item
 from tapemq.publishing.lane import Lane
@@ -146,7 +146,7 @@ class Producer:
             raise Closed("the producer is not open: use it with `async with`")
         if self._publisher.failure is not None:
             self._told = self._publisher.failure
-            raise self._told
+            raise again(self._told)
 
     async def __aenter__(self) -> Self:
         await self._publisher.open()

@@ -18,9 +18,10 @@ from tapemq.errors import (
     NotHere,
     Overloaded,
     PartitionNotFound,
+    PayloadTooLarge,
 )
 from tapemq.network.exchange import Exchange
-from tapemq.publishing.item import Item
+from tapemq.publishing.item import Item, batch_bytes_max
 from tapemq.publishing.lane import Lane, LaneOptions, SentBatch
 from tapemq.publishing.open_batch import OpenBatch, Waiter
 from tapemq.wire import errors as wire
@@ -83,6 +84,7 @@ class Router(ABC):
         self._unkeyed_of: dict[int, Lane] = {}
         self._next_partition = 0
         self._scheduled: dict[Lane, None] = {}
+        self._lingering: set[Lane] = set()
         self._is_rerouting = False
         self._refusal = ""
 
@@ -102,6 +104,11 @@ class Router(ABC):
 
     def link_up(self, connection: Exchange) -> None:
         """Send again what the old connection did not confirm, and what has gathered."""
+        most = batch_bytes_max(connection.limits)
+        if most < self._options.batch_bytes:
+            self._options = self._options._replace(batch_bytes=most)
+            for lane in self._lanes.values():
+                lane.change_options(self._options)
         for lane in self._lanes.values():
             self._pump(lane)
 
@@ -169,16 +176,26 @@ class Router(ABC):
     def _pump_later(self, lane: Lane, batch: OpenBatch) -> None:
         """When what runs now is done, so that what is published together goes together."""
         if self._options.linger_s:
-            due = self._timers.time() + self._options.linger_s
-            self._timers.call_at(due, self._end_linger, lane, batch)
+            if lane not in self._lingering:
+                self._linger(lane, batch)
             return
         if not self._scheduled:
             self._timers.call_soon(self._pump_scheduled)
         self._scheduled[lane] = None
 
-    def _end_linger(self, lane: Lane, batch: OpenBatch) -> None:
-        batch.leaves_at = 0.0  # a timer may be early
-        self._pump(lane)
+    def _linger(self, lane: Lane, batch: OpenBatch) -> None:
+        # One timer of a lane, that does not hold the batch: most are full long before it is due.
+        self._lingering.add(lane)
+        self._timers.call_at(batch.leaves_at, self._end_linger, lane, lane.closed)
+
+    def _end_linger(self, lane: Lane, closed: int) -> None:
+        self._lingering.discard(lane)
+        batch = lane.open
+        if batch is not None and lane.closed != closed:
+            self._linger(lane, batch)  # a later one
+        elif batch is not None:
+            batch.leaves_at = 0.0  # a timer may be early
+            self._pump(lane)
 
     def _pump_scheduled(self) -> None:
         lanes, self._scheduled = self._scheduled, {}
@@ -194,6 +211,11 @@ class Router(ABC):
                 connection.want_room(lane, partial(self._pump, lane))
                 return
             sent = lane.take(self._clock.wall_us())
+            most = connection.limits.batch_bytes_max
+            if sent.size_bytes > most:  # the broker would end the session, each time anew
+                text = f"a batch of {sent.size_bytes} bytes; the broker takes {most} now"
+                self._answered(lane, sent, PayloadTooLarge(text))
+                return
             message = m.Publish(self._route.topic_id, lane.partition, sent.checksum, sent.level)
             connection.publish(message, sent.parts, partial(self._answered, lane, sent))
 

@@ -1,5 +1,6 @@
 """What the end of a handler makes of its message."""
 
+import asyncio
 import inspect
 import traceback
 from collections.abc import Callable
@@ -91,15 +92,12 @@ def _check_arguments(function: Callable[..., Any], count: int) -> None:
 async def finish(result: Any) -> None:
     """Let a handler's call come to its end: one that was no coroutine is there already, and what
     it has done would be done again if it counted as failed."""
-    if inspect.isawaitable(result):
-        await result
-    else:
-        check_returned(result)
+    check_returned(await result if inspect.isawaitable(result) else result)
 
 
 def check_returned(result: Any) -> None:
     """Raise TypeError for what has still to be run: an ack would be one of what was never done."""
-    if result is None:
+    if result is None or asyncio.isfuture(result):  # a task runs by itself
         return
     if inspect.isawaitable(result) or inspect.isgenerator(result) or inspect.isasyncgen(result):
         if inspect.iscoroutine(result):

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from tapemq.batch import BatchError
-from tapemq.errors import Closed, CorruptBatch, Error
+from tapemq.errors import Closed, CorruptBatch, Error, again
 from tapemq.network.link import Link
 from tapemq.queues.desk import Desk, release
 from tapemq.queues.hand import Hand
@@ -125,7 +125,7 @@ class Queue:
         subscriber = self._subscriber
         while True:
             if subscriber.failure is not None:
-                raise subscriber.failure
+                raise again(subscriber.failure)
             if self._desk.stopping:
                 return None
             try:
@@ -164,9 +164,7 @@ class Queue:
             async for message in self:
                 async with message.process(reject_on=reject_on, ignore=ignore):
                     try:
-                        await finish(handler(message))
-                        if task.cancelling():
-                            await asyncio.sleep(0)  # it is raised here, not from what comes next
+                        await _handle(handler, message, task)
                     except asyncio.CancelledError as error:
                         if is_over or runner.cancelling() > cancelled_before:
                             raise
@@ -227,3 +225,13 @@ def _this_task() -> "asyncio.Task[Any]":
     task = asyncio.current_task()
     assert task is not None
     return task
+
+
+async def _handle(
+    handler: Callable[[Message], Any], message: Message, task: "asyncio.Task[Any]"
+) -> None:
+    try:
+        await finish(handler(message))
+    finally:
+        if task.cancelling():
+            await asyncio.sleep(0)  # it is raised here, not from what comes next

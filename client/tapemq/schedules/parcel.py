@@ -13,20 +13,21 @@ from tapemq.wire import messages as m
 from tapemq.wire.entries import pack_times
 from tapemq.wire.limits import SCHEDULES_MAX
 
-_PARCEL_BYTES: Final = 256 * 1024
+PARCEL_BYTES: Final = 256 * 1024
 
 
 class Parcel:
     """Filled until it is sent; what is plain may have company. ``task`` sends it.
 
-    ``is_uncertain``: an answer to it was lost.
+    ``is_uncertain``: an answer to it was lost. ``full_bytes``: more records have no company.
     """
 
-    def __init__(self, topic: str, target: Target) -> None:
+    def __init__(self, topic: str, target: Target, full_bytes: int = PARCEL_BYTES) -> None:
         self.is_sent = False
         self.is_uncertain = False
         self.size_bytes = 0
         self.task: asyncio.Task[None] | None = None
+        self._full_bytes: Final = full_bytes
         self._topic: Final = topic
         self._target: Final = target
         self._wanted: list[Wanted] = []
@@ -52,7 +53,7 @@ class Parcel:
         """Whether there is room for another record."""
         if self.is_sent or len(self._wanted) >= SCHEDULES_MAX:
             return False
-        return not self._wanted or self.size_bytes + wanted.item.cost_bytes <= _PARCEL_BYTES
+        return not self._wanted or self.size_bytes + wanted.item.cost_bytes <= self._full_bytes
 
     def add(self, wanted: Wanted) -> None:
         """Put a record in."""

@@ -8,9 +8,9 @@ from tapemq import errors
 from tapemq._clock import Clock
 from tapemq.errors import Error, PartitionNotFound
 from tapemq.network.link import Link
-from tapemq.publishing.item import Item
+from tapemq.publishing.item import Item, batch_bytes_max
 from tapemq.schedules.courier import Courier, Stale
-from tapemq.schedules.parcel import Parcel
+from tapemq.schedules.parcel import PARCEL_BYTES, Parcel
 from tapemq.schedules.passage import Compass, Target, late
 from tapemq.schedules.plan import Plan
 from tapemq.schedules.receipt import ScheduleReceipt
@@ -65,7 +65,8 @@ class Scheduler:
             self._put(wanted)
             return await wanted.future
         except asyncio.CancelledError:
-            self._withdraw(wanted)
+            if wanted.future.cancelled():  # not if its time was over just before
+                self._withdraw(wanted)
             raise
         finally:
             timer.cancel()
@@ -125,7 +126,8 @@ class Scheduler:
         if lane is None:
             lane = self._lanes[key] = Lane()
         if not lane.waiting or not lane.waiting[-1].admits(wanted):
-            lane.waiting.append(Parcel(self.topic, target))
+            full_bytes = min(PARCEL_BYTES, batch_bytes_max(self._link.limits))
+            lane.waiting.append(Parcel(self.topic, target, full_bytes))
         lane.waiting[-1].add(wanted)
         if not lane.is_due and lane.in_flight < _IN_FLIGHT:
             lane.is_due = True

@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from tapemq import errors
-from tapemq.errors import ConnectionLost, Error, Fenced, Overloaded
+from tapemq.errors import ConnectionLost, Error, Fenced, Overloaded, again
 from tapemq.network.link import Link
 from tapemq.streams.assignment import Assignment
 from tapemq.streams.subscriber import Subscriber
@@ -106,7 +106,7 @@ class Committer:
             async with asyncio.timeout(timeout_s):
                 while left := [a for a, offset in wanted if self._intake.owes(a, offset)]:
                     if self._subscriber.failure is not None:
-                        raise self._subscriber.failure
+                        raise again(self._subscriber.failure)
                     await self._commit_some([a for a in left if a.live])
         except builtins.TimeoutError:
             raise errors.TimeoutError(

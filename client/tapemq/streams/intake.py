@@ -45,6 +45,12 @@ class Intake:
         self._hand: HandOut | None = None
         self._in_hand = 0
 
+    def begin_in_group(self) -> None:
+        """The stream is entered, maybe not for the first time: it is the group that knows where it
+        is, and what was in hand when the stream was left was not committed."""
+        for assignment in tuple(self.assignments.values()):
+            self.forget(assignment)
+
     # What the broker says
 
     def subscribed(self, subscription: int, window: Grant) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from tapemq.errors import Error
+from tapemq.errors import Error, again
 from tapemq.network.link_state import C
 from tapemq.network.reader import Reader
 from tapemq.streams.credit import Grant
@@ -24,7 +24,7 @@ class StreamReader(Reader[C]):
     def partitions(self) -> list[int]:
         """What is read now. Raises what the reader has failed with."""
         if self.failure is not None:
-            raise self.failure
+            raise again(self.failure)
         if self.options.group:
             return list(self.intake.assignments)
         assert self._topic is not None
@@ -54,7 +54,7 @@ class StreamReader(Reader[C]):
 
     def _begin_seek(self, partitions: Collection[int], start: WireStart) -> Seek:
         if self.failure is not None:
-            raise self.failure
+            raise again(self.failure)
         seek = self._seek = Seek(self.intake, partitions, start)
         self.renew()
         return seek

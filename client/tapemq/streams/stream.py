@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from tapemq.batch import BatchError
-from tapemq.errors import Closed, CorruptBatch, Error, PartitionNotFound
+from tapemq.errors import Closed, CorruptBatch, Error, PartitionNotFound, again
 from tapemq.network.link import Link
 from tapemq.streams.committer import Committer
 from tapemq.streams.hand_out import HandOut
@@ -83,7 +83,7 @@ class Stream:
             if intake.grants:
                 subscriber.send_grants()
             if subscriber.failure is not None:
-                raise subscriber.failure
+                raise again(subscriber.failure)
             if intake.revoking:
                 subscriber.changed.set()
             if hand is None:
@@ -175,6 +175,9 @@ class Stream:
     # Entering and leaving
 
     async def __aenter__(self) -> Self:
+        self._is_closed = False
+        if self._committer is not None:
+            self._intake.begin_in_group()
         await self._subscriber.open()
         if self._committer is not None:
             self._committer.start()

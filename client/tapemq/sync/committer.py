@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Final
 
 from tapemq import errors
-from tapemq.errors import ConnectionLost, Error, Fenced, Overloaded
+from tapemq.errors import ConnectionLost, Error, Fenced, Overloaded, again
 from tapemq.network.reader import ignore
 from tapemq.streams.assignment import Assignment
 from tapemq.sync.link import Link
@@ -137,7 +137,7 @@ class Committer:
             if not any(self._intake.owes(*one) for one in wanted):
                 return None
             if self._subscriber.failure is not None:
-                raise self._subscriber.failure
+                raise again(self._subscriber.failure)
             answers = _Answers()
             answers.open = self._commit_live(answers.one)
             # Cut off, it may still be this stream's when it is back.

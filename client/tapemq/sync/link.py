@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final
 
-from tapemq.errors import Closed, Error, NotHere
+from tapemq.errors import Closed, Error, NotHere, again
 from tapemq.network.attempt import Attempt
 from tapemq.network.backoff import Backoff
 from tapemq.network.link_state import ATTEMPT_S, HANG_UP_S, LinkState
@@ -139,7 +139,7 @@ class Link(LinkState[Connection]):
     def connected(self) -> Connection | None:
         """The connection, if it can be used now; to be called under the lock. Raises Closed."""
         if self.closed:
-            raise self._closed_because
+            raise again(self._closed_because)
         self._start()
         connection = self.connection
         return connection if connection is not None and connection.is_open else None

@@ -7,7 +7,7 @@ from typing import Self
 
 from tapemq import errors
 from tapemq.batch.extras import Scalar
-from tapemq.errors import Closed, Error
+from tapemq.errors import Closed, Error, again
 from tapemq.publishing.item import RECORD_COST_BYTES, Value, make_item
 from tapemq.publishing.lane import Lane
 from tapemq.publishing.open_batch import OpenBatch
@@ -168,7 +168,7 @@ class Producer:
             raise Closed("the producer is not open: use it with `with`")
         if self._publisher.failure is not None:
             self._told = self._publisher.failure
-            raise self._told
+            raise again(self._told)
 
     def __enter__(self) -> Self:
         until = self._shared.time() + self._open_timeout_s
@@ -190,7 +190,7 @@ class Producer:
     def _unopened(self) -> Promise[None] | None:
         with self._shared.lock, self._shared.turn:
             if self._publisher.failure is not None:
-                raise self._publisher.failure
+                raise again(self._publisher.failure)
             if not self._publisher.is_open:
                 return self._publisher.changes.next()
             self._opened = True

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from tapemq.batch import BatchError
-from tapemq.errors import Closed, CorruptBatch, Error
+from tapemq.errors import Closed, CorruptBatch, Error, again
 from tapemq.queues.hand import Hand
 from tapemq.queues.options import QueueOptions
 from tapemq.queues.outcome import Exceptions, check_exceptions, check_function, check_returned
@@ -129,7 +129,7 @@ class Queue:
         """What to hand out next, or what to wait for; neither if nothing more is to be."""
         subscriber = self._subscriber
         if subscriber.failure is not None:
-            raise subscriber.failure
+            raise again(subscriber.failure)
         if self._desk.stopping:
             return None, None
         try:

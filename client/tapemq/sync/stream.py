@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from tapemq.batch import BatchError
-from tapemq.errors import Closed, CorruptBatch, Error, PartitionNotFound
+from tapemq.errors import Closed, CorruptBatch, Error, PartitionNotFound, again
 from tapemq.streams.hand_out import HandOut
 from tapemq.streams.record import Record
 from tapemq.streams.record_batch import RecordBatch
@@ -91,7 +91,7 @@ class Stream:
         if intake.grants:
             subscriber.send_grants()
         if subscriber.failure is not None:
-            raise subscriber.failure
+            raise again(subscriber.failure)
         if intake.revoking and self._committer is not None:
             self._committer.look()
         return hand, None if hand is not None else subscriber.changes.next()
@@ -178,6 +178,10 @@ class Stream:
     # Entering and leaving
 
     def __enter__(self) -> Self:
+        self._is_closed = False
+        if self._committer is not None:
+            with self._shared.lock, self._shared.turn:
+                self._intake.begin_in_group()
         self._subscriber.open()
         if self._committer is not None:
             with self._shared.lock, self._shared.turn:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tapemq.errors import ConnectionLost, Error, IndeterminateError
+from tapemq.errors import ConnectionLost, Error, IndeterminateError, again
 from tapemq.network.reader import LEAVE_S, Reader
 from tapemq.sync.connection import Connection
 from tapemq.sync.errand import Errand, Steps
@@ -65,7 +65,7 @@ class Subscriptions(Reader[Connection]):
     def _change_unless(self, is_so: Callable[[], bool]) -> Promise[None] | None:
         with self._shared.lock, self._shared.turn:
             if self.failure is not None:
-                raise self.failure
+                raise again(self.failure)
             return None if is_so() else self.changes.next()
 
     def subscribe(self) -> None:

@@ -58,9 +58,8 @@ class Handler(NamedTuple):
         # Also what a plain function that wraps a coroutine function returns: not to await it would
         # be to ack what was never done.
         if inspect.isawaitable(result):
-            await result
-        else:
-            check_returned(result)
+            result = await result
+        check_returned(result)
 
     def _value(self, message: Message) -> Any:
         if self.decode is None or message.value is None:

@@ -81,6 +81,8 @@ class Stopping:
         SIGTERM is one that multiprocessing cannot end.
         """
         signal.set_wakeup_fd(-1)
+        if self._signalled is not None:
+            self._signalled.close()  # else the parent's thread would not see that the parent did
         for number, handler in _BY_DEFAULT.items():
             signal.signal(number, handler)
 

@@ -63,7 +63,8 @@ class Supervisor:
             begun = loop.time()
             try:
                 code = await self._run_one(number, stop)
-            except OSError as error:  # too little memory, or too many processes: the others go on
+            # Too little memory, too many processes, or no thread to wait for it: the others go on.
+            except (OSError, RuntimeError) as error:
                 ended = f"cannot be started: {error}"
             else:
                 if code == Exit.USAGE or (code == Exit.UNREACHABLE and first):

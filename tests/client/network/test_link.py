@@ -258,3 +258,16 @@ async def test_close_wakes_who_waits_for_a_connection() -> None:
     await link.close()
     with pytest.raises(Closed):
         await request
+
+
+async def test_closing_that_is_cancelled_leaves_no_connection_behind() -> None:
+    async with FakeBroker() as broker:
+        link = await opened(broker)
+        closing = asyncio.ensure_future(link.close())
+        await asyncio.sleep(0)
+        assert link.closed
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        async with asyncio.timeout(ENOUGH_S):
+            await broker.received(m.Bye)

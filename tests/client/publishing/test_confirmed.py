@@ -1,10 +1,11 @@
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, cast
 
 import pytest
 
 import tapemq
+from tapemq.publishing.confirmed import PendingPublish
 from tapemq.wire import errors as wire
 from tapemq.wire import messages as m
 from tests.support.fake_broker import FakeBroker, Reaction
@@ -153,6 +154,33 @@ async def test_cancelled_record_that_was_not_sent_never_is() -> None:
         receipts = await asyncio.gather(sent, waiting[0], waiting[2])
         assert [receipt.offset for receipt in receipts] == [1, 2, 3]
         assert broker.topics["t"].partitions[0].values == [b"0", b"1", b"2", b"4"]
+
+
+@pytest.mark.parametrize("is_cancelled_first", [True, False])
+async def test_record_that_is_late_and_cancelled_at_once_is_withdrawn_once(
+    is_cancelled_first: bool,
+) -> None:
+    """As by an asyncio.timeout() that ends when the call's own does."""
+    async with FakeBroker() as broker, await client_of(broker) as client:
+        await client.publish("t", b"0")
+        broker.flow(0, "disk low")
+        await client.topic("t")
+        publishing = start(client.publish("t", b"1"))
+        await asyncio.sleep(0)
+        publisher = client._publishers["t"]
+        batch = publisher._publisher._lanes[0].open
+        assert batch is not None
+        (pending,) = batch.waiters
+        ends: list[Callable[[], object]] = [
+            publishing.cancel,
+            lambda: publisher._expire(cast(PendingPublish, pending), 1.0),
+        ]
+        for end in ends if is_cancelled_first else reversed(ends):
+            end()
+        with pytest.raises(asyncio.CancelledError):
+            await publishing
+        broker.flow(1000)
+        assert (await client.publish("t", b"2")).offset == 1
 
 
 # Closing

@@ -5,13 +5,19 @@ from typing import Any
 import pytest
 
 from tapemq import errors
-from tapemq.errors import Error, IndeterminateError, PartitionNotFound
+from tapemq.errors import (
+    ConnectionLost,
+    Error,
+    IndeterminateError,
+    PartitionNotFound,
+    PayloadTooLarge,
+)
 from tapemq.publishing.item import Item
 from tapemq.wire import errors as wire
 from tapemq.wire import messages as m
 from tapemq.wire.partitions import partition_of
 from tests.support.shell import Hands, Shell, routed_shell
-from tests.support.talk import Talk
+from tests.support.talk import WELCOME, Talk
 
 
 @pytest.fixture
@@ -49,6 +55,30 @@ def test_records_linger(hands: Hands) -> None:
     assert len(published(talk)) == 1
 
 
+def test_records_that_have_left_are_not_kept_as_long_as_they_might_have_lingered(
+    hands: Hands,
+) -> None:
+    shell, talk = routed_shell(hands, linger_s=60.0), Talk()
+    hands.connection = talk
+    for number in range(5):
+        hands.now = float(number)
+        shell.add(Item(b"%d" % number, None, b""), 0, 0)
+        shell.hurry()
+        ((_, correlation),) = published(talk)
+        talk.say(m.Receipt(number, 0), correlation)
+    assert shell.idle
+    ((when, leave),) = hands.due
+    assert when == 60.0
+    shell.add(Item(b"5", None, b""), 0, 0)
+    hands.now = when
+    leave()
+    assert published(talk) == []
+    (_, (when, leave)) = hands.due
+    assert when == 64.0
+    leave()
+    assert len(published(talk)) == 1
+
+
 def test_partition_that_is_not_there_is_refused(hands: Hands) -> None:
     with pytest.raises(PartitionNotFound, match="no partition 2: it has 2"):
         routed_shell(hands).add(Item(b"0", None, b""), 2, 0)
@@ -80,6 +110,44 @@ def test_broker_elsewhere_is_gone_to(hands: Hands) -> None:
     ((_, correlation),) = published(talk)
     talk.say(m.Failure(wire.NOT_HERE.code, "", address="b:1"), correlation)
     assert hands.moved_to == "b:1"
+
+
+def lesser_talk() -> Talk:
+    """With a broker that was started anew with lower limits."""
+    talk = Talk()
+    talk.welcome = WELCOME._replace(batch_bytes_max=1000, record_bytes_max=900)
+    talk.window.size_bytes = 1 << 20
+    return talk
+
+
+@pytest.mark.parametrize("is_sent", [True, False])
+def test_what_is_too_large_since_a_restart_is_not_sent_again_and_again(
+    hands: Hands, is_sent: bool
+) -> None:
+    shell, talk = routed_shell(hands), Talk()
+    if is_sent:
+        hands.connection = talk
+    for _ in range(3):
+        shell.add(Item(bytes(600), None, b""), 0, 0)
+    hands.turn()
+    talk._tell_the_open_requests(ConnectionLost("gone"))
+    hands.connection = talk = lesser_talk()
+    shell.link_up(talk)
+    assert published(talk) == []
+    assert type(shell.failure) is (IndeterminateError if is_sent else PayloadTooLarge)
+
+
+def test_batches_are_as_large_as_the_broker_takes_now(hands: Hands) -> None:
+    shell, talk = routed_shell(hands), lesser_talk()
+    shell.add(Item(bytes(600), None, b""), 0, 0)
+    hands.connection = talk
+    shell.link_up(talk)
+    for partition in (0, 1):
+        for _ in range(2):
+            shell.add(Item(bytes(600), None, b""), partition, 0)
+    hands.turn()
+    assert shell.failure is None
+    assert [message.partition for message, _ in published(talk)] == [0, 0, 1]
 
 
 @pytest.mark.parametrize(

@@ -110,3 +110,9 @@ def test_exceptions_are_a_class_or_a_tuple_of_some(kinds: Any) -> None:
     with pytest.raises(TypeError, match="reject_on is an exception class or a tuple of them, not"):
         check_exceptions(reject_on=kinds, ignore=())
     check_exceptions(reject_on=(OSError, KeyError), ignore=ValueError)
+
+
+async def test_a_task_that_a_handler_returns_runs_by_itself() -> None:
+    task = asyncio.ensure_future(coroutine())
+    check_returned(task)
+    await task

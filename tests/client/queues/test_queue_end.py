@@ -110,16 +110,18 @@ async def test_leaving_that_is_cancelled_leaves_no_consumer_behind(world: World)
         assert await work(other, 10) == ALL
 
 
-@pytest.mark.parametrize("waits", [True, False])
-async def test_a_handler_that_cancels_itself_has_failed(world: World, waits: bool) -> None:
+@pytest.mark.parametrize("then", ["waits", "returns", "raises"])
+async def test_a_handler_that_cancels_itself_has_failed(world: World, then: str) -> None:
     async def handle(message: tapemq.Message) -> None:
         if message.attempt == 1:
             task = asyncio.current_task()
             assert task is not None
             task.cancel()
             task.cancel()
-            if waits:
+            if then == "waits":
                 await asyncio.Event().wait()
+            if then == "raises":
+                raise KeyError
 
     async with world.queue() as queue:
         running = asyncio.ensure_future(queue.run(handle, concurrency=2))
@@ -131,6 +133,19 @@ async def test_a_handler_that_cancels_itself_has_failed(world: World, waits: boo
         await running
     assert sorted(world.group.offsets("nack")) == ALL
     assert sorted(world.acked()) == ALL
+
+
+async def test_what_a_handler_has_not_awaited_is_not_acked(world: World) -> None:
+    async def handle(message: tapemq.Message) -> object:
+        return asyncio.sleep(0)  # as who forgets to await it
+
+    async with world.queue() as queue:
+        running = asyncio.ensure_future(queue.run(handle, concurrency=1))
+        await world.settled(10)
+        queue.stop()
+        await running
+    assert world.acked() == []
+    assert set(world.group.offsets("nack")) >= {0}
 
 
 async def test_end_of_the_event_loop_gives_messages_back(world: World) -> None:

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 import tapemq
+from tapemq.testing import Broker
 from tapemq.wire import messages as m
 from tapemq.wire.limits import SCHEDULES_MAX
+from tests.support.blocking import LONG_S
 from tests.support.fake_broker import FakeBroker, Reaction
 from tests.support.scheduled_broker import START, scheduled_broker
 from tests.support.sdk import client_of
@@ -131,6 +133,22 @@ async def test_what_was_not_sent_is_withdrawn() -> None:
         assert await broker.pending() == 2
 
 
+async def test_what_is_late_and_cancelled_at_once_is_withdrawn_once() -> None:
+    """As by an asyncio.timeout() that ends when the call's own does."""
+    async with scheduled_broker() as broker:
+        await broker.later(b"a", 60)
+        given_up = asyncio.create_task(broker.later(b"b", 60))
+        kept = asyncio.create_task(broker.later(b"c", 60, timeout=LONG_S))
+        await asyncio.sleep(0)
+        scheduler = broker.client._schedulers["t"]
+        (lane,) = scheduler._lanes.values()
+        scheduler._expire(lane.waiting[0].wanted[0], 1.0)
+        given_up.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await given_up
+        assert (await kept).schedule_id == 2
+
+
 async def test_a_topic_that_cannot_be_made_is_said_to_all(monkeypatch: pytest.MonkeyPatch) -> None:
     async with scheduled_broker() as broker:
         settings = replace(broker.server._engine.sessions.settings, auto_create_topics=False)
@@ -139,3 +157,16 @@ async def test_a_topic_that_cannot_be_made_is_said_to_all(monkeypatch: pytest.Mo
             *(broker.later(b"x", 60) for _ in range(3)), return_exceptions=True
         )
         assert [type(one) for one in found] == [tapemq.TopicNotFound] * 3
+
+
+async def test_what_leaves_together_is_no_larger_than_the_broker_takes() -> None:
+    async with (
+        Broker(batch_bytes_max=64 * 1024, record_bytes_max=32 * 1024) as broker,
+        await broker.connect() as client,
+    ):
+        await client.publish("t", b"a", delay=60)
+        receipts = await asyncio.gather(
+            *(client.publish("t", bytes(1000), delay=60) for _ in range(200))
+        )
+        assert [one.schedule_id for one in receipts] == list(range(2, 202))
+        assert not any(one.duplicate for one in receipts)

@@ -1,4 +1,5 @@
 import asyncio
+from contextlib import suppress
 
 import pytest
 
@@ -179,3 +180,15 @@ async def test_closing_that_is_cancelled_leaves_no_member_behind(world: World) -
     async with world.reader():
         await world.client.topics()  # an answer behind all that was asked for on this connection
         assert len(world.broker.of(m.Subscribe)) == 2
+
+
+async def test_what_was_in_hand_comes_again_when_the_stream_is_entered_again(world: World) -> None:
+    stream = world.reader()
+    with suppress(KeyError):
+        async with stream:
+            await read(stream, 3)
+            raise KeyError
+    assert cursor(world.broker) == 2
+    async with stream:
+        assert await read(stream, 4) == [2, 3, 4, 5]
+    assert cursor(world.broker) == 6

@@ -112,6 +112,27 @@ def test_close_does_not_wait_for_ever(thread: BrokerThread, client: sync.Client)
         outcome(publishing)
 
 
+def test_errors_of_what_is_closed_do_not_grow(client: sync.Client) -> None:
+    """Each frame that they kept would keep a record."""
+    with (
+        client.producer("t") as producer,
+        client.stream("t") as stream,
+        client.queue("t", group="q") as queue,
+    ):
+        client.close()
+        for call in (
+            lambda: client.publish("t", b"0"),
+            lambda: producer.send(b"0"),
+            lambda: next(iter(stream)),
+            lambda: next(iter(queue)),
+            lambda: stream.seek(0),
+        ):
+            for _ in range(20):
+                with pytest.raises(tapemq.Closed) as caught:
+                    call()
+            assert len(caught.traceback) < 10
+
+
 def test_interrupt_in_the_middle_of_a_call_closes_the_client(
     thread: BrokerThread, client: sync.Client
 ) -> None:

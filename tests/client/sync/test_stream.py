@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
 
@@ -362,3 +363,14 @@ def test_block_of_a_stream_that_was_closed_is_left_without_a_commit(world: World
         read(stream, 5)
         stream.close()
     assert world.cursor() == 0
+
+
+def test_what_was_in_hand_comes_again_when_the_stream_is_entered_again(world: World) -> None:
+    stream = world.reader()
+    with suppress(KeyError), stream:
+        read(stream, 3)
+        raise KeyError
+    assert world.cursor() == 2
+    with stream:
+        assert read(stream, 4) == [2, 3, 4, 5]
+    assert world.cursor() == 6

@@ -86,7 +86,11 @@ async def iterated_with_await(message: Message) -> AsyncIterator[None]:
     yield
 
 
-@pytest.mark.parametrize("function", [iterated, iterated_with_await])
+async def not_awaited(message: Message) -> Any:
+    return asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("function", [iterated, iterated_with_await, not_awaited])
 async def test_what_was_not_run_was_not_done(
     function: Callable[..., Any], threads: ThreadPoolExecutor
 ) -> None:

@@ -48,6 +48,30 @@ async def main():
 asyncio.run(main())
 """
 
+LEAVES_A_CHILD = """
+import asyncio, os, signal, threading
+from tapemq.worker.stopping import Stopping
+
+async def main():
+    stop = Stopping(1.0)
+    stop.catch_signals()
+    child = os.fork()
+    if not child:
+        threading.Event().wait()
+    os.kill(os.getpid(), signal.SIGTERM)
+    await stop.asked.wait()
+    stop.close()
+    return child
+
+child = asyncio.run(main())
+threads = [thread for thread in threading.enumerate() if thread.name == "tapemq-signals"]
+try:
+    for thread in threads:
+        thread.join()
+finally:
+    os.kill(child, signal.SIGKILL)
+"""
+
 
 @pytest.fixture
 def codes(monkeypatch: pytest.MonkeyPatch) -> "queue.Queue[int]":
@@ -128,6 +152,11 @@ async def test_afterwards_signals_do_what_they_did_before(catching: Make) -> Non
 def test_signals_for_a_child_that_a_handler_has_forked_are_for_the_child() -> None:
     ran = subprocess.run([sys.executable, "-c", FORKS], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
+
+
+def test_a_child_that_stays_does_not_have_its_parent_ended_when_all_is_over() -> None:
+    ran = subprocess.run([sys.executable, "-c", LEAVES_A_CHILD], stderr=subprocess.DEVNULL)
+    assert ran.returncode == 0
 
 
 async def test_its_thread_ends_with_it(catching: Make) -> None:

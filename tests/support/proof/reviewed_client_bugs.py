@@ -275,4 +275,88 @@ REVIEWED_CLIENT: Final = (
         "a review",
         "tests/client/worker/test_app.py::test_a_function_takes_what_it_is_called_with",
     ),
+    Bug(
+        "A stream of a group that was left by an exception and entered again went on behind the "
+        "record that had been in hand, and committed it: the group never got it. Nor did leaving "
+        "it that time commit what was handled.",
+        "a review",
+        "tests/client/streams/test_stream_losses.py::"
+        "test_what_was_in_hand_comes_again_when_the_stream_is_entered_again",
+    ),
+    Bug(
+        "A coroutine that a handler with asyncio (of run() or of a worker) returned instead of "
+        "awaiting it never ran, and its message was acked.",
+        "a review",
+        "tests/client/queues/test_queue_end.py::test_what_a_handler_has_not_awaited_is_not_acked",
+    ),
+    Bug(
+        "A call that scheduled a record, and was cancelled in the moment in which its time was "
+        "over, took the records of others that would have left with it back, too: theirs were "
+        "not scheduled. publish() raised ValueError then, as it did inside an asyncio.timeout() "
+        "of the same length.",
+        "a review",
+        "tests/client/schedules/test_scheduler.py::"
+        "test_what_is_late_and_cancelled_at_once_is_withdrawn_once",
+    ),
+    Bug(
+        "Each call on a producer that had failed, a stream or queue that had ended, or (without "
+        "asyncio) a client that was closed made one and the same error longer by its frames, and "
+        "kept the record that it was called with: who tried on ran out of memory.",
+        "a review",
+        "tests/client/test_client.py::test_errors_of_what_is_closed_do_not_grow",
+    ),
+    Bug(
+        "A producer with a linger kept each record in memory for that time, though its batch was "
+        "full and confirmed long before: with a linger of 10 s, all that was published in 10 s.",
+        "a review",
+        "tests/client/publishing/test_router.py::"
+        "test_records_that_have_left_are_not_kept_as_long_as_they_might_have_lingered",
+    ),
+    Bug(
+        "When a process of a worker was started again and there was room for it, but for no "
+        "thread that waits for it, all the others were still stopped, and the worker ended with "
+        "a traceback.",
+        "a review",
+        "tests/client/worker/test_supervisor.py::"
+        "test_one_that_cannot_be_started_leaves_the_others_alone",
+    ),
+    Bug(
+        "A handler that cancelled its own task and then raised something else still ended one of "
+        "the tasks of run() in silence, until none was left and run() returned as if it had been "
+        "stopped.",
+        "a review",
+        "tests/client/queues/test_queue_end.py::test_a_handler_that_cancels_itself_has_failed",
+    ),
+    Bug(
+        "Closing a client that was cancelled at the wrong moment left its connection open and "
+        "answering heartbeats, for as long as the process lived; closing it again did nothing.",
+        "a review",
+        "tests/client/network/test_link.py::"
+        "test_closing_that_is_cancelled_leaves_no_connection_behind",
+    ),
+    Bug(
+        "A worker that had stopped, and whose process waited for a child that a handler had "
+        "forked, was ended with code 1 when its patience was over: the child held open what its "
+        "thread waits for.",
+        "a review",
+        "tests/client/worker/test_stopping.py::"
+        "test_a_child_that_stays_does_not_have_its_parent_ended_when_all_is_over",
+    ),
+    Bug(
+        "Records that were scheduled at the same time left together whatever the broker's limits "
+        "were: one with batch_bytes_max below 256 KiB ended the session, again and again, with "
+        "the streams and queues of that client, until the calls had timed out.",
+        "a review",
+        "tests/client/schedules/test_scheduler.py::"
+        "test_what_leaves_together_is_no_larger_than_the_broker_takes",
+    ),
+    Bug(
+        "After a restart with a lower batch_bytes_max a client went on making batches as large "
+        "as before: one of them ended the session, and was sent again on each new one, for ever. "
+        "That client published nothing to its topic any more, and its streams and queues were "
+        "cut off each time.",
+        "a review",
+        "tests/client/publishing/test_router.py::"
+        "test_what_is_too_large_since_a_restart_is_not_sent_again_and_again",
+    ),
 )
