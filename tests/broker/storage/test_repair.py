@@ -14,6 +14,7 @@ from tapemq_broker.storage.log import Log
 from tapemq_broker.storage.log_files import LogFiles
 from tapemq_broker.storage.memory_disk import MemoryDisk
 from tapemq_broker.storage.repair import RepairReport, repair
+from tapemq_broker.storage.repair_note import write_repair_note
 from tapemq_broker.storage.repair_plan import Hole, Mode
 from tapemq_broker.storage.survey import Survey
 from tapemq_broker.storage.verify import verify
@@ -177,6 +178,32 @@ def test_note_of_a_clean_stop_no_longer_names_the_log() -> None:
     run(disk, Mode.SALVAGE)
     entries = read_clean(disk.read_file(CLEAN_PATH) or b"").entries
     assert entries == {other.log_id: other}
+
+
+@pytest.mark.parametrize("noted", ["clean stop", "repair", "index"])
+@pytest.mark.parametrize("mode", Mode)
+def test_offsets_are_not_given_again_that_are_gone_behind_the_damage(
+    mode: Mode, noted: str
+) -> None:
+    """Sound batches behind the damage say where it ends, and not where the log did."""
+    damage = Damage()
+    damage.log.synced()
+    end = damage.log.clean_entry()
+    if noted == "index":
+        damage.log.seal()
+        damage.retake()
+        damage.image.pop(damage.path(12))
+        damage.flip(2, 100)
+    else:
+        damage.flip(12, 100)
+        damage.cut(16)
+    disk = damage.disk()
+    if noted == "clean stop":
+        write_clean(disk, [end])
+    elif noted == "repair":  # one that was interrupted
+        write_repair_note(LogFiles(disk, DIRECTORY, LOG_ID), end.next_offset)
+    assert run(disk, mode).next_offset == end.next_offset
+    assert open_log(disk).next_offset == end.next_offset
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.row is Row.NEWER_FORMAT])

@@ -311,4 +311,12 @@ REVIEWED: Final = (
         "a review",
         "tests/broker/server/handlers/test_schedules.py::test_pages_of_large_records_are_shorter",
     ),
+    Bug(
+        "A repair of a log with damage in front of sound batches, of which the end was gone, "
+        "too, went on at the last batch that was left: offsets that a clean stop, an index or an "
+        "interrupted repair knew of were given out a second time.",
+        "a review",
+        "tests/broker/storage/test_repair.py::"
+        "test_offsets_are_not_given_again_that_are_gone_behind_the_damage",
+    ),
 )
