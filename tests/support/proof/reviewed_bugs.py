@@ -319,4 +319,11 @@ REVIEWED: Final = (
         "tests/broker/storage/test_repair.py::"
         "test_offsets_are_not_given_again_that_are_gone_behind_the_damage",
     ),
+    Bug(
+        "What the disk could not read behind damage in the same segment counted as damaged, too: "
+        "a repair gave it up, although it might have been read the next time.",
+        "a review",
+        "tests/broker/storage/test_repair.py::"
+        "test_what_cannot_be_read_behind_damage_is_not_given_up",
+    ),
 )
