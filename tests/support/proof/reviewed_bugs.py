@@ -326,4 +326,12 @@ REVIEWED: Final = (
         "tests/broker/storage/test_repair.py::"
         "test_what_cannot_be_read_behind_damage_is_not_given_up",
     ),
+    Bug(
+        "A broker that was stopped while a topic was being deleted could end with 70 if it had "
+        "more than 64 partitions at rest: it went on to sync logs whose files had just been "
+        "removed.",
+        "a review",
+        "tests/broker/server/test_logs.py::"
+        "test_logs_that_go_with_their_topic_while_others_are_synced_are_left_alone",
+    ),
 )
