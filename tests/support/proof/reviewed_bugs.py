@@ -334,4 +334,13 @@ REVIEWED: Final = (
         "tests/broker/server/test_logs.py::"
         "test_logs_that_go_with_their_topic_while_others_are_synced_are_left_alone",
     ),
+    Bug(
+        "A start that failed because no more files could be opened, because a note beside the "
+        "catalog could not be written, or because the catalog was damaged took away what the "
+        "last clean stop had noted: a log that was cut short since was served by the next start, "
+        "shorter.",
+        "a review",
+        "tests/broker/server/test_notes_of_a_clean_stop.py::"
+        "test_what_a_clean_stop_noted_is_kept_when_the_disk_fails_the_start",
+    ),
 )
