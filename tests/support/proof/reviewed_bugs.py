@@ -343,4 +343,11 @@ REVIEWED: Final = (
         "tests/broker/server/test_notes_of_a_clean_stop.py::"
         "test_what_a_clean_stop_noted_is_kept_when_the_disk_fails_the_start",
     ),
+    Bug(
+        "A full disk on which a segment behind a torn end could not be written again before it "
+        "was set aside kept the whole broker from starting, and not that one partition.",
+        "a review",
+        "tests/broker/storage/test_recovery.py::"
+        "test_full_disk_that_takes_no_segment_aside_refuses_the_log_alone",
+    ),
 )
