@@ -67,7 +67,7 @@ class Log:
         # The segment before the last one, until it is sealed.
         self._rolled: Ending | None = None
         # Files that nothing depends on; they are synced along with the next round.
-        self._caches: list[File] = opened.caches
+        self._caches: list[File] = []
         # The last batch with records, and below which batch number the log itself says durable.
         self._last_batch = -1
         self._covered_batch = self._end.next_batch

@@ -350,4 +350,12 @@ REVIEWED: Final = (
         "tests/broker/storage/test_recovery.py::"
         "test_full_disk_that_takes_no_segment_aside_refuses_the_log_alone",
     ),
+    Bug(
+        "The indexes that a start had to make anew, of all segments of a log after its repair, "
+        "stayed open until the log was written to, two descriptors for each: in one of a few "
+        "hundred segments nothing could be published any more, there or elsewhere.",
+        "a review",
+        "tests/broker/storage/test_opening.py::"
+        "test_indexes_made_anew_at_opening_are_synced_at_once_and_not_held",
+    ),
 )
