@@ -358,4 +358,12 @@ REVIEWED: Final = (
         "tests/broker/storage/test_opening.py::"
         "test_indexes_made_anew_at_opening_are_synced_at_once_and_not_held",
     ),
+    Bug(
+        "A log that came to rest behind a full segment kept the segment's index and state open, "
+        "and their directory twice, until it was written to: a few hundred such logs left no "
+        "file for others to be opened.",
+        "a review",
+        "tests/broker/storage/test_log.py::"
+        "test_idle_logs_hold_no_cache_of_the_segment_that_was_sealed_last",
+    ),
 )
