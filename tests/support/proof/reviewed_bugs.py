@@ -366,4 +366,12 @@ REVIEWED: Final = (
         "tests/broker/storage/test_log.py::"
         "test_idle_logs_hold_no_cache_of_the_segment_that_was_sealed_last",
     ),
+    Bug(
+        "What retention let go of in a moment in which no more files could be opened was only "
+        "removed when there was something else to remove: on a full disk nothing was published, "
+        "so there never was, and the disk stayed full.",
+        "a review",
+        "tests/broker/server/test_timers.py::"
+        "test_what_found_no_file_to_be_opened_is_removed_though_nothing_else_is",
+    ),
 )
