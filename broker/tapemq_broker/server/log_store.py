@@ -87,7 +87,10 @@ class LogStore:
     def has_schedules(self, info: TopicInfo) -> bool:
         """Whether there is anything where the schedule log of a topic lies."""
         path = self._directory.log_path(info.name, LogId(info.topic_id, 0, Role.SCHEDULE))
-        return bool(self._directory.disk.list_directory(path))
+        try:
+            return bool(self._directory.disk.list_directory(path))
+        except OSError:
+            return True  # opening it says what is wrong
 
     def open_schedules(
         self, info: TopicInfo, *, observer: Observer, clean: CleanEntry | None, must_exist: bool

@@ -254,7 +254,12 @@ def _complain(directory: DataDirectory, core: Broker) -> None:
             path,
         )
     for info in [topic.info for topic in core.topics.by_id.values()]:
-        for path in directory.partitions_behind(info.name, info.topic_id, info.partitions):
+        try:
+            behind = directory.partitions_behind(info.name, info.topic_id, info.partitions)
+        except OSError as error:
+            log.warning("topic %s: what lies in its directory cannot be seen: %s", info.name, error)
+            continue
+        for path in behind:
             log.warning(
                 "%s: the catalog knows no such partition, so nobody can read it. It is left as it "
                 "is: if the catalog is right, the topic was being altered when the broker ended; "

@@ -380,4 +380,11 @@ REVIEWED: Final = (
         "a review",
         "tests/broker/storage/test_files.py::test_replace_file_that_fails_takes_no_room",
     ),
+    Bug(
+        "One directory of a partition, of its groups, of schedules or of a topic that the disk "
+        "could not list kept the whole broker from starting.",
+        "a review",
+        "tests/broker/server/test_startup.py::"
+        "test_a_directory_that_cannot_be_listed_does_not_keep_the_broker_from_starting",
+    ),
 )
