@@ -94,22 +94,6 @@ def test_replace_file_syncs_content_then_name(disk: OsDisk, synced: list[str]) -
     assert len(synced) == 2
 
 
-def test_replace_file_that_fails_takes_no_room(
-    disk: OsDisk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A stop on a full disk notes what it can; the next start needs what is left."""
-    disk.replace_file("a/f", b"old")
-
-    def full(descriptor: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", full)
-        with pytest.raises(OSError, match="No space left"):
-            disk.replace_file("a/f", b"new")
-    assert (disk.list_directory("a"), disk.read_file("a/f")) == (["f"], b"old")
-
-
 def test_discard_syncs_the_directory_behind_each_file(disk: OsDisk, synced: list[str]) -> None:
     for name in "fg":
         disk.open(f"a/{name}", create=True)

@@ -224,17 +224,6 @@ def test_an_index_that_cannot_be_written_is_done_without(disk: FaultyDisk, log: 
     assert len(read_all(open_log(disk), 0)) == 4
 
 
-def test_idle_logs_hold_no_cache_of_the_segment_that_was_sealed_last(
-    disk: FaultyDisk, log: Log
-) -> None:
-    for _ in range(3):
-        log.append(RECORD, 5)
-    sync(log, disk)
-    assert disk.size_bytes(index_path(DIRECTORY, 0))
-    log.mark(6)
-    assert [file.path for file in log.begin_sync().files] == [segment_path(DIRECTORY, 2)]
-
-
 def test_idle_logs_hold_no_file(disk: FaultyDisk) -> None:
     cache = SegmentCache(disk, files_max=0)
     log = open_log(disk, cache)

@@ -363,9 +363,7 @@ def test_full_disk_refuses_to_cut_and_loses_nothing() -> None:
     assert run(disk).row is Row.TORN_LAST
 
 
-def test_full_disk_that_takes_no_segment_aside_refuses_the_log_alone(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_full_disk_moves_no_segment_aside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Some file systems need room for bytes that are written again, too."""
     (case,) = [case for case in CASES if "behind a mark reached" in case.name]
     disk, claims = prepare(case)

@@ -347,8 +347,7 @@ REVIEWED: Final = (
         "A full disk on which a segment behind a torn end could not be written again before it "
         "was set aside kept the whole broker from starting, and not that one partition.",
         "a review",
-        "tests/broker/storage/test_recovery.py::"
-        "test_full_disk_that_takes_no_segment_aside_refuses_the_log_alone",
+        "tests/broker/storage/test_recovery.py::test_full_disk_moves_no_segment_aside",
     ),
     Bug(
         "The indexes that a start had to make anew, of all segments of a log after its repair, "
@@ -363,8 +362,7 @@ REVIEWED: Final = (
         "and their directory twice, until it was written to: a few hundred such logs left no "
         "file for others to be opened.",
         "a review",
-        "tests/broker/storage/test_log.py::"
-        "test_idle_logs_hold_no_cache_of_the_segment_that_was_sealed_last",
+        "tests/broker/storage/test_sealing.py::test_logs_at_rest_hold_no_cache_open",
     ),
     Bug(
         "What retention let go of in a moment in which no more files could be opened was only "
@@ -378,7 +376,8 @@ REVIEWED: Final = (
         "A note that a full disk did not take, as that of a stop, was left there in part: what "
         "room there had been was gone, and the next start was refused for want of it.",
         "a review",
-        "tests/broker/storage/test_files.py::test_replace_file_that_fails_takes_no_room",
+        "tests/broker/storage/test_clean.py::"
+        "test_a_note_that_a_full_disk_does_not_take_is_not_left_in_part",
     ),
     Bug(
         "One directory of a partition, of its groups, of schedules or of a topic that the disk "
