@@ -394,4 +394,12 @@ REVIEWED: Final = (
         "tests/broker/storage/test_state_log.py::"
         "test_opening_it_changes_nothing_that_a_clean_stop_noted",
     ),
+    Bug(
+        "A start that could open no more files in the moment in which it looked at an index, or "
+        "behind a bad place, took that for a missing proof, and cut durable batches off behind "
+        "damage, or for rot of a log whose end was only torn.",
+        "a review",
+        "tests/broker/storage/test_diagnosis.py::"
+        "test_no_file_left_to_be_opened_says_nothing_of_a_log",
+    ),
 )
