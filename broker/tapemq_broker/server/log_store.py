@@ -90,7 +90,7 @@ class LogStore:
         try:
             return bool(self._directory.disk.list_directory(path))
         except OSError:
-            return True  # whoever opens it will be told
+            return True  # opening it says what is wrong
 
     def open_schedules(
         self, info: TopicInfo, *, observer: Observer, clean: CleanEntry | None, must_exist: bool

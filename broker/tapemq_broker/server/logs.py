@@ -294,7 +294,9 @@ class Logs:
         marked = [log for log in logs if log.is_dirty]
         for first in range(0, len(marked), _SYNCED_AT_ONCE):
             for log in marked[first : first + _SYNCED_AT_ONCE]:
-                self.flusher.dirty(log)
+                # A topic that goes meanwhile has taken its files with it.
+                if log.log_id in self._data or log.log_id in self._states:
+                    self.flusher.dirty(log)
             await self._idle()
 
     async def _idle(self) -> None:

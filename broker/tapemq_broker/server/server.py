@@ -2,14 +2,15 @@
 
 import asyncio
 import logging
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from tapemq.wire import messages as m
 from tapemq.wire.errors import SHUTTING_DOWN
 from tapemq_broker.config import Settings
 from tapemq_broker.core.broker import Broker
-from tapemq_broker.core.topics import CATALOG, logs_of
+from tapemq_broker.core.topics import logs_of
 from tapemq_broker.server.connection import Connection
 from tapemq_broker.server.counters import Counters
 from tapemq_broker.server.engine import Engine
@@ -27,7 +28,7 @@ from tapemq_broker.server.world import World
 from tapemq_broker.storage.clean import CleanEntry, take_clean, write_clean
 from tapemq_broker.storage.directory import DataDirectory
 from tapemq_broker.storage.disk import Disk
-from tapemq_broker.storage.errors import DataDirectoryError, LogRefused
+from tapemq_broker.storage.errors import StorageError
 from tapemq_broker.storage.refusal import is_full
 
 log = logging.getLogger("tapemq.broker")
@@ -91,7 +92,9 @@ class Server:
         startup, clean, core = await asyncio.to_thread(self._load)
         self._engine = Engine(self._world, core, self._logs, self._sessions)
         self._schedules = Schedules(self._engine, self._flow)
-        for opened in await asyncio.to_thread(self._schedules.open_logs, clean):
+        with self._kept_if_it_fails(clean):
+            schedules = await asyncio.to_thread(self._schedules.open_logs, clean)
+        for opened in schedules:
             startup.note_opened(opened)
         self._claims = self._claims_of_refused(clean)
         if self._claims:
@@ -110,22 +113,27 @@ class Server:
         startup = Startup(
             world, settings, self._logs, clean.entries, self._counters, self._progress
         )
-        try:
+        with self._kept_if_it_fails(clean.entries):
             core, boot_epoch = startup.load()
-        except LogRefused:  # the catalog is: nothing was changed, nor is what was noted
-            with suppress(OSError):
-                _keep_claims(world.disk, list(clean.entries.values()))
-            raise
-        except DataDirectoryError:  # the disk is full; the catalog may have begun a segment
-            clean.entries.pop(CATALOG, None)
-            with suppress(OSError):
-                _keep_claims(world.disk, list(clean.entries.values()))
-            raise
         _complain(directory, core)
         self._identity = Identity(
             directory.broker_id, boot_epoch, SOFTWARE, world.clock.monotonic()
         )
         return startup, clean.entries, core
+
+    @contextmanager
+    def _kept_if_it_fails(self, clean: CleanEntries) -> Iterator[None]:
+        """Where the start fails within the block, what was noted counts for the next one.
+
+        Not of logs that were opened: they were as noted, and may not be so any more.
+        """
+        try:
+            yield
+        except (StorageError, OSError):
+            unopened = [clean[at] for at in clean.keys() - self._logs.in_use()]
+            with suppress(OSError):
+                _keep_claims(self._world.disk, unopened)
+            raise
 
     def _claims_of_refused(self, clean: CleanEntries) -> list[CleanEntry]:
         """What a clean stop noted of logs that are refused now: without it, the next start might
@@ -246,7 +254,12 @@ def _complain(directory: DataDirectory, core: Broker) -> None:
             path,
         )
     for info in [topic.info for topic in core.topics.by_id.values()]:
-        for path in directory.partitions_behind(info.name, info.topic_id, info.partitions):
+        try:
+            behind = directory.partitions_behind(info.name, info.topic_id, info.partitions)
+        except OSError as error:
+            log.warning("topic %s: what lies in its directory cannot be seen: %s", info.name, error)
+            continue
+        for path in behind:
             log.warning(
                 "%s: the catalog knows no such partition, so nobody can read it. It is left as it "
                 "is: if the catalog is right, the topic was being altered when the broker ended; "

@@ -55,6 +55,9 @@ class Timers:
             _Duty(settings.mark_idle_s / 2, self._marks),
             _Duty(_DISK_S, lambda now: flow.check_disk()),
             _Duty(_DISK_S, lambda now: engine.logs.write_soon()),
+            # What found no file to be opened is removed then, though there may be nothing new:
+            # on a full disk nothing is published, and retention lets go of nothing more.
+            _Duty(_DISK_S, lambda now: engine.world.disk.discard(())),
             _Duty(_TICK_S, lambda now: flow.check_memory()),
             _Duty(_TICK_S, self._checks.step),
             _Duty(_TICK_S, self._retention.step),

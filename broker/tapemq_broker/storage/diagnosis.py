@@ -28,8 +28,9 @@ class Claims(NamedTuple):
 class Diagnosis(NamedTuple):
     """What was found. ``proof`` says in words why there should be more, None if nothing does.
 
-    Offsets from the end of the sound part up to ``lost_upto`` are damaged or missing;
-    ``next_epoch`` is the log epoch that a cut begins.
+    Offsets from the end of the sound part up to ``lost_upto`` are damaged or missing; all below
+    ``known_upto`` were on disk, as others than the batches say. ``next_epoch`` is the log epoch
+    that a cut begins.
     """
 
     row: Row
@@ -37,6 +38,7 @@ class Diagnosis(NamedTuple):
     survey: Survey
     proof: str | None
     lost_upto: int
+    known_upto: int
     next_epoch: int
 
 
@@ -67,6 +69,7 @@ def diagnose(files: LogFiles, claims: Claims, visit: Visitor | None = None) -> D
         survey=survey,
         proof=reason,
         lost_upto=_lost_upto(survey, behind, known_upto),
+        known_upto=known_upto,
         next_epoch=max(survey.end.log_epoch + 1, *cuts, 0),
     )
 

@@ -106,8 +106,9 @@ class Disk(Protocol):
 
         So a power cut leaves a part of the end of ``paths``, never a hole. What does not exist is
         passed over. A failure ends it: the rest of that directory stays, and is found at the next
-        start. If a sync was what failed, so does whatever is to be durable from then on: rounds of
-        sync() that have not ended, sync_now(), and replace_file(), which leaves the old file.
+        start; where only no file could be opened, it waits for the next call, which may name none.
+        If a sync was what failed, so does whatever is to be durable from then on: rounds of sync()
+        that have not ended, sync_now(), and replace_file(), which leaves the old file.
         """
 
     def size_bytes(self, path: str) -> int | None:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from tapemq.batch import Header
 from tapemq_broker.storage.chain import LogEnd
+from tapemq_broker.storage.errors import NO_FILES_ERRORS
 from tapemq_broker.storage.log_files import LogFiles
 from tapemq_broker.storage.scan import Window, resync
 from tapemq_broker.storage.survey import Proof, Survey, Trouble
@@ -33,7 +34,8 @@ def newest_proof(files: LogFiles, bases: list[int]) -> Proof | None:
 def look_behind(files: LogFiles, survey: Survey) -> Behind:
     """Search what lies behind the bad place for sound batches, and for a proof among them.
 
-    Whatever cannot be read counts as a proof, because it might be one.
+    Whatever cannot be read counts as a proof, because it might be one. Raises OSError where no more
+    files can be opened: that says nothing of this log.
     """
     next_offset = None
     try:
@@ -43,6 +45,8 @@ def look_behind(files: LogFiles, survey: Survey) -> Behind:
             if _proves(header, survey.end):
                 return Behind(_claim(header, where), next_offset)
     except OSError as error:
+        if error.errno in NO_FILES_ERRORS:
+            raise
         return Behind(f"what follows cannot be read: {error}", next_offset)
     return Behind(None, next_offset)
 

@@ -258,12 +258,17 @@ class OsDisk:
         full = self._full(path)
         temporary = f"{full}.tmp"
         flags = os.O_WRONLY | os.O_CLOEXEC | os.O_CREAT | os.O_TRUNC
-        with open(os.open(temporary, flags, _FILE_MODE), "wb") as file:
-            file.write(data)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        os.replace(temporary, full)
+        try:
+            with open(os.open(temporary, flags, _FILE_MODE), "wb") as file:
+                file.write(data)
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
+            os.replace(temporary, full)
+        except OSError:
+            with suppress(OSError):  # it would keep what room is left on a full disk
+                os.unlink(temporary)
+            raise
         if durable:
             _sync_directory(os.path.dirname(full))
 

@@ -67,7 +67,7 @@ class Log:
         # The segment before the last one, until it is sealed.
         self._rolled: Ending | None = None
         # Files that nothing depends on; they are synced along with the next round.
-        self._caches: list[File] = opened.caches
+        self._caches: list[File] = []
         # The last batch with records, and below which batch number the log itself says durable.
         self._last_batch = -1
         self._covered_batch = self._end.next_batch
@@ -161,8 +161,10 @@ class Log:
         """Prove that the last batch was durable; see the log seam."""
         if self._covered_batch <= self._last_batch and not self.is_dirty:
             self._write(MARK, now_us)
-            # Idle logs must not hold their files open, and nobody waits for this batch.
+            # Idle logs must not hold their files open, and nobody waits for this batch. Caches are
+            # brought to the disk by the system, or else made anew.
             self._segments[-1].release()
+            self._caches = []
 
     def _write(self, batch: NewBatch, now_us: int) -> Header:
         self._check_alive()

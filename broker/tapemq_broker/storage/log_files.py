@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from tapemq.batch import LogId
 from tapemq_broker.storage.disk import Disk, File
+from tapemq_broker.storage.errors import NO_FILES_ERRORS
 from tapemq_broker.storage.index import Index, Seal
 from tapemq_broker.storage.paths import base_offsets, index_path, segment_path
 
@@ -37,11 +38,16 @@ class LogFiles(NamedTuple):
         return closing(self.disk.open(self.segment_path(base)))
 
     def seal(self, base: int) -> Seal | None:
-        """What the index of a segment proves; None if there is none, or not a valid one."""
+        """What the index of a segment proves; None if there is none, or not a valid one.
+
+        Raises OSError where no more files can be opened: then it may well be there.
+        """
         try:
             data = self.disk.read_file(index_path(self.directory, base))
-        except OSError:  # It is a cache: without it, the segment is scanned.
-            return None
+        except OSError as error:
+            if error.errno in NO_FILES_ERRORS:
+                raise
+            return None  # It is a cache: without it, the segment is scanned.
         decoded = Index.decode(data) if data is not None else None
         if decoded is None or decoded[0][:2] != (self.log_id, base):
             return None

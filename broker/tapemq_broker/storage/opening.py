@@ -31,11 +31,10 @@ class Claims(NamedTuple):
 
 
 class Opened(NamedTuple):
-    """A log ready for use. ``caches`` are files to sync at the next occasion."""
+    """A log ready for use."""
 
     recovered: Recovered
     segments: list[Segment]
-    caches: list[File]
 
 
 def open_log(
@@ -49,10 +48,7 @@ def open_log(
 ) -> Opened:
     """Recover a log and bring its observer up to date. Raises as Log.open() does."""
     disk = cache.disk
-    try:
-        replay = Replay(disk, directory, log_id, observer, interval_bytes)
-    except OSError as error:
-        raise unreadable(directory, error) from None
+    replay = Replay(disk, directory, log_id, observer, interval_bytes)
     recovered = recover(
         disk,
         directory,
@@ -66,20 +62,18 @@ def open_log(
     replay.finish(LogEnd.before(recovered.mark) if recovered.mark else recovered.end)
     segments = _segments(directory, recovered)
     _remove_stray_states(cache, directory, recovered)
-    caches = [
-        file
-        for segment, known in zip(segments[:-1], recovered.segments, strict=False)
-        if segment.base_offset in replay.indexes
-        for file in _seal(cache, log_id, segment, known, replay.indexes[segment.base_offset])
-    ]
+    for segment, known in zip(segments[:-1], recovered.segments, strict=False):
+        index = replay.indexes.get(segment.base_offset)
+        if index is not None:
+            _bring_to_disk(disk, _seal(cache, log_id, segment, known, index))
     if recovered.row is not Row.CLEAN:
         _bring_states_to_disk(disk, directory)
     last = segments[-1]
     if replay.last_state and replay.last_state[0].next_offset == last.base_offset:
-        caches += write_state(disk, directory, log_id, *replay.last_state)
+        _bring_to_disk(disk, write_state(disk, directory, log_id, *replay.last_state))
     last.index = replay.indexes.get(last.base_offset) or _index_of_last(cache, log_id, last)
     # A log may have thousands of segments; their headers are of no use any more.
-    return Opened(recovered._replace(segments=recovered.segments[-1:]), segments, caches)
+    return Opened(recovered._replace(segments=recovered.segments[-1:]), segments)
 
 
 def _segments(directory: str, recovered: Recovered) -> list[Segment]:
@@ -119,20 +113,25 @@ def _index_of_last(cache: SegmentCache, log_id: LogId, segment: Segment) -> Inde
         raise unreadable(segment.path, error, from_offset=base, to_offset=end) from None
 
 
-def _bring_states_to_disk(disk: Disk, directory: str) -> None:
-    """Those that are left may be in the page cache only, as the end of the log may be.
-
-    At once: an idle log would keep them open until it is written to, and there may be thousands.
+def _bring_to_disk(disk: Disk, caches: list[File]) -> None:
+    """At once: an idle log would keep them open until it is written to, and there may be thousands
+    of logs, or of segments without an index.
     """
+    for file in caches:
+        with closing(file):
+            disk.sync_now(file)
+
+
+def _bring_states_to_disk(disk: Disk, directory: str) -> None:
+    """Those that are left may be in the page cache only, as the end of the log may be."""
     for offset in base_offsets(disk.list_directory(directory), ".state"):
         try:
             file = disk.open(state_path(directory, offset))
         except OSError:
             continue  # nor can it be opened when it is needed: the log itself says it
-        with closing(file):
-            with suppress(OSError):  # the same
-                rewrite(file, 0, file.size_bytes)
-            disk.sync_now(file)
+        with suppress(OSError):  # the same
+            rewrite(file, 0, file.size_bytes)
+        _bring_to_disk(disk, [file])
 
 
 def _remove_stray_states(cache: SegmentCache, directory: str, recovered: Recovered) -> None:

@@ -136,12 +136,19 @@ class _Recovery:
         """Set everything behind the sound part aside, newest first."""
         last = self._survey.segments[-1]
         later = [base for base in self._survey.bases if base > last.base_offset]
-        moved = [move_aside(self._files, self._torn_name(base, 0)) for base in reversed(later)]
+        moved = [self._move_aside(base) for base in reversed(later)]
         self._disk.sync_directory(self._files.directory)
         with self._files.open(last.base_offset) as file:
             if file.size_bytes > last.size_bytes:
                 moved.append(self._cut_off(file, last))
         return tuple(reversed(moved))
+
+    def _move_aside(self, base: int) -> SetAside:
+        try:
+            return move_aside(self._files, self._torn_name(base, 0))
+        except OSError as error:
+            self._refuse_if_full(error)
+            raise
 
     def _cut_off(self, file: File, last: KnownSegment) -> SetAside:
         wanted = self._torn_name(last.base_offset, last.size_bytes)

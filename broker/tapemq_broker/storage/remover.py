@@ -29,7 +29,7 @@ class Remover:
 
     What fails is left alone until the next start, and so is everything else of that directory:
     a log whose first segment stays while the second goes would be refused. Where only no more
-    files could be opened, all of that waits until something is to be removed again.
+    files could be opened, all of that waits for the next call of remove(), which may name nothing.
     """
 
     def __init__(self, disk: Directories) -> None:
@@ -43,7 +43,7 @@ class Remover:
         self._thread: Final = ThreadPoolExecutor(1, "tapemq-remove")
 
     def remove(self, paths: Sequence[str]) -> None:
-        """Remove these files, in this order. Returns at once."""
+        """Remove what waits, and then these files, in this order. Returns at once."""
         self._thread.submit(self._remove, tuple(paths))
 
     def close(self) -> None:

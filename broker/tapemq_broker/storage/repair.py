@@ -71,7 +71,7 @@ def repair(
     if not needs_repair(diagnosis, found):
         return RepairReport([], diagnosis.survey.end.next_offset, [], is_done=confirm)
     planner = Planner(files.log_id, _next_epoch(diagnosis, found), now_us)
-    plan = planner.plan(found, mode, _known_upto(diagnosis, found, claims))
+    plan = planner.plan(found, mode, _known_upto(diagnosis, found))
     set_aside: list[SetAside] = []
     if confirm:
         write_repair_note(files, plan.end.next_offset)
@@ -96,10 +96,11 @@ def _next_epoch(diagnosis: Diagnosis, found: list[Stretch]) -> int:
     return max(diagnosis.next_epoch, *(stretch.after.log_epoch + 1 for stretch in found), 1)
 
 
-def _known_upto(diagnosis: Diagnosis, found: list[Stretch], claims: Claims) -> int:
+def _known_upto(diagnosis: Diagnosis, found: list[Stretch]) -> int:
     """Offsets below this were given out, as far as anything says so."""
+    # What is lost at the first bad place may end before what is known to have been at the end.
     seen = (stretch.after.next_offset for stretch in found)
-    return max(diagnosis.lost_upto, claims.durable_floor, *seen, 0)
+    return max(diagnosis.lost_upto, diagnosis.known_upto, *seen, 0)
 
 
 class _Repair:

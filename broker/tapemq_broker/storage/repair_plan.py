@@ -2,7 +2,7 @@
 
 from enum import Enum
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from tapemq.batch import Kind, LogId, checksum
 from tapemq_broker.storage.appending import MARK, follow
@@ -11,6 +11,9 @@ from tapemq_broker.storage.diagnosis import Diagnosis
 from tapemq_broker.storage.gap import Gap
 from tapemq_broker.storage.record_log import NewBatch
 from tapemq_broker.storage.stretches import Stretch
+
+_MISSING: Final = "a segment is missing"
+"""Why nothing is there, where nothing else says it."""
 
 
 class Mode(Enum):
@@ -63,14 +66,14 @@ class Planner:
     def plan(self, found: list[Stretch], mode: Mode, known_upto: int) -> Plan:
         """Every offset below ``known_upto`` was given out once, so the log goes on behind it."""
         self._end = found[0].before if found else LogEnd()
-        reason = "a segment is missing"
+        reason = _MISSING
         for stretch in found:
             if not stretch.is_sound:
                 reason = stretch.reason
             elif self._can_follow(stretch) and (mode is Mode.SALVAGE or self._joins(stretch)):
                 self._bridge(stretch, reason)
                 self._outputs[-1].items.append(stretch)
-                self._end = stretch.after
+                self._end, reason = stretch.after, _MISSING
             if mode is Mode.TRUNCATE and self._end is not stretch.after:
                 break
         self._finish(known_upto, reason)

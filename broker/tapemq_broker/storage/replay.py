@@ -39,7 +39,10 @@ class Replay:
         self._log_id: Final = log_id
         self._observer: Final = observer
         self._interval_bytes: Final = interval_bytes
-        names = disk.list_directory(directory)
+        try:
+            names = disk.list_directory(directory)
+        except OSError as error:
+            raise unreadable(directory, error) from None
         self._bases: Final = base_offsets(names, ".log")
         self._states: Final = base_offsets(names, ".state")
 

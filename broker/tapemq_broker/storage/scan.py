@@ -74,16 +74,13 @@ class Window:
         """Whether the body behind a header is the one that it was written for.
 
         Not before where this was asked first. However many headers are asked about, and however
-        large their bodies, the file is read about once.
+        large their bodies, the file is read about once. Raises OSError.
         """
         first = position + HEADER_BYTES
         stop = first + header.body_length
         if self._sums is None:
             self._sums = RunningChecksum(self._file, position)
-        try:
-            return stop <= self.size_bytes and self._sums.of(first, stop) == header.body_checksum
-        except OSError:
-            return False
+        return stop <= self.size_bytes and self._sums.of(first, stop) == header.body_checksum
 
 
 def read_batch(window: Window, position: int) -> Batch | BadPlace | None:

@@ -79,9 +79,9 @@ class StateLog:
             must_exist=must_exist,
             cache=cache,
         )
-        opened = cls(log, kind, state)
-        opened._drop_old()
-        return opened
+        # What is old goes with the next put: whoever opens it may find that it makes no sense, and
+        # then what the clean stop noted must go on to fit.
+        return cls(log, kind, state)
 
     @property
     def entries(self) -> dict[bytes, bytes]:

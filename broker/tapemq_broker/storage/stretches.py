@@ -83,8 +83,12 @@ class _Segment:
             end = sound.after
             if bad is None:
                 return
-            position = self._next_sound(bad, end)
             place, reason = bad.place, bad.reason
+            try:
+                position = self._next_sound(bad, end)
+            except OSError as error:
+                position, place = self._window.size_bytes, Place.UNREADABLE
+                reason = f"{reason}; what follows cannot be read: {error}"
             yield Stretch(self._base, bad.position, position, end, end, place, reason)
             found = read_batch(self._window, position)
             end = LogEnd.before(found.header) if isinstance(found, Batch) else end
@@ -109,14 +113,14 @@ class _Segment:
         return Stretch(self._base, start, position, before, end), bad
 
     def _next_sound(self, bad: BadPlace, end: LogEnd) -> int:
-        """The position of the next whole batch that can be a later one of this log."""
+        """The position of the next whole batch that can be a later one of this log.
+
+        The end of the file if there is none. Raises OSError.
+        """
         start = bad.position + (bad.header.batch_bytes if bad.header else 1)
-        try:
-            for position, header in resync(self._window, start, self._files.log_id):
-                if self._resumes(end, header) and self._window.is_sound(position, header):
-                    return position
-        except OSError:
-            pass
+        for position, header in resync(self._window, start, self._files.log_id):
+            if self._resumes(end, header) and self._window.is_sound(position, header):
+                return position
         return self._window.size_bytes
 
     def _resumes(self, end: LogEnd, header: Header) -> bool:

@@ -92,6 +92,30 @@ async def test_files_that_marks_have_left_closed_are_not_all_opened_at_once() ->
     disk.close()
 
 
+async def test_logs_that_go_with_their_topic_while_others_are_synced_are_left_alone() -> None:
+    """A topic may be on its way out while the broker stops."""
+    disk = SyncCounter(post=asyncio.get_running_loop().call_soon)
+    world = memory_world(disk)
+    logs = Logs(world, DataDirectory.open(disk, bytes(16)), Settings())
+    infos = [TopicInfo("kept", 1, 100, 1, {}), TopicInfo("gone", 2, 100, 1, {})]
+    for info in infos:
+        logs.add(logs.store.make_topic(info, 0))
+        for partition in range(100):
+            log_id = LogId(info.topic_id, partition, Role.DATA)
+            logs.append(Append(log_id, Kind.DATA, 0, 1, b"", checksum(b"")), 0)
+    await logs.all_durable()
+    logs.mark_all()
+    disk.rounds.clear()
+    synced = asyncio.create_task(logs.all_durable())
+    await asyncio.sleep(0)
+    assert len(disk.rounds) == 1
+    logs.forget_topic(infos[1])
+    logs.store.remove_topic(infos[1])
+    await asyncio.wait_for(synced, 10)
+    assert sum(disk.rounds) == 100
+    disk.close()
+
+
 class SyncCounter(MemoryDisk):
     """Notes how many files each round of syncs has."""
 

@@ -1,6 +1,7 @@
 """What a clean stop has noted counts until a start has found it so."""
 
 import asyncio
+import errno
 
 import pytest
 
@@ -8,9 +9,10 @@ from tapemq.batch import HEADER_BYTES, decode_header
 from tapemq.wire import messages as m
 from tapemq_broker.core.topics import CATALOG
 from tapemq_broker.storage.clean import look_at_clean, write_clean
-from tapemq_broker.storage.errors import DataDirectoryError, LogRefused
+from tapemq_broker.storage.errors import CorruptLog, DataDirectoryError, LogRefused
 from tapemq_broker.storage.memory_disk import MemoryDisk
-from tests.support.disk_image import fill, restore_catalog, take_image
+from tests.support.disk_image import fill, flipped, restore_catalog, take_image
+from tests.support.faulty_disk import FaultyDisk, failing
 from tests.support.full_disk import FullDisk
 from tests.support.raw_client import RawClient
 from tests.support.running_server import running_server
@@ -81,6 +83,49 @@ async def test_what_a_clean_stop_noted_is_kept_when_a_full_disk_refuses_the_star
     disk.full = False
     async with running_server(disk) as server:
         assert server.status().damaged_partitions == 1
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EIO])
+async def test_what_a_clean_stop_noted_is_kept_when_the_disk_fails_the_start(number: int) -> None:
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t", partitions=2)
+        for value in (b"a", b"b"):
+            await client.publish(topic, value, partition=1)
+    (folder,) = disk.list_directory("topics/default")
+    cut_at_a_batch(disk, f"topics/default/{folder}1")
+    failing_disk = FaultyDisk()
+    fill(failing_disk, take_image(disk))
+    happens = "open" if number == errno.EMFILE else "replace_file"
+    failing_disk.fail = failing(happens, number, path="0/" if happens == "open" else "BOOT")
+    with pytest.raises(OSError, match=f"{happens} fails"):
+        async with running_server(failing_disk):
+            pass
+    failing_disk.fail = lambda operation, path: None
+    again = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    fill(again, take_image(failing_disk))
+    async with running_server(again) as server:
+        assert server.status().damaged_partitions == 1
+
+
+async def test_what_a_clean_stop_noted_is_kept_when_the_catalog_is_damaged() -> None:
+    """Where its state is gone, the start reads all of it, and finds out."""
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        await client.topic("t")
+    noted = look_at_clean(disk).entries
+    image = take_image(disk)
+    names = [path for path in image if path.startswith("catalog/")]
+    (segment,) = [path for path in names if path.endswith(".log")]
+    image[segment] = flipped(image[segment], 8 * (HEADER_BYTES + 10))
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    fill(disk, {path: data for path, data in image.items() if not path.endswith(".state")})
+    with pytest.raises(CorruptLog):
+        async with running_server(disk):
+            pass
+    assert look_at_clean(disk).entries == noted
 
 
 async def test_what_was_noted_of_a_log_that_is_made_again_is_not_kept() -> None:

@@ -2,12 +2,17 @@
 
 import asyncio
 import errno
+import threading
+from pathlib import Path
+
+import pytest
 
 from tapemq.batch import Kind, iter_batches
 from tapemq.wire import messages as m
 from tapemq_broker.config import Settings
 from tapemq_broker.server.clock import RealClock
 from tapemq_broker.server.server import Server
+from tapemq_broker.storage.files import OsDisk
 from tapemq_broker.storage.memory_disk import MemoryDisk
 from tests.support.raw_client import RawClient
 from tests.support.running_server import memory_world, running_server
@@ -75,6 +80,29 @@ async def test_a_timer_that_fails_ends_the_broker() -> None:
     disk.broken = True
     assert "no such device" in await ended
     await server.stop()
+
+
+async def test_what_found_no_file_to_be_opened_is_removed_though_nothing_else_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full disk nothing is published, so retention lets go of nothing more."""
+    disk = OsDisk(str(tmp_path), post=asyncio.get_running_loop().call_soon_threadsafe)
+    clock, tried = JumpingClock(), threading.Event()
+
+    def no_files(path: str) -> None:
+        tried.set()
+        raise OSError(errno.EMFILE, "Too many open files", path)
+
+    async with running_server(disk, clock=clock) as server:
+        for name in ("1", "2"):
+            (tmp_path / name).touch()
+        with monkeypatch.context() as patch:
+            patch.setattr(disk, "sync_directory", no_files)
+            disk.discard(["1", "2"])
+            assert await asyncio.to_thread(tried.wait, 10)
+        clock.ahead_s = 2.0
+        server._timers.do_what_is_due()
+    assert not (tmp_path / "2").exists()
 
 
 class JumpingClock(RealClock):

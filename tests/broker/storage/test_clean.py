@@ -1,4 +1,6 @@
 import errno
+import os
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,7 @@ from tapemq_broker.storage.clean import (
     take_clean,
     write_clean,
 )
+from tapemq_broker.storage.files import OsDisk
 from tapemq_broker.storage.memory_disk import MemoryDisk
 from tests.support.disk_image import flipped
 from tests.support.faulty_disk import FaultyDisk, failing
@@ -118,3 +121,22 @@ def test_rows_that_are_no_entries_are_damage(rows: bytes) -> None:
 
 def test_entry_says_where_the_log_goes_on() -> None:
     assert FIRST.end == LogEnd(12, 3, 0xDEADBEEF, 1, 1_700_000_000_000_000)
+
+
+def test_a_note_that_a_full_disk_does_not_take_is_not_left_in_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next start needs what room is left."""
+    disk = OsDisk(str(tmp_path))
+    write_clean(disk, [FIRST])
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            write_clean(disk, [FIRST, SECOND])
+    assert disk.list_directory("") == [CLEAN_PATH]
+    assert look_at_clean(disk).entries == {FIRST.log_id: FIRST}
+    disk.close()

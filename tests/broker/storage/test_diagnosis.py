@@ -1,3 +1,5 @@
+import errno
+
 import pytest
 
 from tapemq_broker.storage.decision import CleanCheck, Findings, Place, Row
@@ -6,6 +8,7 @@ from tapemq_broker.storage.log_files import LogFiles
 from tapemq_broker.storage.memory_disk import MemoryDisk
 from tapemq_broker.storage.paths import segment_path
 from tests.support.disk_image import flipped, take_image
+from tests.support.faulty_disk import FaultyDisk, failing
 from tests.support.raw_log import DIRECTORY, LOG_ID, RawLog
 from tests.support.recovery_cases import CASES, Case, Damage, prepare
 
@@ -128,3 +131,25 @@ def test_bytes_behind_the_end_of_a_sealed_segment_are_no_torn_write(garbage: byt
     diagnosis = diagnose(LogFiles(raw.disk, DIRECTORY, LOG_ID), Claims())
     assert diagnosis.row.refuses
     assert diagnosis.findings.proven
+
+
+@pytest.mark.parametrize("path", ["0.index", "2.log"])
+def test_no_file_left_to_be_opened_says_nothing_of_a_log(path: str) -> None:
+    """Without its seal, durable records would be cut off; without what follows, called rot."""
+    disk = FaultyDisk()
+    log = RawLog(disk)
+    log.data(b"a")
+    last = log.data(b"b")
+    log.roll()
+    log.data(b"c")
+    log.synced()
+    files = LogFiles(disk, DIRECTORY, LOG_ID)
+    if path == "0.index":
+        log.seal(0)
+    damaged = flipped(disk.read_file(files.segment_path(0)) or b"", 8 * (last.end - 1))
+    disk.replace_file(files.segment_path(0), damaged)
+    expected = Row.ROT if path == "0.index" else Row.TORN_REORDERED
+    assert diagnose(files, Claims()).row is expected
+    disk.fail = failing("open", errno.EMFILE, path=path)
+    with pytest.raises(OSError, match="open fails"):
+        diagnose(files, Claims())

@@ -363,6 +363,21 @@ def test_full_disk_refuses_to_cut_and_loses_nothing() -> None:
     assert run(disk).row is Row.TORN_LAST
 
 
+def test_full_disk_moves_no_segment_aside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some file systems need room for bytes that are written again, too."""
+    (case,) = [case for case in CASES if "behind a mark reached" in case.name]
+    disk, claims = prepare(case)
+
+    def full(file: MemoryFile, position: int, data: Buffer) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(MemoryFile, "rewrite", full)
+    with pytest.raises(LogRefused, match="Free some space"):
+        run(disk, claims)
+    monkeypatch.undo()
+    assert run(disk, claims).row is Row.TORN_GAP
+
+
 @pytest.mark.parametrize("happens", ["nothing", "damage"])
 def test_failing_disk_is_not_taken_for_a_full_one(happens: str) -> None:
     damage = Damage()

@@ -12,13 +12,14 @@ from tapemq_broker.storage.errors import LogRefused
 from tapemq_broker.storage.evidence import Behind, look_behind
 from tapemq_broker.storage.log import Log
 from tapemq_broker.storage.log_files import LogFiles
-from tapemq_broker.storage.memory_disk import MemoryDisk
+from tapemq_broker.storage.memory_disk import MemoryDisk, MemoryFile
 from tapemq_broker.storage.repair import RepairReport, repair
+from tapemq_broker.storage.repair_note import write_repair_note
 from tapemq_broker.storage.repair_plan import Hole, Mode
 from tapemq_broker.storage.survey import Survey
 from tapemq_broker.storage.verify import verify
 from tests.support.crashing_disk import Crash, CrashingDisk
-from tests.support.disk_image import fill, take_image
+from tests.support.disk_image import fill, flipped, make_disk, take_image
 from tests.support.faulty_disk import FaultyDisk, failing
 from tests.support.log_reader import Read, read_batches, read_log
 from tests.support.raw_log import DIRECTORY, LOG_ID, RawLog
@@ -179,6 +180,32 @@ def test_note_of_a_clean_stop_no_longer_names_the_log() -> None:
     assert entries == {other.log_id: other}
 
 
+@pytest.mark.parametrize("noted", ["clean stop", "repair", "index"])
+@pytest.mark.parametrize("mode", Mode)
+def test_offsets_are_not_given_again_that_are_gone_behind_the_damage(
+    mode: Mode, noted: str
+) -> None:
+    """Sound batches behind the damage say where it ends, and not where the log did."""
+    damage = Damage()
+    damage.log.synced()
+    end = damage.log.clean_entry()
+    if noted == "index":
+        damage.log.seal()
+        damage.retake()
+        damage.image.pop(damage.path(12))
+        damage.flip(2, 100)
+    else:
+        damage.flip(12, 100)
+        damage.cut(16)
+    disk = damage.disk()
+    if noted == "clean stop":
+        write_clean(disk, [end])
+    elif noted == "repair":  # one that was interrupted
+        write_repair_note(LogFiles(disk, DIRECTORY, LOG_ID), end.next_offset)
+    assert run(disk, mode).next_offset == end.next_offset
+    assert open_log(disk).next_offset == end.next_offset
+
+
 @pytest.mark.parametrize("case", [case for case in CASES if case.row is Row.NEWER_FORMAT])
 def test_newer_format_is_not_repaired(case: Case) -> None:
     disk, claims = damaged_disk(case)
@@ -246,6 +273,34 @@ def test_what_cannot_be_opened_is_not_given_up(mode: Mode, monkeypatch: pytest.M
     disk.fail = lambda operation, path: None
     assert take_image(disk) == before
     assert run(disk, mode).holes
+
+
+@pytest.mark.parametrize("damaged", [0, 2], ids=["damage far before it", "damage right before it"])
+@pytest.mark.parametrize("mode", Mode)
+def test_what_cannot_be_read_behind_damage_is_not_given_up(
+    mode: Mode, damaged: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be read the next time, and then it is kept."""
+    log = RawLog(MemoryDisk())
+    for _ in range(6):
+        log.data(b"x" * 600_000)
+        log.synced()
+    image = take_image(log.disk)
+    image[log.path] = flipped(image[log.path], 8 * (log.placed[damaged].position + 20))
+    disk, unreadable = make_disk(image), log.placed[4].position + 1000
+    read = MemoryFile.read
+
+    def failing_read(file: MemoryFile, position: int, size_bytes: int) -> bytes:
+        if position <= unreadable < position + size_bytes:
+            raise OSError(errno.EIO, "Input/output error")
+        return read(file, position, size_bytes)
+
+    monkeypatch.setattr(MemoryFile, "read", failing_read)
+    with pytest.raises(LogRefused, match="cannot be read"):
+        run(disk, mode, confirm=False)
+    monkeypatch.undo()
+    assert run(disk, Mode.SALVAGE).holes[0][:2] == (damaged, damaged + 1)
+    assert sorted(read_log(open_log(disk))) == [at for at in range(6) if at != damaged]
 
 
 @pytest.mark.parametrize("mode", Mode)

@@ -64,6 +64,16 @@ def test_offsets_known_from_elsewhere_are_not_given_out_again() -> None:
     assert plan.end.next_offset == 30
 
 
+def test_each_hole_has_its_own_reason() -> None:
+    damage = Damage()
+    damage.flip(2, 100)
+    damage.image.pop(damage.path(6))
+    holes = plan_of(damage, known_upto=20).holes
+    assert [hole[:2] for hole in holes] == [(2, 4), (6, 12), (18, 20)]
+    assert "checksum" in holes[0].reason
+    assert [hole.reason for hole in holes[1:]] == ["a segment is missing"] * 2
+
+
 def test_hole_across_two_segments_has_a_gap_in_each() -> None:
     damage = Damage()
     damage.flip(10, 100)

@@ -212,16 +212,19 @@ def test_very_many_magics_are_passed_in_one_reading() -> None:
     assert file.got_bytes < 2 * file.size_bytes
 
 
-def test_body_that_cannot_be_read_is_not_sound(log: RawLog) -> None:
+def test_body_that_cannot_be_read_is_neither_sound_nor_damaged(log: RawLog) -> None:
     log.data(b"x" * 2 * WINDOW_BYTES)
     fourth, last = log.placed[4], log.placed[5]
     file = CountingFile(MemoryDisk().open("x", create=True), unreadable_from=last.end - 1)
     file.append([data_of(log)])
     window = Window(file)
-    assert not window.is_sound(last.position, last.header)
+    with pytest.raises(OSError, match="input/output"):
+        window.is_sound(last.position, last.header)
     window = Window(file)
     assert window.is_sound(fourth.position, fourth.header)
-    assert not window.is_sound(last.position, last.header)
+    found = read_batch(window, last.position)
+    assert isinstance(found, BadPlace)
+    assert (found.place, found.header) == (Place.UNREADABLE, None)
     assert not window.is_sound(fourth.position, fourth.header._replace(body_length=1 << 30))
 
 

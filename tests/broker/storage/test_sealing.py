@@ -4,12 +4,14 @@ import pytest
 
 from tapemq_broker.storage.chain import LogEnd
 from tapemq_broker.storage.index import Index
+from tapemq_broker.storage.log import Log
 from tapemq_broker.storage.paths import index_path, state_path
+from tapemq_broker.storage.record_log import LogSettings
 from tapemq_broker.storage.sealing import Ending, write_index, write_state
 from tapemq_broker.storage.segment import Segment
 from tapemq_broker.storage.snapshot import decode_snapshot
 from tests.support.faulty_disk import FaultyDisk, failing
-from tests.support.logs import DIRECTORY, LOG_ID
+from tests.support.logs import DIRECTORY, LOG_ID, batch_of, sync
 
 END = LogEnd(99, 42, 0xDEADBEEF, 3, 77)
 
@@ -57,3 +59,17 @@ def test_what_cannot_be_written_is_not_left_half(disk: FaultyDisk, operation: st
     disk.fail = failing(operation, errno.ENOSPC)
     assert write_state(disk, DIRECTORY, LOG_ID, END, b"new") == []
     assert disk.list_directory(DIRECTORY) == []
+
+
+def test_logs_at_rest_hold_no_cache_open() -> None:
+    """The next round would sync it, and there may be none."""
+    disk = FaultyDisk()
+    settings = LogSettings(segment_bytes=600)
+    log = Log.open(disk, DIRECTORY, LOG_ID, settings=settings, now_us=1)
+    while len(log.segments()) < 2:
+        log.append(batch_of(b"x" * 100), 5)
+    sync(log, disk)
+    assert disk.size_bytes(index_path(DIRECTORY, 0))
+    log.mark(6)
+    (mark,) = log.begin_sync().files
+    assert mark.path.endswith(".log")

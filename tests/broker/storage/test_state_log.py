@@ -7,6 +7,7 @@ import pytest
 
 from tapemq.batch import Kind, LogId, Role
 from tapemq_broker.storage.clean import CleanEntry
+from tapemq_broker.storage.decision import Row
 from tapemq_broker.storage.disk import Buffer
 from tapemq_broker.storage.errors import LogFull, LogRefused
 from tapemq_broker.storage.last_values import PART_BYTES
@@ -119,6 +120,25 @@ def test_no_put_writes_more_than_one_part() -> None:
         state.put({b"small": b"change"}, NOW_US)
         assert state.log.size_bytes - before < 2 * PART_BYTES
         sync(disk, state)
+    assert state.log.first_offset > 0
+
+
+def test_opening_it_changes_nothing_that_a_clean_stop_noted() -> None:
+    """Whoever opens it may refuse what it says, and then it is opened with the same note again."""
+    disk = MemoryDisk()
+    state = open_state(disk)
+    fill_up(disk, state, 100)
+    while state._state.snapshot_end == 0:  # no further than to the end of a snapshot
+        state.put({b"more": VALUE}, NOW_US)
+        sync(disk, state)
+    assert state.log.first_offset == 0
+    clean = state.close(clean=True, now_us=NOW_US)
+    for _ in range(2):
+        state = open_state(disk, clean)
+        assert state.log.recovered.row is Row.CLEAN
+        state.close(clean=False, now_us=NOW_US)
+    state = open_state(disk, clean)
+    state.put({b"more": VALUE}, NOW_US)
     assert state.log.first_offset > 0
 
 

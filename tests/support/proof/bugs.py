@@ -6,6 +6,7 @@ from tests.support.proof.bug import Bug
 from tests.support.proof.reviewed_bugs import REVIEWED
 from tests.support.proof.reviewed_client_bugs import REVIEWED_CLIENT
 from tests.support.proof.reviewed_core_bugs import REVIEWED_CORE
+from tests.support.proof.reviewed_storage_bugs import REVIEWED_STORAGE
 
 _STORAGE: Final = "tests/broker/storage"
 _CORE: Final = "tests/broker/core"
@@ -236,6 +237,7 @@ BUGS: Final = (
         f"{_CORE}/queue/test_queues.py::test_a_lease_that_was_not_sent_yet_cannot_be_extended",
     ),
     *REVIEWED,
+    *REVIEWED_STORAGE,
     *REVIEWED_CORE,
     *REVIEWED_CLIENT,
 )

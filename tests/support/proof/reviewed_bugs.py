@@ -331,11 +331,4 @@ REVIEWED: Final = (
         "tests/broker/server/handlers/test_settling.py::"
         "test_what_a_client_has_settled_counts_though_it_unsubscribes",
     ),
-    Bug(
-        "The directory of one log that the disk could not list kept the whole broker from "
-        "starting; so did one in which a topic that has no schedules could have some.",
-        "a review",
-        "tests/broker/server/test_startup.py::"
-        "test_a_directory_that_cannot_be_listed_is_its_logs_alone",
-    ),
 )

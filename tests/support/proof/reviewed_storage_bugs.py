@@ -1,0 +1,99 @@
+"""Bugs of storage and recovery that were found by reading the code with somebody else's eyes."""
+
+from typing import Final
+
+from tests.support.proof.bug import Bug
+
+REVIEWED_STORAGE: Final = (
+    Bug(
+        "A repair of a log with damage in front of sound batches, of which the end was gone, "
+        "too, went on at the last batch that was left: offsets that a clean stop, an index or an "
+        "interrupted repair knew of were given out a second time.",
+        "a review",
+        "tests/broker/storage/test_repair.py::"
+        "test_offsets_are_not_given_again_that_are_gone_behind_the_damage",
+    ),
+    Bug(
+        "What the disk could not read behind damage in the same segment counted as damaged, too: "
+        "a repair gave it up, although it might have been read the next time.",
+        "a review",
+        "tests/broker/storage/test_repair.py::"
+        "test_what_cannot_be_read_behind_damage_is_not_given_up",
+    ),
+    Bug(
+        "A broker that was stopped while a topic was being deleted could end with 70 if it had "
+        "more than 64 partitions at rest: it went on to sync logs whose files had just been "
+        "removed.",
+        "a review",
+        "tests/broker/server/test_logs.py::"
+        "test_logs_that_go_with_their_topic_while_others_are_synced_are_left_alone",
+    ),
+    Bug(
+        "A start that failed because no more files could be opened, because a note beside the "
+        "catalog could not be written, or because the catalog was damaged took away what the "
+        "last clean stop had noted: a log that was cut short since was served by the next start, "
+        "shorter.",
+        "a review",
+        "tests/broker/server/test_notes_of_a_clean_stop.py::"
+        "test_what_a_clean_stop_noted_is_kept_when_the_disk_fails_the_start",
+    ),
+    Bug(
+        "A full disk on which a segment behind a torn end could not be written again before it "
+        "was set aside kept the whole broker from starting, and not that one partition.",
+        "a review",
+        "tests/broker/storage/test_recovery.py::test_full_disk_moves_no_segment_aside",
+    ),
+    Bug(
+        "The indexes that a start had to make anew, of all segments of a log after its repair, "
+        "stayed open until the log was written to, two descriptors for each: in one of a few "
+        "hundred segments nothing could be published any more, there or elsewhere.",
+        "a review",
+        "tests/broker/storage/test_opening.py::"
+        "test_indexes_made_anew_at_opening_are_synced_at_once_and_not_held",
+    ),
+    Bug(
+        "A log that came to rest behind a full segment kept the segment's index and state open, "
+        "and their directory twice, until it was written to: a few hundred such logs left no "
+        "file for others to be opened.",
+        "a review",
+        "tests/broker/storage/test_sealing.py::test_logs_at_rest_hold_no_cache_open",
+    ),
+    Bug(
+        "What retention let go of in a moment in which no more files could be opened was only "
+        "removed when there was something else to remove: on a full disk nothing was published, "
+        "so there never was, and the disk stayed full.",
+        "a review",
+        "tests/broker/server/test_timers.py::"
+        "test_what_found_no_file_to_be_opened_is_removed_though_nothing_else_is",
+    ),
+    Bug(
+        "A note that a full disk did not take, as that of a stop, was left there in part: what "
+        "room there had been was gone, and the next start was refused for want of it.",
+        "a review",
+        "tests/broker/storage/test_clean.py::"
+        "test_a_note_that_a_full_disk_does_not_take_is_not_left_in_part",
+    ),
+    Bug(
+        "One directory of a partition, of its groups, of schedules or of a topic that the disk "
+        "could not list kept the whole broker from starting.",
+        "a review",
+        "tests/broker/server/test_startup.py::"
+        "test_a_directory_that_cannot_be_listed_does_not_keep_the_broker_from_starting",
+    ),
+    Bug(
+        "Groups that a version could not make sense of were refused by the start after that as "
+        "changed since the clean stop, by the version that wrote them, too: opening their log "
+        "had removed what a snapshot had made old.",
+        "a review",
+        "tests/broker/storage/test_state_log.py::"
+        "test_opening_it_changes_nothing_that_a_clean_stop_noted",
+    ),
+    Bug(
+        "A start that could open no more files in the moment in which it looked at an index, or "
+        "behind a bad place, took that for a missing proof, and cut durable batches off behind "
+        "damage, or for rot of a log whose end was only torn.",
+        "a review",
+        "tests/broker/storage/test_diagnosis.py::"
+        "test_no_file_left_to_be_opened_says_nothing_of_a_log",
+    ),
+)
