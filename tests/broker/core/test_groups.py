@@ -119,6 +119,11 @@ def test_seek_while_revoking_cannot_be_undone(world: World) -> None:
     assert position(world, 1).cursor == 0
 
 
+def test_all_that_is_on_disk_may_be_committed(world: World) -> None:
+    commit(world, 5, assigned(world, 1)[0].generation)
+    assert position(world).cursor == 5
+
+
 def test_seek_that_is_refused_changes_nothing(world: World) -> None:
     before = assigned(world, 1)[0]
     assert refusal(world, seek(world, Start("offset", 6))) == "offset_out_of_range"

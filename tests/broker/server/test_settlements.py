@@ -26,3 +26,13 @@ def test_who_stays_does_not_leave() -> None:
     settlements.begin(7)
     settlements.end(7)
     assert left == []
+
+
+def test_who_has_said_all_leaves_at_once_later_on() -> None:
+    """Else its leases would come back only when their time is over."""
+    left: list[tuple[int, bool]] = []
+    settlements = Settlements(lambda session, by_us: left.append((session, by_us)))
+    settlements.begin(7)
+    settlements.end(7)
+    assert settlements.closed(7, by_us=False)
+    assert left == [(7, False)]
