@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import threading
 
 import pytest
 
@@ -107,6 +108,25 @@ def test_nothing_is_removed_before_what_has_to_wait_for_a_moment() -> None:
     remover.close()
     removed = [call for call in shelf.calls if not call.startswith("sync")]
     assert removed == ["b/1", "a/1", "a/2", "a/3"]
+
+
+def test_one_removal_is_under_way_at_a_time() -> None:
+    shelf, order = Shelf(), []
+    other = threading.Event()
+
+    def remove(path: str) -> None:
+        if path == "a/1":
+            other.wait(0.05)  # whoever does not wait for this one comes first
+        else:
+            other.set()
+        order.append(path)
+
+    shelf.remove = remove  # type: ignore[method-assign]
+    remover = Remover(shelf)
+    remover.remove(["a/1"])
+    remover.remove(["a/2"])
+    remover.close()
+    assert order == ["a/1", "a/2"]
 
 
 def test_a_directory_that_goes_with_its_topic_is_passed_over(
