@@ -126,11 +126,10 @@ async def test_partition_assigned_anew_is_not_released(member: Member) -> None:
     await member.read(2)
     await member.revoke(0)
     await member.assign(0, generation=2, offset=0)
+    assert committing() == ["_run"]  # nor will it be said later on that it was given up
     await member.read(4)
     assert sorted(member.seen) == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
     await member.stream.commit()
-    await member.revoke(0)  # of the generation before: it is void, but who waits looks again
-    assert committing() == ["_run"]
     assert not member.broker.of(m.Release)
 
 
