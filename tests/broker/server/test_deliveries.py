@@ -150,12 +150,15 @@ async def test_what_fails_without_a_thread_is_told_as_well(rig: Rig) -> None:
     assert [type(effect) for effect in rig.ran] == [e.Detach]
 
 
-async def test_damage_ends_the_reader_and_says_so(rig: Rig) -> None:
+async def test_damage_ends_the_reader_and_says_so(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
     await rig.read(CorruptLog("0.log", 9, 0, 1, "rot"))
     (detach,) = rig.ran
     assert isinstance(detach, e.Detach)
     assert detach.reason.name == "storage_failed"
     assert rig.counters.corrupt_reads == 1
+    assert "for delivery: " in caplog.text
 
 
 async def test_slow_reads_keep_nothing_else_from_a_thread() -> None:
