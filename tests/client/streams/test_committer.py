@@ -85,6 +85,8 @@ async def test_untouched_partition_is_released_at_once(member: Member) -> None:
     assert member.seen == [(0, 0), (0, 1), (0, 2)]
     assert member.stream.position == {0: 3}
     assert committing() == ["_run"]
+    assert member.stream._committer is not None
+    assert len(member.stream._committer._tasks) == 1  # nothing is kept of what has ended
 
 
 async def test_record_in_hand_is_finished_and_committed_first(member: Member) -> None:
