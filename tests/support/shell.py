@@ -44,9 +44,9 @@ class Hands:
 class Shell(Router):
     """Counts what it is asked for."""
 
-    def __init__(self, hands: Hands, **options: Any) -> None:
-        super().__init__(hands, hands, Clock(), "t", LaneOptions(100_000, **options))
-        self.lookups = self.steps = 0
+    def __init__(self, hands: Hands, *, batch_bytes: int = 100_000, **options: Any) -> None:
+        super().__init__(hands, hands, Clock(), "t", LaneOptions(batch_bytes, **options))
+        self.lookups = self.steps = self.closes = 0
 
     def _route_again(self) -> None:
         self.lookups += 1
@@ -54,7 +54,8 @@ class Shell(Router):
     def _progressed(self) -> None:
         self.steps += 1
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        self.closes += 1
 
 
 def routed_shell(hands: Hands, **options: Any) -> Shell:

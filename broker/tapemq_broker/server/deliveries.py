@@ -94,10 +94,7 @@ class Deliveries:
         self._budget = _TURN_BYTES
         self._is_turning = False
         while self._line and self._budget > 0:
-            self._run([self._line.popleft()])
-        if self._line and not self._is_turning:
-            self._is_turning = True
-            self._loop.call_soon(self._turn)
+            self._run([self._line.popleft()])  # what is started asks for the turn behind this one
 
     def _begin(self, connection: Connection, wish: Deliver) -> None:
         self._budget -= _DELIVERY_BYTES

@@ -100,7 +100,7 @@ class Lane:
 
     # Filling
 
-    def add(self, item: Item, level: int, now: float, waiter: Waiter | None = None) -> OpenBatch:
+    def add(self, item: Item, level: int, now: float, waiter: Waiter | None = None) -> None:
         """Add a record to the open batch, or to a new one if it does not fit."""
         batch = self.open
         if batch is not None and (batch.room <= item.cost_bytes or batch.level != level):
@@ -112,7 +112,6 @@ class Lane:
         batch.add(item, waiter)
         if batch.room <= 0:
             self.close_open()
-        return batch
 
     def close_open(self) -> None:
         """Let the open batch leave as it is."""

@@ -137,16 +137,18 @@ class Committer:
 
     async def _release(self, assignment: Assignment, generation: int) -> None:
         """Wait for the record in hand, commit, and let the partition go."""
+        intake = self._intake
         try:
             async with asyncio.timeout_at(assignment.release_by):
-                while not self._intake.releasable(assignment):
+                # In a later generation, another Revoke asks for it, if anybody does.
+                while assignment.generation == generation and not intake.releasable(assignment):
                     await self._subscriber.change()
         except builtins.TimeoutError:
             log.warning("gave up partition %d with a record in hand", assignment.partition)
         if assignment.generation != generation or not assignment.live:
             return
         try:
-            if self.automatic and self._intake.handled(assignment) > assignment.committed:
+            if self.automatic and intake.handled(assignment) > assignment.committed:
                 await self._commit(assignment)
             await self._hand_over(assignment, generation)
         except Error as error:

@@ -119,6 +119,11 @@ def test_seek_while_revoking_cannot_be_undone(world: World) -> None:
     assert position(world, 1).cursor == 0
 
 
+def test_all_that_is_on_disk_may_be_committed(world: World) -> None:
+    commit(world, 5, assigned(world, 1)[0].generation)
+    assert position(world).cursor == 5
+
+
 def test_seek_that_is_refused_changes_nothing(world: World) -> None:
     before = assigned(world, 1)[0]
     assert refusal(world, seek(world, Start("offset", 6))) == "offset_out_of_range"
@@ -210,6 +215,33 @@ def test_damaged_partition(world: World, command: Callable[..., e.Effects], dama
     assert world.states == before
     subscribe(world, wish(2, group="billing"))
     assert key(2) in world.core.topics.get(1).group("billing").members
+
+
+@pytest.mark.parametrize("name", ["seek", "describe"])
+def test_a_queue_group_cannot_be_used_where_its_log_is_damaged(world: World, name: str) -> None:
+    """Nor does the attempt end the broker."""
+    queue_wish = Consume(key(2), 1, "g", "c", Start("earliest"), 0, 0, {})
+    world.execute(2, lambda r: world.core.queues.consume(r, queue_wish))
+    world.sync()
+    world.damage[groups_log()] = "rot at byte 9"
+    world.crash()
+
+    def command(request: e.Request) -> e.Effects:
+        groups = world.core.groups
+        if name == "seek":
+            return groups.seek(request, 1, "g", 0, start=Start("earliest"), now_us=1)
+        return groups.describe(request, 1, "g", 0)
+
+    assert refusal(world, world.execute(1, command)) == "storage_failed"
+
+
+def test_hold_of_a_queue_group_is_altered_as_that_of_others(world: World) -> None:
+    queue_wish = Consume(key(2), 1, "g", "c", Start("earliest"), 0, 0, {})
+    world.execute(2, lambda r: world.core.queues.consume(r, queue_wish))
+    request = world.execute(1, lambda r: world.core.groups.alter(r, 1, "g", hold=True))
+    world.sync()
+    assert world.answer(request) == Done()
+    assert world.core.topics.get(1).hold_offset(0) == 0
 
 
 @pytest.mark.parametrize("survivors", range(8))

@@ -1,10 +1,11 @@
 import pytest
 
-from tapemq.batch import Kind, LogId, Role, checksum, decode_prefix
+from tapemq.batch import HEADER_BYTES, Kind, LogId, Role, checksum, decode_prefix
 from tapemq_broker.core.effects import Append
 from tapemq_broker.core.partition import Partition, Published
 from tapemq_broker.core.refusal import Refused
 from tapemq_broker.core.results import PublishResult
+from tapemq_broker.core.sizes import Sizes
 from tests.support.bodies import body, prefix
 
 
@@ -63,6 +64,34 @@ def test_opening_forgets_what_a_snapshot_knows_beyond_the_log() -> None:
     retry = publish(partition, body(b"a", b"b", producer=9))
     assert retry.append is not None
     assert not retry.result.duplicate
+
+
+def test_opening_forgets_who_is_in_a_snapshot_only() -> None:
+    partition = Partition(1, 0)
+    partition.producers.observe(prefix(0, 2, producer=9), 4, 1)
+    partition.opened(0, 4, 4)
+    with pytest.raises(Refused) as caught:
+        publish(partition, body(b"c", producer=9, sequence=2))
+    assert caught.value.refusal.name == "unknown_producer"
+
+
+def test_bytes_are_counted_of_what_is_in_the_log() -> None:
+    """What counts too much makes a limit in bytes drop records that are within it."""
+    partition = Partition(1, 0)
+    partition.sizes = sizes = Sizes(1, [(0, 0)])
+    first, second = body(b"a"), body(b"b" * 50)
+    publish(partition, first)
+    publish(partition, second)
+    size_bytes = 2 * HEADER_BYTES + len(first) + len(second)
+    assert sizes.bytes_from(0) == size_bytes
+    partition.refused(1)
+    assert sizes.bytes_from(0) == HEADER_BYTES + len(first)
+    publish(partition, second)
+    partition.durable_upto(1)
+    assert sizes.bytes_from(1) == HEADER_BYTES + len(second)
+    partition.durable_upto(2)
+    assert (sizes.bytes_from(0), sizes.bytes_from(2)) == (size_bytes, 0)
+    assert partition.dropped == 0
 
 
 def test_damaged_partition_takes_nothing() -> None:

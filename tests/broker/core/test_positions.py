@@ -114,6 +114,16 @@ def test_hold_is_switched_on_by_who_needs_it_and_not_off_by_others(rig: Rig) -> 
     assert written(effects) == {groups_log(number): Position(1) for number in range(3)}
 
 
+@pytest.mark.parametrize("hold", [True, False])
+def test_what_is_gone_is_not_held(rig: Rig, hold: bool) -> None:
+    """It would count as there again at the next start. Without hold, nothing is moved."""
+    group, _ = rig.open_group("billing", hold=not hold)
+    rig.topic.partitions[1].first_offset = 4
+    rig.move("billing", rig.positions.to_hold(rig.topic, group, hold))
+    assert group.positions[0] == Position(1, hold=hold)
+    assert group.positions[1] == Position(4 if hold else 1, hold=hold)
+
+
 def test_half_written_hold_is_written_everywhere_again(rig: Rig) -> None:
     group, _ = rig.open_group("billing")
     group.positions[2] = group.positions[2]._replace(hold=True)

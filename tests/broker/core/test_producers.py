@@ -1,3 +1,4 @@
+import pickle
 from typing import Any
 
 import msgpack
@@ -240,6 +241,33 @@ def test_idle_producers_are_forgotten_a_few_at_a_time() -> None:
     assert producers.check(prefix(1, producer=3)) is None
     producers.observe(prefix(1, producer=6), 7, 2 * DAY_US)
     assert len(producers) == 4  # only who is new asks for room
+
+
+def test_who_goes_on_is_not_idle_however_long_ago_it_began() -> None:
+    """Else a retry of what it has just sent would not be known as one."""
+    producers = Producers()
+    producers.observe(prefix(0), 0, 0)
+    producers.observe(prefix(1), 1, DAY_US)
+    producers.observe(prefix(0, producer=2), 2, DAY_US + 1)
+    assert producers.check(prefix(1)) == Remembered(1, 1, 1)
+
+
+def test_place_is_where_a_producer_goes_on(producers: Producers) -> None:
+    assert producers.place_of(77) == (0, 0)
+    assert producers.place_of(prefix(0).producer_id) == (0, 6)
+    appended(producers, 106, (0, 2), epoch=3)
+    assert producers.place_of(prefix(0).producer_id) == (3, 2)
+
+
+def test_epochs_without_end_take_no_memory(producers: Producers) -> None:
+    """Raising its own is all that a client needs to do for one."""
+    sizes = []
+    for epoch in range(1, 20):
+        appended(producers, 105 + epoch, (0, 1), epoch=epoch)
+        sizes.append(len(pickle.dumps(producers)))
+    assert sizes[-1] == sizes[1]
+    appended(producers, 125, (1, 1), epoch=19)
+    assert len(pickle.dumps(producers)) < sizes[-1]
 
 
 def test_too_many_producers_drive_out_the_longest_idle(monkeypatch: pytest.MonkeyPatch) -> None:

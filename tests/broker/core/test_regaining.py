@@ -9,6 +9,7 @@ from tapemq_broker.core.effects import Effects, PutState
 from tapemq_broker.core.group import Position
 from tapemq_broker.core.packed import BadEntry
 from tapemq_broker.core.partition import Partition
+from tapemq_broker.core.queue.dead import Dead
 from tapemq_broker.core.queue.entries import Head, dead_key, head_key
 from tapemq_broker.core.results import TopicInfo
 from tapemq_broker.core.topic import Topic
@@ -77,7 +78,10 @@ def broker() -> Broker:
 def test_groups_that_there_are_go_on_and_keep_their_settings() -> None:
     core = broker()
     entries = {b"stream": Position(7, 1).encode(), b"queue": Head(6, 0, 1, {}).encode()}
-    core.regain_groups(TOPIC_ID, 1, entries)
+    dead = Dead("rejected", "", 1, 0, 0, 9, 9)
+    effects = core.regain_groups(TOPIC_ID, 1, entries | {dead_key("queue", 7): dead.encode()})
+    puts = [effect.changes for effect in effects if isinstance(effect, PutState)]
+    assert not any(None in changes.values() for changes in puts)  # nothing of them is removed
     topic = core.topics.get(TOPIC_ID)
     assert topic.groups["stream"].positions[1] == Position(7, 1)
     ledger = topic.queue_groups["queue"].backlogs[1].ledger

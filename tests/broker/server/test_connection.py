@@ -80,6 +80,30 @@ async def test_a_batch_larger_than_what_may_be_unsent_arrives() -> None:
             assert len(payload) > len(value)
 
 
+async def test_all_that_was_put_off_goes_on_when_the_client_reads_again() -> None:
+    """One subscription that was forgotten would wait for ever."""
+    async with running_server(outbound_high_bytes=1 << 16) as server:
+        client = await RawClient.connect(server.port)
+        topics = [await client.topic(name) for name in "abc"]
+        for _ in range(40):
+            for topic in topics:
+                await client.publish(topic, b"x" * 200_000)
+        slow = await RawClient.connect(server.port)
+        for number, topic in enumerate(topics, 1):
+            await slow.subscribe(topic, subscription=number, credit_bytes=0)
+        for number in range(1, 4):
+            slow.send(m.Credit(number, 0, 1 << 30))
+        (connection,) = list(server._sessions.by_number.values())[1:]
+        while len(connection.parked) < len(topics):
+            await client.ask(m.Ping(), m.Pong)
+        read = [0] * len(topics)
+        async with asyncio.timeout(30):
+            while sum(read) < 40 * len(topics):
+                deliver, _ = await slow.push_of(m.Deliver)
+                assert deliver.offset == read[deliver.subscription - 1]
+                read[deliver.subscription - 1] = deliver.next_offset
+
+
 async def test_half_a_handshake_ends_at_its_deadline() -> None:
     async with running_server(handshake_deadline_s=0.05) as server:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)

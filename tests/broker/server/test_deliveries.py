@@ -2,12 +2,14 @@
 
 import asyncio
 import threading
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from tapemq.batch import LogId
 from tapemq.wire import messages as m
 from tapemq_broker.core import effects as e
 from tapemq_broker.server.counters import Counters
@@ -84,7 +86,7 @@ class Rig:
         await self.task
 
 
-CHUNK = Chunk(memoryview(b"batch"), 1, 1, None)
+CHUNK = Chunk(memoryview(b"batch"), 1, 1, "a hint")
 
 
 @pytest.fixture
@@ -96,6 +98,10 @@ async def test_read_in_a_thread_is_sent(rig: Rig) -> None:
     await rig.read(CHUNK)
     assert [(deliver.offset, deliver.next_offset) for deliver in rig.sent] == [(0, 1)]
     assert rig.counters.reads_from_disk == 1
+    counters = rig.counters
+    told = (counters.records_delivered, counters.bytes_delivered, counters.deliveries)
+    assert told == (1, len(CHUNK.data), 1)
+    assert rig.hints == {(1, 0): "a hint"}
 
 
 async def test_what_was_read_for_a_client_that_is_busy_by_now_is_put_off(rig: Rig) -> None:
@@ -126,14 +132,33 @@ async def test_retention_may_be_faster_than_a_read(rig: Rig) -> None:
     (again,) = rig.ran
     assert isinstance(again, e.Deliver)
     assert (again.key, again.offset, again.upto) == (key(1), 1, 2)
+    subscription = rig.core.streams._subscriptions.get(key(1))
+    asked = wish(1)
+    assert subscription is not None
+    assert (subscription.credit_records, subscription.credit_bytes) == (
+        asked.credit_records,
+        asked.credit_bytes,
+    )
 
 
-async def test_damage_ends_the_reader_and_says_so(rig: Rig) -> None:
+async def test_what_fails_without_a_thread_is_told_as_well(rig: Rig) -> None:
+    def plan(wanted: e.Deliver, hint: object) -> Plan:
+        raise CorruptLog("0.log", 9, 0, 1, "rot")
+
+    rig.logs = SimpleNamespace(plan=plan)
+    rig.start()
+    assert [type(effect) for effect in rig.ran] == [e.Detach]
+
+
+async def test_damage_ends_the_reader_and_says_so(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
     await rig.read(CorruptLog("0.log", 9, 0, 1, "rot"))
     (detach,) = rig.ran
     assert isinstance(detach, e.Detach)
     assert detach.reason.name == "storage_failed"
     assert rig.counters.corrupt_reads == 1
+    assert "for delivery: " in caplog.text
 
 
 async def test_slow_reads_keep_nothing_else_from_a_thread() -> None:
@@ -231,6 +256,27 @@ async def test_those_who_were_told_first_hear_of_what_came_meanwhile() -> None:
     crowd.grow()
     await crowd.sent_by_turn()
     assert crowd.sent.count(2) == crowd.READERS
+
+
+async def test_each_reader_is_told_once_of_what_came_once() -> None:
+    """And nobody is told of anything for ever."""
+    crowd, told, failed = Crowd(), [0], []
+    visible = crowd.streams.visible
+
+    def counted(log: LogId, readers: Iterable[e.SubscriptionKey]) -> e.Effects:
+        some = list(readers)
+        told[0] += len(some)
+        return visible(log, some)
+
+    crowd.streams.visible = counted  # type: ignore[method-assign]
+    asyncio.get_running_loop().set_exception_handler(lambda _, what: failed.append(what))
+    for end in (1, 2):
+        crowd.grow()
+        await crowd.sent_by_turn()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert told == [end * crowd.READERS]
+    assert failed == []
 
 
 async def test_one_delivery_need_not_wait_for_the_next_turn() -> None:

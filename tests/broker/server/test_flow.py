@@ -1,5 +1,7 @@
 """The publish window, and the disk that closes it."""
 
+import logging
+
 import pytest
 
 from tapemq.wire import messages as m
@@ -58,6 +60,26 @@ def test_a_low_disk_blocks_and_says_so_once_and_then_resumes(sessions: Told) -> 
     assert [message.publish_window_bytes for message in sessions.messages] == [0, 1024]
 
 
+def test_the_operator_is_told_when_publishing_is_blocked_and_when_no_more(
+    sessions: Told, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    disk = SmallDisk()
+    flow = Flow(sessions.settings, disk, sessions)
+    assert (flow.disk_free_bytes, flow.disk_mark_bytes) == (0, 0)
+    for left in (99, 50, 100):
+        disk.left = left
+        flow.check_disk()
+    sessions.memory.change(sessions.memory.limit_bytes + 1)
+    flow.check_memory()
+    assert [(record.levelname, record.getMessage()) for record in caplog.records[:2]] == [
+        ("ERROR", "the disk is low, nothing is published: 99 bytes free, the mark is 100"),
+        ("WARNING", "the disk is low no more: 100 bytes free, the mark is 100"),
+    ]
+    assert "bytes are being published" in caplog.records[2].getMessage()
+    assert len(caplog.records) == 3
+
+
 def test_without_a_setting_the_mark_is_a_share_of_the_disk() -> None:
     sessions = Told(Settings())
     flow = Flow(sessions.settings, SmallDisk(), sessions)
@@ -68,14 +90,14 @@ def test_without_a_setting_the_mark_is_a_share_of_the_disk() -> None:
 def test_one_frame_beyond_the_window_is_allowed_and_no_more(sessions: Told) -> None:
     flow = Flow(sessions.settings, SmallDisk(), sessions)
     connection = Connection(sessions)
-    assert flow.admit(connection, 1, 1000) is None
+    assert flow.admit(connection, 1, 1024) is None  # just the window
     assert flow.admit(connection, 2, 5000) is None
     with pytest.raises(ProtocolError) as broken:
         flow.admit(connection, 3, 1)
     assert broken.value.kind is LIMIT_EXCEEDED
     connection.settle_publish(2)
     assert flow.admit(connection, 3, 1) is None
-    assert connection.in_flight_bytes == 1001
+    assert connection.in_flight_bytes == 1025
 
 
 def test_short_memory_leaves_everybody_a_share(sessions: Told) -> None:
@@ -140,6 +162,7 @@ def test_a_low_disk_counts_for_more_than_short_memory(sessions: Told) -> None:
 def test_a_stopping_broker_takes_nothing_and_stays_that_way(sessions: Told) -> None:
     flow = Flow(sessions.settings, SmallDisk(), sessions)
     flow.stop()
+    assert [message.reason for message in sessions.messages] == [STOPPING]
     flow.check_disk()
     assert sessions.messages[-1].reason == STOPPING
     refusal = flow.admit(Connection(sessions), 1, 1)

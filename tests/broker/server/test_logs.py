@@ -1,7 +1,7 @@
 """The logs of a broker on a full disk: what was refused is written later, or not at all."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
@@ -227,6 +227,26 @@ async def test_nothing_is_appended_that_the_catalog_may_not_know() -> None:
     disk.power_cut()
     found = Logs(memory_world(disk), DataDirectory.open(disk, bytes(16)), Settings())
     assert found.store.open_catalog(None).entries == {b"topic/t": b"1"}
+
+
+async def test_nothing_is_appended_while_the_catalog_alone_has_no_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It would be confirmed, and be gone with its topic at the next start."""
+    disk = FullDisk(post=asyncio.get_running_loop().call_soon)
+    logs = logs_with_a_catalog(disk)
+    disk.full = True
+    logs.put_state(CATALOG, {b"topic/t": b"1"}, 0)
+    disk.full = False
+
+    def put(changes: Mapping[bytes, bytes | None], now_us: int) -> None:
+        raise LogFull("no room")
+
+    monkeypatch.setattr(logs._states[CATALOG], "put", put)
+    data = LogId(1, 0, Role.DATA)
+    with pytest.raises(LogFull):
+        logs.append(Append(data, Kind.DATA, 0, 1, b"", checksum(b"")), 0)
+    assert logs.next_offset(data) == 0
 
 
 async def test_catalog_is_not_durable_while_a_full_disk_keeps_it_out() -> None:

@@ -8,6 +8,7 @@ import pytest
 from tapemq.batch import LogId, Role
 from tapemq_broker.core.effects import Effects, Request, WhenDurable
 from tapemq_broker.core.results import Done
+from tapemq_broker.server import receipts as module
 from tapemq_broker.server.receipts import Receipts
 from tapemq_broker.server.unanswered import Unanswered
 
@@ -77,6 +78,33 @@ def test_deadlines_far_ahead_do_not_keep_what_was_answered() -> None:
         receipts.release(LOG, number)
         del answer
     assert sum(known() is not None for known in answers) < 5_000
+
+
+def test_deadlines_of_one_time_are_told_in_the_order_of_coming() -> None:
+    receipts = new_receipts()
+    for number in range(5):
+        receipts.wait(LOG, 10, request(number, deadline=5.0), Done())
+    assert [late.correlation for late in receipts.expired(5.0)] == list(range(5))
+
+
+def test_no_deadline_is_missed_when_others_were_forgotten() -> None:
+    """What was answered goes out of the midst of those that are left."""
+    receipts, count = new_receipts(), 3000
+    for number in range(count):
+        log = OTHER if number % 3 else LOG
+        receipts.wait(log, number, request(number, float(number * 37 % count)), Done())
+        receipts.release(OTHER, number)
+    late = receipts.expired(500.0)
+    assert len(late) == sum(not n % 3 and n * 37 % count <= 500 for n in range(count))
+
+
+def test_deadlines_are_looked_through_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[int] = []
+    monkeypatch.setattr(module, "heapify", lambda heap: looks.append(len(heap)))
+    receipts = new_receipts()
+    for number in range(10_000):
+        receipts.wait(LOG, number, request(number, deadline=1e9), Done())
+    assert len(looks) <= 5
 
 
 @pytest.mark.parametrize("answered_first", [True, False])

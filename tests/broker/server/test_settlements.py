@@ -53,3 +53,12 @@ def test_nobody_waits_for_what_has_begun_later() -> None:
     assert told == ["after both"]
     settlements.end(7, third)
     assert told == ["after both", "after all"]
+
+
+def test_who_has_said_all_leaves_at_once_later_on() -> None:
+    """Else its leases would come back only when their time is over."""
+    left: list[tuple[int, bool]] = []
+    settlements = Settlements(lambda session, by_us: left.append((session, by_us)))
+    settlements.end(7, settlements.begin(7))
+    assert settlements.closed(7, by_us=False)
+    assert left == [(7, False)]

@@ -276,6 +276,33 @@ def test_what_is_held_goes_in_one_round(setup: Setup) -> None:
     assert setup.disk.rounds == []
 
 
+def test_rounds_begin_again_behind_what_was_held(setup: Setup) -> None:
+    with setup.flusher.held():
+        setup.append(0)
+    setup.disk.end()
+    setup.append(1)
+    assert setup.syncing == ["b"]
+
+
+def test_what_is_held_during_a_round_waits_for_its_end(setup: Setup) -> None:
+    setup.append(0)
+    with setup.flusher.held():
+        setup.append(1)
+    assert setup.syncing == ["a"]
+    setup.disk.end()
+    assert setup.events == ["a marked", "a durable 1"]
+    assert setup.syncing == ["b"]
+
+
+def test_idle_is_told_behind_what_was_held_and_came_to_nothing(setup: Setup) -> None:
+    idle: list[str] = []
+    with setup.flusher.held():
+        setup.flusher.wake()
+        setup.flusher.when_idle(lambda: idle.append("idle"))
+        assert idle == []
+    assert idle == ["idle"]
+
+
 def test_a_log_of_the_round_before_is_told_after_the_one_that_covers_it_again(
     setup: Setup,
 ) -> None:

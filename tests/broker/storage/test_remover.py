@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import threading
 
 import pytest
 
@@ -12,7 +13,7 @@ from tapemq_broker.storage.remover import Remover
 class Shelf:
     """Directories that note what is done to them; ``broken`` can be removed or synced no more,
     ``gone`` is renamed as soon as a file in it is removed, at ``odd`` there is a mistake, and
-    ``unopened`` cannot be opened just now."""
+    ``unopened`` cannot be opened just now; ``busy`` ones are removed at the second try."""
 
     def __init__(self) -> None:
         self.unopened = ""
@@ -20,11 +21,15 @@ class Shelf:
         self.broken = ""
         self.gone = ""
         self.odd = ""
+        self.busy: list[str] = []
 
     def size_bytes(self, path: str) -> int | None:
         return None if "nothing" in path or path in self.calls else 1
 
     def remove(self, path: str) -> None:
+        if path in self.busy:
+            self.busy.remove(path)
+            raise OSError(errno.EMFILE, "Too many open files", path)
         if path == self.broken:
             raise OSError(errno.EPERM, "not permitted", path)
         if path == self.odd:
@@ -91,6 +96,37 @@ def test_what_found_no_file_to_be_opened_is_removed_later_in_the_same_order() ->
     expected = ["sync a", "a/2", "sync a", "b/2", "sync b", "a/3", "sync a"]
     assert shelf.calls == ["a/1", "b/1", "sync b", *expected]
     assert remover.failed is None
+
+
+def test_nothing_is_removed_before_what_has_to_wait_for_a_moment() -> None:
+    """A log without a segment between two others would be refused at the next start."""
+    shelf = Shelf()
+    shelf.busy = ["a/1"]
+    remover = Remover(shelf)
+    remover.remove(["a/1", "a/2", "b/1"])
+    remover.remove(["a/3"])
+    remover.close()
+    removed = [call for call in shelf.calls if not call.startswith("sync")]
+    assert removed == ["b/1", "a/1", "a/2", "a/3"]
+
+
+def test_one_removal_is_under_way_at_a_time() -> None:
+    shelf, order = Shelf(), []
+    other = threading.Event()
+
+    def remove(path: str) -> None:
+        if path == "a/1":
+            other.wait(0.05)  # whoever does not wait for this one comes first
+        else:
+            other.set()
+        order.append(path)
+
+    shelf.remove = remove  # type: ignore[method-assign]
+    remover = Remover(shelf)
+    remover.remove(["a/1"])
+    remover.remove(["a/2"])
+    remover.close()
+    assert order == ["a/1", "a/2"]
 
 
 def test_a_directory_that_goes_with_its_topic_is_passed_over(

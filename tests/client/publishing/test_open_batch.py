@@ -78,6 +78,40 @@ def test_sealed_batch_has_no_room() -> None:
     assert open_batch.room == 0
 
 
+@pytest.mark.parametrize("more", [False, True])
+def test_it_expires_if_one_of_its_records_does(more: bool) -> None:
+    open_batch = batch()
+    assert not open_batch.expires
+    open_batch.add(Item(b"a", None, b"x", False))
+    assert not open_batch.expires
+    open_batch.add(Item(b"b", None, b"x", True))
+    if more:
+        open_batch.add(Item(b"c", None, b"x", False))
+    assert open_batch.expires
+
+
+@pytest.mark.parametrize(
+    ("spare_bytes", "taken"), [(-1, 1), (0, 1), (1, 2), (30 + RECORD_COST_BYTES, 2), (1000, 3)]
+)
+def test_as_many_values_are_taken_as_fit(spare_bytes: int, taken: int) -> None:
+    """And their bytes are counted: what is too large for a broker would end the producer."""
+    values = [b"a" * 10, b"b" * 20, b"c" * 30]
+    size_bytes = 30 + 2 * RECORD_COST_BYTES + spare_bytes
+    open_batch = batch(size_bytes)
+    assert open_batch.extend(values) == taken
+    assert open_batch.values == values[:taken]
+    used_bytes = sum(map(len, values[:taken])) + taken * RECORD_COST_BYTES
+    assert open_batch.room == size_bytes - used_bytes
+
+
+def test_values_that_are_no_bytes_take_the_long_way() -> None:
+    open_batch = batch()
+    assert open_batch.extend([b"a", b"b", "c", b"d", None]) == 2
+    assert open_batch.extend(["c", b"d"]) == 0
+    assert open_batch.extend([bytearray(b"e")]) == 0
+    assert open_batch.values == [b"a", b"b"]
+
+
 def test_discard_takes_a_record_out_of_all_columns() -> None:
     open_batch = batch()
     waiters = [Waiting() for _ in range(4)]
@@ -107,7 +141,7 @@ def test_failure_reaches_all_waiters() -> None:
     error = RuntimeError()
     open_batch.fail(error)
     assert [waiter.error for waiter in waiters] == [error, error]
-    assert open_batch.room == 0
+    assert (open_batch.room, open_batch.sealed) == (0, True)
 
 
 def test_linger_counts_from_the_first_record() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tapemq import errors
+from tapemq.batch import decode_prefix
 from tapemq.errors import (
     ConnectionLost,
     Error,
@@ -102,6 +103,75 @@ def test_stale_route_is_looked_up_once_and_followed(hands: Hands) -> None:
     assert [message.topic_id for message, _ in published(talk)] == [8, 8]
 
 
+@pytest.mark.parametrize(("topic_id", "epoch"), [(7, 0), (8, 1)])
+def test_only_a_topic_made_anew_has_lost_the_place(hands: Hands, topic_id: int, epoch: int) -> None:
+    """What is numbered anew, and is in the log already, would be there twice."""
+    shell = routed_shell(hands)
+    hands.connection = lost = Talk()
+    shell.add(Item(b"0", None, b""), 0, 0)
+    hands.turn()
+    hands.connection = None
+    lost.end()
+    shell.rerouted(m.Topic("t", topic_id, 3, 2, {}))
+    hands.connection = talk = Talk()
+    shell.link_up(talk)
+    (sent,) = [received for received in talk.broker.events() if type(received.message) is m.Publish]
+    prefix = decode_prefix(bytes(sent.payload))
+    assert (sent.message.topic_id, prefix.producer_epoch) == (topic_id, epoch)
+
+
+@pytest.mark.parametrize(("asked_ms", "waits_s"), [(0, 0.1), (5000, 5.0)])
+def test_a_refused_batch_waits_before_it_goes_again(
+    hands: Hands, asked_ms: int, waits_s: float
+) -> None:
+    shell, talk = routed_shell(hands), Talk()
+    hands.connection = talk
+    shell.add(Item(b"0", None, b""), 0, 0)
+    hands.turn()
+    ((_, correlation),) = published(talk)
+    busy = m.Failure(wire.OVERLOADED.code, "busy", retry_after_ms=asked_ms)
+    talk.say(busy, correlation)
+    assert published(talk) == []
+    assert "busy" in shell._refusal
+    ((when, resume),) = hands.due
+    assert when == waits_s
+    hands.now = waits_s - 0.05
+    shell.link_up(talk)
+    assert published(talk) == []
+    resume()
+    ((_, correlation),) = published(talk)
+    talk.say(m.Receipt(0, 0), correlation)
+    assert (shell.idle, shell._refusal) == (True, "")
+
+
+@pytest.mark.parametrize("name", ["lost", "unknown", "out of order"])
+def test_what_no_state_of_the_broker_is_in_the_way_of_goes_again_at_once(
+    hands: Hands, name: str
+) -> None:
+    shell, talk = routed_shell(hands), Talk()
+    hands.connection = talk
+    shell.add(Item(b"0", None, b""), 0, 0)
+    hands.turn()
+    ((_, correlation),) = published(talk)
+    if name == "lost":
+        hands.connection = Talk()
+        talk.end()
+    else:
+        kind = wire.UNKNOWN_PRODUCER if name == "unknown" else wire.OUT_OF_ORDER
+        talk.say(m.Failure(kind.code, ""), correlation)
+    assert isinstance(hands.connection, Talk)
+    assert len(published(hands.connection)) == 1
+    assert hands.due == []
+
+
+def test_full_batches_do_not_linger(hands: Hands) -> None:
+    shell, talk = routed_shell(hands, linger_s=2.0, batch_bytes=100), Talk()
+    hands.connection = talk
+    for size_bytes in (60, 60, 300):
+        shell.add(Item(bytes(size_bytes), None, b""), 0, 0)
+    assert len(published(talk)) == 3
+
+
 def test_broker_elsewhere_is_gone_to(hands: Hands) -> None:
     shell, talk = routed_shell(hands), Talk()
     hands.connection = talk
@@ -176,6 +246,14 @@ def test_failure_is_final(hands: Hands) -> None:
     assert shell.idle
 
 
+def test_who_waits_is_woken_by_a_failure(hands: Hands) -> None:
+    shell = routed_shell(hands)
+    shell.add(Item(b"0", None, b""), 0, 0)
+    for _ in range(2):
+        shell.fail(Error("the end"))
+    assert (shell.steps, shell.closes) == (1, 1)
+
+
 def levels_shell(hands: Hands) -> Shell:
     """Of a topic with two partitions of each of three levels."""
     shell = routed_shell(hands)
@@ -212,3 +290,20 @@ def test_a_topic_made_anew_has_levels_of_its_own(hands: Hands) -> None:
     assert shell.add(Item(b"", None, b"", priority=9), None, 0).partition == 0
     shell.rerouted(m.Topic("t", 8, 4, 1, {"priorities": 4}))
     assert shell.add(Item(b"", None, b"", priority=9), None, 0).partition == 3
+
+
+def test_two_levels_are_levels(hands: Hands) -> None:
+    shell = routed_shell(hands)
+    shell.routed(m.Producer(1, 0), m.Topic("t", 7, 6, 1, {"priorities": 2}))
+    places = []
+    for _ in range(4):
+        places.append(shell.add(Item(b"", None, b"", priority=1), None, 0).partition)
+        shell.hurry()
+    assert places == [1, 3, 5, 1]
+
+
+def test_partitions_of_a_topic_that_was_deleted_are_left(hands: Hands) -> None:
+    shell = levels_shell(hands)
+    assert shell.add(Item(b"", None, b"", priority=2), None, 0).partition == 2
+    shell.rerouted(m.Topic("t", 8, 2, 1, {"priorities": 2}))
+    assert shell.add(Item(b"", None, b"", priority=2), None, 0).partition == 1

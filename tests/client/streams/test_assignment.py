@@ -37,6 +37,19 @@ def test_position_that_the_broker_names_is_not_taken_for_a_commit() -> None:
     assert assignment.committed == 20
 
 
+def test_what_is_committed_up_to_the_position_goes_on_there() -> None:
+    assignment = Assignment(0)
+    assignment.assign(assigned(5), known=False)
+    assert assignment.assign(assigned(5, generation=2), known=True)
+
+
+def test_what_nobody_has_assigned_is_nothing_yet() -> None:
+    made = Assignment(3)
+    assert not made.live
+    assert (made.subscription, made.generation, made.seek_epoch) == (0, 0, 0)
+    assert (made.position, made.committed) == (0, 0)
+
+
 def test_another_member_was_further() -> None:
     assignment = Assignment(0)
     assignment.assign(assigned(5), known=False)

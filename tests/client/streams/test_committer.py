@@ -67,6 +67,12 @@ async def member(broker: FakeBroker) -> AsyncIterator[Member]:
         yield Member(broker, stream)
 
 
+def committing() -> list[str]:
+    """What committers are doing in tasks of their own."""
+    works = [getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks()]
+    return [work.partition(".")[2] for work in works if work.startswith("Committer.")]
+
+
 # Handing over
 
 
@@ -78,6 +84,9 @@ async def test_untouched_partition_is_released_at_once(member: Member) -> None:
     await member.read(2)
     assert member.seen == [(0, 0), (0, 1), (0, 2)]
     assert member.stream.position == {0: 3}
+    assert committing() == ["_run"]
+    assert member.stream._committer is not None
+    assert len(member.stream._committer._tasks) == 1  # nothing is kept of what has ended
 
 
 async def test_record_in_hand_is_finished_and_committed_first(member: Member) -> None:
@@ -92,6 +101,7 @@ async def test_record_in_hand_is_finished_and_committed_first(member: Member) ->
         m.Commit,
         m.Release,
     ]
+    assert [commit.deadline_ms for commit in member.broker.of(m.Commit)] == [10_000]
 
 
 async def test_record_that_takes_too_long_is_left_to_the_next_owner(
@@ -118,10 +128,23 @@ async def test_partition_assigned_anew_is_not_released(member: Member) -> None:
     await member.read(2)
     await member.revoke(0)
     await member.assign(0, generation=2, offset=0)
+    assert committing() == ["_run"]  # nor will it be said later on that it was given up
     await member.read(4)
     assert sorted(member.seen) == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
     await member.stream.commit()
     assert not member.broker.of(m.Release)
+
+
+async def test_nothing_is_committed_twice_nor_behind_the_end(broker: FakeBroker) -> None:
+    async with await client_of(broker) as client:
+        async with reader(client, 0.001) as stream:
+            member = Member(broker, stream)
+            await member.read(2)
+            await broker.received(m.Commit)
+            for _ in range(5):
+                await stream.lag()
+            assert len(broker.of(m.Commit)) == 1
+        assert committing() == []
 
 
 async def test_without_automatic_commits_a_partition_just_goes(broker: FakeBroker) -> None:

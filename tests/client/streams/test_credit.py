@@ -18,8 +18,9 @@ def test_credit_is_granted_in_quarters_of_the_bytes() -> None:
 
 
 def test_smallest_window_is_granted_each_time() -> None:
-    credit = Credit(Grant(1, 1))
-    assert credit.returned(1, 50) == Grant(1, 50)
+    for size_bytes in (1, 10_000):
+        credit = Credit(Grant(1, size_bytes))
+        assert credit.returned(1, 50) == Grant(1, 50)
 
 
 @given(st.lists(st.tuples(st.integers(1, 50), st.integers(1, 500))))

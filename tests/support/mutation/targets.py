@@ -33,6 +33,30 @@ def _queue(name: str, *more: str) -> Target:
     return Target(f"broker/tapemq_broker/core/queue/{name}.py", tests)
 
 
+def _publishing(name: str, *more: str) -> Target:
+    return _mirrored("client", f"publishing/{name}", *(f"publishing/{one}" for one in more))
+
+
+def _streams(name: str, *more: str) -> Target:
+    return _mirrored("client", f"streams/{name}", *(f"streams/{one}" for one in more))
+
+
+def _core(name: str, *more: str) -> Target:
+    return _mirrored("broker", f"core/{name}", *(f"core/{one}" for one in more))
+
+
+def _server(name: str, *more: str) -> Target:
+    return _mirrored("broker", f"server/{name}", *(f"server/{one}" for one in more))
+
+
+def _mirrored(side: str, name: str, *more: str) -> Target:
+    """A module with the tests that mirror it and others of its side, named by their paths."""
+    package = "tapemq" if side == "client" else "tapemq_broker"
+    paths = (one.rpartition("/") for one in (name, *more))
+    tests = tuple(f"tests/{side}/{folder}/test_{file}.py" for folder, _, file in paths)
+    return Target(f"{side}/{package}/{name}.py", tests)
+
+
 _RECOVERY: Final = "tests/broker/storage/test_recovery.py"
 _FAILED_SYNCS: Final = "tests/broker/storage/test_failed_syncs.py"
 _DAMAGE: Final = "tests/faults/test_file_damage.py"
@@ -67,4 +91,29 @@ TARGETS: Final = (
     _queue("settled", "ledger"),
     _queue("settling", "queues", "groups", "lanes", "queue_model"),
     _queue("frontier", "queues", "settling", "groups", "dispatch", "retries", "turns"),
+    _publishing("lane", "lane_places", "lane_failure", "lane_expiry", "router"),
+    _publishing("open_batch", "lane", "outbox"),
+    _publishing("router", "publisher", "outbox", "confirmed", "lane_failure", "producer_flush"),
+    _streams("intake", "intake_losses", "stream_losses", "stream", "committer", "hand_out"),
+    _streams("committer", "stream_losses", "stream"),
+    _streams("assignment", "intake", "intake_losses", "committer"),
+    _streams("hand_out", "intake"),
+    _streams("credit", "intake"),
+    _core("producers", "partition", "broker"),
+    _core("partition", "broker", "topics"),
+    _core("positions", "groups", "streams", "sharing", "broker"),
+    _core("sharing", "streams", "groups", "broker"),
+    _core("subscription", "streams", "broker"),
+    _core("groups", "queue/groups", "streams", "broker"),
+    _core("regaining", "streams", "broker"),
+    _server("receipts", "engine"),
+    _server("settlements", "engine"),
+    _server("deliveries"),
+    _server("flow"),
+    _storage("flusher"),
+    _storage("sync_round", "tests/broker/storage/test_files.py"),
+    _storage("remover"),
+    _storage("retention"),
+    _storage("boot_epoch"),
+    _storage("running_checksum"),
 )

@@ -7,10 +7,12 @@ from tapemq_broker.core.start import Start
 from tapemq_broker.core.subscription import DELIVERY_BYTES_MAX
 from tests.support.core.queueing import (
     GROUP,
+    backlog,
     consume,
     info,
     later,
     queue_world,
+    seek,
     send,
     settle,
     settled,
@@ -48,6 +50,30 @@ def test_what_was_not_sent_is_ready_as_if_nothing_had_been() -> None:
     assert info(world).credit_records == 2
     (lease,) = world.leasing
     assert (lease.runs, lease.deliveries) == (((3, 5),), 0)
+
+
+def test_what_was_not_sent_of_several_runs_is_ready_as_well() -> None:
+    world = queue_world(10)
+    consume(world)
+    lease_id = send(world).lease_id
+    settled(world, Verb.ACK, (lease_id, 3, 2))
+    settled(world, Verb.RELEASE, (lease_id, 0, 3), (lease_id, 5, 5))
+    assert world.leasing[0].runs == ((0, 3), (5, 10))
+    send(world, upto=2)
+    assert [lease.runs for lease in world.leasing] == [((2, 3), (5, 10))]
+
+
+def test_what_failed_before_a_seek_does_not_bring_back_what_failed_behind_it() -> None:
+    world = queue_world(1)
+    consume(world)
+    settle(world, Verb.NACK, (send(world).lease_id, 0, 1), delay_ms=0)
+    seek(world, Start("earliest"))
+    settle(world, Verb.NACK, (send(world).lease_id, 0, 1), delay_ms=3_600_000)
+    world.sync()
+    assert not world.leasing
+    assert backlog(world).waiting == 1
+    later(world, 3601)
+    assert send(world).failures == 1
 
 
 def test_one_lease_at_a_time_is_sent_from_a_partition_and_to_a_consumer() -> None:

@@ -81,6 +81,33 @@ async def test_nothing_is_appended_before_the_firing_is_durable() -> None:
         assert await broker.values(2) == [b"a", b"b"]
 
 
+async def test_a_firing_is_not_over_before_its_records_are_durable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After a crash that kept its end, but not them, they would never come."""
+    disk = StuckDisk(post=asyncio.get_running_loop().call_soon)
+    append = Firing._append
+
+    async def stuck(firing: Firing, volume: Volume, number: int, body: bytes) -> int | None:
+        disk.stuck = True
+        return await append(firing, volume, number, body)
+
+    monkeypatch.setattr(Firing, "_append", stuck)
+    async with scheduled_broker(disk) as broker:
+        await schedule_some(broker)
+        (volume,) = broker.schedules.shelf.volumes.values()
+        broker.advance(1)
+        while not disk.stuck:
+            await broker.client.status()
+        for _ in range(20):
+            await broker.client.status()
+        is_over = not volume.book.firings
+        disk.release()
+        assert not is_over
+        assert await broker.values(2) == [b"a", b"b"]
+        await broker.none_pending()
+
+
 async def test_cancelling_what_is_firing_waits_and_is_too_late() -> None:
     disk = StuckDisk(post=asyncio.get_running_loop().call_soon)
     async with scheduled_broker(disk) as broker:
