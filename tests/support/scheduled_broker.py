@@ -102,6 +102,12 @@ class ScheduledBroker:
         receipt = await self.client.publish(TOPIC, b"end", partition=partition)
         return (await self.values(receipt.offset + 1, partition))[:-1]
 
+    async def until_firing(self) -> None:
+        """Wait until a firing of the only topic has begun."""
+        (volume,) = self.schedules.shelf.volumes.values()
+        while not volume.book.firings:
+            await self.client.status()
+
     async def pending(self) -> int:
         return await self.client.schedules(TOPIC).count()
 

@@ -164,7 +164,7 @@ REVIEWED_CORE: Final = (
         "to come, they were put into one batch: if that was too large, the broker ended, and so "
         "did every start after that.",
         "a review",
-        "tests/broker/server/schedules/test_firing.py::"
+        "tests/broker/server/schedules/test_firing_size.py::"
         "test_missed_times_of_a_large_record_come_in_batches_that_fit",
     ),
     Bug(

@@ -7,7 +7,6 @@ import pytest
 import tapemq
 from tapemq_broker.core.effects import Effects
 from tapemq_broker.core.producers import Producers
-from tapemq_broker.core.schedules import recurrence
 from tapemq_broker.core.schedules.book import Book
 from tapemq_broker.server.schedules import firing as firing_module
 from tapemq_broker.server.schedules.firing import Firing
@@ -15,12 +14,6 @@ from tapemq_broker.server.schedules.shelf import Volume
 from tests.support.full_disk import FullDisk
 from tests.support.scheduled_broker import ScheduledBroker, scheduled_broker
 from tests.support.stuck_disk import StuckDisk
-
-
-async def until_firing(broker: ScheduledBroker) -> None:
-    (volume,) = broker.schedules.shelf.volumes.values()
-    while not volume.book.firings:
-        await broker.client.status()
 
 
 async def schedule_some(broker: ScheduledBroker) -> None:
@@ -38,7 +31,7 @@ async def test_interrupted_before_the_append(monkeypatch: pytest.MonkeyPatch) ->
         with monkeypatch.context() as patched:
             patched.setattr(Firing, "finish", never)
             broker.advance(1)
-            await until_firing(broker)
+            await broker.until_firing()
             await broker.stop()
         await broker.start()
         await broker.none_pending()
@@ -73,7 +66,7 @@ async def test_nothing_is_appended_before_the_firing_is_durable() -> None:
         await schedule_some(broker)
         disk.stuck = True
         broker.advance(1)
-        await until_firing(broker)
+        await broker.until_firing()
         for _ in range(20):
             await broker.client.status()
         assert (await broker.client.partition("t", 0)).next_offset == 0
@@ -115,7 +108,7 @@ async def test_cancelling_what_is_firing_waits_and_is_too_late() -> None:
         await broker.pending()
         disk.stuck = True
         broker.advance(1)
-        await until_firing(broker)
+        await broker.until_firing()
         cancelling = asyncio.create_task(broker.client.schedules("t").cancel(receipt.schedule_id))
         for _ in range(20):
             await broker.client.status()
@@ -133,7 +126,7 @@ async def test_replacing_what_is_firing_makes_a_new_one() -> None:
         await broker.pending()
         disk.stuck = True
         broker.advance(1)
-        await until_firing(broker)
+        await broker.until_firing()
         replacing = asyncio.create_task(broker.later(b"b", 1, schedule_key="k"))
         for _ in range(20):
             await broker.client.status()
@@ -270,7 +263,7 @@ async def give_up(broker: ScheduledBroker, disk: StuckDisk, fault: str) -> async
     (topic,) = broker.server._engine.core.topics.by_id.values()
     disk.stuck = True
     broker.advance(1)
-    await until_firing(broker)
+    await broker.until_firing()
     cancelling = asyncio.create_task(broker.client.schedules("t").cancel(key="k"))
     for _ in range(20):
         await broker.client.status()
@@ -372,7 +365,7 @@ async def test_a_topic_can_be_deleted_while_it_is_firing() -> None:
         await schedule_some(broker)
         disk.stuck = True
         broker.advance(1)
-        await until_firing(broker)
+        await broker.until_firing()
         deleting = asyncio.create_task(broker.client.delete_topic("t"))
         for _ in range(10):
             await broker.client.status()
@@ -382,34 +375,3 @@ async def test_a_topic_can_be_deleted_while_it_is_firing() -> None:
         await broker.later(b"new", 1)
         broker.advance(1)
         assert await broker.values(1) == [b"new"]
-
-
-async def test_missed_times_of_a_large_record_come_in_batches_that_fit() -> None:
-    """100 of them in one were more than a batch can hold: that ended every start."""
-    async with scheduled_broker() as broker:
-        await broker.client.schedule("t", bytes(400_000), every=10, catch_up="all")
-        await broker.pending()
-        broker.advance(600)
-        async with asyncio.timeout(10):
-            assert len(await broker.values(60)) == 60
-
-
-async def test_a_firing_that_does_not_fit_into_a_batch_is_begun_again_in_parts(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    async def never(firing: Firing, volume: object, number: int) -> None:
-        """The broker stops here."""
-
-    async with scheduled_broker() as broker:
-        await broker.client.schedule("t", bytes(400_000), every=10, catch_up="all")
-        await broker.pending()
-        with monkeypatch.context() as patched:
-            patched.setattr(recurrence, "_AT_ONCE_BYTES", 2**30)
-            patched.setattr(Firing, "finish", never)
-            broker.advance(600)
-            await until_firing(broker)
-            await broker.stop()
-        await broker.start()
-        async with asyncio.timeout(10):
-            assert len(await broker.values(60)) == 60
-        assert "is begun again in parts" in caplog.text
