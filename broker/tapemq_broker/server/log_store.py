@@ -85,9 +85,12 @@ class LogStore:
         return self._open_log(info, log_id, self.settings_of(info), observer, claims)
 
     def has_schedules(self, info: TopicInfo) -> bool:
-        """Whether there is anything where the schedule log of a topic lies."""
+        """Whether there is, or may be, anything where the schedule log of a topic lies."""
         path = self._directory.log_path(info.name, LogId(info.topic_id, 0, Role.SCHEDULE))
-        return bool(self._directory.disk.list_directory(path))
+        try:
+            return bool(self._directory.disk.list_directory(path))
+        except OSError:  # who opens it says so
+            return True
 
     def open_schedules(
         self, info: TopicInfo, *, observer: Observer, clean: CleanEntry | None, must_exist: bool

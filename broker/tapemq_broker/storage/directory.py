@@ -18,7 +18,7 @@ not know is never removed: the catalog may be what is wrong.
 
 import errno
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from typing import Final, NamedTuple
 
@@ -134,14 +134,29 @@ class DataDirectory:
         return LogPlace(parts[1], topic[1], log_id, "/".join(parts))
 
     def logs(self) -> list[LogPlace]:
-        """All logs on disk, the catalog first. Names that are no log's are passed over."""
-        paths = [CATALOG_PATH] if self.disk.list_directory(CATALOG_PATH) else []
-        for namespace in _folders(self.disk, _TOPICS):
-            for topic in _folders(self.disk, f"{_TOPICS}/{namespace}"):
-                parent = f"{_TOPICS}/{namespace}/{topic}"
+        """All logs on disk, the catalog first. Names that are no log's are passed over.
+
+        So are topics whose directories cannot be read: see unreadable_topics().
+        """
+        paths = [CATALOG_PATH] if _exists(self.disk, CATALOG_PATH) else []
+        for parent in self._topics():
+            with suppress(OSError):
                 paths += [f"{parent}/{name}" for name in _folders(self.disk, parent)]
         places = [place for place in map(self.place_of, paths) if place]
         return in_order(places)
+
+    def unreadable_topics(self) -> Iterator[tuple[str, OSError]]:
+        """The directories of topics that the disk does not give, and why."""
+        for path in self._topics():
+            try:
+                self.disk.list_directory(path)
+            except OSError as error:
+                yield path, error
+
+    def _topics(self) -> Iterator[str]:
+        for namespace in _folders(self.disk, _TOPICS):
+            for folder in _folders(self.disk, f"{_TOPICS}/{namespace}"):
+                yield f"{_TOPICS}/{namespace}/{folder}"
 
     def remove_topic(self, topic: str, topic_id: int, namespace: str = DEFAULT_NAMESPACE) -> None:
         """Remove a topic's files. Blocks; a crash on the way is made good at the next start.
@@ -156,10 +171,9 @@ class DataDirectory:
             _remove_tree(self.disk, path + _DELETED)
 
     def _finish_removals(self) -> None:
-        for namespace in _folders(self.disk, _TOPICS):
-            for folder in _folders(self.disk, f"{_TOPICS}/{namespace}"):
-                if folder.endswith(_DELETED):
-                    self._finish_removal(f"{_TOPICS}/{namespace}/{folder}")
+        for path in list(self._topics()):
+            if path.endswith(_DELETED):
+                self._finish_removal(path)
 
     def _finish_removal(self, path: str) -> None:
         try:
@@ -173,9 +187,7 @@ class DataDirectory:
     @property
     def has_topics(self) -> bool:
         """Whether topics were made here: then a catalog was, before them."""
-        return any(
-            _folders(self.disk, f"{_TOPICS}/{name}") for name in _folders(self.disk, _TOPICS)
-        )
+        return any(True for _ in self._topics())
 
     def unknown_topics(self, known: Collection[str], refused: Collection[str] = ()) -> list[str]:
         """The directories of topics that are none of the ``known`` ones; see topic_path().
@@ -184,17 +196,21 @@ class DataDirectory:
         """
         return [
             path
-            for namespace in _folders(self.disk, _TOPICS)
-            for folder in _folders(self.disk, f"{_TOPICS}/{namespace}")
-            if (path := f"{_TOPICS}/{namespace}/{folder}") not in known
-            and not folder.endswith(_DELETED)
-            and folder.rpartition("~")[0] not in refused
+            for path in self._topics()
+            if path not in known
+            and not path.endswith(_DELETED)
+            and path.rpartition("/")[2].rpartition("~")[0] not in refused
         ]
 
     def partitions_behind(self, topic: str, topic_id: int, partitions: int) -> list[str]:
-        """The directories of records of a topic beside those of its ``partitions`` partitions."""
+        """The directories of records of a topic beside those of its ``partitions`` partitions.
+
+        As far as that of the topic can be read.
+        """
         parent = self.topic_path(topic, topic_id)
-        places = [self.place_of(f"{parent}/{name}") for name in _folders(self.disk, parent)]
+        places: list[LogPlace | None] = []
+        with suppress(OSError):
+            places += [self.place_of(f"{parent}/{name}") for name in _folders(self.disk, parent)]
         return [
             place.path
             for place in in_order(place for place in places if place)
@@ -247,6 +263,14 @@ def _broker_id(data: bytes) -> bytes:
         f"the file {FORMAT_PATH} is damaged: it says {data[:80]!r}, not "
         f"'tapemq {FORMAT_VERSION} <broker id> <checksum>'; restore it from a copy"
     )
+
+
+def _exists(disk: Disk, path: str) -> bool:
+    """Whether there is a directory with anything in it; as far as that can be told."""
+    try:
+        return bool(disk.list_directory(path))
+    except OSError:
+        return True
 
 
 def _folders(disk: Disk, path: str) -> list[str]:

@@ -49,7 +49,10 @@ def open_log(
 ) -> Opened:
     """Recover a log and bring its observer up to date. Raises as Log.open() does."""
     disk = cache.disk
-    replay = Replay(disk, directory, log_id, observer, interval_bytes)
+    try:
+        replay = Replay(disk, directory, log_id, observer, interval_bytes)
+    except OSError as error:
+        raise unreadable(directory, error) from None
     recovered = recover(
         disk,
         directory,

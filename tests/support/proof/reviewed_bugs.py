@@ -311,4 +311,12 @@ REVIEWED: Final = (
         "a review",
         "tests/broker/server/handlers/test_schedules.py::test_pages_of_large_records_are_shorter",
     ),
+    Bug(
+        "The directory of one log, or of one topic, that the disk does not list (a damaged inode, "
+        "lost permissions, a file in its place) kept the whole broker from starting; `verify` "
+        "ended there and checked nothing else.",
+        "a review",
+        "tests/broker/server/test_startup.py::"
+        "test_a_directory_that_the_disk_does_not_give_does_not_keep_the_broker_from_starting",
+    ),
 )
