@@ -327,4 +327,11 @@ REVIEWED: Final = (
         "tests/broker/server/test_retention.py::"
         "test_a_partition_is_cut_to_its_size_though_a_segment_could_hold_all_of_it",
     ),
+    Bug(
+        "A broker whose terminal was closed (SIGHUP) was killed by that: the next start read, "
+        "and wrote again, what a clean stop notes, for minutes with thousands of partitions.",
+        "a review",
+        "tests/broker/cli/test_broker_process.py::"
+        "test_a_terminal_that_is_closed_stops_it_cleanly_however_often_that_is_told",
+    ),
 )
