@@ -60,7 +60,7 @@ class Engine:
         self.durability = Durability()
         self.on_topic_removed: Callable[[int], Awaitable[None]] = _not_told
         self._has_changed = False
-        self._tell_no_files_at = float("-inf")
+        self._tell_again_at: dict[str, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.settlements = Settlements(self._queues_left)
         self._loop = asyncio.get_running_loop()
@@ -150,14 +150,18 @@ class Engine:
             task.cancel()
 
     def _refusal_of(self, full: LogFull) -> Refusal:
-        """How clients are told; of files, which nobody watches as they do disks, the log, too."""
-        if not isinstance(full, NoFiles):
-            return _FULL
+        """How clients are told; and the log, too: nothing else shows open files or a quota."""
+        if isinstance(full, NoFiles):
+            self._tell("let the process open more files (LimitNOFILE=, ulimit -n)", full)
+            return _NO_FILES
+        self._tell("the disk takes no more, or a quota does not; make room", full)
+        return _FULL
+
+    def _tell(self, what: str, error: Exception) -> None:
         now = self.world.clock.monotonic()
-        if now >= self._tell_no_files_at:
-            self._tell_no_files_at = now + _TELL_AGAIN_S
-            log.error("let the process open more files (LimitNOFILE=, ulimit -n): %s", full)
-        return _NO_FILES
+        if now >= self._tell_again_at.get(what, now):
+            self._tell_again_at[what] = now + _TELL_AGAIN_S
+            log.error("%s: %s", what, error)
 
     def _refuse(self, effects: e.Effects | list[e.Deliver], refusal: Refusal) -> None:
         for effect in effects:
@@ -321,6 +325,7 @@ class Engine:
             if isinstance(error, OSError) and not is_passing(error):
                 # A sync may have failed: trying again could seem to succeed, and lose what follows.
                 self.world.fatal(f"the logs of topic {info.name} cannot be made: {error}")
+            self._tell("a topic cannot be made", error)
             refused = Refused("disk_full", f"it cannot be made: {error}", _FULL.retry_after_s)
             self.logs.store.discard(opened)
             if effect.first_partition == 0:
