@@ -318,7 +318,8 @@ class Engine:
             self.logs.put_all([entry(info)], self.world.clock.wall_us())
         except (LogRefused, CorruptLog) as refusal:
             # A crash has left a partition there that the catalog does not know, and it is damaged.
-            log.error("topic %s cannot be changed: %s", info.name, refusal)
+            told = self.logs.store.told(refusal)
+            log.error("topic %s cannot be changed: %s", info.name, told)
             self.run(self.core.topics.unprepared(info, Refused("storage_failed", str(refusal))))
             return
         except (LogFull, OSError) as error:

@@ -13,6 +13,7 @@ from tapemq_broker.server.observer import ProducersObserver
 from tapemq_broker.server.world import World
 from tapemq_broker.storage.clean import CleanEntry
 from tapemq_broker.storage.directory import DataDirectory
+from tapemq_broker.storage.errors import CorruptLog, LogRefused
 from tapemq_broker.storage.log import Log
 from tapemq_broker.storage.observer import Observer
 from tapemq_broker.storage.opening import Claims
@@ -124,6 +125,12 @@ class LogStore:
             now_us=now_us,
             **claims._asdict(),
         )
+
+    def told(self, refused: LogRefused | CorruptLog) -> str:
+        """What the operator reads of a log that is refused: its commands work from anywhere."""
+        if isinstance(refused, CorruptLog):
+            return str(refused)
+        return refused.told(str(self._settings.data_dir.absolute()))
 
     def settings_of(self, info: TopicInfo) -> LogSettings:
         """How the records of a topic are laid out."""
