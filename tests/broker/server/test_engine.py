@@ -16,7 +16,6 @@ from tapemq_broker.server.clock import RealClock
 from tapemq_broker.server.server import Server
 from tapemq_broker.storage.errors import SyncFailed
 from tapemq_broker.storage.memory_disk import MemoryDisk
-from tests.support.full_disk import FullDisk
 from tests.support.queue_client import QueueClient
 from tests.support.raw_client import RawClient, Refused
 from tests.support.running_server import memory_world, running_server
@@ -127,24 +126,6 @@ async def test_a_broker_that_can_open_no_more_files_goes_on(
         assert (await client.publish(topic, bytes(4000))).base_offset == 1
         await client.topic("another")
     assert caplog.text.count("open more files") == 1
-
-
-async def test_the_log_says_what_a_disk_refuses_that_seems_to_have_room(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """A quota is exceeded, for instance: free bytes, and readiness, show nothing of that."""
-    disk = FullDisk(post=asyncio.get_running_loop().call_soon)
-    async with running_server(disk) as server:
-        client = await RawClient.connect(server.port)
-        topic = await client.topic("t")
-        disk.full = True
-        for _ in range(3):
-            with pytest.raises(Refused, match="disk is full"):
-                await client.publish(topic, b"x")
-        disk.full = False
-        await client.publish(topic, b"x")
-    (said,) = [r.getMessage() for r in caplog.records if "takes no more" in r.getMessage()]
-    assert "no space left" in said
 
 
 async def test_files_that_cannot_be_removed_do_not_end_the_broker(disk: AwkwardDisk) -> None:
