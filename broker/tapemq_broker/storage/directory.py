@@ -75,18 +75,14 @@ class DataDirectory:
         format, or it is not a data directory. Raises OSError.
         """
         disk.make_directory("")
+        _refuse_foreign(disk)  # before a lock is left in it
         _lock_for_writing(disk)
         data = disk.read_file(FORMAT_PATH)
         if data is not None:
             directory = cls(disk, _broker_id(data))
             directory._finish_removals()
             return directory
-        strange = [name for name in disk.list_directory("") if name not in _NEW_NAMES]
-        if strange:
-            raise DataDirectoryError(
-                f"the directory holds {strange[0]!r} but no file {FORMAT_PATH}, so it is not a "
-                "data directory; name another one, or an empty one"
-            )
+        _refuse_foreign(disk)
         if len(new_broker_id) != BROKER_ID_BYTES:
             raise ValueError(f"a broker id has {BROKER_ID_BYTES} bytes, not {len(new_broker_id)}")
         disk.replace_file(FORMAT_PATH, _format_line(new_broker_id))
@@ -216,6 +212,16 @@ class DataDirectory:
             for place in in_order(place for place in places if place)
             if place.log_id.role is Role.DATA and place.log_id.partition >= partitions
         ]
+
+
+def _refuse_foreign(disk: Disk) -> None:
+    """Raise DataDirectoryError if a directory has something in it and is no data directory."""
+    strange = [name for name in disk.list_directory("") if name not in _NEW_NAMES]
+    if strange and disk.read_file(FORMAT_PATH) is None:
+        raise DataDirectoryError(
+            f"the directory holds {strange[0]!r} but no file {FORMAT_PATH}, so it is not a "
+            "data directory; name another one, or an empty one"
+        )
 
 
 def in_order(places: Iterable[LogPlace]) -> list[LogPlace]:
