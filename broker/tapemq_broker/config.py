@@ -172,7 +172,9 @@ class Settings:
     retention_check_s: Annotated[float, _duration("Time between looks at what may go.")] = 30.0
 
     # The process
-    shutdown_grace_s: Annotated[float, _duration("Time that stopping may take.", 0)] = 8.0
+    shutdown_grace_s: Annotated[
+        float, _duration("Time that connections have to end at a stop.", 0)
+    ] = 8.0
     log_level: Annotated[str, _choice("What is logged.", "debug", "info", "warning", "error")] = (
         "info"
     )

@@ -63,6 +63,10 @@ class FaultyDisk(MemoryDisk):
         self.fail("sync_directory", path)
         super().sync_directory(path)
 
+    def list_directory(self, path: str) -> list[str]:
+        self.fail("list_directory", path)
+        return super().list_directory(path)
+
     def make_directory(self, path: str) -> None:
         self.fail("make_directory", path)
         super().make_directory(path)

@@ -1,4 +1,6 @@
-"""A directory as it is on a file system that is mounted read-only, which a test cannot mount."""
+"""A directory on a file system that is mounted read-only, or without permissions: a test cannot
+mount, and root misses no permissions.
+"""
 
 import errno
 import os
@@ -38,3 +40,15 @@ def make_read_only(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "open", open_file)
     for name in ("mkdir", "replace", "unlink", "rmdir"):
         monkeypatch.setattr(os, name, refusing(getattr(os, name)))
+
+
+def refuse_to_list(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on the directory, and what is in it, cannot be listed."""
+    original = os.scandir
+
+    def scandir(asked: str) -> Any:
+        if Path(asked).is_relative_to(path):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), asked)
+        return original(asked)
+
+    monkeypatch.setattr(os, "scandir", scandir)

@@ -89,6 +89,14 @@ class BrokerProcess:
         loop = asyncio.get_running_loop()
         for number in _SECOND_SIGNAL:
             loop.add_signal_handler(number, self._signalled, number)
+        # Under nohup, and under supervisors that do so, it is to be ignored.
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+            loop.add_signal_handler(signal.SIGHUP, self._hung_up)
+
+    def _hung_up(self) -> None:
+        """The terminal was closed. Shell and system may both say so: it is no second signal."""
+        if not self._stop.is_set():
+            self._signalled(signal.SIGHUP)
 
     def _signalled(self, number: signal.Signals) -> None:
         if self._stop.is_set():

@@ -63,7 +63,7 @@ class Engine:
         self.on_topic_removed: Callable[[int], Awaitable[None]] = _not_told
         self.on_session_closed: Callable[[int], None] = lambda number: None
         self._has_changed = False
-        self._tell_no_files_at = float("-inf")
+        self._tell_again_at: dict[str, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.settlements = Settlements(self._queues_left)
         self._loop = asyncio.get_running_loop()
@@ -153,14 +153,18 @@ class Engine:
             task.cancel()
 
     def _refusal_of(self, full: LogFull) -> Refusal:
-        """How clients are told; of files, which nobody watches as they do disks, the log, too."""
-        if not isinstance(full, NoFiles):
-            return _FULL
+        """How clients are told; and the log, too: nothing else shows open files or a quota."""
+        if isinstance(full, NoFiles):
+            self._tell("let the process open more files (LimitNOFILE=, ulimit -n)", full)
+            return _NO_FILES
+        self._tell("the disk takes no more, or a quota does not; make room", full)
+        return _FULL
+
+    def _tell(self, what: str, error: Exception) -> None:
         now = self.world.clock.monotonic()
-        if now >= self._tell_no_files_at:
-            self._tell_no_files_at = now + _TELL_AGAIN_S
-            log.error("let the process open more files (LimitNOFILE=, ulimit -n): %s", full)
-        return _NO_FILES
+        if now >= self._tell_again_at.get(what, now):
+            self._tell_again_at[what] = now + _TELL_AGAIN_S
+            log.error("%s: %s", what, error)
 
     def _refuse(self, effects: e.Effects | list[e.Deliver], refusal: Refusal) -> None:
         for effect in effects:
@@ -318,13 +322,15 @@ class Engine:
             self.logs.put_all([entry(info)], self.world.clock.wall_us())
         except (LogRefused, CorruptLog) as refusal:
             # A crash has left a partition there that the catalog does not know, and it is damaged.
-            log.error("topic %s cannot be changed: %s", info.name, refusal)
+            told = self.logs.store.told(refusal)
+            log.error("topic %s cannot be changed: %s", info.name, told)
             self.run(self.core.topics.unprepared(info, Refused("storage_failed", str(refusal))))
             return
         except (LogFull, OSError) as error:
             if isinstance(error, OSError) and not is_passing(error):
                 # A sync may have failed: trying again could seem to succeed, and lose what follows.
                 self.world.fatal(f"the logs of topic {info.name} cannot be made: {error}")
+            self._tell("a topic cannot be made", error)
             refused = Refused("disk_full", f"it cannot be made: {error}", _FULL.retry_after_s)
             self.logs.store.discard(opened)
             if effect.first_partition == 0:

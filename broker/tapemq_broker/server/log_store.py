@@ -7,12 +7,13 @@ from tapemq_broker.config import Settings
 from tapemq_broker.core.packed import BadEntry
 from tapemq_broker.core.producers import Producers
 from tapemq_broker.core.queue.entries import durable_floor
-from tapemq_broker.core.results import TopicInfo
+from tapemq_broker.core.results import TopicInfo, TopicSettings
 from tapemq_broker.core.topics import CATALOG
 from tapemq_broker.server.observer import ProducersObserver
 from tapemq_broker.server.world import World
 from tapemq_broker.storage.clean import CleanEntry
 from tapemq_broker.storage.directory import DataDirectory
+from tapemq_broker.storage.errors import CorruptLog, LogRefused
 from tapemq_broker.storage.log import Log
 from tapemq_broker.storage.observer import Observer
 from tapemq_broker.storage.opening import Claims
@@ -22,6 +23,11 @@ from tapemq_broker.storage.state_log import StateLog
 
 _STATE_SEGMENT_BYTES = 4 * 1024 * 1024
 _SCHEDULE_SEGMENT_BYTES = 16 * 1024 * 1024
+_PARTS_OF_LIMIT = 4
+"""A segment holds at most this part of the size that a partition is cut to: whole segments go only,
+so the disk keeps so much more."""
+_LIMITED_SEGMENT_BYTES_MIN = 1024 * 1024
+"""However small that size is: a new segment costs some files, and some syncs."""
 
 
 class Opened(NamedTuple):
@@ -85,7 +91,7 @@ class LogStore:
         return self._open_log(info, log_id, self.settings_of(info), observer, claims)
 
     def has_schedules(self, info: TopicInfo) -> bool:
-        """Whether there is anything where the schedule log of a topic lies."""
+        """Whether there is, or may be, anything where the schedule log of a topic lies."""
         path = self._directory.log_path(info.name, LogId(info.topic_id, 0, Role.SCHEDULE))
         try:
             return bool(self._directory.disk.list_directory(path))
@@ -120,10 +126,25 @@ class LogStore:
             **claims._asdict(),
         )
 
+    def told(self, refused: LogRefused | CorruptLog) -> str:
+        """What the operator reads of a log that is refused: its commands work from anywhere."""
+        if isinstance(refused, CorruptLog):
+            return str(refused)
+        return refused.told(str(self._settings.data_dir.absolute()))
+
     def settings_of(self, info: TopicInfo) -> LogSettings:
         """How the records of a topic are laid out."""
         own = int(info.settings.get("segment_bytes", 0))
-        return LogSettings(segment_bytes=own or self._settings.segment_bytes)
+        return LogSettings(segment_bytes=own or self._usual_segment_bytes(info.settings))
+
+    def _usual_segment_bytes(self, own: TopicSettings) -> int:
+        """The size of the settings, unless so large segments would keep what is to go."""
+        limits_bytes = [own.get("retention_bytes", self._settings.retention_bytes)]
+        if own.get("overflow") == "drop_oldest":
+            limits_bytes.append(own.get("max_bytes", 0))
+        parts = [int(limit) // _PARTS_OF_LIMIT for limit in limits_bytes if int(limit)]
+        most = [max(part, _LIMITED_SEGMENT_BYTES_MIN) for part in parts]
+        return min([self._settings.segment_bytes, *most])
 
     def make_topic(self, info: TopicInfo, first_partition: int) -> list[Opened]:
         """Create the logs of a topic's partitions; blocks, and touches nothing shared.

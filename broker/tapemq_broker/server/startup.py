@@ -75,7 +75,7 @@ class Startup:
         topics = core.topics.load(catalog.entries)
         for name, reason in core.topics.refused.items():
             refused = _senseless(catalog, reason)
-            log.error("topic %s is refused: %s", name, _told(refused, self._settings))
+            log.error("topic %s is refused: %s", name, self._logs.store.told(refused))
         self._progress.partitions = sum(topic.info.partitions for topic in topics)
         for topic in topics:
             for partition in range(topic.info.partitions):
@@ -168,7 +168,7 @@ class Startup:
             raise _senseless(groups, str(error)) from None
 
     def _refuse(self, topic: Topic, what: str, refused: LogRefused | CorruptLog) -> None:
-        log.error("topic %s: %s: %s", topic.info.name, what, _told(refused, self._settings))
+        log.error("topic %s: %s: %s", topic.info.name, what, self._logs.store.told(refused))
 
     def note_opened(self, opened: Log) -> None:
         """Count how the log was found, and what recovery had to write again. Say, too, what it
@@ -192,13 +192,6 @@ class Startup:
 def _senseless(state: StateLog, reason: str) -> LogRefused:
     end = state.log.next_offset
     return not_understood(state.log.directory, 0, state.log.first_offset, end, reason)
-
-
-def _told(refused: LogRefused | CorruptLog, settings: Settings) -> str:
-    """What the operator reads."""
-    if isinstance(refused, CorruptLog):
-        return str(refused)
-    return refused.told(str(settings.data_dir.absolute()))
 
 
 def limits_of(settings: Settings) -> Limits:

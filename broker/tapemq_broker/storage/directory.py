@@ -18,7 +18,7 @@ not know is never removed: the catalog may be what is wrong.
 
 import errno
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from typing import Final, NamedTuple
 
@@ -75,18 +75,14 @@ class DataDirectory:
         format, or it is not a data directory. Raises OSError.
         """
         disk.make_directory("")
+        _refuse_foreign(disk)  # before a lock is left in it
         _lock_for_writing(disk)
         data = disk.read_file(FORMAT_PATH)
         if data is not None:
             directory = cls(disk, _broker_id(data))
             directory._finish_removals()
             return directory
-        strange = [name for name in disk.list_directory("") if name not in _NEW_NAMES]
-        if strange:
-            raise DataDirectoryError(
-                f"the directory holds {strange[0]!r} but no file {FORMAT_PATH}, so it is not a "
-                "data directory; name another one, or an empty one"
-            )
+        _refuse_foreign(disk)
         if len(new_broker_id) != BROKER_ID_BYTES:
             raise ValueError(f"a broker id has {BROKER_ID_BYTES} bytes, not {len(new_broker_id)}")
         disk.replace_file(FORMAT_PATH, _format_line(new_broker_id))
@@ -134,14 +130,29 @@ class DataDirectory:
         return LogPlace(parts[1], topic[1], log_id, "/".join(parts))
 
     def logs(self) -> list[LogPlace]:
-        """All logs on disk, the catalog first. Names that are no log's are passed over."""
-        paths = [CATALOG_PATH] if self.disk.list_directory(CATALOG_PATH) else []
-        for namespace in _folders(self.disk, _TOPICS):
-            for topic in _folders(self.disk, f"{_TOPICS}/{namespace}"):
-                parent = f"{_TOPICS}/{namespace}/{topic}"
+        """All logs on disk, the catalog first. Names that are no log's are passed over.
+
+        So are topics whose directories cannot be read: see unreadable_topics().
+        """
+        paths = [CATALOG_PATH] if _exists(self.disk, CATALOG_PATH) else []
+        for parent in self._topics():
+            with suppress(OSError):
                 paths += [f"{parent}/{name}" for name in _folders(self.disk, parent)]
         places = [place for place in map(self.place_of, paths) if place]
         return in_order(places)
+
+    def unreadable_topics(self) -> Iterator[tuple[str, OSError]]:
+        """The directories of topics that the disk does not give, and why."""
+        for path in self._topics():
+            try:
+                self.disk.list_directory(path)
+            except OSError as error:
+                yield path, error
+
+    def _topics(self) -> Iterator[str]:
+        for namespace in _folders(self.disk, _TOPICS):
+            for folder in _folders(self.disk, f"{_TOPICS}/{namespace}"):
+                yield f"{_TOPICS}/{namespace}/{folder}"
 
     def remove_topic(self, topic: str, topic_id: int, namespace: str = DEFAULT_NAMESPACE) -> None:
         """Remove a topic's files. Blocks; a crash on the way is made good at the next start.
@@ -156,10 +167,9 @@ class DataDirectory:
             _remove_tree(self.disk, path + _DELETED)
 
     def _finish_removals(self) -> None:
-        for namespace in _folders(self.disk, _TOPICS):
-            for folder in _folders(self.disk, f"{_TOPICS}/{namespace}"):
-                if folder.endswith(_DELETED):
-                    self._finish_removal(f"{_TOPICS}/{namespace}/{folder}")
+        for path in list(self._topics()):
+            if path.endswith(_DELETED):
+                self._finish_removal(path)
 
     def _finish_removal(self, path: str) -> None:
         try:
@@ -173,9 +183,7 @@ class DataDirectory:
     @property
     def has_topics(self) -> bool:
         """Whether topics were made here: then a catalog was, before them."""
-        return any(
-            _folders(self.disk, f"{_TOPICS}/{name}") for name in _folders(self.disk, _TOPICS)
-        )
+        return any(True for _ in self._topics())
 
     def unknown_topics(self, known: Collection[str], refused: Collection[str] = ()) -> list[str]:
         """The directories of topics that are none of the ``known`` ones; see topic_path().
@@ -184,22 +192,36 @@ class DataDirectory:
         """
         return [
             path
-            for namespace in _folders(self.disk, _TOPICS)
-            for folder in _folders(self.disk, f"{_TOPICS}/{namespace}")
-            if (path := f"{_TOPICS}/{namespace}/{folder}") not in known
-            and not folder.endswith(_DELETED)
-            and folder.rpartition("~")[0] not in refused
+            for path in self._topics()
+            if path not in known
+            and not path.endswith(_DELETED)
+            and path.rpartition("/")[2].rpartition("~")[0] not in refused
         ]
 
     def partitions_behind(self, topic: str, topic_id: int, partitions: int) -> list[str]:
-        """The directories of records of a topic beside those of its ``partitions`` partitions."""
+        """The directories of records of a topic beside those of its ``partitions`` partitions.
+
+        As far as that of the topic can be read.
+        """
         parent = self.topic_path(topic, topic_id)
-        places = [self.place_of(f"{parent}/{name}") for name in _folders(self.disk, parent)]
+        places: list[LogPlace | None] = []
+        with suppress(OSError):
+            places += [self.place_of(f"{parent}/{name}") for name in _folders(self.disk, parent)]
         return [
             place.path
             for place in in_order(place for place in places if place)
             if place.log_id.role is Role.DATA and place.log_id.partition >= partitions
         ]
+
+
+def _refuse_foreign(disk: Disk) -> None:
+    """Raise DataDirectoryError if a directory has something in it and is no data directory."""
+    strange = [name for name in disk.list_directory("") if name not in _NEW_NAMES]
+    if strange and disk.read_file(FORMAT_PATH) is None:
+        raise DataDirectoryError(
+            f"the directory holds {strange[0]!r} but no file {FORMAT_PATH}, so it is not a "
+            "data directory; name another one, or an empty one"
+        )
 
 
 def in_order(places: Iterable[LogPlace]) -> list[LogPlace]:
@@ -247,6 +269,14 @@ def _broker_id(data: bytes) -> bytes:
         f"the file {FORMAT_PATH} is damaged: it says {data[:80]!r}, not "
         f"'tapemq {FORMAT_VERSION} <broker id> <checksum>'; restore it from a copy"
     )
+
+
+def _exists(disk: Disk, path: str) -> bool:
+    """Whether there is a directory with anything in it; as far as that can be told."""
+    try:
+        return bool(disk.list_directory(path))
+    except OSError:
+        return True
 
 
 def _folders(disk: Disk, path: str) -> list[str]:

@@ -42,11 +42,17 @@ Take = Callable[[int, Batch], object]
 def stretches(files: LogFiles, take: Take | None = None) -> Iterator[Stretch]:
     """All stretches of a log, oldest first. Two sound ones in a row continue each other.
 
-    Only where a segment is missing there is no bad stretch in between. One that cannot be opened
-    is a bad stretch of no bytes. Raises OSError.
+    Only where a segment is missing there is no bad stretch in between. What cannot be opened, a
+    segment or the directory, is a bad stretch of no bytes. Raises OSError.
     """
     end: LogEnd | None = None
-    for base in files.bases():
+    try:
+        bases = files.bases()
+    except OSError as error:
+        reason = f"its directory cannot be read: {error}"
+        yield Stretch(0, 0, 0, LogEnd(), LogEnd(), Place.UNREADABLE, reason)
+        return
+    for base in bases:
         try:
             opened = files.open(base)
         except OSError as error:

@@ -74,12 +74,21 @@ def verify(
         if not problem.is_harmless:
             known = None
     made = set(known.logs if known is not None else noted_logs(directory, clean))
+    unreadable = dict(directory.unreadable_topics())
+    for path, error in unreadable.items():
+        yield _unreadable(path, error)
     for place in in_order(made.union(directory.logs()) - {CATALOG_PLACE}):
-        yield from problems(place, must_exist=place in made)
+        if place.path.rpartition("/")[0] not in unreadable:
+            yield from problems(place, must_exist=place in made)
     if known is not None:
         for path in directory.unknown_topics(known.topics):
-            yield _unknown_topic(directory, path)
+            if path not in unreadable:
+                yield _unknown_topic(directory, path)
         yield from _unknown_partitions(directory, known)
+
+
+def _unreadable(path: str, error: OSError) -> Problem:
+    return Problem(path, path, 0, 0, 0, f"it cannot be read: {error}", "check the disk")
 
 
 def _unknown_partitions(directory: DataDirectory, known: KnownLogs) -> Iterator[Problem]:
@@ -138,7 +147,7 @@ class _Verification:
         try:
             diagnosis = diagnose(self._files, self._claims)
         except OSError as failure:  # the others are checked all the same
-            yield self._unreadable(failure)
+            yield _unreadable(self._files.directory, failure)
             return
         if diagnosis.row.cuts and diagnosis.survey.trouble:
             self._torn_from = diagnosis.survey.trouble[:2]
@@ -158,10 +167,6 @@ class _Verification:
                 error.advice,
             )
         yield from self._damaged_caches()
-
-    def _unreadable(self, error: OSError) -> Problem:
-        directory, reason = self._files.directory, f"it cannot be read: {error}"
-        return Problem(directory, directory, 0, 0, 0, reason, "check the disk")
 
     def _holes(self) -> Iterator[Problem]:
         for stretch in stretches(self._files, self._count):

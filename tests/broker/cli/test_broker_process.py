@@ -66,7 +66,8 @@ def fails_with(error: Exception) -> Callable[[], Coroutine[Any, Any, None]]:
 @pytest.fixture(autouse=True)
 def signals_as_before() -> Iterator[None]:
     """Gives the signals back: uvloop keeps its handlers when it is closed, asyncio does not."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -97,6 +98,38 @@ async def test_stops_cleanly_after_a_signal(
     said = capsys.readouterr().out
     assert said.startswith("ready tapemq://127.0.0.1:4711 http://127.0.0.1:")
     assert said.count("\n") == 1
+
+
+async def test_a_terminal_that_is_closed_stops_it_cleanly_however_often_that_is_told(
+    serve_with: Callable[..., FakeServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, codes = serve_with(at_once), list[int]()
+    monkeypatch.setattr(os, "_exit", codes.append)
+    stop = server.stop
+
+    async def hung_up_again(grace_s: float) -> None:
+        os.kill(os.getpid(), signal.SIGHUP)
+        await asyncio.sleep(0)
+        await stop(grace_s)
+
+    monkeypatch.setattr(server, "stop", hung_up_again)
+    running = asyncio.create_task(BrokerProcess(SETTINGS).run())
+    await asyncio.sleep(0)
+    os.kill(os.getpid(), signal.SIGHUP)
+    assert (await running, codes) == (Exit.OK, [])
+    assert server.events[-1] == "stopped within 3.0"
+
+
+async def test_under_nohup_it_goes_on(serve_with: Callable[..., FakeServer]) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    async def start() -> None:
+        os.kill(os.getpid(), signal.SIGHUP)
+        asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.SIGTERM)
+
+    serve_with(start)
+    assert await BrokerProcess(SETTINGS).run() == Exit.OK
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
 
 
 async def test_a_signal_ends_a_start_that_takes_long(

@@ -87,7 +87,9 @@ async def disk() -> AwkwardDisk:
     return AwkwardDisk(post=asyncio.get_running_loop().call_soon)
 
 
-async def test_a_topic_that_cannot_be_made_leaves_nothing_behind(disk: AwkwardDisk) -> None:
+async def test_a_topic_that_cannot_be_made_leaves_nothing_behind(
+    disk: AwkwardDisk, caplog: pytest.LogCaptureFixture
+) -> None:
     """Clients try again and again while the disk is full."""
     async with running_server(disk) as server:
         client = await RawClient.connect(server.port)
@@ -96,6 +98,7 @@ async def test_a_topic_that_cannot_be_made_leaves_nothing_behind(disk: AwkwardDi
             await client.topic("t")
         assert refused.value.name == "disk_full"
         assert disk.list_directory("topics/default") == []
+        assert "a topic cannot be made: " in caplog.text
         disk.full = False
         assert (await client.topic("t")).partitions == 1
 

@@ -1,5 +1,6 @@
 """The publish window, and the disk that closes it."""
 
+import asyncio
 import logging
 
 import pytest
@@ -13,6 +14,9 @@ from tapemq_broker.server.counters import Counters
 from tapemq_broker.server.flow import DISK_LOW, MEMORY, STOPPING, Flow
 from tapemq_broker.server.sessions import Sessions
 from tapemq_broker.storage.memory_disk import MemoryDisk
+from tests.support.full_disk import FullDisk
+from tests.support.raw_client import RawClient, Refused
+from tests.support.running_server import running_server
 
 
 class SmallDisk(MemoryDisk):
@@ -168,3 +172,21 @@ def test_a_stopping_broker_takes_nothing_and_stays_that_way(sessions: Told) -> N
     refusal = flow.admit(Connection(sessions), 1, 1)
     assert refusal is not None
     assert refusal.name == "overloaded"
+
+
+async def test_the_log_says_what_a_disk_refuses_that_seems_to_have_room(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A quota is exceeded, for instance: free bytes, and readiness, show nothing of that."""
+    disk = FullDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        disk.full = True
+        for _ in range(3):
+            with pytest.raises(Refused, match="disk is full"):
+                await client.publish(topic, b"x")
+        disk.full = False
+        await client.publish(topic, b"x")
+    (said,) = [r.getMessage() for r in caplog.records if "takes no more" in r.getMessage()]
+    assert "no space left" in said

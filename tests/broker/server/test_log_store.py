@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tapemq_broker.config import Settings
+from tapemq_broker.config import MIB, Settings
 from tapemq_broker.core.results import TopicInfo
 from tapemq_broker.server.log_store import LogStore
 from tapemq_broker.storage.directory import DataDirectory
@@ -27,7 +27,7 @@ async def store(disk: MemoryDisk) -> LogStore:
     return LogStore(memory_world(disk), DataDirectory.open(disk, bytes(16)), settings)
 
 
-def topic(partitions: int, **settings: int) -> TopicInfo:
+def topic(partitions: int, **settings: int | str) -> TopicInfo:
     return TopicInfo("t", 7, partitions, 1, settings)
 
 
@@ -44,6 +44,29 @@ async def test_a_topic_may_have_a_segment_size_of_its_own(store: LogStore) -> No
     assert store.settings_of(topic(1)).segment_bytes == 1 << 20
     assert store.settings_of(topic(1, segment_bytes=0)).segment_bytes == 1 << 20
     assert store.settings_of(topic(1, segment_bytes=5000)).segment_bytes == 5000
+
+
+@pytest.mark.parametrize(
+    ("own", "segment_mib"),
+    [
+        ({}, 8),
+        ({"retention_bytes": 0}, 64),
+        ({"retention_bytes": 20 * MIB}, 5),
+        ({"retention_bytes": 1}, 1),
+        ({"retention_bytes": 1024 * MIB}, 64),
+        ({"retention_bytes": 20 * MIB, "segment_bytes": 50 * MIB}, 50),
+        ({"max_bytes": 12 * MIB, "overflow": "drop_oldest"}, 3),
+        ({"max_bytes": 0, "max_records": 7, "overflow": "drop_oldest"}, 8),
+        ({"max_bytes": 12 * MIB}, 8),
+    ],
+)
+async def test_segments_are_parts_of_the_size_that_a_partition_is_cut_to(
+    disk: MemoryDisk, own: dict[str, int | str], segment_mib: int
+) -> None:
+    """Only whole ones go: one of 64 MiB kept all of what was to be 20."""
+    settings = Settings(retention_bytes=32 * MIB)
+    store = LogStore(memory_world(disk), DataDirectory.open(disk, bytes(16)), settings)
+    assert store.settings_of(topic(1, **own)).segment_bytes == segment_mib * MIB
 
 
 async def test_what_must_exist_is_refused_if_it_does_not(store: LogStore) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from tapemq.wire import messages as m
-from tapemq_broker.config import Settings
+from tapemq_broker.config import MIB, Settings
 from tapemq_broker.server.clock import RealClock
 from tapemq_broker.server.server import Server
 from tapemq_broker.storage.memory_disk import MemoryDisk
@@ -38,6 +38,19 @@ async def test_retention_by_size_leaves_what_a_group_holds() -> None:
             pass
         while len(files_of(disk)) > 2:  # removed in the background
             await client.ask(m.Ping(), m.Pong)
+
+
+async def test_a_partition_is_cut_to_its_size_though_a_segment_could_hold_all_of_it() -> None:
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk, retention_check_s=0.001) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t", settings={"retention_bytes": 2 * MIB})
+        for _ in range(10):
+            await client.publish(topic, b"x" * (MIB // 2))
+        ask = m.DescribePartition(topic.topic_id, 0)
+        while (found := await client.ask(ask, m.Partition)).first_offset < 4:
+            pass
+        assert found.size_bytes >= 2 * MIB
 
 
 async def test_a_topic_that_says_never_is_not_cut_by_the_brokers_default() -> None:

@@ -94,41 +94,10 @@ async def test_a_file_that_the_disk_does_not_give_does_not_keep_the_broker_from_
         assert refused.value.name == "storage_failed"
 
 
-@pytest.mark.parametrize("name", ["", "/0", "/0.groups", "/0.schedule"])
-@pytest.mark.parametrize("is_clean", [True, False])
-async def test_a_directory_that_cannot_be_listed_does_not_keep_the_broker_from_starting(
-    name: str, is_clean: bool
-) -> None:
-    disk = BadSectorDisk(post=asyncio.get_running_loop().call_soon)
-    async with running_server(disk) as server:
-        client = await RawClient.connect(server.port)
-        sick, well = await client.topic("sick"), await client.topic("well")
-        for topic in (sick, well):
-            await client.publish(topic, b"a")
-    if not is_clean:
-        disk.remove("CLEAN")
-    disk.bad_directory = f"topics/default/sick~{sick.topic_id:016x}{name}"
-    async with running_server(disk) as server:
-        client = await RawClient.connect(server.port)
-        assert (await client.publish(well, b"b")).base_offset == 1
-        if name != "/0":
-            assert (await client.publish(sick, b"b")).base_offset == 1
-            return
-        with pytest.raises(Refused, match=r"cannot be read.*Check the disk") as refused:
-            await client.publish(sick, b"b")
-        assert refused.value.name == "storage_failed"
-
-
 class BadSectorDisk(MemoryDisk):
-    """A disk that cannot list a directory, nor open an old file whose path has all some parts."""
+    """A disk that cannot open an old file whose path has all of some parts."""
 
     bad: Sequence[str] = ("nothing",)
-    bad_directory = "nothing"
-
-    def list_directory(self, path: str) -> list[str]:
-        if path == self.bad_directory:
-            raise OSError(errno.EIO, "input/output error", path)
-        return super().list_directory(path)
 
     def open(self, path: str, *, create: bool = False) -> MemoryFile:
         if not create and self.size_bytes_of(path) and all(part in path for part in self.bad):
@@ -140,6 +109,55 @@ class BadSectorDisk(MemoryDisk):
             return super().open(path).size_bytes
         except FileNotFoundError:
             return 0
+
+
+@pytest.mark.parametrize(
+    ("gone", "refused"),
+    [
+        ("/0", "partition 0 is refused"),
+        ("/0.groups", "the groups of partition 0 are refused"),
+        ("/0.schedule", "its schedules are refused"),
+        ("", "partition 0 is refused"),
+    ],
+)
+@pytest.mark.parametrize("is_clean", [True, False])
+async def test_a_directory_that_the_disk_does_not_give_does_not_keep_the_broker_from_starting(
+    gone: str, refused: str, is_clean: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its inode is damaged, it lost its permissions, or a file has taken its place."""
+    disk = BadDirectoryDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        sick, well = await client.topic("sick"), await client.topic("well")
+        for topic in (sick, well):
+            await client.publish(topic, b"a")
+    if not is_clean:
+        disk.remove("CLEAN")
+    (folder,) = [name for name in disk.list_directory("topics/default") if "sick~" in name]
+    disk.bad = f"topics/default/{folder[:-1]}"
+    disk.is_whole_topic, disk.bad = not gone, disk.bad + gone
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        assert (await client.publish(well, b"b")).base_offset == 1
+        assert f"topic sick: {refused}" in caplog.text
+        if "/0." in gone:
+            assert (await client.publish(sick, b"b")).base_offset == 1
+            return
+        with pytest.raises(Refused, match=r"cannot be read.*Check the disk") as failure:
+            await client.publish(sick, b"b")
+        assert failure.value.name == "storage_failed"
+
+
+class BadDirectoryDisk(MemoryDisk):
+    """A disk that cannot list one directory; or none within a topic's, either."""
+
+    bad = "nothing"
+    is_whole_topic = False
+
+    def list_directory(self, path: str) -> list[str]:
+        if path == self.bad or (self.is_whole_topic and path.startswith(f"{self.bad}/")):
+            raise OSError(errno.EIO, "input/output error", path)
+        return super().list_directory(path)
 
 
 async def test_a_catalog_that_is_gone_is_not_made_anew() -> None:

@@ -1,11 +1,13 @@
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
 from tapemq.batch import LogId, Role
 from tapemq_broker.storage.directory import CATALOG_ID, DataDirectory, LogPlace
 from tapemq_broker.storage.errors import DataDirectoryError
+from tapemq_broker.storage.files import OsDisk
 from tapemq_broker.storage.memory_disk import MemoryDisk
 from tests.support.crashing_disk import Crash, CrashingDisk
 from tests.support.disk_image import fill, flipped, make_disk, take_image
@@ -35,6 +37,15 @@ def test_directory_of_something_else_is_left_alone() -> None:
     with pytest.raises(DataDirectoryError, match="letters"):
         DataDirectory.open(disk, ID)
     assert set(take_image(disk)) == {"letters/1.txt"}
+
+
+def test_nothing_is_left_in_a_directory_of_something_else(tmp_path: Path) -> None:
+    (tmp_path / "precious.txt").write_text("x")
+    disk = OsDisk(str(tmp_path))
+    with pytest.raises(DataDirectoryError, match=r"holds 'precious\.txt' but no file FORMAT"):
+        DataDirectory.open(disk, bytes(16))
+    disk.close()
+    assert os.listdir(tmp_path) == ["precious.txt"]
 
 
 def test_broker_id_of_another_size_is_refused() -> None:

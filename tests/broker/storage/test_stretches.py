@@ -149,3 +149,12 @@ def test_segment_that_cannot_be_opened_is_passed_over() -> None:
         0,
         f"opening failed: [Errno 5] open fails: '{damage.path(6)}'",
     )
+
+
+def test_a_directory_that_cannot_be_read_is_one_bad_stretch() -> None:
+    disk = FaultyDisk()
+    fill(disk, Damage().image)
+    disk.fail = failing("list_directory", errno.EIO)
+    (found,) = stretches(LogFiles(disk, DIRECTORY, LOG_ID))
+    assert (found.is_sound, found.stop) == (False, 0)
+    assert "its directory cannot be read: [Errno 5] list_directory fails" in found.reason

@@ -331,4 +331,20 @@ REVIEWED: Final = (
         "tests/broker/server/handlers/test_settling.py::"
         "test_what_a_client_has_settled_counts_though_it_unsubscribes",
     ),
+    Bug(
+        "The directory of one log, or of one topic, that the disk does not list (a damaged "
+        "inode, lost permissions, a file in its place) kept the whole broker from starting; "
+        "`verify` ended there and checked nothing else.",
+        "a review",
+        "tests/broker/server/test_startup.py::"
+        "test_a_directory_that_the_disk_does_not_give_does_not_keep_the_broker_from_starting",
+    ),
+    Bug(
+        "A partition that is cut to a size kept up to 64 MiB more than that, however small the "
+        "size is: only whole segments go, and they were as large as any others. Many such topics "
+        "filled the disk.",
+        "a review",
+        "tests/broker/server/test_retention.py::"
+        "test_a_partition_is_cut_to_its_size_though_a_segment_could_hold_all_of_it",
+    ),
 )

@@ -359,4 +359,11 @@ REVIEWED_CLIENT: Final = (
         "tests/client/publishing/test_router.py::"
         "test_what_is_too_large_since_a_restart_is_not_sent_again_and_again",
     ),
+    Bug(
+        "A broker whose terminal was closed (SIGHUP) was killed by that: the next start read, "
+        "and wrote again, what a clean stop notes, for minutes with thousands of partitions.",
+        "a review",
+        "tests/broker/cli/test_broker_process.py::"
+        "test_a_terminal_that_is_closed_stops_it_cleanly_however_often_that_is_told",
+    ),
 )

@@ -74,13 +74,6 @@ REVIEWED_STORAGE: Final = (
         "test_a_note_that_a_full_disk_does_not_take_is_not_left_in_part",
     ),
     Bug(
-        "One directory of a partition, of its groups, of schedules or of a topic that the disk "
-        "could not list kept the whole broker from starting.",
-        "a review",
-        "tests/broker/server/test_startup.py::"
-        "test_a_directory_that_cannot_be_listed_does_not_keep_the_broker_from_starting",
-    ),
-    Bug(
         "Groups that a version could not make sense of were refused by the start after that as "
         "changed since the clean stop, by the version that wrote them, too: opening their log "
         "had removed what a snapshot had made old.",

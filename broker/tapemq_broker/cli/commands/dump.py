@@ -8,6 +8,7 @@ import typer
 
 from tapemq_broker.cli.arguments import whole_number
 from tapemq_broker.cli.command import command
+from tapemq_broker.cli.errors import complain
 from tapemq_broker.cli.offline import DataPath, Opened, opened
 from tapemq_broker.cli.options import AsJson
 from tapemq_broker.cli.output import Output, Row, print_json
@@ -57,6 +58,8 @@ def dump(
     with opened(path) as data:
         if data.place is None:
             output.rows(_logs(data), empty="there are no logs")
+            for topic, error in data.directory.unreadable_topics():
+                complain(f"{data.root / topic} cannot be read: {error.strerror}")
             return
         rows = rows_of(
             data.directory, data.place, from_offset=from_offset, upto=upto, records=records
@@ -79,9 +82,12 @@ def _logs(data: Opened) -> Iterator[Row]:
         }
 
 
-def _sizes(directory: DataDirectory, place: LogPlace) -> dict[str, int]:
+def _sizes(directory: DataDirectory, place: LogPlace) -> Row:
     disk = directory.disk
-    names = disk.list_directory(place.path)
+    try:
+        names = disk.list_directory(place.path)
+    except OSError:
+        return {"first_offset": None, "segments": None, "size_bytes": None}
     segments = [name for name in names if name.endswith(".log")]
     size_bytes = sum(disk.size_bytes(f"{place.path}/{name}") or 0 for name in segments)
     first_offset = min(base_offsets(names, ".log"), default=0)

@@ -59,10 +59,10 @@ def _row(problem: Problem, data_dir: Path) -> dict[str, Any]:
 
 
 def _size_bytes(directory: DataDirectory) -> int:
-    disk = directory.disk
-    return sum(
-        disk.size_bytes(f"{place.path}/{name}") or 0
-        for place in directory.logs()
-        for name in disk.list_directory(place.path)
-        if name.endswith(".log")
-    )
+    size_bytes = 0
+    for place in directory.logs():
+        with suppress(OSError):  # what cannot be read is found, and said, later
+            for name in directory.disk.list_directory(place.path):
+                if name.endswith(".log"):
+                    size_bytes += directory.disk.size_bytes(f"{place.path}/{name}") or 0
+    return size_bytes

@@ -83,7 +83,8 @@ class Schedules:
             made = self._open_log(volume, info, clean, must_exist=must_exist)
         except (LogRefused, CorruptLog) as refused:
             volume.damage = str(refused)
-            log.error("topic %s: its schedules are refused: %s", info.name, refused)
+            told = self._engine.logs.store.told(refused)
+            log.error("topic %s: its schedules are refused: %s", info.name, told)
             return None
         volume.book.next_offset = made.next_offset
         self._engine.logs.add_data(made)

@@ -4,7 +4,7 @@ import pytest
 
 from tapemq_broker.cli import output
 from tests.broker.cli.commands.conftest import Records, Tapemq
-from tests.support.read_only import make_read_only
+from tests.support.read_only import make_read_only, refuse_to_list
 
 
 def test_a_directory_is_shown_by_its_logs(offline: Tapemq, records: Records) -> None:
@@ -81,3 +81,16 @@ def test_a_copy_that_can_only_be_read_will_do(
     make_read_only(records.data_dir, monkeypatch)
     assert len(offline("dump", records.data_dir).rows) == 3
     assert offline("dump", records.log, "--records") == expected
+
+
+def test_what_cannot_be_read_does_not_keep_the_rest_from_being_shown(
+    offline: Tapemq, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_to_list(records.log, monkeypatch)
+    rows = offline("dump", records.data_dir).rows
+    assert [row["segments"] for row in rows] == [1, None, 1]
+    assert "its directory cannot be read" in offline("dump", records.log).row["problem"]
+    refuse_to_list(records.log.parent, monkeypatch)
+    ran = offline("dump", records.data_dir)
+    assert [row["holds"] for row in ran.rows] == ["catalog"]
+    assert ran.err == f"tapemq: {records.log.parent} cannot be read: Permission denied\n"

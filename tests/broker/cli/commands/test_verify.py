@@ -8,7 +8,7 @@ import pytest
 
 from tests.broker.cli.commands.conftest import Records, Tapemq
 from tests.support.crash.broker import Broker
-from tests.support.read_only import make_read_only
+from tests.support.read_only import make_read_only, refuse_to_list
 
 
 def advised(advice: str) -> list[str]:
@@ -166,3 +166,19 @@ def test_damage_ends_with_4_whoever_reads_of_it(records: Records, unbuffered: st
     )
     os.close(writer)
     assert (ran.returncode, ran.stderr) == (4, f"1 damaged in {records.data_dir}\n")
+
+
+@pytest.mark.parametrize("log", ["0", "0.groups", ""])
+def test_a_directory_that_cannot_be_read_is_damage_and_all_else_is_checked(
+    offline: Tapemq, records: Records, log: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As root no permissions are missed, so a test cannot take them away."""
+    topic = records.log.parent.relative_to(records.data_dir)
+    bad = topic / log
+    refuse_to_list(records.data_dir / bad, monkeypatch)
+    (records.data_dir / "BOOT").write_bytes(b"nonsense")
+    ran = offline("verify", records.data_dir)
+    assert ran.code == 4
+    assert [row["log"] for row in ran.rows if not row["is_harmless"]] == [bad.as_posix()]
+    assert "it cannot be read: [Errno 13] Permission denied" in ran.out
+    assert "BOOT" in {row["segment"] for row in ran.rows}

@@ -8,6 +8,7 @@ import pytest
 import tapemq
 from tapemq.batch import Columns, checksum, encode_body
 from tapemq.wire import messages as m
+from tapemq_broker.config import Settings
 from tapemq_broker.core.schedules import book
 from tapemq_broker.core.schedules.schedule import SCHEDULER_ID
 from tapemq_broker.storage.errors import SyncFailed
@@ -150,6 +151,18 @@ async def test_a_damaged_schedule_log_is_refused_alone(caplog: pytest.LogCapture
         await broker.client.publish("t", b"now")
         assert await broker.client.schedules("other").count() == 1
         assert "its schedules are refused" in caplog.text
+
+
+async def test_the_repair_of_a_schedule_log_can_be_typed_anywhere(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with scheduled_broker() as broker:
+        await broker.later(b"a", 60)
+        await broker.stop()
+        (folder,) = broker.disk.list_directory("topics/default")
+        broker.disk.remove(f"topics/default/{folder}0.schedule/{0:020}.log")
+        await broker.start()
+    assert f"tapemq repair {Settings().data_dir.absolute()}/topics/default/t~" in caplog.text
 
 
 async def test_a_damaged_index_is_made_anew(
