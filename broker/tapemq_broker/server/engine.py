@@ -28,19 +28,14 @@ from tapemq_broker.server.receipts import Receipts
 from tapemq_broker.server.rising_clock import RisingClock
 from tapemq_broker.server.sessions import Sessions
 from tapemq_broker.server.settlements import Settlements
+from tapemq_broker.server.shortage import Shortage
 from tapemq_broker.server.steady_clock import SteadyClock
 from tapemq_broker.server.unanswered import Unanswered
 from tapemq_broker.server.world import World
-from tapemq_broker.storage.errors import CorruptLog, LogFull, LogRefused, NoFiles, SyncFailed
+from tapemq_broker.storage.errors import CorruptLog, LogFull, LogRefused, SyncFailed
 from tapemq_broker.storage.refusal import is_passing
 
 log = logging.getLogger("tapemq.broker")
-
-_FULL: Final = Refusal("disk_full", "the broker's disk is full; nothing was written", 1.0)
-_NO_FILES: Final = Refusal(
-    "overloaded", "the broker can open no more files just now; nothing was written", 1.0
-)
-_TELL_AGAIN_S: Final = 10.0
 
 
 class Engine:
@@ -63,7 +58,7 @@ class Engine:
         self.on_topic_removed: Callable[[int], Awaitable[None]] = _not_told
         self.on_session_closed: Callable[[int], None] = lambda number: None
         self._has_changed = False
-        self._tell_again_at: dict[str, float] = {}
+        self._shortage = Shortage(world.clock)
         self._tasks: set[asyncio.Task[None]] = set()
         self.settlements = Settlements(self._queues_left)
         self._loop = asyncio.get_running_loop()
@@ -119,7 +114,7 @@ class Engine:
             try:
                 self._carry[type(effect)](effect)
             except LogFull as full:
-                self._refuse(effects[index:], self._refusal_of(full))
+                self._refuse(effects[index:], self._shortage.refusal_of(full))
                 break
             except Exception as error:
                 # The log's end is unknown, or an invariant is broken: going on could lie.
@@ -152,20 +147,6 @@ class Engine:
         for task in list(self._tasks):
             task.cancel()
 
-    def _refusal_of(self, full: LogFull) -> Refusal:
-        """How clients are told; and the log, too: nothing else shows open files or a quota."""
-        if isinstance(full, NoFiles):
-            self._tell("let the process open more files (LimitNOFILE=, ulimit -n)", full)
-            return _NO_FILES
-        self._tell("the disk takes no more, or a quota does not; make room", full)
-        return _FULL
-
-    def _tell(self, what: str, error: Exception) -> None:
-        now = self.world.clock.monotonic()
-        if now >= self._tell_again_at.get(what, now):
-            self._tell_again_at[what] = now + _TELL_AGAIN_S
-            log.error("%s: %s", what, error)
-
     def _refuse(self, effects: e.Effects | list[e.Deliver], refusal: Refusal) -> None:
         for effect in effects:
             if isinstance(effect, e.Append):
@@ -193,7 +174,7 @@ class Engine:
         try:
             self.logs.put_all(effect.puts, self.world.clock.wall_us())
         except LogFull as full:
-            self.reply(effect.request, self._refusal_of(full))
+            self.reply(effect.request, self._shortage.refusal_of(full))
         else:
             self.run(effect.then())
 
@@ -201,7 +182,7 @@ class Engine:
         try:
             offset = self.logs.append(effect, self.world.clock.wall_us())
         except LogFull as full:
-            refusal = self._refusal_of(full)
+            refusal = self._shortage.refusal_of(full)
             if effect.request is not None:
                 self.reply(effect.request, refusal)
             return
@@ -330,8 +311,7 @@ class Engine:
             if isinstance(error, OSError) and not is_passing(error):
                 # A sync may have failed: trying again could seem to succeed, and lose what follows.
                 self.world.fatal(f"the logs of topic {info.name} cannot be made: {error}")
-            self._tell("a topic cannot be made", error)
-            refused = Refused("disk_full", f"it cannot be made: {error}", _FULL.retry_after_s)
+            refused = self._shortage.topic_refused(error)
             self.logs.store.discard(opened)
             if effect.first_partition == 0:
                 await self._remove_files(info)

@@ -1,0 +1,43 @@
+"""What clients and the operator are told when a disk, or the process, takes no more."""
+
+import logging
+from typing import Final
+
+from tapemq_broker.core.refusal import Refusal, Refused
+from tapemq_broker.server.clock import Clock
+from tapemq_broker.storage.errors import LogFull, NoFiles
+
+log = logging.getLogger("tapemq.broker")
+
+_FULL: Final = Refusal("disk_full", "the broker's disk is full; nothing was written", 1.0)
+_NO_FILES: Final = Refusal(
+    "overloaded", "the broker can open no more files just now; nothing was written", 1.0
+)
+_TELL_AGAIN_S: Final = 10.0
+
+
+class Shortage:
+    """Each kind is logged every 10 s at most: nothing else shows open files or a quota."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock: Final = clock
+        self._tell_again_at: Final[dict[str, float]] = {}
+
+    def refusal_of(self, full: LogFull) -> Refusal:
+        """Log that something could not be written. Returns what clients are told."""
+        if isinstance(full, NoFiles):
+            self._tell("let the process open more files (LimitNOFILE=, ulimit -n)", full)
+            return _NO_FILES
+        self._tell("the disk takes no more, or a quota does not; make room", full)
+        return _FULL
+
+    def topic_refused(self, error: Exception) -> Refused:
+        """Log that a topic could not be made. Returns what clients are told."""
+        self._tell("a topic cannot be made", error)
+        return Refused("disk_full", f"it cannot be made: {error}", _FULL.retry_after_s)
+
+    def _tell(self, what: str, error: Exception) -> None:
+        now = self._clock.monotonic()
+        if now >= self._tell_again_at.get(what, now):
+            self._tell_again_at[what] = now + _TELL_AGAIN_S
+            log.error("%s: %s", what, error)
