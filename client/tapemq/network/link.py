@@ -93,10 +93,14 @@ class Link(LinkState[Connection]):
             if self._keeper is not None:
                 self._keeper.cancel()
                 await asyncio.wait([self._keeper])
-        finally:  # also if this is cancelled: nobody comes back to close it
-            connection, self.connection = self.connection, None
-            if connection is not None:
-                await self._hang_up(connection)
+        except asyncio.CancelledError:
+            if self.connection is not None:
+                self.connection.close()  # nobody comes back to do it
+                self.connection = None
+            raise
+        connection, self.connection = self.connection, None
+        if connection is not None:
+            await self._hang_up(connection)
 
     @staticmethod
     async def _hang_up(connection: Connection) -> None:
