@@ -98,6 +98,11 @@ class Lane:
             return self.full[0].started_at
         return self.open.started_at if self.open else None
 
+    @property
+    def is_unknown(self) -> bool:
+        """Something unconfirmed may be in the log: not what was refused, and was not sent again."""
+        return any(sent.in_flight or sent.uncertain or sent.confirmed for sent in self.unconfirmed)
+
     # Filling
 
     def add(self, item: Item, level: int, now: float, waiter: Waiter | None = None) -> None:

@@ -307,11 +307,11 @@ class Router(ABC):
         return self._road.hindrance() or self._refusal
 
     def expired(self, reason: str) -> Error:
-        """The error for records that waited too long: it depends on whether any was sent."""
+        """The error for records that waited too long: it depends on whether any may be there."""
         reason = f"{self.topic}: {reason}{self.hindrance()}"
-        if any(lane.unconfirmed for lane in self._lanes.values()):
+        if any(lane.is_unknown for lane in self._lanes.values()):
             return IndeterminateError(f"{reason}; records may be in the log or not")
-        return errors.TimeoutError(f"{reason}; none of these records was sent")
+        return errors.TimeoutError(f"{reason}; none of these records is in the log")
 
     def fail(self, error: Error, refused: SentBatch | None = None) -> None:
         """Give up everything unconfirmed. ``refused``: the batch for which the broker said that.

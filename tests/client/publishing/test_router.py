@@ -235,6 +235,21 @@ def test_late_records_were_sent_or_not(hands: Hands, is_sent: bool, kind: type[E
     assert "a tree" in str(error)
 
 
+def test_late_records_that_were_refused_are_not_in_the_log(hands: Hands) -> None:
+    """As those of a topic that is full: who is told so may publish them elsewhere."""
+    shell, talk = routed_shell(hands), Talk()
+    hands.connection = talk
+    for partition in (0, 1):
+        shell.add(Item(b"0", None, b""), partition, 0)
+    hands.turn()
+    told: list[type[Error]] = []
+    for _, correlation in published(talk):
+        talk.say(m.Failure(wire.OVERLOADED.code, "it is full"), correlation)
+        told.append(type(shell.expired("too late")))
+    assert told == [IndeterminateError, errors.TimeoutError]
+    assert "none of these records is in the log" in str(shell.expired("too late"))
+
+
 def test_failure_is_final(hands: Hands) -> None:
     shell, talk = routed_shell(hands), Talk()
     hands.connection = talk
