@@ -26,6 +26,8 @@ PRODUCERS_MAX: Final = 10_000
 20 MB, and 15 ms when a segment rolls."""
 
 _EVICTED_AT_ONCE: Final = 2
+_SEQUENCES: Final = 1 << 64
+"""They wrap around; no producer comes that far, but a damaged log may say so."""
 _SNAPSHOT_VERSION: Final = 1
 _FIELDS: Final = 3
 _ROW: Final = (int, int, int, int, int, bytes)
@@ -85,7 +87,7 @@ class _Producer:
         self._batches.extend(batch)
         if len(self._batches) > WINDOW_BATCHES * _FIELDS:
             del self._batches[:_FIELDS]
-        self.next_sequence = batch.next_sequence
+        self.next_sequence = batch.next_sequence % _SEQUENCES
         self.heard_at = batch.base_offset
         self.last_time_us = time_us
 

@@ -280,3 +280,11 @@ def test_too_many_producers_drive_out_the_longest_idle(monkeypatch: pytest.Monke
     assert len(producers) == 2
     assert producers.check(prefix(2, producer=1)) is None
     assert refusal(producers, 1, producer=2) == "unknown_producer"
+
+
+def test_the_last_sequence_may_wrap_around() -> None:
+    """No producer comes that far; a damaged log may say so, and its snapshot must be one."""
+    producers = Producers()
+    producers.observe(prefix(2**64 - 1, 2), 0, 1)
+    producers.restore(producers.snapshot())
+    assert producers.check(prefix(1, 1)) is None

@@ -1,3 +1,7 @@
+import errno
+
+import pytest
+
 from tapemq.batch import HEADER_BYTES, Header, Kind
 from tapemq_broker.storage.evidence import Behind, look_behind, newest_proof
 from tapemq_broker.storage.log_files import LogFiles
@@ -100,3 +104,25 @@ def test_claims_beyond_oneself_are_not_believed() -> None:
     impossible = header._replace(batch_number=50, base_offset=99, durable_batch=51)
     damage.append(b"?" * HEADER_BYTES + impossible.encode()[0])
     assert behind(damage) == Behind(None)
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.EMFILE])
+def test_what_cannot_be_read_may_be_a_proof_unless_no_file_can_be_opened(
+    monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """Too few open files say nothing of a log: it must be judged again by another start."""
+    damage = Damage()
+    damage.flip(12, 100)
+    files = LogFiles(damage.disk(), DIRECTORY, LOG_ID)
+    survey = Survey(files, files.bases())
+    survey.run(None, None)
+
+    def fail(of: LogFiles, base: int) -> None:
+        raise OSError(code, "it fails")
+
+    monkeypatch.setattr(LogFiles, "open", fail)
+    if code == errno.EMFILE:
+        with pytest.raises(OSError, match="it fails"):
+            look_behind(files, survey)
+    else:
+        assert "cannot be read" in str(look_behind(files, survey).proof)

@@ -207,3 +207,15 @@ def test_a_segment_that_cannot_be_opened_refuses_the_log() -> None:
     with pytest.raises(LogRefused, match=r"cannot be read.*open fails") as caught:
         replay.finish(raw.end)
     assert (caught.value.row, caught.value.segment) == ("UNREADABLE", segment_path(DIRECTORY, 2))
+
+
+def test_a_directory_that_cannot_be_listed_refuses_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = raw_log().disk
+
+    def fail(path: str) -> list[str]:
+        raise OSError(errno.EIO, "input/output error", path)
+
+    monkeypatch.setattr(disk, "list_directory", fail)
+    with pytest.raises(LogRefused, match=r"cannot be read") as caught:
+        Replay(disk, DIRECTORY, LOG_ID, Counter(), interval_bytes=1)
+    assert caught.value.row == "UNREADABLE"

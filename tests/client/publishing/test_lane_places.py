@@ -83,3 +83,14 @@ def test_a_batch_that_takes_no_more_does_not_linger(spare_bytes: int, leaves: bo
     target = lane(10 + RECORD_COST_BYTES + spare_bytes, linger_s=5.0)
     fill(target, b"a" * 10)
     assert (target.next_bytes(0.0) is not None) is leaves
+
+
+def test_options_that_change_hold_from_the_next_record_on() -> None:
+    target = lane()
+    fill(target, b"a")
+    target.change_options(LaneOptions(500))
+    fill(target, b"b")
+    assert target.open is not None
+    assert target.open.values == [b"b"]
+    assert target.open.full_bytes == 500
+    assert take(target).record_count == 1

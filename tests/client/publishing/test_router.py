@@ -53,6 +53,14 @@ def test_records_linger(hands: Hands) -> None:
     ((when, leave),) = hands.due
     assert when == 2.0
     leave()
+    ((_, correlation),) = published(talk)
+    talk.say(m.Receipt(0, 0), correlation)
+    hands.now = 3.0
+    shell.add(Item(b"1", None, b""), 0, 0)
+    assert published(talk) == []
+    (_, (when, leave)) = hands.due
+    assert when == 5.0
+    leave()
     assert len(published(talk)) == 1
 
 
@@ -205,6 +213,19 @@ def test_what_is_too_large_since_a_restart_is_not_sent_again_and_again(
     shell.link_up(talk)
     assert published(talk) == []
     assert type(shell.failure) is (IndeterminateError if is_sent else PayloadTooLarge)
+
+
+def test_what_is_just_as_large_as_the_broker_takes_is_sent_again(hands: Hands) -> None:
+    shell, talk = routed_shell(hands), Talk()
+    hands.connection = talk
+    shell.add(Item(bytes(600), None, b""), 0, 0)
+    hands.turn()
+    (sent,) = [one for one in talk.broker.events() if type(one.message) is m.Publish]
+    talk._tell_the_open_requests(ConnectionLost("gone"))
+    hands.connection = talk = lesser_talk()
+    talk.welcome = WELCOME._replace(batch_bytes_max=len(sent.payload), record_bytes_max=500)
+    shell.link_up(talk)
+    assert len(published(talk)) == 1
 
 
 def test_batches_are_as_large_as_the_broker_takes_now(hands: Hands) -> None:

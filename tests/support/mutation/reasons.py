@@ -194,6 +194,9 @@ _BY_MODULE: Final[dict[str, dict[str, str]]] = {
         "Router.__init__: self._levels = 1 -> nothing": _UNSET,
         "Router.__init__: 1 -> 2": _UNSET,
         "Router._lane_for: self._levels > 1 -> self._levels >= 1": _ONE,
+        "Router.link_up: most < self._options.batch_bytes -> most <= self._options.batch_bytes": (
+            "the same size anew: an open batch leaves a little earlier"
+        ),
     },
     f"{_STREAMS}/intake.py": {
         "Intake.__init__: self._in_hand = 0 -> nothing": _UNSET,
@@ -270,6 +273,10 @@ _BY_MODULE: Final[dict[str, dict[str, str]]] = {
         "Subscription.__init__: False -> True": _DEFAULT,
         "module: 512 -> 513": _LIMIT,
         "module: 1024 -> 1025": _LIMIT,
+    },
+    f"{_SERVER}/settlements.py": {
+        "_Session.__init__: 0 -> 1": _COUNTED,
+        "Settlements.begin: 1 -> 2": _COUNTED,
     },
     f"{_SERVER}/receipts.py": {
         "_Waiting.__init__: super().__init__(request) -> nothing": _SHAPE,

@@ -89,4 +89,10 @@ REVIEWED_STORAGE: Final = (
         "tests/broker/storage/test_diagnosis.py::"
         "test_no_file_left_to_be_opened_says_nothing_of_a_log",
     ),
+    Bug(
+        "A batch whose sequences would end beyond 64 bits, which no client sends but a damaged log "
+        "may hold, was taken at a start, and ended the broker when its segment was full.",
+        "fuzzing of the producers of a log",
+        "tests/broker/core/test_producers.py::test_the_last_sequence_may_wrap_around",
+    ),
 )
