@@ -12,6 +12,7 @@ from tests.support.core.machine.disk import DiskRules
 from tests.support.core.machine.groups import GroupRules
 from tests.support.core.machine.publishing import PublishingRules
 from tests.support.core.machine.reading import ReadingRules
+from tests.support.core.machine.seeing import STEPS_BETWEEN_CRASHES
 
 
 class CoreMachine(PublishingRules, ReadingRules, GroupRules, DiskRules):
@@ -24,3 +25,27 @@ TestCore = CoreMachine.TestCase
 TestCore.settings = settings(
     max_examples=5000 if LONG else 150, stateful_step_count=100 if LONG else 50
 )
+
+
+def test_what_a_start_makes_of_a_hold_that_is_half_switched_off() -> None:
+    """A power cut leaves the switch on one of three partitions. The model once called wrong what
+    the start then did: to switch it on again there, too, as hold is everywhere or nowhere."""
+    machine = CoreMachine()
+    machine.create(1)
+    machine.grow()
+    machine.grow()
+    while machine.world.journal:
+        machine.sync_round(8)
+    machine.join(1, 1, "billing", "", ("earliest", 0), hold=True, credit=0)
+    while machine.world.journal:
+        machine.sync_round(8)
+    machine.hold("billing", False)
+    machine.seek("billing", 1, ("earliest", 0))
+    assert _holds(machine) == [False, False, False]
+    machine.steps_since_crash = STEPS_BETWEEN_CRASHES + 1
+    machine.crash(survivors=1 << 2)
+    assert _holds(machine) == [True, True, True]
+
+
+def _holds(machine: CoreMachine) -> list[bool]:
+    return [at.hold for _, at in sorted(machine.notes.positions("billing").items())]

@@ -33,8 +33,8 @@ class Notes:
         if all(at.hold == hold for at in positions.values()):
             return False
         for number, at in positions.items():
-            cursor = max(at.cursor, first_offsets[number]) if hold else at.cursor
-            self.now[group, number] = at._replace(hold=hold, cursor=cursor)
+            held = _held(at, first_offsets[number])
+            self.now[group, number] = held if hold else at._replace(hold=False)
         return True
 
     def put(self, put: PutState) -> None:
@@ -61,16 +61,33 @@ class Notes:
 
     def crash(self, left: dict[Place, Position], first_offsets: Sequence[int]) -> None:
         """After a start: ``left`` may be what was confirmed, or put later, nothing else."""
-        partitions = len(first_offsets)
         for place, puts in self._put.items():
             allowed = puts[self._confirmed.get(place, 0) :]
             found = left.get(place)
-            may_be_lost = place[1] >= partitions
-            if found is not None and None in allowed:
-                begun_anew = found._replace(hold=False) == Position(first_offsets[place[1]])
-                may_be_lost = may_be_lost or begun_anew
+            may_be_lost = place[1] >= len(first_offsets)
+            if found is not None:
+                first_offset = first_offsets[place[1]]
+                begun_anew = found._replace(hold=False) == Position(first_offset)
+                may_be_lost = may_be_lost or (None in allowed and begun_anew)
+                if found.hold and self._was_held(place[0], left):
+                    allowed += [_held(at, first_offset) for at in allowed if at is not None]
             assert found in allowed or may_be_lost, f"{place}: {found} is not among {allowed}"
+        holds = {(group, at.hold) for (group, _), at in left.items()}
+        assert len(holds) == len({group for group, _ in left}), f"held here and not there: {left}"
         self.now = dict(left)
         self._put = {place: [None, at] for place, at in left.items()}
         self._confirmed = dict.fromkeys(left, 1)
         self._waiting.clear()
+
+    def _was_held(self, group: str, left: dict[Place, Position]) -> bool:
+        """Whether a place of it was left with hold, which a start then switches on everywhere."""
+        places = [place for place in left if place[0] == group and place in self._put]
+        return any(
+            left[place].hold and left[place] in self._put[place][self._confirmed.get(place, 0) :]
+            for place in places
+        )
+
+
+def _held(at: Position, first_offset: int) -> Position:
+    """What is gone cannot be held."""
+    return at._replace(hold=True, cursor=max(at.cursor, first_offset))
