@@ -68,13 +68,8 @@ async def test_a_damaged_partition_is_refused_and_the_others_serve(
         assert (await client.publish(well, b"c")).base_offset == 2
 
 
-@pytest.mark.parametrize("suffix", [".log", ".index", ".state"])
-@pytest.mark.parametrize("is_clean", [True, False])
-async def test_a_file_that_the_disk_does_not_give_does_not_keep_the_broker_from_starting(
-    suffix: str, is_clean: bool
-) -> None:
-    """Its inode is damaged, for instance. Indexes and states can be done without."""
-    disk = BadSectorDisk(post=asyncio.get_running_loop().call_soon)
+async def publish_to_two_topics(disk: MemoryDisk, *, is_clean: bool) -> tuple[m.Topic, m.Topic]:
+    """A record each, to "sick" and "well", by a broker that then stopped, cleanly or not."""
     async with running_server(disk) as server:
         client = await RawClient.connect(server.port)
         sick, well = await client.topic("sick"), await client.topic("well")
@@ -82,6 +77,17 @@ async def test_a_file_that_the_disk_does_not_give_does_not_keep_the_broker_from_
             await client.publish(topic, b"a")
     if not is_clean:
         disk.remove("CLEAN")
+    return sick, well
+
+
+@pytest.mark.parametrize("suffix", [".log", ".index", ".state"])
+@pytest.mark.parametrize("is_clean", [True, False])
+async def test_a_file_that_the_disk_does_not_give_does_not_keep_the_broker_from_starting(
+    suffix: str, is_clean: bool
+) -> None:
+    """Its inode is damaged, for instance. Indexes and states can be done without."""
+    disk = BadSectorDisk(post=asyncio.get_running_loop().call_soon)
+    sick, well = await publish_to_two_topics(disk, is_clean=is_clean)
     disk.bad = ("/sick~", "/0/", suffix)
     async with running_server(disk) as server:
         client = await RawClient.connect(server.port)
@@ -126,13 +132,7 @@ async def test_a_directory_that_the_disk_does_not_give_does_not_keep_the_broker_
 ) -> None:
     """Its inode is damaged, it lost its permissions, or a file has taken its place."""
     disk = BadDirectoryDisk(post=asyncio.get_running_loop().call_soon)
-    async with running_server(disk) as server:
-        client = await RawClient.connect(server.port)
-        sick, well = await client.topic("sick"), await client.topic("well")
-        for topic in (sick, well):
-            await client.publish(topic, b"a")
-    if not is_clean:
-        disk.remove("CLEAN")
+    sick, well = await publish_to_two_topics(disk, is_clean=is_clean)
     (folder,) = [name for name in disk.list_directory("topics/default") if "sick~" in name]
     disk.bad = f"topics/default/{folder[:-1]}"
     disk.is_whole_topic, disk.bad = not gone, disk.bad + gone

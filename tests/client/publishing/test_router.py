@@ -93,12 +93,18 @@ def test_partition_that_is_not_there_is_refused(hands: Hands) -> None:
         routed_shell(hands).add(Item(b"0", None, b""), 2, 0)
 
 
-def test_stale_route_is_looked_up_once_and_followed(hands: Hands) -> None:
+def published_to_two_partitions(hands: Hands) -> tuple[Shell, Talk]:
+    """A record each, sent, and not answered yet."""
     shell, talk = routed_shell(hands), Talk()
     hands.connection = talk
     for partition in (0, 1):
         shell.add(Item(b"0", None, b""), partition, 0)
     hands.turn()
+    return shell, talk
+
+
+def test_stale_route_is_looked_up_once_and_followed(hands: Hands) -> None:
+    shell, talk = published_to_two_partitions(hands)
     stale = m.Failure(wire.STALE_METADATA.code, "there was a change")
     for _, correlation in published(talk):
         talk.say(stale, correlation)
@@ -258,11 +264,7 @@ def test_late_records_were_sent_or_not(hands: Hands, is_sent: bool, kind: type[E
 
 def test_late_records_that_were_refused_are_not_in_the_log(hands: Hands) -> None:
     """As those of a topic that is full: who is told so may publish them elsewhere."""
-    shell, talk = routed_shell(hands), Talk()
-    hands.connection = talk
-    for partition in (0, 1):
-        shell.add(Item(b"0", None, b""), partition, 0)
-    hands.turn()
+    shell, talk = published_to_two_partitions(hands)
     told: list[type[Error]] = []
     for _, correlation in published(talk):
         talk.say(m.Failure(wire.OVERLOADED.code, "it is full"), correlation)
