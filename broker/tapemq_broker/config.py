@@ -137,7 +137,7 @@ class Settings:
     sync: Annotated[
         bool, About("Sync before receipts. With false a power cut LOSES receipted records.")
     ] = True
-    sync_threads: Annotated[int, _count("Threads that sync files at the same time.", 64)] = 4
+    sync_threads: Annotated[int, _count("Threads that sync files or recover partitions.", 64)] = 4
     mark_idle_s: Annotated[float, _duration("Idle time until a log's end is marked durable.")] = 0.1
 
     # Connections

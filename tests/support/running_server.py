@@ -30,10 +30,14 @@ def memory_world(disk: Disk | None = None) -> World:
 
 @asynccontextmanager
 async def running_server(
-    disk: Disk | None = None, *, clock: Clock | None = None, **settings: Any
+    disk: Disk | None = None,
+    *,
+    clock: Clock | None = None,
+    recovery_threads: int = 1,
+    **settings: Any,
 ) -> AsyncIterator[Server]:
     """A server that listens on a free port, and is stopped cleanly at the end."""
-    world = memory_world(disk)
+    world = memory_world(disk)._replace(recovery_threads=recovery_threads)
     server = Server(Settings(**settings), world._replace(clock=clock or world.clock))
     await server.start("127.0.0.1", 0)
     try:

@@ -171,7 +171,7 @@ class LogStore:
                 partition,
                 observer=ProducersObserver(producers),
                 clean=None,
-                durable_floor=_durable_floor(groups),
+                durable_floor=proven_durable(groups),
                 must_exist=False,
             )
         except BaseException:
@@ -193,7 +193,8 @@ class LogStore:
         self._cache.forget_directory(self._directory.topic_path(info.name, info.topic_id))
 
 
-def _durable_floor(groups: StateLog) -> int:
+def proven_durable(groups: StateLog) -> int:
+    """Up to where its positions prove that the records of the partition were on disk."""
     try:
         return durable_floor(groups.entries)
     except BadEntry:

@@ -85,6 +85,11 @@ class Logs:
         logs = self._schedules if log.log_id.role is Role.SCHEDULE else self._data
         logs[log.log_id] = log
 
+    def give_up_state(self, state: StateLog) -> None:
+        """Close one that was not written to since it was taken into use."""
+        del self._states[state.log.log_id]
+        state.close(clean=False, now_us=self._world.clock.wall_us())
+
     def catalog(self) -> Mapping[bytes, bytes]:
         """The entries of the catalog, as it is written."""
         return self._states[CATALOG].entries

@@ -1,17 +1,20 @@
 """From a data directory to an engine that knows all that it holds."""
 
 import logging
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+from typing import TypeVar
 
 from tapemq.batch import LogId
 from tapemq.wire.limits import PARTITIONS_MAX
 from tapemq_broker.config import Settings
 from tapemq_broker.core.broker import Broker, Limits
 from tapemq_broker.core.packed import BadEntry
-from tapemq_broker.core.partition import Partition
-from tapemq_broker.core.queue.entries import durable_floor
 from tapemq_broker.core.topic import Topic
 from tapemq_broker.core.topics import CATALOG
 from tapemq_broker.server.counters import Counters
+from tapemq_broker.server.log_store import proven_durable
 from tapemq_broker.server.logs import Logs
 from tapemq_broker.server.measuring import measure
 from tapemq_broker.server.observer import ProducersObserver
@@ -38,11 +41,18 @@ _BOOT_EPOCH_MAX = 2**32 - 1
 
 CleanEntries = dict[LogId, CleanEntry]
 
+Place = tuple[Topic, int]
+"""A topic, and the number of one of its partitions."""
+
+T = TypeVar("T")
+Made = TypeVar("Made")
+
 
 class Startup:
     """Opens the catalog, then every partition. A damaged partition is refused, others start.
 
-    It may run in a thread, as long as nothing else touches what it was given.
+    It may run in a thread, as long as nothing else touches what it was given. Some partitions are
+    opened at a time: after a crash, most of that is waiting for syncs.
     """
 
     def __init__(
@@ -60,6 +70,8 @@ class Startup:
         self._logs = logs
         self._clean = clean
         self._progress = progress
+        self._lock = Lock()
+        """Held by threads that open partitions, to add to what these share."""
 
     def load(self) -> tuple[Broker, int]:
         """The core with all topics and groups, and the boot epoch.
@@ -76,11 +88,13 @@ class Startup:
         for name, reason in core.topics.refused.items():
             refused = _senseless(catalog, reason)
             log.error("topic %s is refused: %s", name, self._logs.store.told(refused))
-        self._progress.partitions = sum(topic.info.partitions for topic in topics)
-        for topic in topics:
-            for partition in range(topic.info.partitions):
-                self._load_partition(core, topic, partition)
-                self._progress.partitions_read += 1
+        places = [(topic, number) for topic in topics for number in range(topic.info.partitions)]
+        self._progress.partitions = len(places)
+        opened = _each(self._open_partition, places, self._world.recovery_threads)
+        for (topic, number), groups in zip(places, opened, strict=True):
+            if groups is not None:
+                self._take_groups(core, topic, number, groups)
+            self._progress.partitions_read += 1
         return core, boot_epoch
 
     def _next_boot_epoch(self, catalog: StateLog) -> int:
@@ -116,56 +130,62 @@ class Startup:
                 raise
             log.warning("start %d is noted in the catalog only: %s", boot_epoch, error)
 
-    def _load_partition(self, core: Broker, topic: Topic, number: int) -> None:
+    def _open_partition(self, place: Place) -> StateLog | None:
+        """Take the logs of a partition into use; returns that of its groups. In any thread.
+
+        What is wrong with groups is theirs alone: publishing, and reading without one, go on.
+        """
+        topic, number = place
+        groups = self._open_groups(topic, number)
         partition = topic.partitions[number]
-        durable_floor = self._load_groups(core, topic, partition)
         try:
             data = self._logs.store.open_data(
                 topic.info,
                 number,
                 observer=ProducersObserver(partition.producers),
                 clean=self._clean.get(partition.log),
-                durable_floor=durable_floor,
+                durable_floor=proven_durable(groups) if groups else 0,
                 must_exist=True,
             )
         except (LogRefused, CorruptLog) as refused:
             self._refuse(topic, f"partition {number} is refused", refused)
             partition.damage = str(refused)
-            return
-        self._logs.add_data(data)
-        self.note_opened(data)
+            return groups
+        with self._lock:
+            self._logs.add_data(data)
+            self.note_opened(data)
         partition.opened(data.first_offset, data.next_offset, data.durable_offset)
         measure(partition, topic.info.settings, data)
+        return groups
 
-    def _load_groups(self, core: Broker, topic: Topic, partition: Partition) -> int:
-        """Open the groups of a partition; up to where their positions prove it was on disk.
-
-        What is wrong with them is theirs alone: publishing, and reading without a group, go on.
-        """
-        number = partition.number
+    def _open_groups(self, topic: Topic, number: int) -> StateLog | None:
+        log_id = topic.partitions[number].groups_log
         try:
             groups = self._logs.store.open_groups(
-                topic.info, number, clean=self._clean.get(partition.groups_log), must_exist=True
+                topic.info, number, clean=self._clean.get(log_id), must_exist=True
             )
-            floor = self._take_groups(core, topic, partition, groups)
         except (LogRefused, CorruptLog) as refused:
-            self._refuse(topic, f"the groups of partition {number} are refused", refused)
-            partition.own_groups_damage = f"groups cannot be used here: {refused}"
-            return 0
-        self._logs.add_state(groups)
-        self.note_opened(groups.log)
-        return floor
+            self._refuse_groups(topic, number, refused)
+            return None
+        with self._lock:
+            self._logs.add_state(groups)
+        return groups
 
-    def _take_groups(
-        self, core: Broker, topic: Topic, partition: Partition, groups: StateLog
-    ) -> int:
-        """Give the core what the log says. Raises LogRefused."""
+    def _take_groups(self, core: Broker, topic: Topic, number: int, groups: StateLog) -> None:
+        """Give the core what the log says, partition by partition in order: of those that
+        contradict each other, it is always the same one that counts."""
         try:
-            core.load_groups(topic.info.topic_id, partition.number, groups.entries)
-            return durable_floor(groups.entries)
+            core.load_groups(topic.info.topic_id, number, groups.entries)
         except BadEntry as error:
-            groups.close(clean=False, now_us=self._world.clock.wall_us())
-            raise _senseless(groups, str(error)) from None
+            self._logs.give_up_state(groups)
+            self._refuse_groups(topic, number, _senseless(groups, str(error)))
+        else:
+            with self._lock:
+                self.note_opened(groups.log)
+
+    def _refuse_groups(self, topic: Topic, number: int, refused: LogRefused | CorruptLog) -> None:
+        self._refuse(topic, f"the groups of partition {number} are refused", refused)
+        topic.partitions[number].own_groups_damage = f"groups cannot be used here: {refused}"
 
     def _refuse(self, topic: Topic, what: str, refused: LogRefused | CorruptLog) -> None:
         log.error("topic %s: %s: %s", topic.info.name, what, self._logs.store.told(refused))
@@ -205,3 +225,12 @@ def limits_of(settings: Settings) -> Limits:
         groups=settings.groups_max,
         revoke_deadline_s=settings.revoke_deadline_s,
     )
+
+
+def _each(work: Callable[[T], Made], items: Iterable[T], threads: int) -> Iterator[Made]:
+    """What it makes of all, in order. Once it fails for one, no other is begun."""
+    if threads == 1:
+        yield from map(work, items)
+        return
+    with ThreadPoolExecutor(threads, "tapemq-recovery") as pool:
+        yield from pool.map(work, items)

@@ -27,7 +27,8 @@ class World(NamedTuple):
     """What an engine touches. ``fatal(reason)`` ends it at once: nobody gets an answer after it.
 
     ``schedule_index()`` opens what can be made again from the schedule logs. So many segments as
-    ``segments_open_max`` stay open that nobody uses.
+    ``segments_open_max`` stay open that nobody uses. ``recovery_threads`` open partitions at the
+    start.
     """
 
     disk: Disk
@@ -36,6 +37,7 @@ class World(NamedTuple):
     fatal: Callable[[str], None]
     schedule_index: Callable[[], ScheduleIndex] = MemoryScheduleIndex
     segments_open_max: int = FILES_MAX
+    recovery_threads: int = 1
 
     @classmethod
     def real(
@@ -54,7 +56,9 @@ class World(NamedTuple):
         kind = OsDisk if sync else UnsyncedDisk
         disk = kind(str(data_dir), post=post, sync_threads=sync_threads)
         index = partial(SqliteScheduleIndex, data_dir / SCHEDULE_INDEX)
-        return cls(disk, RealClock(), RealRandom(), exit_now, index, segments_open_max)
+        return cls(
+            disk, RealClock(), RealRandom(), exit_now, index, segments_open_max, sync_threads
+        )
 
 
 def exit_now(reason: str) -> NoReturn:
