@@ -159,12 +159,15 @@ class Log:
 
     def mark(self, now_us: int) -> None:
         """Prove that the last batch was durable; see the log seam."""
-        if self._covered_batch <= self._last_batch and not self.is_dirty:
+        if self.is_dirty:
+            return
+        if self._covered_batch <= self._last_batch:
             self._write(MARK, now_us)
-            # Idle logs must not hold their files open, and nobody waits for this batch. Caches are
-            # brought to the disk by the system, or else made anew.
+            # Idle logs must not hold their files open, and nobody waits for this batch.
             self._segments[-1].release()
-            self._caches = []
+        # Nor these, which a segment that ended by its age leaves behind the mark. They are brought
+        # to the disk by the system, or else made anew.
+        self._caches = []
 
     def _write(self, batch: NewBatch, now_us: int) -> Header:
         self._check_alive()

@@ -73,3 +73,17 @@ def test_logs_at_rest_hold_no_cache_open() -> None:
     log.mark(6)
     (mark,) = log.begin_sync().files
     assert mark.path.endswith(".log")
+
+
+def test_a_segment_that_ended_by_age_while_its_log_rests_holds_no_cache_open() -> None:
+    """What came last is known to be on disk, so there is nothing more to mark."""
+    disk = FaultyDisk()
+    log = Log.open(disk, DIRECTORY, LOG_ID, now_us=1)
+    log.append(batch_of(b"x"), 5)
+    sync(log, disk)
+    log.mark(6)
+    assert log.roll()
+    sync(log, disk)
+    assert disk.size_bytes(index_path(DIRECTORY, 0))
+    log.mark(7)
+    assert log.begin_sync().files == []

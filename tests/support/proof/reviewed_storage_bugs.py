@@ -95,4 +95,12 @@ REVIEWED_STORAGE: Final = (
         "fuzzing of the producers of a log",
         "tests/broker/core/test_producers.py::test_the_last_sequence_may_wrap_around",
     ),
+    Bug(
+        "A log at rest of which a segment ended by its age, for the sake of retention, kept the "
+        "segment's index and state open, and their directory twice, until it was written to: a "
+        "few hundred such logs left no file for others to be opened.",
+        "a review",
+        "tests/broker/storage/test_sealing.py::"
+        "test_a_segment_that_ended_by_age_while_its_log_rests_holds_no_cache_open",
+    ),
 )
