@@ -89,14 +89,18 @@ class Survey:
         """How many segments, up to the proven one, are whole and continue each other."""
         proven = self.bases.index(proof.base_offset)
         for number, base in enumerate(self.bases[: proven + 1]):
-            claim = proof if number == proven else self._claim_of(self.bases[number + 1])
+            claim = proof if number == proven else self._claim_behind(number, proof)
             if claim is None or not self._pass_by(base, claim):
                 return number
         self.covered = True
         return proven + 1
 
-    def _claim_of(self, following: int) -> Proof | None:
-        """What the first header of a segment says about the segment before it."""
+    def _claim_behind(self, number: int, proof: Proof) -> Proof | None:
+        """What the segment behind one, or else the proof of that, says about where it ended."""
+        following = self.bases[number + 1]
+        if following == proof.base_offset and proof.size_bytes == 0:
+            # It had no header then, as when the one before it has ended by its age.
+            return Proof(following, ANY_SIZE, proof.end)
         with self._files.open(following) as file:
             try:
                 header = decode_header(file.read(0, HEADER_BYTES))
@@ -130,8 +134,8 @@ class Survey:
             return None
 
     def _pass_empty(self, base: int, end: LogEnd) -> bool:
-        # Behind others it is not passed by: it does not say what it continues.
-        fits = base == end.next_offset and not self.segments
+        # It does not say what it continues: where there is one before it, that ended there.
+        fits = base == end.next_offset
         if fits:
             self.segments.append(KnownSegment(base, 0, None))
             self.end = end

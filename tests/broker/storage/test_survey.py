@@ -158,6 +158,34 @@ def test_a_stop_in_an_empty_segment_proves_it(next_offset: int) -> None:
     assert (survey.covered, survey.tail_base) == ((True, None) if fits else (False, 18))
 
 
+@pytest.mark.parametrize("has_grown", [False, True])
+def test_a_stop_in_an_empty_segment_proves_the_ones_before_it(has_grown: bool) -> None:
+    """The last one before it has ended by its age, and is as good as any full one."""
+    damage = Damage()
+    proof = Proof(18, 0, damage.log.end)
+    damage.flip(14, 100)  # left to the readers
+    damage.image[damage.path(18)] = b""
+    if has_grown:
+        damage.log.roll()
+        damage.image[damage.path(18)] = damage.log.data(b"since").data
+    files = LogFiles(damage.disk(), DIRECTORY, LOG_ID)
+    survey = Survey(files, files.bases())
+    survey.run(proof, None)
+    assert survey.trouble is None
+    assert survey.end == damage.log.end
+    assert [segment.base_offset for segment in survey.segments] == [0, 6, 12, 18]
+    assert (survey.covered, survey.tail_base) == ((False, 18) if has_grown else (True, None))
+
+
+def test_an_empty_segment_does_not_prove_a_log_that_ends_otherwise() -> None:
+    damage = Damage()
+    damage.image[damage.path(18)] = b""
+    files = LogFiles(damage.disk(), DIRECTORY, LOG_ID)
+    survey, end = Survey(files, files.bases()), damage.log.end
+    survey.run(Proof(18, 0, end._replace(next_batch=end.next_batch + 1)), None)
+    assert (survey.end, survey.covered, survey.tail_base) == (end, False, 18)
+
+
 def test_segment_with_another_name_is_not_passed_by() -> None:
     damage = Damage()
     damage.log.seal()

@@ -103,4 +103,12 @@ REVIEWED_STORAGE: Final = (
         "tests/broker/storage/test_sealing.py::"
         "test_a_segment_that_ended_by_age_while_its_log_rests_holds_no_cache_open",
     ),
+    Bug(
+        "Where the last segment of a log had ended by its age, and nothing had come since, the "
+        "next start read all of it, up to 64 MiB of each such log, also after a clean stop; and "
+        "damage in the midst of it refused the whole partition.",
+        "a review",
+        "tests/broker/storage/test_survey.py::"
+        "test_a_stop_in_an_empty_segment_proves_the_ones_before_it",
+    ),
 )
