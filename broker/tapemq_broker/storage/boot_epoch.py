@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from tapemq.batch import checksum
 from tapemq_broker.storage.disk import Disk
+from tapemq_broker.storage.errors import NO_FILES_ERRORS
 
 BOOT_PATH: Final = "BOOT"
 
@@ -31,10 +32,15 @@ def note_boot_epoch(disk: Disk, boot_epoch: int) -> None:
 
 
 def look_at_boot_epoch(disk: Disk) -> NotedBoot:
-    """The number of the last start that was noted. It is no reason not to start: no OSError."""
+    """The number of the last start that was noted. A damaged file is no reason not to start.
+
+    Raises OSError where no more files can be opened: then it may say more than the catalog.
+    """
     try:
         data = disk.read_file(BOOT_PATH)
     except OSError as error:
+        if error.errno in NO_FILES_ERRORS:
+            raise
         return NotedBoot(0, f"the file {BOOT_PATH} cannot be read: {error}")
     if data is None:
         return NotedBoot(0)

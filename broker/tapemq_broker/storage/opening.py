@@ -8,6 +8,7 @@ from tapemq_broker.storage.chain import LogEnd
 from tapemq_broker.storage.clean import CleanEntry
 from tapemq_broker.storage.decision import Row
 from tapemq_broker.storage.disk import Disk, File
+from tapemq_broker.storage.errors import NO_FILES_ERRORS
 from tapemq_broker.storage.index import Index
 from tapemq_broker.storage.observer import Observer
 from tapemq_broker.storage.paths import base_offsets, state_path
@@ -127,7 +128,9 @@ def _bring_states_to_disk(disk: Disk, directory: str) -> None:
     for offset in base_offsets(disk.list_directory(directory), ".state"):
         try:
             file = disk.open(state_path(directory, offset))
-        except OSError:
+        except OSError as error:
+            if error.errno in NO_FILES_ERRORS:
+                raise
             continue  # nor can it be opened when it is needed: the log itself says it
         with suppress(OSError):  # the same
             rewrite(file, 0, file.size_bytes)

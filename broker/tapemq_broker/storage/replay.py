@@ -6,7 +6,7 @@ from typing import Final
 from tapemq.batch import BatchError, Header, LogId
 from tapemq_broker.storage.chain import LogEnd
 from tapemq_broker.storage.disk import Disk, File
-from tapemq_broker.storage.errors import CorruptLog, not_understood
+from tapemq_broker.storage.errors import NO_FILES_ERRORS, CorruptLog, not_understood
 from tapemq_broker.storage.index import Index
 from tapemq_broker.storage.observer import Observer
 from tapemq_broker.storage.paths import base_offsets, segment_path, state_path
@@ -93,8 +93,10 @@ class Replay:
             end = found
         try:
             data = self._disk.read_file(state_path(self._directory, offset))
-        except OSError:  # It is a cache: without it, more of the log is read.
-            return None
+        except OSError as error:
+            if error.errno in NO_FILES_ERRORS:
+                raise  # it may well be there, and what it is of may be removed by now
+            return None  # It is a cache: without it, more of the log is read.
         return decode_snapshot(data or b"", self._log_id, end)
 
     def _open(self, base: int) -> "closing[File]":

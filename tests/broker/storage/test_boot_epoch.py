@@ -1,8 +1,11 @@
-from errno import EIO
+from errno import EIO, EMFILE
+
+import pytest
 
 from tapemq_broker.storage.boot_epoch import BOOT_PATH, look_at_boot_epoch, note_boot_epoch
 from tapemq_broker.storage.memory_disk import MemoryDisk
 from tests.support.disk_image import flipped
+from tests.support.faulty_disk import FaultyDisk, failing
 
 
 def test_the_number_of_the_last_start_comes_back_after_a_power_cut() -> None:
@@ -39,3 +42,12 @@ def test_a_file_that_cannot_be_read_says_nothing() -> None:
     assert boot_epoch == 0
     assert complaint is not None
     assert "input/output" in complaint
+
+
+def test_no_file_left_to_be_opened_is_not_taken_for_a_damaged_file() -> None:
+    """It may say more than the catalog: the next start would give its ids once more."""
+    disk = FaultyDisk()
+    note_boot_epoch(disk, 12)
+    disk.fail = failing("open", EMFILE, path=BOOT_PATH)
+    with pytest.raises(OSError, match="open fails"):
+        look_at_boot_epoch(disk)

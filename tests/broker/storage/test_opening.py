@@ -197,3 +197,10 @@ def test_a_state_that_cannot_be_opened_is_passed_over(
 
     monkeypatch.setattr(setup.disk, "open", open_logs_only)
     assert setup.open().recovered.end.next_offset == setup.log.next_offset
+
+
+def test_no_file_left_to_be_opened_leaves_no_state_in_the_page_cache_only(setup: Setup) -> None:
+    setup.disk.replace_file(state_path(DIRECTORY, 0), b"any state", durable=False)
+    setup.disk.fail = failing("open", errno.EMFILE, path=".state")
+    with pytest.raises(OSError, match="open fails"):
+        setup.open()

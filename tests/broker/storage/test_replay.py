@@ -209,6 +209,23 @@ def test_a_segment_that_cannot_be_opened_refuses_the_log() -> None:
     assert (caught.value.row, caught.value.segment) == ("UNREADABLE", segment_path(DIRECTORY, 2))
 
 
+def test_no_file_left_to_be_opened_does_not_say_that_there_is_no_state() -> None:
+    """Retention may have removed what it is of: dedup windows would be gone without a word."""
+    raw = raw_log()
+    end = LogEnd.before(raw.placed[4].header)
+    disk, observer = FaultyDisk(), Counter()
+    fill(disk, take_image(raw.disk))
+    disk.replace_file(state_path(DIRECTORY, 4), encode_snapshot(LOG_ID, end, b"of all before"))
+    for base in (0, 2):
+        disk.remove(segment_path(DIRECTORY, base))
+    disk.fail = failing("open", errno.EMFILE, path=".state")
+    with pytest.raises(OSError, match="open fails"):
+        Replay(disk, DIRECTORY, LOG_ID, observer, interval_bytes=1).finish(raw.end)
+    disk.fail = lambda operation, path: None
+    Replay(disk, DIRECTORY, LOG_ID, observer, interval_bytes=1).finish(raw.end)
+    assert (observer.restored, observer.offsets) == ([b"of all before"], [4, 5])
+
+
 def test_a_directory_that_cannot_be_listed_refuses_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
     disk = raw_log().disk
 

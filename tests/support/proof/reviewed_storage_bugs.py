@@ -111,4 +111,20 @@ REVIEWED_STORAGE: Final = (
         "tests/broker/storage/test_survey.py::"
         "test_a_stop_in_an_empty_segment_proves_the_ones_before_it",
     ),
+    Bug(
+        "A start that could open no more files in the moment in which it looked for the state of "
+        "a log went on without: where retention had removed what it was of, producers were "
+        "forgotten, and a retry of theirs was written twice or refused.",
+        "a review",
+        "tests/broker/storage/test_replay.py::"
+        "test_no_file_left_to_be_opened_does_not_say_that_there_is_no_state",
+    ),
+    Bug(
+        "A start that could open no more files in the moment in which it looked at the number of "
+        "the last start believed the catalog alone, though that was an older copy: ids of "
+        "producers and leases were given twice.",
+        "a review",
+        "tests/broker/storage/test_boot_epoch.py::"
+        "test_no_file_left_to_be_opened_is_not_taken_for_a_damaged_file",
+    ),
 )
