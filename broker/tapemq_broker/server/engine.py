@@ -58,7 +58,7 @@ class Engine:
         self.on_topic_removed: Callable[[int], Awaitable[None]] = _not_told
         self.on_session_closed: Callable[[int], None] = lambda number: None
         self._has_changed = False
-        self._shortage = Shortage(world.clock)
+        self.shortage = Shortage(world.clock)
         self._tasks: set[asyncio.Task[None]] = set()
         self.settlements = Settlements(self._queues_left)
         self._loop = asyncio.get_running_loop()
@@ -114,7 +114,7 @@ class Engine:
             try:
                 self._carry[type(effect)](effect)
             except LogFull as full:
-                self._refuse(effects[index:], self._shortage.refusal_of(full))
+                self._refuse(effects[index:], self.shortage.refusal_of(full))
                 break
             except Exception as error:
                 # The log's end is unknown, or an invariant is broken: going on could lie.
@@ -174,7 +174,7 @@ class Engine:
         try:
             self.logs.put_all(effect.puts, self.world.clock.wall_us())
         except LogFull as full:
-            self.reply(effect.request, self._shortage.refusal_of(full))
+            self.reply(effect.request, self.shortage.refusal_of(full))
         else:
             self.run(effect.then())
 
@@ -182,7 +182,7 @@ class Engine:
         try:
             offset = self.logs.append(effect, self.world.clock.wall_us())
         except LogFull as full:
-            refusal = self._shortage.refusal_of(full)
+            refusal = self.shortage.refusal_of(full)
             if effect.request is not None:
                 self.reply(effect.request, refusal)
             return
@@ -311,7 +311,7 @@ class Engine:
             if isinstance(error, OSError) and not is_passing(error):
                 # A sync may have failed: trying again could seem to succeed, and lose what follows.
                 self.world.fatal(f"the logs of topic {info.name} cannot be made: {error}")
-            refused = self._shortage.topic_refused(error)
+            refused = self.shortage.not_made("a topic", error)
             self.logs.store.discard(opened)
             if effect.first_partition == 0:
                 await self._remove_files(info)

@@ -5,7 +5,7 @@ from typing import Final
 
 from tapemq_broker.core.refusal import Refusal, Refused
 from tapemq_broker.server.clock import Clock
-from tapemq_broker.storage.errors import LogFull, NoFiles
+from tapemq_broker.storage.errors import NO_FILES_ERRORS, LogFull, NoFiles
 
 log = logging.getLogger("tapemq.broker")
 
@@ -25,19 +25,25 @@ class Shortage:
 
     def refusal_of(self, full: LogFull) -> Refusal:
         """Log that something could not be written. Returns what clients are told."""
-        if isinstance(full, NoFiles):
-            self._tell("let the process open more files (LimitNOFILE=, ulimit -n)", full)
-            return _NO_FILES
-        self._tell("the disk takes no more, or a quota does not; make room", full)
-        return _FULL
+        advice, refusal = _advice(full)
+        self._tell(advice, full)
+        return refusal
 
-    def topic_refused(self, error: Exception) -> Refused:
-        """Log that a topic could not be made. Returns what clients are told."""
-        self._tell("a topic cannot be made", error)
-        return Refused("disk_full", f"it cannot be made: {error}", _FULL.retry_after_s)
+    def not_made(self, what: str, error: LogFull | OSError) -> Refused:
+        """Log that a topic, or its schedule log, could not be. Returns what clients are told."""
+        advice, refusal = _advice(error)
+        self._tell(f"{what} cannot be made: {advice}", error)
+        return Refused(refusal.name, f"{what} cannot be made: {error}", refusal.retry_after_s)
 
     def _tell(self, what: str, error: Exception) -> None:
         now = self._clock.monotonic()
         if now >= self._tell_again_at.get(what, now):
             self._tell_again_at[what] = now + _TELL_AGAIN_S
             log.error("%s: %s", what, error)
+
+
+def _advice(error: LogFull | OSError) -> tuple[str, Refusal]:
+    of_files = isinstance(error, OSError) and error.errno in NO_FILES_ERRORS
+    if of_files or isinstance(error, NoFiles):
+        return "let the process open more files (LimitNOFILE=, ulimit -n)", _NO_FILES
+    return "the disk takes no more, or a quota does not; make room", _FULL

@@ -347,4 +347,12 @@ REVIEWED: Final = (
         "tests/broker/server/test_retention.py::"
         "test_a_partition_is_cut_to_its_size_though_a_segment_could_hold_all_of_it",
     ),
+    Bug(
+        "A client that wanted a topic, or the first schedule of one, was told of a full disk when "
+        "the broker could open no more files; of the schedule its log said nothing, and nowhere "
+        "what to do.",
+        "a review",
+        "tests/broker/server/schedules/test_service.py::"
+        "test_what_a_schedule_log_cannot_be_made_for_is_told",
+    ),
 )

@@ -32,8 +32,6 @@ from tapemq_broker.storage.schedules.index import IndexDamaged, ScheduleIndex
 
 log = logging.getLogger("tapemq.broker")
 
-_RETRY_S: Final = 1.0
-
 
 class Schedules:
     """All parts of it, joined."""
@@ -200,7 +198,7 @@ class Schedules:
         except (LogFull, OSError) as error:
             if isinstance(error, OSError) and not is_passing(error):
                 self._engine.world.fatal(f"the schedule log of {info.name} cannot be made: {error}")
-            raise Refused("disk_full", f"no schedule log can be made: {error}", _RETRY_S) from None
+            raise self._engine.shortage.not_made("a schedule log", error) from None
         if info.topic_id in self._engine.core.topics.by_id:
             self._engine.logs.add_data(made)
             self.shelf.volumes[info.topic_id] = volume

@@ -11,6 +11,7 @@ from tapemq.wire import messages as m
 from tapemq_broker.config import Settings
 from tapemq_broker.core.schedules import book
 from tapemq_broker.core.schedules.schedule import SCHEDULER_ID
+from tapemq_broker.storage.disk import File
 from tapemq_broker.storage.errors import SyncFailed
 from tapemq_broker.storage.schedules.index import IndexDamaged
 from tests.support.disk_image import take_image
@@ -52,6 +53,35 @@ async def test_a_failed_sync_while_a_schedule_log_is_made_ends_the_broker(
         assert [reason.partition(":")[0] for reason in ended] == [
             "the schedule log of t cannot be made"
         ]
+        RawClient.close_all()
+
+
+@pytest.mark.parametrize(
+    ("number", "name"), [(errno.EMFILE, "overloaded"), (errno.ENOSPC, "disk_full")]
+)
+async def test_what_a_schedule_log_cannot_be_made_for_is_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, number: int, name: str
+) -> None:
+    async with scheduled_broker() as broker:
+        await broker.client.publish("t", b"now")
+        open_file = broker.disk.open
+
+        def fail(path: str, *, create: bool = False) -> File:
+            if create and "schedule" in path:
+                raise OSError(number, os.strerror(number), path)
+            return open_file(path, create=create)
+
+        client = await RawClient.connect(broker.server.port)
+        topic = await client.ask(m.DescribeTopic("t"), m.Topic)
+        body = encode_body(Columns([b"x"]))
+        wish = m.Schedule(topic.topic_id, 0, checksum(body), delay_ms=1000)
+        with monkeypatch.context() as patched:
+            patched.setattr(broker.disk, "open", fail)
+            with pytest.raises(Refused) as refused:
+                await client.ask(wish, m.Scheduled, body)
+        assert refused.value.name == name
+        assert "a schedule log cannot be made: " in caplog.text
+        await client.ask(wish, m.Scheduled, body)
         RawClient.close_all()
 
 
