@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from functools import partial
 from typing import Final, NamedTuple
 
 from tapemq import errors
@@ -144,11 +145,11 @@ class Scheduler:
                 self._send(parcel, lane)
 
     def _send(self, parcel: Parcel, lane: Lane | None) -> None:
-        parcel.task = asyncio.create_task(self._take(parcel, lane))
+        parcel.task = asyncio.create_task(self._take(parcel))
         self._tasks.add(parcel.task)
-        parcel.task.add_done_callback(self._tasks.discard)
+        parcel.task.add_done_callback(partial(self._ended, lane))
 
-    async def _take(self, parcel: Parcel, lane: Lane | None) -> None:
+    async def _take(self, parcel: Parcel) -> None:
         try:
             await self._courier.take(parcel)
         except Stale:
@@ -157,7 +158,10 @@ class Scheduler:
             self._put(*parcel.wanted)
         except Exception as error:
             parcel.fail(error)
-        finally:
-            if lane is not None:
-                lane.in_flight -= 1
-                self._pump(lane)
+
+    def _ended(self, lane: Lane | None, task: "asyncio.Task[None]") -> None:
+        """Not at the end of the task's own code: of one that was cancelled at once none runs."""
+        self._tasks.discard(task)
+        if lane is not None:
+            lane.in_flight -= 1
+            self._pump(lane)

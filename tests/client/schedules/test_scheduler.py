@@ -133,6 +133,19 @@ async def test_what_was_not_sent_is_withdrawn() -> None:
         assert await broker.pending() == 2
 
 
+async def test_what_is_given_up_before_its_turn_keeps_no_place() -> None:
+    """Its parcel's task is cancelled before its first step: none of its code runs."""
+    async with scheduled_broker() as broker:
+        await broker.later(b"a", 60)
+        for number in range(3):
+            given_up = asyncio.create_task(broker.later(b"%d" % number, 60))
+            await asyncio.sleep(0)
+            given_up.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await given_up
+        assert (await broker.later(b"b", 60, timeout=LONG_S)).schedule_id == 2
+
+
 async def test_what_is_late_and_cancelled_at_once_is_withdrawn_once() -> None:
     """As by an asyncio.timeout() that ends when the call's own does."""
     async with scheduled_broker() as broker:

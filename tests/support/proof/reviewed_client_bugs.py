@@ -366,4 +366,12 @@ REVIEWED_CLIENT: Final = (
         "tests/broker/cli/test_broker_process.py::"
         "test_a_terminal_that_is_closed_stops_it_cleanly_however_often_that_is_told",
     ),
+    Bug(
+        "A delayed publish that was cancelled, or whose time was over, in the moment in which its "
+        "request was about to be made kept that request's place: after two of them nothing more "
+        "was scheduled in that partition; each call waited in vain until its time was over.",
+        "a review",
+        "tests/client/schedules/test_scheduler.py::"
+        "test_what_is_given_up_before_its_turn_keeps_no_place",
+    ),
 )
