@@ -176,11 +176,16 @@ class Stream:
 
     async def __aenter__(self) -> Self:
         self._is_closed = False
-        if self._committer is not None:
+        committer = self._committer
+        if committer is not None:
             self._intake.begin_in_group()
-        await self._subscriber.open()
-        if self._committer is not None:
-            self._committer.start()
+            committer.start()  # before there is a member that may be asked for partitions
+        try:
+            await self._subscriber.open()
+        except BaseException:
+            if committer is not None:
+                committer.stop()
+            raise
         return self
 
     async def __aexit__(

@@ -179,13 +179,18 @@ class Stream:
 
     def __enter__(self) -> Self:
         self._is_closed = False
-        if self._committer is not None:
+        committer = self._committer
+        if committer is not None:
             with self._shared.lock, self._shared.turn:
                 self._intake.begin_in_group()
-        self._subscriber.open()
-        if self._committer is not None:
-            with self._shared.lock, self._shared.turn:
-                self._committer.start()
+                committer.start()  # before there is a member that may be asked for partitions
+        try:
+            self._subscriber.open()
+        except BaseException:
+            if committer is not None:
+                with self._shared.lock, self._shared.turn:
+                    committer.stop()
+            raise
         return self
 
     def __exit__(

@@ -8,6 +8,7 @@ import tapemq
 from tapemq.batch import Columns, encode_body
 from tapemq.wire import errors as wire
 from tapemq.wire import messages as m
+from tests.support.blocking import LONG_S
 from tests.support.fake_broker import FakeBroker, Reaction
 from tests.support.sdk import client_of
 
@@ -87,6 +88,31 @@ async def test_untouched_partition_is_released_at_once(member: Member) -> None:
     assert committing() == ["_run"]
     assert member.stream._committer is not None
     assert len(member.stream._committer._tasks) == 1  # nothing is kept of what has ended
+
+
+async def test_partition_that_is_asked_for_while_the_stream_is_entered_is_released(
+    broker: FakeBroker,
+) -> None:
+    """As when several members of a group are begun at the same time."""
+    broker.react(m.Subscribe, Reaction.HOLD)
+    async with await client_of(broker) as client:
+        stream = reader(client)
+        entering = asyncio.create_task(stream.__aenter__())
+        await broker.received(m.Subscribe)
+        broker.session.send(m.Revoke(1, 1, 1, LONG_MS))
+        broker.release()
+        async with await entering:
+            async with asyncio.timeout(LONG_S):
+                assert await broker.received(m.Release) == [m.Release(1, 1, 1)]
+
+
+async def test_stream_that_cannot_be_entered_commits_nothing_more(broker: FakeBroker) -> None:
+    broker.react(m.Subscribe, m.Failure(wire.OFFSET_OUT_OF_RANGE.code, "beyond the end"))
+    async with await client_of(broker) as client:
+        with pytest.raises(tapemq.OffsetOutOfRange):
+            await reader(client).__aenter__()
+        await asyncio.sleep(0)
+        assert not committing()
 
 
 async def test_record_in_hand_is_finished_and_committed_first(member: Member) -> None:

@@ -90,6 +90,21 @@ def test_untouched_partition_is_released_at_once(member: Member) -> None:
     assert member.stream.position == {0: 3}
 
 
+def test_partition_that_is_asked_for_while_the_stream_is_entered_is_released(
+    thread: BrokerThread,
+) -> None:
+    """As when several members of a group are begun at the same time."""
+    thread.react(m.Subscribe, Reaction.HOLD)
+    with thread.connect() as client:
+        stream = reader(client)
+        entering = in_thread(stream.__enter__)
+        thread.received(m.Subscribe)
+        thread.push(m.Revoke(1, 1, 1, LONG_MS))
+        thread.release()
+        with outcome(entering):
+            assert thread.received(m.Release) == [m.Release(1, 1, 1)]
+
+
 def test_record_in_hand_is_finished_and_committed_first(member: Member) -> None:
     member.read(2)
     member.revoke(0)

@@ -374,4 +374,12 @@ REVIEWED_CLIENT: Final = (
         "tests/client/schedules/test_scheduler.py::"
         "test_what_is_given_up_before_its_turn_keeps_no_place",
     ),
+    Bug(
+        "Members of a stream group that were begun at the same time waited 5 s for their "
+        "partitions: the one that had them all was asked for them while it was being entered, and "
+        "did not answer.",
+        "a review",
+        "tests/client/streams/test_committer.py::"
+        "test_partition_that_is_asked_for_while_the_stream_is_entered_is_released",
+    ),
 )
