@@ -155,9 +155,11 @@ class Queue:
             raise ValueError(f"concurrency is at least 1, not {concurrency}")
         check_exceptions(reject_on=reject_on, ignore=ignore)
         check_function(handler, awaited=True)
-
         is_over, runner = False, _this_task()
         cancelled_before = runner.cancelling()
+
+        def is_ending() -> bool:
+            return is_over or runner.cancelling() > cancelled_before
 
         async def work() -> None:
             task = _this_task()
@@ -166,12 +168,14 @@ class Queue:
                     try:
                         await _handle(handler, message, task)
                     except asyncio.CancelledError as error:
-                        if is_over or runner.cancelling() > cancelled_before:
+                        if is_ending():
                             raise
                         # The handler has cancelled itself, or what it waited for was cancelled.
                         while task.uncancel():
                             pass
                         raise Retry("CancelledError") from error
+                if is_ending():  # and the handler has kept the cancellation to itself
+                    return
 
         workers = [asyncio.create_task(work()) for _ in range(concurrency)]
         try:
@@ -181,9 +185,8 @@ class Queue:
             for worker in workers:
                 worker.cancel()
             await asyncio.wait(workers)
-        for worker in workers:
-            if not worker.cancelled():
-                worker.result()
+        for worker in (one for one in workers if not one.cancelled()):
+            worker.result()
 
     def stop(self) -> None:
         """Take nothing more: iterating ends, and run() returns when its handlers are done."""

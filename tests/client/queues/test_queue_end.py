@@ -1,12 +1,14 @@
 """How a queue is left, and what becomes of the messages that it holds."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
 import tapemq
 from tapemq.queues.queue import Queue
 from tapemq.wire import messages as m
+from tests.support.blocking import LONG_S
 from tests.support.fake_broker import Reaction
 from tests.support.queueing import World, take
 
@@ -133,6 +135,27 @@ async def test_a_handler_that_cancels_itself_has_failed(world: World, then: str)
         await running
     assert sorted(world.group.offsets("nack")) == ALL
     assert sorted(world.acked()) == ALL
+
+
+async def test_cancelled_run_ends_though_its_handlers_keep_that_to_themselves(
+    world: World,
+) -> None:
+    """As one does that catches everything, or waits with Python 3.11's asyncio.wait_for()."""
+    begun = asyncio.Event()
+
+    async def handle(message: tapemq.Message) -> None:
+        begun.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    async with world.queue() as queue:
+        running = asyncio.ensure_future(queue.run(handle, concurrency=2))
+        await begun.wait()
+        running.cancel()
+        await asyncio.wait([running], timeout=LONG_S)
+        assert running.cancelled()
+    assert world.acked() == [0, 1]
+    assert sorted(world.group.offsets("left")) == ALL[2:]
 
 
 async def test_what_a_handler_has_not_awaited_is_not_acked(world: World) -> None:

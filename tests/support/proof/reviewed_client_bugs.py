@@ -382,4 +382,11 @@ REVIEWED_CLIENT: Final = (
         "tests/client/streams/test_committer.py::"
         "test_partition_that_is_asked_for_while_the_stream_is_entered_is_released",
     ),
+    Bug(
+        "Cancelling `queue.run()` while a handler caught that (or, up to Python 3.11, waited with "
+        "`asyncio.wait_for()` for what came just then) did not end it: it went on taking messages.",
+        "a review",
+        "tests/client/queues/test_queue_end.py::"
+        "test_cancelled_run_ends_though_its_handlers_keep_that_to_themselves",
+    ),
 )
