@@ -20,7 +20,7 @@ def connect(
 ) -> Client:
     """Connect to a broker: ``with tapemq.sync.connect(url) as client``.
 
-    When the connection is lost it is made again, after a random share of 0.1, 0.2, 0.4 ... 30
+    When the connection is lost it is made again, after a random share of 0.1, 0.2, 0.4 ... 5
     seconds, for as long as the client is open; calls wait for it until their own timeouts.
 
     Args:
