@@ -11,6 +11,7 @@ from tapemq.network.attempt import Attempt
 from tapemq.network.connection import Connection
 from tapemq.network.link import Link
 from tapemq.schedules.parcel import Parcel
+from tapemq.schedules.passage import check_size
 from tapemq.schedules.slots import Slot, Slots
 from tapemq.wire import errors as wire
 from tapemq.wire import messages as m
@@ -70,6 +71,7 @@ class Courier:
                 body = slot.encode(parcel.items, self._clock.wall_us())
                 message = parcel.message(body)
                 attempt = Attempt(message, repeatable=True)
+            check_size(body, connection.limits)
             try:
                 answer: m.Scheduled = await _send(connection, message, body)
             except NotHere as error:

@@ -4,7 +4,14 @@ from typing import Final, NamedTuple
 
 from tapemq import errors
 from tapemq.batch import checksum
-from tapemq.errors import Closed, ConnectionLost, Error, IndeterminateError, PartitionNotFound
+from tapemq.errors import (
+    Closed,
+    ConnectionLost,
+    Error,
+    IndeterminateError,
+    PartitionNotFound,
+    PayloadTooLarge,
+)
 from tapemq.infos import time_of
 from tapemq.publishing.item import Item
 from tapemq.schedules.plan import Plan
@@ -88,6 +95,16 @@ class Compass:
             return partition_of(key, partitions)
         self._next_partition += 1
         return (self._next_partition - 1) % partitions
+
+
+def check_size(body: bytes, limits: m.Welcome) -> None:
+    """Raise PayloadTooLarge for a body for which this session would be ended, and each new one: the
+    broker may take less than when its records were gathered."""
+    if len(body) > limits.batch_bytes_max:
+        raise PayloadTooLarge(
+            f"{len(body)} bytes to be scheduled together; the broker takes {limits.batch_bytes_max}"
+            " now"
+        )
 
 
 def late(topic: str, sent: bool, timeout_s: float, hindrance: str) -> Error:

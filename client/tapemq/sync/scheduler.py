@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from tapemq.errors import Closed, Error, NotHere, RequestRefused
 from tapemq.network.attempt import Attempt
 from tapemq.publishing.item import Item
-from tapemq.schedules.passage import Compass, Passage, Target, receipt, request
+from tapemq.schedules.passage import Compass, Passage, Target, check_size, receipt, request
 from tapemq.schedules.plan import Plan
 from tapemq.schedules.receipt import ScheduleReceipt
 from tapemq.schedules.slots import IN_FLIGHT, Slot
@@ -123,6 +123,7 @@ class Scheduler:
             with self._shared.lock, self._shared.turn:
                 connection = self._link.connected()
                 if connection is not None and connection.admits(len(body)):
+                    check_size(body, connection.limits)
                     answer: Promise[m.Scheduled] = Promise()
                     call.passage.sent = True
                     connection.publish(message, [body], answer.settle)

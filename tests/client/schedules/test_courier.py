@@ -3,7 +3,9 @@ import asyncio
 import pytest
 
 import tapemq
-from tests.support.fake_broker import FakeBroker
+from tapemq.wire import messages as m
+from tests.support.blocking import LONG_S
+from tests.support.fake_broker import FakeBroker, Reaction
 from tests.support.scheduled_broker import ScheduledBroker, scheduled_broker
 from tests.support.sdk import client_of
 from tests.support.stuck_disk import StuckDisk
@@ -51,6 +53,23 @@ async def test_who_waits_for_room_in_vain_is_forgotten() -> None:
         await client.topics()
         assert client._link.connection is not None
         assert not client._link.connection._wanting_room
+
+
+@pytest.mark.parametrize("is_sent", [True, False])
+async def test_what_is_too_large_since_a_restart_is_not_sent_again_and_again(is_sent: bool) -> None:
+    async with FakeBroker() as broker, await client_of(broker) as client:
+        if is_sent:
+            broker.react(m.Schedule, Reaction.IGNORE)
+        else:
+            broker.flow(0, "the disk is low")
+        scheduling = asyncio.create_task(client.publish("t", bytes(600), delay=60, timeout=LONG_S))
+        await broker.received(m.Schedule if is_sent else m.OpenProducer)
+        broker.welcome = broker.welcome._replace(batch_bytes_max=500, record_bytes_max=500)
+        await broker.cut()
+        with pytest.raises(tapemq.IndeterminateError if is_sent else tapemq.PayloadTooLarge):
+            await scheduling
+        assert len(broker.of(m.Schedule)) == is_sent
+        assert len(broker.sessions) == 2
 
 
 async def test_a_producer_that_was_forgotten_is_opened_anew() -> None:

@@ -7,7 +7,9 @@ import pytest
 import tapemq
 from tapemq import sync
 from tapemq.schedules.slots import IN_FLIGHT
-from tests.support.blocking import BrokerThread, in_thread, outcome
+from tapemq.wire import messages as m
+from tests.support.blocking import LONG_S, BrokerThread, in_thread, outcome
+from tests.support.fake_broker import Reaction
 from tests.support.scheduled_broker import ScheduledBroker
 from tests.support.scheduled_sync import Call, blocking
 from tests.support.stuck_disk import StuckDisk
@@ -129,3 +131,16 @@ def test_who_waits_for_room_in_vain_is_forgotten(thread: BrokerThread, client: s
     assert client._link.connection is not None
     assert not client._link.connection._wanting_room
     assert not client._link._changes._waiting
+
+
+def test_what_is_too_large_since_a_restart_is_not_sent_again_and_again() -> None:
+    with BrokerThread() as thread, thread.connect() as client:
+        broker = thread.broker
+        thread.react(m.Schedule, Reaction.IGNORE)
+        scheduling = in_thread(client.publish, "t", bytes(600), delay=60, timeout=LONG_S)
+        thread.received(m.Schedule)
+        broker.welcome = broker.welcome._replace(batch_bytes_max=500, record_bytes_max=500)
+        thread.cut()
+        with pytest.raises(tapemq.IndeterminateError):
+            outcome(scheduling)
+        assert len(broker.of(m.Schedule)) == 1

@@ -389,4 +389,12 @@ REVIEWED_CLIENT: Final = (
         "tests/client/queues/test_queue_end.py::"
         "test_cancelled_run_ends_though_its_handlers_keep_that_to_themselves",
     ),
+    Bug(
+        "A delayed publish that was on its way while the broker restarted with a lower "
+        "batch_bytes_max ended each new session of its client, until its time was over; the "
+        "publishes, streams and queues of that client failed meanwhile.",
+        "a review",
+        "tests/client/schedules/test_courier.py::"
+        "test_what_is_too_large_since_a_restart_is_not_sent_again_and_again",
+    ),
 )
