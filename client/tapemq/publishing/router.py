@@ -104,13 +104,16 @@ class Router(ABC):
 
     def link_up(self, connection: Exchange) -> None:
         """Send again what the old connection did not confirm, and what has gathered."""
+        self._heed_limits(connection)
+        for lane in self._lanes.values():
+            self._pump(lane)
+
+    def _heed_limits(self, connection: Exchange) -> None:
         most = batch_bytes_max(connection.limits)
         if most < self._options.batch_bytes:
             self._options = self._options._replace(batch_bytes=most)
             for lane in self._lanes.values():
                 lane.change_options(self._options)
-        for lane in self._lanes.values():
-            self._pump(lane)
 
     def link_down(self, reason: Error) -> None:  # noqa: B027  (nobody has to override it)
         """Nothing to do: the connection has answered for all batches in flight."""
@@ -269,6 +272,8 @@ class Router(ABC):
         self._identity = identity
         self._route = route
         self._levels = levels_of(route.settings)
+        if self._road.connection is not None:  # maybe another one than when the options were made
+            self._heed_limits(self._road.connection)
 
     def rerouted(self, route: m.Topic) -> None:
         """Go on with the topic as it is now."""

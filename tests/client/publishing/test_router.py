@@ -247,6 +247,17 @@ def test_batches_are_as_large_as_the_broker_takes_now(hands: Hands) -> None:
     assert [message.partition for message, _ in published(talk)] == [0, 0, 1]
 
 
+def test_batches_are_as_large_as_the_broker_takes_when_the_topic_is_known(hands: Hands) -> None:
+    """Not when the producer was made, or the first record published: it may have restarted."""
+    hands.connection = talk = lesser_talk()
+    shell = routed_shell(hands)
+    for _ in range(3):
+        shell.add(Item(bytes(600), None, b""), 0, 0)
+    hands.turn()
+    assert shell.failure is None
+    assert len(published(talk)) == 2
+
+
 @pytest.mark.parametrize(
     ("is_sent", "kind"), [(True, IndeterminateError), (False, errors.TimeoutError)]
 )

@@ -367,17 +367,15 @@ REVIEWED_CLIENT: Final = (
         "test_a_terminal_that_is_closed_stops_it_cleanly_however_often_that_is_told",
     ),
     Bug(
-        "A delayed publish that was cancelled, or whose time was over, in the moment in which its "
-        "request was about to be made kept that request's place: after two of them nothing more "
-        "was scheduled in that partition; each call waited in vain until its time was over.",
+        "Delayed publishes that were cancelled, or late, just before they left kept their place: "
+        "after two of them nothing more was scheduled in that partition; each call timed out.",
         "a review",
         "tests/client/schedules/test_scheduler.py::"
         "test_what_is_given_up_before_its_turn_keeps_no_place",
     ),
     Bug(
-        "Members of a stream group that were begun at the same time waited 5 s for their "
-        "partitions: the one that had them all was asked for them while it was being entered, and "
-        "did not answer.",
+        "Members of a stream group that were begun at the same time waited 5 s for partitions: the "
+        "one that had them was asked for them while it was being entered, and did not answer.",
         "a review",
         "tests/client/streams/test_committer.py::"
         "test_partition_that_is_asked_for_while_the_stream_is_entered_is_released",
@@ -391,8 +389,7 @@ REVIEWED_CLIENT: Final = (
     ),
     Bug(
         "A delayed publish that was on its way while the broker restarted with a lower "
-        "batch_bytes_max ended each new session of its client, until its time was over; the "
-        "publishes, streams and queues of that client failed meanwhile.",
+        "batch_bytes_max ended each new session of its client, until its time was over.",
         "a review",
         "tests/client/schedules/test_courier.py::"
         "test_what_is_too_large_since_a_restart_is_not_sent_again_and_again",
