@@ -93,3 +93,8 @@ def unconfirmed(timeout_s: float) -> IndeterminateError:
     """What to raise when the answer to a settlement does not come."""
     text = f"no answer within {timeout_s:g} s: the settlement may or may not count"
     return IndeterminateError(text)
+
+
+def not_extended(timeout_s: float) -> IndeterminateError:
+    """What to raise when the answer to an extension does not come."""
+    return IndeterminateError(f"no answer within {timeout_s:g} s: it may be extended")

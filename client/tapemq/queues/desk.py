@@ -5,10 +5,11 @@ import builtins
 import logging
 from collections.abc import Callable
 
+from tapemq import errors
 from tapemq.errors import Error
 from tapemq.network.connection import Connection
 from tapemq.network.link import Link
-from tapemq.queues.confirmation import lease_lost, unconfirmed
+from tapemq.queues.confirmation import lease_lost, not_extended, unconfirmed
 from tapemq.queues.intake import QueueIntake
 from tapemq.queues.lease import Lease
 from tapemq.queues.ledger import DRAIN_S, Ledger
@@ -62,12 +63,19 @@ class Desk(Ledger):
             raise unconfirmed(self._timeout_s) from None
 
     async def extend(self, lease: Lease, offset: int, lease_ms: int) -> None:
-        """Hold a message for longer. Raises LeaseLost."""
+        """Hold a message for longer. Raises LeaseLost, IndeterminateError."""
         connection = self._open_connection()
         if connection is None or offset not in lease.held:
             raise lease_lost(offset)
         request = m.Extend(lease.subscription, lease_ms, int(self._timeout_s * 1000))
-        reply = await connection.request(request, pack_tokens([(lease.lease_id, offset, 1)]))
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                payload = pack_tokens([(lease.lease_id, offset, 1)])
+                reply = await connection.request(request, payload)
+        except errors.TimeoutError:
+            raise  # the broker's word
+        except builtins.TimeoutError:
+            raise not_extended(self._timeout_s) from None
         if reply.message.lost:
             self.lose([Tokens(lease.lease_id, offset, 1)], "expired")
             raise lease_lost(offset)

@@ -4,8 +4,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from tapemq.errors import IndeterminateError
-from tapemq.queues.confirmation import lease_lost, unconfirmed
+from tapemq.queues.confirmation import lease_lost, not_extended, unconfirmed
 from tapemq.queues.intake import QueueIntake
 from tapemq.queues.lease import Lease
 from tapemq.queues.ledger import DRAIN_S, GATHER_S, Ledger
@@ -75,7 +74,7 @@ class Desk(Ledger):
         waiting.result()
 
     def extend(self, lease: Lease, offset: int, lease_ms: int) -> None:
-        """Hold a message for longer. Raises LeaseLost."""
+        """Hold a message for longer. Raises LeaseLost, IndeterminateError."""
         answer: Promise[Any] = Promise()
         request = m.Extend(lease.subscription, lease_ms, int(self._timeout_s * 1000))
         with self._shared.lock, self._shared.turn:
@@ -85,7 +84,7 @@ class Desk(Ledger):
             payload = pack_tokens([(lease.lease_id, offset, 1)])
             connection.send(request, answer.settle, payload)
         if not answer.wait(self._timeout_s):
-            raise IndeterminateError(f"no answer within {self._timeout_s:g} s: it may be extended")
+            raise not_extended(self._timeout_s)
         if answer.result().message.lost:
             with self._shared.lock, self._shared.turn:
                 self.lose([Tokens(lease.lease_id, offset, 1)], "expired")

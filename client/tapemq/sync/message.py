@@ -69,7 +69,7 @@ class Message(LeasedRecord):
 
     def extend(self, seconds: Duration) -> None:
         """Hold it for this long from now on, at least. (Leases are renewed anyway while the
-        process lives.) Raises LeaseLost."""
+        process lives.) Raises LeaseLost, IndeterminateError."""
         self._lease.desk.extend(self._lease, self.offset, milliseconds(seconds))
 
     def _settle(self, verdict: Verdict, confirm: bool) -> None:

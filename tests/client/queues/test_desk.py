@@ -7,6 +7,7 @@ from tapemq.queues import desk as desk_module
 from tapemq.queues import ledger as ledger_module
 from tapemq.wire import errors as wire
 from tapemq.wire import messages as m
+from tests.support.blocking import LONG_S
 from tests.support.fake_broker import Reaction
 from tests.support.queueing import World, take
 
@@ -55,6 +56,18 @@ async def test_shorter_leases_are_renewed_sooner(world: World) -> None:
         lease_id = second._lease.lease_id
         while lease_id not in {entry.lease_id for entry in world.broker.queues.extended}:
             await world.broker.received(m.Extend, len(world.broker.of(m.Extend)) + 1)
+
+
+async def test_extension_that_is_not_answered_is_told(world: World) -> None:
+    world.broker.react(m.Extend, Reaction.IGNORE)
+    async with world.queue(prefetch=1) as queue:
+        (message,) = await take(queue, 1)
+        queue._desk._timeout_s = 0.01
+        async with asyncio.timeout(LONG_S):
+            with pytest.raises(tapemq.IndeterminateError, match="may be extended"):
+                await message.extend(60)
+        queue._desk._timeout_s = LONG_S
+        await message.extend(60)
 
 
 async def test_nothing_is_renewed_when_nothing_is_held(world: World) -> None:

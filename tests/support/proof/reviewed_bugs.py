@@ -360,4 +360,9 @@ REVIEWED: Final = (
         "tests/client/publishing/test_router.py::"
         "test_batches_are_as_large_as_the_broker_takes_when_the_topic_is_known",
     ),
+    Bug(
+        "With asyncio, `message.extend()` that was not answered waited for ever.",
+        "a review",
+        "tests/client/queues/test_desk.py::test_extension_that_is_not_answered_is_told",
+    ),
 )
