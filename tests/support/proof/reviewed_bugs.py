@@ -354,6 +354,8 @@ REVIEWED: Final = (
         "a review",
         "tests/broker/server/schedules/test_service.py::"
         "test_what_a_schedule_log_cannot_be_made_for_is_told",
+    ),
+    Bug(
         "Records that were first published while the broker restarted with a lower "
         "batch_bytes_max were refused as too large, though each was small enough.",
         "a review",
