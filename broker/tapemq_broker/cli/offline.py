@@ -13,7 +13,7 @@ from tapemq_broker.cli.exits import Exit
 from tapemq_broker.cli.setting_sources import ConfigurationError, load
 from tapemq_broker.core.packed import BadEntry
 from tapemq_broker.core.queue.entries import durable_floor
-from tapemq_broker.core.topics import CATALOG, logs_of, read_catalog
+from tapemq_broker.core.topics import CATALOG, gone_topics, logs_of, read_catalog
 from tapemq_broker.storage.clean import look_at_clean
 from tapemq_broker.storage.directory import (
     CATALOG_PATH,
@@ -148,6 +148,8 @@ def known_logs(directory: DataDirectory) -> KnownLogs:
     entries = sound_entries(LogFiles(directory.disk, CATALOG_PATH, CATALOG))
     catalog = read_catalog(entries)
     known = {directory.topic_path(info.name, info.topic_id) for info in catalog.topics}
+    # The next start goes on with their removal.
+    known |= {directory.topic_path(name, topic_id) for name, topic_id in gone_topics(entries)}
     strange = set(directory.unknown_topics(known))
     refused = strange.difference(directory.unknown_topics(known, catalog.refused))
     logs = [

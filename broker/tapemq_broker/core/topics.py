@@ -1,8 +1,9 @@
 """The catalog's topics: create, look up, change, delete."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from heapq import nsmallest
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from tapemq.batch import LogId, Role
 from tapemq_broker.core.counting import agreeing, counted
@@ -32,6 +33,7 @@ from tapemq_broker.core.topic import (
 
 CATALOG = LogId(0, 0, Role.CATALOG)
 _TOPIC_KEY = b"topic/"
+_GONE: Final = re.compile(rb"gone/([0-9a-f]{16})/([A-Za-z0-9._@-]+)")
 PAGE_NAMES = 64
 
 
@@ -196,7 +198,8 @@ class Topics:
             done = ReplyWhenDurable(CATALOG, None, request, Done())
             return [*tell(topic), RemoveTopic(topic.info), done]
 
-        return [Change(request, [PutState(CATALOG, {_key(name): None})], then)]
+        changes = {_key(name): None, gone_key(name, topic.info.topic_id): b""}
+        return [Change(request, [PutState(CATALOG, changes)], then)]
 
     def add_group(self, topic: Topic, name: str) -> StreamGroup:
         """A group of that name, still without positions; the one that there is, if there is."""
@@ -281,6 +284,17 @@ def read_catalog(entries: Mapping[bytes, bytes]) -> Catalog:
 def schedule_key(topic_id: int) -> bytes:
     """The key under which the catalog says that a topic's schedule log was made."""
     return b"schedule/%016x" % topic_id
+
+
+def gone_key(name: str, topic_id: int) -> bytes:
+    """The key under which the catalog says that there may be files of a deleted topic."""
+    return b"gone/%016x/%s" % (topic_id, name.encode())
+
+
+def gone_topics(entries: Mapping[bytes, bytes]) -> Iterator[tuple[str, int]]:
+    """Names and ids of the deleted topics of which there may be files."""
+    for found in filter(None, map(_GONE.fullmatch, entries)):
+        yield found[2].decode(), int(found[1], 16)
 
 
 def logs_of(info: TopicInfo, entries: Mapping[bytes, bytes]) -> Iterator[LogId]:

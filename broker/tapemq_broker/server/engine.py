@@ -25,6 +25,7 @@ from tapemq_broker.server.log_store import Opened
 from tapemq_broker.server.logs import Logs
 from tapemq_broker.server.measuring import measure
 from tapemq_broker.server.receipts import Receipts
+from tapemq_broker.server.removals import Removals
 from tapemq_broker.server.rising_clock import RisingClock
 from tapemq_broker.server.sessions import Sessions
 from tapemq_broker.server.settlements import Settlements
@@ -32,7 +33,7 @@ from tapemq_broker.server.shortage import Shortage
 from tapemq_broker.server.steady_clock import SteadyClock
 from tapemq_broker.server.unanswered import Unanswered
 from tapemq_broker.server.world import World
-from tapemq_broker.storage.errors import CorruptLog, LogFull, LogRefused, SyncFailed
+from tapemq_broker.storage.errors import CorruptLog, LogFull, LogRefused
 from tapemq_broker.storage.refusal import is_passing
 
 log = logging.getLogger("tapemq.broker")
@@ -53,6 +54,7 @@ class Engine:
         # What is forgotten with age is so by this clock.
         self.age_clock = SteadyClock(world.clock)
         self.receipts = Receipts(Unanswered(sessions.crowded))
+        self.removals = Removals(world, logs)
         self.durability = Durability()
         self.on_topic_prepared: Callable[[], None] = lambda: None
         self.on_topic_removed: Callable[[int], Awaitable[None]] = _not_told
@@ -314,7 +316,7 @@ class Engine:
             refused = self.shortage.not_made("a topic", error)
             self.logs.store.discard(opened)
             if effect.first_partition == 0:
-                await self._remove_files(info)
+                await self.removals.discard(info.name, info.topic_id)
             self.run(self.core.topics.unprepared(info, refused))
             return
         # Nobody sees a partition that a power cut could take: records would be on their way to it.
@@ -356,16 +358,7 @@ class Engine:
             self.durability.drop(log_id)
             for request in self.receipts.drop(log_id):
                 self.reply(request, Refusal("unknown_topic", "the topic was deleted"))
-        await self._remove_files(effect.topic)
-
-    async def _remove_files(self, info: TopicInfo) -> None:
-        """Remove the files of a topic that the catalog does not name (any more)."""
-        try:
-            await self._loop.run_in_executor(None, self.logs.store.remove_topic, info)
-        except SyncFailed as error:
-            self.world.fatal(f"a sync failed while topic {info.name} was removed: {error!r}")
-        except OSError as error:
-            log.error("files of topic %s are left, remove them by hand: %s", info.name, error)
+        await self.removals.remove(effect.topic.name, effect.topic.topic_id)
 
     def _truncate_front(self, effect: e.TruncateFront) -> None:
         first_offset = self.logs.truncate_front(effect.log, effect.offset)

@@ -186,11 +186,11 @@ class LogStore:
             data.close(clean=False, now_us=now_us)
             groups.close(clean=False, now_us=now_us)
 
-    def remove_topic(self, info: TopicInfo) -> None:
+    def remove_topic(self, name: str, topic_id: int) -> None:
         """Remove a topic's files; blocks."""
-        self._directory.remove_topic(info.name, info.topic_id)
+        self._directory.remove_topic(name, topic_id)
         # Not before: somebody may have been reading until the files were gone.
-        self._cache.forget_directory(self._directory.topic_path(info.name, info.topic_id))
+        self._cache.forget_directory(self._directory.topic_path(name, topic_id))
 
 
 def proven_durable(groups: StateLog) -> int:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
@@ -10,7 +10,7 @@ from tapemq.wire import messages as m
 from tapemq.wire.errors import SHUTTING_DOWN
 from tapemq_broker.config import Settings
 from tapemq_broker.core.broker import Broker
-from tapemq_broker.core.topics import logs_of
+from tapemq_broker.core.topics import gone_topics, logs_of
 from tapemq_broker.server.connection import Connection
 from tapemq_broker.server.counters import Counters
 from tapemq_broker.server.engine import Engine
@@ -77,6 +77,7 @@ class Server:
         self._timers = Timers(self._settings, self._engine, self._flow)
         self._timers.start()
         self._schedules.start()
+        self._engine.spawn(self._engine.removals.finish())
         loop = asyncio.get_running_loop()
         self._listener = await loop.create_server(
             lambda: Connection(self._sessions), host, port, backlog=_BACKLOG
@@ -115,7 +116,7 @@ class Server:
         )
         with self._kept_if_it_fails(clean.entries):
             core, boot_epoch = startup.load()
-        _complain(directory, core)
+        _complain(directory, core, gone_topics(self._logs.catalog()))
         self._identity = Identity(
             directory.broker_id, boot_epoch, SOFTWARE, world.clock.monotonic()
         )
@@ -184,6 +185,7 @@ class Server:
             self._listener.close()
         self._timers.stop()
         self._schedules.stop()
+        self._engine.removals.stop()
         self._flow.stop()
         try:
             async with asyncio.timeout(grace_s):
@@ -240,12 +242,13 @@ def _keep_claims(disk: Disk, claims: list[CleanEntry]) -> None:
         log.warning("what the last clean stop noted of refused logs cannot be kept: %s", error)
 
 
-def _complain(directory: DataDirectory, core: Broker) -> None:
+def _complain(directory: DataDirectory, core: Broker, gone: Iterable[tuple[str, int]]) -> None:
     """Say what lies in the data directory and should not."""
     for complaint in directory.complaints:
         log.warning("%s", complaint)
     topics = (topic.info for topic in core.topics.by_id.values())
     known = {directory.topic_path(info.name, info.topic_id) for info in topics}
+    known |= {directory.topic_path(name, topic_id) for name, topic_id in gone}
     for path in directory.unknown_topics(known, core.topics.refused):
         log.warning(
             "%s: the catalog knows no such topic, so nobody can read it. It is left as it is: if "

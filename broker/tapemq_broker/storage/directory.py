@@ -12,8 +12,8 @@
     topics/<namespace>/<topic>~<topic id>/<partition>.schedule/
 
 A topic's directory is renamed to ``<topic>~<topic id>.deleted`` before anything in it is removed;
-what an interrupted removal left is removed at the next start. A directory that the catalog does
-not know is never removed: the catalog may be what is wrong.
+what an interrupted removal left is removed at the next start. A directory of which the catalog
+neither knows the topic nor that it was deleted is never removed: the catalog may be what is wrong.
 """
 
 import errno

@@ -9,7 +9,7 @@ from tapemq_broker.cli.offline import committed_upto, known_logs, opened
 from tapemq_broker.core.group import Position
 from tapemq_broker.core.queue.entries import Head, dead_key, head_key
 from tapemq_broker.core.results import TopicInfo
-from tapemq_broker.core.topics import CATALOG, entry, schedule_key
+from tapemq_broker.core.topics import CATALOG, entry, gone_key, schedule_key
 from tapemq_broker.storage.directory import DataDirectory
 from tapemq_broker.storage.files import OsDisk
 from tapemq_broker.storage.state_log import StateLog
@@ -153,6 +153,15 @@ def test_what_the_catalog_knows_is_named_by_its_directories(data_dir: Path) -> N
     assert [place.path for place in known.logs] == [
         *(f"{TOPIC}/0", f"{TOPIC}/0.groups", f"{TOPIC}/0.schedule")
     ]
+
+
+def test_nobody_is_told_of_deleted_topics_that_the_next_start_removes(data_dir: Path) -> None:
+    disk = OsDisk(str(data_dir))
+    catalog = StateLog.open(disk, "catalog", CATALOG, Kind.CATALOG, now_us=1)
+    catalog.put({gone_key("orders", 42): b""}, now_us=1)
+    disk.close()
+    with opened(data_dir) as data:
+        assert known_logs(data.directory) == ({TOPIC}, [])
 
 
 def test_what_makes_no_sense_in_the_groups_proves_nothing(data_dir: Path) -> None:

@@ -173,7 +173,7 @@ def test_deleted_topic_is_gone_and_its_id_stale(orders: Topics) -> None:
     deleted = orders.delete(ONE, "orders")
     assert orders.named("orders").info == ORDERS  # a full disk may still refuse it
     assert carried_out(deleted) == [
-        PutState(CATALOG, {b"topic/orders": None}),
+        PutState(CATALOG, {b"topic/orders": None, b"gone/0000000000000007/orders": b""}),
         RemoveTopic(ORDERS),
         ReplyWhenDurable(CATALOG, None, ONE, Done()),
     ]

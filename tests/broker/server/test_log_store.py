@@ -78,7 +78,7 @@ async def test_nothing_is_left_of_a_topic_that_is_removed(
     store: LogStore, disk: MemoryDisk
 ) -> None:
     store.discard(store.make_topic(topic(2), 0))
-    store.remove_topic(topic(2))
+    store.remove_topic(topic(2).name, topic(2).topic_id)
     assert disk.list_directory("topics/default") == []
 
 
@@ -92,7 +92,7 @@ async def test_files_of_a_removed_topic_are_closed(tmp_path: Path) -> None:
     assert open_below(tmp_path / "topics")
     store.discard(made)
     del made
-    store.remove_topic(topic(2))
+    store.remove_topic(topic(2).name, topic(2).topic_id)
     gc.collect()
     assert open_below(tmp_path / "topics") == []
     disk.close()

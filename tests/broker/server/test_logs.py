@@ -110,7 +110,7 @@ async def test_logs_that_go_with_their_topic_while_others_are_synced_are_left_al
     await asyncio.sleep(0)
     assert len(disk.rounds) == 1
     logs.forget_topic(infos[1])
-    logs.store.remove_topic(infos[1])
+    logs.store.remove_topic(infos[1].name, infos[1].topic_id)
     await asyncio.wait_for(synced, 10)
     assert sum(disk.rounds) == 100
     disk.close()

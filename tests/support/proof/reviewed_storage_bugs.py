@@ -126,5 +126,18 @@ REVIEWED_STORAGE: Final = (
         "a review",
         "tests/broker/storage/test_boot_epoch.py::"
         "test_no_file_left_to_be_opened_is_not_taken_for_a_damaged_file",
+        "Topics whose deletion had been confirmed, and whose files were not removed yet when the "
+        "broker ended, cleanly or not, stayed on the disk for ever, and `verify` called that "
+        "damage; with some hundred of them it took many seconds until all were removed.",
+        "a review",
+        "tests/broker/server/test_removals.py::"
+        "test_what_a_crash_has_left_of_deleted_topics_goes_at_the_next_start",
+    ),
+    Bug(
+        "The deletion of some hundred topics kept all that needs a thread waiting until their "
+        "files were removed: leases of records on disk, large batches, schedules, new topics.",
+        "a review",
+        "tests/broker/server/test_removals.py::"
+        "test_very_many_deleted_topics_leave_threads_to_others",
     ),
 )
