@@ -24,6 +24,7 @@ from tapemq.publishing.confirmed import ConfirmedPublisher
 from tapemq.publishing.item import Value, make_item
 from tapemq.publishing.producer import Producer
 from tapemq.publishing.publisher import Publisher
+from tapemq.publishing.publishers import Publishers
 from tapemq.publishing.receipt import LEVELS, Durability, Receipt, check_durability
 from tapemq.queues.admin import QueueAdmin
 from tapemq.queues.lease_watch import LeaseWatch
@@ -68,7 +69,7 @@ class Client(QueueAdmin, Scheduling):
         self.name = defaults.name
         self._watched = defaults.watched
         self._watch: LeaseWatch | None = None
-        self._publishers: dict[str, ConfirmedPublisher] = {}
+        self._publishers = Publishers(self._make_publisher)
         self._producers: WeakSet[Producer] = WeakSet()
         self._readers: WeakSet[Stream | Queue] = WeakSet()
 
@@ -154,13 +155,7 @@ class Client(QueueAdmin, Scheduling):
         if plan is not None:
             return await self._schedule(topic, item, partition, plan, timeout)
         timeout = self._timeout_s if timeout is None else check_timeout("timeout", timeout)
-        return await self._publisher(topic).publish(item, partition, level, timeout)
-
-    def _publisher(self, topic: str) -> ConfirmedPublisher:
-        publisher = self._publishers.get(topic)
-        if publisher is None or publisher.failed:
-            publisher = self._publishers[topic] = self._make_publisher(topic)
-        return publisher
+        return await self._publishers.of(topic).publish(item, partition, level, timeout)
 
     def _make_publisher(self, topic: str) -> ConfirmedPublisher:
         check_name("topic", topic)
@@ -325,12 +320,12 @@ class Client(QueueAdmin, Scheduling):
         drain_s = check_timeout("timeout", timeout)
         try:
             async with asyncio.timeout(drain_s):
-                await asyncio.gather(*(p.drain() for p in self._publishers.values()))
+                await asyncio.gather(*(p.drain() for p in self._publishers))
         except builtins.TimeoutError:
             log.warning("closing with unconfirmed publishes")
         finally:
             closed = Closed("the client was closed")
-            for publisher in self._publishers.values():
+            for publisher in self._publishers:
                 publisher.close(closed)
             for producer in self._producers:
                 producer.close(closed)

@@ -49,6 +49,11 @@ class ConfirmedPublisher:
         """Nothing more is taken."""
         return self._publisher.failure is not None
 
+    @property
+    def idle(self) -> bool:
+        """Everything is confirmed."""
+        return self._outbox.idle
+
     async def _open(self) -> None:
         while True:
             try:

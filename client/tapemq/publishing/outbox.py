@@ -52,6 +52,11 @@ class Outbox:
         self._router = router
         self._unrouted: dict[Pending, _Unrouted] | None = {}
 
+    @property
+    def idle(self) -> bool:
+        """The topic is known, and everything is confirmed."""
+        return self._unrouted is None and self._router.idle
+
     def put(self, item: Item, partition: int | None, level: int, pending: Pending) -> None:
         """Send a record, or keep it until the topic is known.
 

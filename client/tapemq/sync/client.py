@@ -19,6 +19,7 @@ from tapemq.publishing.choices import (
     publish_lanes,
 )
 from tapemq.publishing.item import Item, Value, make_item
+from tapemq.publishing.publishers import Publishers
 from tapemq.publishing.receipt import LEVELS, Durability, Receipt, check_durability
 from tapemq.queues.options import queue_options
 from tapemq.queues.settings import QueueSettings
@@ -69,7 +70,7 @@ class Client(QueueAdmin, Scheduling):
         super().__init__(link, shared, defaults.timeout_s)
         self.name = _name(defaults)
         self._defaults = defaults
-        self._publishers: dict[str, ConfirmedPublisher] = {}
+        self._publishers = Publishers(self._make_publisher)
         self._producers: WeakSet[Producer] = WeakSet()
         self._readers: WeakSet[Stream | Queue] = WeakSet()
         shared.on_interrupt = self._break_off
@@ -163,9 +164,7 @@ class Client(QueueAdmin, Scheduling):
     ) -> Receipt:
         with self._shared.lock, self._shared.turn:
             self._link.connected()  # raises Closed
-            publisher = self._publishers.get(topic)
-            if publisher is None or publisher.failed:
-                publisher = self._publishers[topic] = self._make_publisher(topic)
+            publisher = self._publishers.of(topic)
             pending = publisher.put(item, partition, level)
         return publisher.wait(pending, timeout_s)
 
@@ -334,15 +333,14 @@ class Client(QueueAdmin, Scheduling):
     def _drain(self, timeout_s: float) -> None:
         until = self._shared.time() + timeout_s
         with self._shared.lock, self._shared.turn:
-            publishers = self._publishers.values()
-            awaited = [pending for publisher in publishers for pending in publisher.awaited()]
+            awaited = [pending for one in self._publishers for pending in one.awaited()]
         for pending in awaited:
             if not pending.promise.wait(until - self._shared.time()):
                 log.warning("closing with unconfirmed publishes")
                 return
 
     def _fail_all(self, error: Error) -> None:
-        for publisher in self._publishers.values():
+        for publisher in self._publishers:
             publisher.close(error)
         for producer in tuple(self._producers):
             producer.close(error)
@@ -362,7 +360,7 @@ class Client(QueueAdmin, Scheduling):
         self._shared.renew()
         self.name = _name(self._defaults)
         self._link.after_fork(hello_of(self._defaults))
-        self._publishers = {}
+        self._publishers = Publishers(self._make_publisher)
         self._schedulers = {}
         closed = Closed(_FORKED)
         for producer in tuple(self._producers):

@@ -51,6 +51,11 @@ class ConfirmedPublisher:
         """Nothing more is taken."""
         return self._publisher.failure is not None
 
+    @property
+    def idle(self) -> bool:
+        """Everything is confirmed."""
+        return self._outbox.idle
+
     def put(self, item: Item, partition: int | None, level: int) -> PendingPublish:
         """Take one record; to be called under the lock. Raises Error."""
         pending = PendingPublish(self.topic)

@@ -167,7 +167,7 @@ async def test_record_that_is_late_and_cancelled_at_once_is_withdrawn_once(
         await client.topic("t")
         publishing = start(client.publish("t", b"1"))
         await asyncio.sleep(0)
-        publisher = client._publishers["t"]
+        publisher = client._publishers.of("t")
         batch = publisher._publisher._lanes[0].open
         assert batch is not None
         (pending,) = batch.waiters

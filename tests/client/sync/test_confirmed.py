@@ -24,7 +24,7 @@ def test_threads_share_batches(thread: BrokerThread, client: sync.Client) -> Non
     thread.react(m.OpenProducer, Reaction.HOLD)
     waiting = [in_thread(client.publish, "t", b"%d" % number) for number in range(20)]
     thread.received(m.OpenProducer)
-    while len(client._publishers["t"].awaited()) < 20:
+    while len(client._publishers.of("t").awaited()) < 20:
         pass  # they are on their way
     thread.release()
     assert sorted(outcome(receipt).offset for receipt in waiting) == list(range(20))
@@ -99,7 +99,7 @@ def test_interrupt_while_waiting_leaves_the_client_as_it_is(
 
     def is_awaited() -> bool:
         with client._shared.lock:
-            return bool(client._publishers["t"].awaited())
+            return bool(client._publishers.of("t").awaited())
 
     with interrupted_when(is_awaited), pytest.raises(KeyboardInterrupt):
         client.publish("t", b"1")

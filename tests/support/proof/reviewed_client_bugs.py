@@ -393,5 +393,10 @@ REVIEWED_CLIENT: Final = (
         "a review",
         "tests/client/schedules/test_courier.py::"
         "test_what_is_too_large_since_a_restart_is_not_sent_again_and_again",
+        "A client kept a publisher for each topic that it had ever published to: one that worked "
+        "for topics that come and go grew for as long as it lived.",
+        "a review",
+        "tests/client/publishing/test_publishers.py::"
+        "test_who_publishes_to_ever_new_topics_keeps_little",
     ),
 )
