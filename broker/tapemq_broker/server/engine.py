@@ -38,6 +38,10 @@ from tapemq_broker.storage.refusal import is_passing
 
 log = logging.getLogger("tapemq.broker")
 
+MAKERS: Final = 3
+"""Topics that are made at the same time, in threads, of which there are five at least: others that
+need one would wait behind those of thousands of partitions."""
+
 
 class Engine:
     """The core, its logs and its sessions, joined."""
@@ -62,6 +66,7 @@ class Engine:
         self._has_changed = False
         self.shortage = Shortage(world.clock)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._makers: Final = asyncio.Semaphore(MAKERS)
         self.settlements = Settlements(self._queues_left)
         self._loop = asyncio.get_running_loop()
         self._deliveries = Deliveries(core.streams, logs, sessions, run=self.run, spawn=self.spawn)
@@ -301,7 +306,8 @@ class Engine:
         make = partial(self.logs.store.make_topic, info, effect.first_partition)
         opened: list[Opened] = []
         try:
-            opened = await self._loop.run_in_executor(None, make)
+            async with self._makers:
+                opened = await self._loop.run_in_executor(None, make)
             self.logs.put_all([entry(info)], self.world.clock.wall_us())
         except (LogRefused, CorruptLog) as refusal:
             # A crash has left a partition there that the catalog does not know, and it is damaged.

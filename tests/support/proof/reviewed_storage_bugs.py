@@ -140,4 +140,11 @@ REVIEWED_STORAGE: Final = (
         "tests/broker/server/test_removals.py::"
         "test_very_many_deleted_topics_leave_threads_to_others",
     ),
+    Bug(
+        "So did making some topics of very many partitions at once: 24 of 128 partitions each "
+        "kept a queue that reads from the disk waiting for as long as that took.",
+        "a review",
+        "tests/broker/server/test_making_topics.py::"
+        "test_topics_that_are_being_made_leave_threads_to_others",
+    ),
 )
