@@ -52,15 +52,19 @@ class Subscriptions(Reader[Connection]):
 
     async def subscribe(self) -> Connection:
         """Make all subscriptions, as positions and options are now, instead of those there are."""
+        refused = False
         while True:
             connection = await self._link.connected()
             try:
+                if refused:  # the topic may have been deleted just now
+                    await self._check_topic(connection)
                 await self._subscribe(connection)
             except ConnectionLost:
                 continue
             except Error as error:
                 if not error.retryable:
                     raise
+                refused = True
                 await asyncio.sleep(self._heed(error))
             else:
                 return connection

@@ -175,3 +175,17 @@ async def test_closing_wakes_who_waits() -> None:
         await broker.received(m.Hello, 2)
         assert len(broker.of(m.Subscribe)) == 1
         await link.close()
+
+
+async def test_topic_that_is_deleted_while_a_reader_opens_is_not_waited_for() -> None:
+    async with FakeBroker() as broker:
+        gone = m.Failure(wire.STALE_METADATA.code, "it was deleted", retry_after_ms=1)
+        broker.react(m.Subscribe, gone)
+        link = link_to(broker)
+        await link.open(30.0)
+        opening = asyncio.create_task(Subscriber(link, options()).open())
+        await broker.received(m.Subscribe)
+        del broker.topics["t"]
+        with pytest.raises(tapemq.TopicNotFound):
+            await opening
+        await link.close()

@@ -399,4 +399,11 @@ REVIEWED_CLIENT: Final = (
         "tests/client/publishing/test_publishers.py::"
         "test_who_publishes_to_ever_new_topics_keeps_little",
     ),
+    Bug(
+        "A stream or queue whose topic was deleted, or made anew, while it was being opened with "
+        "asyncio asked for the old one until its timeout, and then blamed the connection.",
+        "a review",
+        "tests/client/network/test_subscriptions.py::"
+        "test_topic_that_is_deleted_while_a_reader_opens_is_not_waited_for",
+    ),
 )
