@@ -6,6 +6,7 @@ from tests.support.proof.bug import Bug
 from tests.support.proof.reviewed_bugs import REVIEWED
 from tests.support.proof.reviewed_client_bugs import REVIEWED_CLIENT
 from tests.support.proof.reviewed_core_bugs import REVIEWED_CORE
+from tests.support.proof.reviewed_queue_client_bugs import REVIEWED_QUEUE_CLIENT
 from tests.support.proof.reviewed_storage_bugs import REVIEWED_STORAGE
 
 _STORAGE: Final = "tests/broker/storage"
@@ -240,4 +241,5 @@ BUGS: Final = (
     *REVIEWED_STORAGE,
     *REVIEWED_CORE,
     *REVIEWED_CLIENT,
+    *REVIEWED_QUEUE_CLIENT,
 )

@@ -6,20 +6,6 @@ from tests.support.proof.bug import Bug
 
 REVIEWED_CLIENT: Final = (
     Bug(
-        "A plain handler of a worker that raised StopIteration kept its slot for ever: its "
-        "message was renewed, and neither handled nor retried.",
-        "a review",
-        "tests/client/worker/test_handler.py::test_an_end_of_iteration_in_a_thread_is_raised",
-    ),
-    Bug(
-        "A cancellation (without asyncio: Ctrl-C) while a queue unsubscribed left it listening: "
-        "after the next loss of the connection it took leases that nobody handled, and renewed "
-        "them.",
-        "a review",
-        "tests/client/queues/test_queue_end.py::"
-        "test_leaving_that_is_cancelled_leaves_no_consumer_behind",
-    ),
-    Bug(
         "A stream or queue that was being opened while the connection was lost could end the "
         "subscription of another reader of the same client on the next one, where it had the same "
         "number: the other waited for ever.",
@@ -97,74 +83,10 @@ REVIEWED_CLIENT: Final = (
         "tests/client/streams/test_stream_losses.py::test_damaged_batch_is_told",
     ),
     Bug(
-        "A handler of a worker that ended a process it had forked, as a multiprocessing pool "
-        "does, stopped the worker in its place, and waited for a child that ignored it.",
-        "a review",
-        "tests/client/worker/test_stopping.py::"
-        "test_signals_for_a_child_that_a_handler_has_forked_are_for_the_child",
-    ),
-    Bug(
-        "With several processes, a worker whose processes were all signalled at once, as service "
-        "managers do, took the first process's signal for a second one: handlers were cut off, "
-        "and their messages counted a crash.",
-        "a review",
-        "tests/client/worker/test_stopping.py::"
-        "test_only_the_parent_ends_one_of_its_processes_at_once",
-    ),
-    Bug(
-        "A process of a worker whose event loop a handler kept for ever stayed when the first "
-        "process was killed, and kept its leases; nobody else got the messages.",
-        "a review",
-        "tests/client/worker/test_stopping.py::"
-        "test_a_process_without_its_parent_ends_though_the_event_loop_is_kept",
-    ),
-    Bug(
-        "When one process of a worker could not be started again for a moment (too many "
-        "processes, too little memory), all the others were killed in the middle of their "
-        "handlers, and the worker ended.",
-        "a review",
-        "tests/client/worker/test_supervisor.py::"
-        "test_one_that_cannot_be_started_leaves_the_others_alone",
-    ),
-    Bug(
         "A handler that was a generator, or without asyncio a coroutine function, was called, "
         "never ran, and its message was acked.",
         "a review",
         "tests/client/sync/test_queue.py::test_what_a_handler_has_not_run_is_not_acked",
-    ),
-    Bug(
-        "A handler that raised Retry or Reject with an exception as its reason ended run(), and "
-        "its message stayed with the consumer, neither settled nor given back.",
-        "a review",
-        "tests/client/queues/test_outcome.py::test_a_reason_may_be_what_is_at_hand",
-    ),
-    Bug(
-        "Of a lease that was lost (its time was over, or the group was sought elsewhere) only the"
-        " part being handed out was dropped: the rest of its messages, behind a gap or beyond "
-        "512, were still handled, beside whoever had them by then.",
-        "a review",
-        "tests/client/queues/test_intake.py::test_no_part_of_a_lost_lease_is_handed_out",
-    ),
-    Bug(
-        "A worker's handler that raised what is no Exception, as some libraries do when something"
-        " takes too long, ended the worker; nothing was counted, so its message ended each one "
-        "after it, too.",
-        "a review",
-        "tests/client/worker/test_station.py::test_failures_end_as_the_rules_say",
-    ),
-    Bug(
-        "A handler that cancelled its own task ended one of the tasks of run() in silence: its "
-        "message came again at once, uncounted, until none was left; run() returned as if it had "
-        "been stopped, and a worker ended with code 0.",
-        "a review",
-        "tests/client/queues/test_queue_end.py::test_a_handler_that_cancels_itself_has_failed",
-    ),
-    Bug(
-        "A worker whose queue ended (its topic was deleted) while a plain handler was stuck in "
-        "its thread never ended: nobody worked, and nobody started it anew.",
-        "a review",
-        "tests/client/worker/test_runner.py::"
-        "test_threads_of_a_queue_that_has_ended_are_waited_for_and_not_for_ever",
     ),
     Bug(
         "Without asyncio, a signal handler that called stop() while its thread was just taking a "
@@ -255,39 +177,12 @@ REVIEWED_CLIENT: Final = (
         "tests/client/test_timeouts.py::test_a_client_may_wait_for_ever",
     ),
     Bug(
-        "With a list of exception classes where a tuple is wanted (`reject_on=[KeyError]`), the "
-        "first handler that failed ended run() after 10 s, and its message was settled by nobody: "
-        "it came again, uncounted, for ever. A worker retried what was to be dead at once.",
-        "a review",
-        "tests/client/queues/test_process.py::"
-        "test_what_is_no_exception_class_is_refused_before_the_block",
-    ),
-    Bug(
-        "A plain function as the handler of run() with asyncio counted as failed when it had been "
-        "done: its work was done up to ten times, and then the message was dead.",
-        "a review",
-        "tests/client/queues/test_queue.py::"
-        "test_a_handler_that_is_no_coroutine_is_done_when_it_returns",
-    ),
-    Bug(
-        "A handler that cannot be called with what it gets, such as one that takes the message "
-        "alone though it was given a `decode`, was taken: each message failed until it was dead.",
-        "a review",
-        "tests/client/worker/test_app.py::test_a_function_takes_what_it_is_called_with",
-    ),
-    Bug(
         "A stream of a group that was left by an exception and entered again went on behind the "
         "record that had been in hand, and committed it: the group never got it. Nor did leaving "
         "it that time commit what was handled.",
         "a review",
         "tests/client/streams/test_stream_losses.py::"
         "test_what_was_in_hand_comes_again_when_the_stream_is_entered_again",
-    ),
-    Bug(
-        "A coroutine that a handler with asyncio (of run() or of a worker) returned instead of "
-        "awaiting it never ran, and its message was acked.",
-        "a review",
-        "tests/client/queues/test_queue_end.py::test_what_a_handler_has_not_awaited_is_not_acked",
     ),
     Bug(
         "A call that scheduled a record, and was cancelled in the moment in which its time was "
@@ -313,34 +208,11 @@ REVIEWED_CLIENT: Final = (
         "test_records_that_have_left_are_not_kept_as_long_as_they_might_have_lingered",
     ),
     Bug(
-        "When a process of a worker was started again and there was room for it, but for no "
-        "thread that waits for it, all the others were still stopped, and the worker ended with "
-        "a traceback.",
-        "a review",
-        "tests/client/worker/test_supervisor.py::"
-        "test_one_that_cannot_be_started_leaves_the_others_alone",
-    ),
-    Bug(
-        "A handler that cancelled its own task and then raised something else still ended one of "
-        "the tasks of run() in silence, until none was left and run() returned as if it had been "
-        "stopped.",
-        "a review",
-        "tests/client/queues/test_queue_end.py::test_a_handler_that_cancels_itself_has_failed",
-    ),
-    Bug(
         "Closing a client that was cancelled at the wrong moment left its connection open and "
         "answering heartbeats, for as long as the process lived; closing it again did nothing.",
         "a review",
         "tests/client/network/test_link.py::"
         "test_closing_that_is_cancelled_leaves_no_connection_behind",
-    ),
-    Bug(
-        "A worker that had stopped, and whose process waited for a child that a handler had "
-        "forked, was ended with code 1 when its patience was over: the child held open what its "
-        "thread waits for.",
-        "a review",
-        "tests/client/worker/test_stopping.py::"
-        "test_a_child_that_stays_does_not_have_its_parent_ended_when_all_is_over",
     ),
     Bug(
         "Records that were scheduled at the same time left together whatever the broker's limits "
@@ -381,18 +253,13 @@ REVIEWED_CLIENT: Final = (
         "test_partition_that_is_asked_for_while_the_stream_is_entered_is_released",
     ),
     Bug(
-        "Cancelling `queue.run()` while a handler caught that (or, up to Python 3.11, waited with "
-        "`asyncio.wait_for()` for what came just then) did not end it: it went on taking messages.",
-        "a review",
-        "tests/client/queues/test_queue_end.py::"
-        "test_cancelled_run_ends_though_its_handlers_keep_that_to_themselves",
-    ),
-    Bug(
         "A delayed publish that was on its way while the broker restarted with a lower "
         "batch_bytes_max ended each new session of its client, until its time was over.",
         "a review",
         "tests/client/schedules/test_courier.py::"
         "test_what_is_too_large_since_a_restart_is_not_sent_again_and_again",
+    ),
+    Bug(
         "A client kept a publisher for each topic that it had ever published to: one that worked "
         "for topics that come and go grew for as long as it lived.",
         "a review",

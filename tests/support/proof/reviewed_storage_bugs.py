@@ -126,6 +126,8 @@ REVIEWED_STORAGE: Final = (
         "a review",
         "tests/broker/storage/test_boot_epoch.py::"
         "test_no_file_left_to_be_opened_is_not_taken_for_a_damaged_file",
+    ),
+    Bug(
         "Topics whose deletion had been confirmed, and whose files were not removed yet when the "
         "broker ended, cleanly or not, stayed on the disk for ever, and `verify` called that "
         "damage; with some hundred of them it took many seconds until all were removed.",
