@@ -12,7 +12,8 @@ PUBLISHERS_MAX: Final = 10_000
 costs two requests, and the broker another producer to remember. Each takes 6 KB."""
 
 _LOOKED_AT: Final = 4
-"""Of the oldest, with each new one: those that are at work stay, and hold up no others."""
+"""Of the oldest, with each new one. Those that are at work stay, and are looked at again after all
+others: one whose topic is full may be so for ever."""
 
 
 class TopicPublisher(Protocol):
@@ -56,6 +57,8 @@ class Publishers(Generic[P]):
 
     def _forget_some(self) -> None:
         for topic, publisher in list(islice(self._by_topic.items(), _LOOKED_AT)):
-            if len(self._by_topic) > self._most and publisher.idle:
+            if not publisher.idle:
+                self._by_topic.move_to_end(topic)
+            elif len(self._by_topic) > self._most:
                 del self._by_topic[topic]
                 publisher.close(Closed(f"nothing was published to {topic} for long"))

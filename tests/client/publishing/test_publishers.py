@@ -41,6 +41,18 @@ def test_those_at_work_stay_until_they_are_not() -> None:
     assert [one.topic for one in kept] == ["c", "d"]
 
 
+def test_those_at_work_hold_up_no_others() -> None:
+    """Topics that are full, or cannot be written to, keep their records for as long as that is."""
+    kept = Publishers(Publisher, most=6)
+    for topic in "abcd":
+        kept.of(topic).idle = False
+    for number in range(20):
+        kept.of(f"t{number}")
+    topics = [one.topic for one in kept]
+    assert len(topics) == 6
+    assert set(topics) >= {*"abcd", "t19"}
+
+
 def test_one_that_failed_is_made_anew() -> None:
     kept = Publishers(Publisher, most=2)
     kept.of("a").failed = True

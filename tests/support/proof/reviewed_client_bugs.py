@@ -267,6 +267,12 @@ REVIEWED_CLIENT: Final = (
         "test_who_publishes_to_ever_new_topics_keeps_little",
     ),
     Bug(
+        "Four topics that took no records for long, full ones for example, kept a client from "
+        "giving up any of its publishers: with ever new topics it grew for as long as that was.",
+        "a review",
+        "tests/client/publishing/test_publishers.py::test_those_at_work_hold_up_no_others",
+    ),
+    Bug(
         "A stream or queue whose topic was deleted, or made anew, while it was being opened with "
         "asyncio asked for the old one until its timeout, and then blamed the connection.",
         "a review",
