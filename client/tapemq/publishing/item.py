@@ -45,7 +45,7 @@ def batch_bytes_max(limits: Welcome) -> int:
     for none that is over the broker's limit."""
     return min(
         COUNT_MAX * RECORD_COST_BYTES,
-        limits.batch_bytes_max,
+        limits.batch_bytes_max - _BODY_OVERHEAD_BYTES,
         limits.record_bytes_max + RECORD_COST_BYTES,
     )
 

@@ -1,3 +1,4 @@
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -7,6 +8,7 @@ from tapemq.batch import COUNT_MAX, decode_extras
 from tapemq.errors import PayloadTooLarge
 from tapemq.publishing.item import Item, batch_bytes_max, make_item
 from tapemq.queues.verdict import Duration
+from tapemq.testing import Broker
 from tests.support.fake_broker import FakeBroker
 
 LIMITS = FakeBroker().welcome._replace(record_bytes_max=100, batch_bytes_max=400)
@@ -77,7 +79,21 @@ def test_headers_that_cannot_rest_are_refused() -> None:
 
 def test_size_of_a_batch_is_bounded_by_what_the_broker_takes() -> None:
     assert batch_bytes_max(LIMITS) == 100 + 16
-    assert batch_bytes_max(LIMITS._replace(batch_bytes_max=90)) == 90
+    assert batch_bytes_max(LIMITS._replace(batch_bytes_max=240)) == 240 - 128
+
+
+@pytest.mark.parametrize("delay", [None, 60])
+async def test_what_leaves_together_has_room_for_what_a_batch_is_beside_its_records(
+    delay: float | None,
+) -> None:
+    most = 64 * 1024
+    value = bytes(most // 2 - 17)
+    async with (
+        Broker(batch_bytes_max=most, record_bytes_max=most) as broker,
+        await broker.connect() as client,
+    ):
+        await client.publish("t", b"", delay=delay)
+        await asyncio.gather(*(client.publish("t", value, delay=delay) for _ in range(2)))
 
 
 def test_size_of_a_batch_is_bounded_by_the_records_of_a_body() -> None:

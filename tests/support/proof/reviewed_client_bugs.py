@@ -279,4 +279,11 @@ REVIEWED_CLIENT: Final = (
         "tests/client/network/test_subscriptions.py::"
         "test_topic_that_is_deleted_while_a_reader_opens_is_not_waited_for",
     ),
+    Bug(
+        "Records published together, or with a delay, that filled a batch up to batch_bytes_max, "
+        "were refused as too large: what a batch is beside its records was not counted in.",
+        "a review",
+        "tests/client/publishing/test_item.py::"
+        "test_what_leaves_together_has_room_for_what_a_batch_is_beside_its_records",
+    ),
 )
