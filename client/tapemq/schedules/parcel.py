@@ -27,7 +27,7 @@ class Parcel:
         self.is_uncertain = False
         self.size_bytes = 0
         self.task: asyncio.Task[None] | None = None
-        self._full_bytes: Final = full_bytes
+        self.full_bytes: Final = full_bytes
         self._topic: Final = topic
         self._target: Final = target
         self._wanted: list[Wanted] = []
@@ -53,7 +53,7 @@ class Parcel:
         """Whether there is room for another record."""
         if self.is_sent or len(self._wanted) >= SCHEDULES_MAX:
             return False
-        return not self._wanted or self.size_bytes + wanted.item.cost_bytes <= self._full_bytes
+        return not self._wanted or self.size_bytes + wanted.item.cost_bytes <= self.full_bytes
 
     def add(self, wanted: Wanted) -> None:
         """Put a record in."""

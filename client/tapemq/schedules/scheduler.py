@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from tapemq import errors
 from tapemq._clock import Clock
-from tapemq.errors import Error, PartitionNotFound
+from tapemq.errors import Error, PartitionNotFound, PayloadTooLarge
 from tapemq.network.link import Link
 from tapemq.publishing.item import Item, batch_bytes_max
 from tapemq.schedules.courier import Courier, Stale
@@ -127,12 +127,14 @@ class Scheduler:
         if lane is None:
             lane = self._lanes[key] = Lane()
         if not lane.waiting or not lane.waiting[-1].admits(wanted):
-            full_bytes = min(PARCEL_BYTES, batch_bytes_max(self._link.limits))
-            lane.waiting.append(Parcel(self.topic, target, full_bytes))
+            lane.waiting.append(Parcel(self.topic, target, self._full_bytes()))
         lane.waiting[-1].add(wanted)
         if not lane.is_due and lane.in_flight < _IN_FLIGHT:
             lane.is_due = True
             asyncio.get_running_loop().call_soon(self._pump, lane)
+
+    def _full_bytes(self) -> int:
+        return min(PARCEL_BYTES, batch_bytes_max(self._link.limits))
 
     # Sending
 
@@ -156,6 +158,11 @@ class Scheduler:
             self._compass.route = None
             self._lanes.clear()  # what waits in them goes, and comes back
             self._put(*parcel.wanted)
+        except PayloadTooLarge as error:
+            if len(parcel.wanted) > 1 and parcel.full_bytes > self._full_bytes():
+                self._put(*parcel.wanted)  # they were gathered when the broker took more
+            else:
+                parcel.fail(error)
         except Exception as error:
             parcel.fail(error)
 

@@ -183,3 +183,24 @@ async def test_what_leaves_together_is_no_larger_than_the_broker_takes() -> None
         )
         assert [one.schedule_id for one in receipts] == list(range(2, 202))
         assert not any(one.duplicate for one in receipts)
+
+
+class Scheduling(FakeBroker):
+    """Takes schedules."""
+
+    def _on_schedule(self, *_: Any) -> m.Scheduled:
+        return m.Scheduled(len(self.of(m.Schedule)), 0)
+
+
+async def test_what_was_gathered_before_the_broker_takes_less_leaves_in_parts() -> None:
+    async with Scheduling() as broker, await client_of(broker) as client:
+        broker.flow(0, "the disk is low")
+        scheduling = [
+            asyncio.create_task(client.publish("t", bytes(200), delay=60, timeout=LONG_S))
+            for _ in range(5)
+        ]
+        await broker.received(m.OpenProducer)
+        broker.welcome = broker.welcome._replace(batch_bytes_max=500, record_bytes_max=300)
+        await broker.cut()
+        await asyncio.gather(*scheduling)
+        assert len(broker.of(m.Schedule)) == 5
