@@ -266,6 +266,8 @@ class Logs:
     def _durable(self, log: Log, offset: int) -> None:
         self._synced_at.pop(log.log_id, None)
         self._synced_at[log.log_id] = self._world.clock.monotonic()  # the latest comes last
+        if log.has_unsynced_caches:
+            self.flusher.dirty(log)
         if log.log_id == CATALOG:
             for end, event in self._catalog_waiters:
                 if end <= offset:

@@ -66,8 +66,9 @@ class Log:
         self._size_bytes = sum(segment.size_bytes for segment in self._segments)
         # The segment before the last one, until it is sealed.
         self._rolled: Ending | None = None
-        # Files that nothing depends on; they are synced along with the next round.
+        # Files that can be made anew while all segments are there; synced with the next round.
         self._caches: list[File] = []
+        self._caches_in_sync: list[File] = []
         # The last batch with records, and below which batch number the log itself says durable.
         self._last_batch = -1
         self._covered_batch = self._end.next_batch
@@ -141,6 +142,15 @@ class Log:
         """Whether anything is not known to be on disk."""
         return self._durable.next_batch != self._end.next_batch or self._rolled is not None
 
+    @property
+    def has_unsynced_caches(self) -> bool:
+        """Whether a round should begin for what sealing has written: retention waits for it."""
+        return bool(self._caches)
+
+    @property
+    def _has_fresh_caches(self) -> bool:
+        return bool(self._caches or self._caches_in_sync)
+
     def resize_segments(self, segment_bytes: int) -> None:
         """Roll at another size from now on. What is written stays as it is."""
         self._settings = self._settings._replace(segment_bytes=segment_bytes)
@@ -212,14 +222,15 @@ class Log:
     def begin_sync(self) -> SyncTarget:
         """What a sync round that starts now must sync. Raises LogFailed."""
         dirty = [segment for segment in self._segments[-2:] if segment.is_dirty]
-        files = [segment.hold(self._cache) for segment in dirty] + self._caches
-        self._caches = []
+        self._caches_in_sync, self._caches = self._caches, []
+        files = [segment.hold(self._cache) for segment in dirty] + self._caches_in_sync
         changes = [(segment, segment.changes) for segment in dirty]
         return SyncTarget(files, self._end, changes, self._rolled)
 
     def mark_durable(self, target: SyncTarget) -> None:
         """Take note that a sync round has succeeded."""
         self._durable = target.end
+        self._caches_in_sync = []
         for segment, changes in target.changes:
             segment.mark_synced(changes)
         # A round that began before the roll does not cover the end of the segment.
@@ -294,6 +305,8 @@ class Log:
     def _is_removable(self, number: int, offset: int) -> bool:
         if number == len(self._segments) - 1 or self._segments[number].next_offset > offset:
             return False
+        if number == len(self._segments) - 2 and self.observer and self._has_fresh_caches:
+            return False  # what the observer knows of it is in one of them, not on disk yet
         # A batch must be left on disk: nothing else says where the log goes on.
         return self.durable_offset > self._segments[number + 1].base_offset
 

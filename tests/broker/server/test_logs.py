@@ -92,6 +92,19 @@ async def test_files_that_marks_have_left_closed_are_not_all_opened_at_once() ->
     disk.close()
 
 
+async def test_the_state_of_a_full_segment_is_synced_though_nothing_comes_behind_it() -> None:
+    """Retention waits for it, and may be what makes room for more."""
+    disk = SyncCounter(post=asyncio.get_running_loop().call_soon)
+    _, logs = await written(disk)
+    (_, log), *_ = logs.data_logs()
+    disk.rounds.clear()
+    logs.roll(log)
+    await logs.all_durable()
+    assert not log.has_unsynced_caches
+    assert disk.rounds[-1] == 2  # and the index
+    disk.close()
+
+
 async def test_logs_that_go_with_their_topic_while_others_are_synced_are_left_alone() -> None:
     """A topic may be on its way out while the broker stops."""
     disk = SyncCounter(post=asyncio.get_running_loop().call_soon)

@@ -2,6 +2,7 @@ import errno
 
 import pytest
 
+from tapemq.batch import Header
 from tapemq_broker.storage.chain import LogEnd
 from tapemq_broker.storage.index import Index
 from tapemq_broker.storage.log import Log
@@ -87,3 +88,41 @@ def test_a_segment_that_ended_by_age_while_its_log_rests_holds_no_cache_open() -
     assert disk.size_bytes(index_path(DIRECTORY, 0))
     log.mark(7)
     assert log.begin_sync().files == []
+
+
+def test_no_segment_goes_before_the_state_of_what_is_in_it_is_on_disk() -> None:
+    """A producer of whom only that segment knew would be forgotten in a power cut."""
+    disk, observer = FaultyDisk(), Counting()
+    settings = LogSettings(segment_bytes=600)
+    log = Log.open(disk, DIRECTORY, LOG_ID, settings=settings, now_us=1, observer=observer)
+    while len(log.segments()) < 2:
+        log.append(batch_of(b"x" * 100), 5)
+        observer.records += 1
+    sync(log, disk)
+    base_offset = log.segments()[-1].base_offset
+    log.truncate_front(base_offset)
+    assert log.has_unsynced_caches
+    assert log.first_offset == 0
+    sync(log, disk)
+    log.truncate_front(base_offset)
+    assert log.first_offset == base_offset
+    disk.power_cut()
+    again = Counting()
+    Log.open(disk, DIRECTORY, LOG_ID, settings=settings, now_us=9, observer=again)
+    assert again.records == observer.records
+
+
+class Counting:
+    """An observer that knows how many records there ever were."""
+
+    def __init__(self) -> None:
+        self.records = 0
+
+    def restore(self, state: bytes | None) -> None:
+        self.records = int(state or b"0")
+
+    def observe(self, header: Header, body: memoryview) -> None:
+        self.records += header.record_count
+
+    def snapshot(self) -> bytes:
+        return b"%d" % self.records

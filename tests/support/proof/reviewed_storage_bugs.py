@@ -149,4 +149,12 @@ REVIEWED_STORAGE: Final = (
         "tests/broker/server/test_making_topics.py::"
         "test_topics_that_are_being_made_leave_threads_to_others",
     ),
+    Bug(
+        "Where a log rested just after a segment was full, retention could remove that before the "
+        "state that follows it was on disk: a power cut then forgot the producers of what was "
+        "removed, and a retry of theirs was written twice, or refused.",
+        "a review",
+        "tests/broker/storage/test_sealing.py::"
+        "test_no_segment_goes_before_the_state_of_what_is_in_it_is_on_disk",
+    ),
 )
