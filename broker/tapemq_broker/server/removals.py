@@ -50,7 +50,13 @@ class Removals:
         except SyncFailed as error:
             self._world.fatal(f"a sync failed while topic {name} was removed: {error!r}")
         except OSError as error:
-            log.error("files of topic %s are left, remove them by hand: %s", name, error)
+            log.error(
+                "files of topic %s (%016x) are left: %s; the next start removes them if it was "
+                "deleted, else remove them by hand",
+                name,
+                topic_id,
+                error,
+            )
         else:
             return True
         return False
