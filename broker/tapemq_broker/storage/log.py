@@ -175,9 +175,10 @@ class Log:
             self._write(MARK, now_us)
             # Idle logs must not hold their files open, and nobody waits for this batch.
             self._segments[-1].release()
-        # Nor these, which a segment that ended by its age leaves behind the mark. They are brought
-        # to the disk by the system, or else made anew.
-        self._caches = []
+        if self.observer is None:
+            # Nor these. They are brought to the disk by the system, or else made anew; what an
+            # observer knows cannot be once its segment is removed, so that waits for its round.
+            self._caches = []
 
     def _write(self, batch: NewBatch, now_us: int) -> Header:
         self._check_alive()
