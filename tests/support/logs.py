@@ -28,6 +28,22 @@ class SyncedLog(RecordLog, Protocol):
     def mark_durable(self, target: Any) -> None: ...
 
 
+class CountingObserver:
+    """Its state is the number of records that there ever were in its log."""
+
+    def __init__(self) -> None:
+        self.records = 0
+
+    def restore(self, state: bytes | None) -> None:
+        self.records = int(state or b"0")
+
+    def observe(self, header: Header, body: memoryview) -> None:
+        self.records += header.record_count
+
+    def snapshot(self) -> bytes:
+        return b"%d" % self.records
+
+
 def batch_of(*values: bytes, kind: Kind = Kind.DATA, flags: int = 0) -> NewBatch:
     """A batch of records with these values."""
     body = encode_body(Columns(values))

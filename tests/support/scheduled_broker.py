@@ -23,6 +23,8 @@ TOPIC = "t"
 START = datetime(2026, 3, 28, 12, tzinfo=UTC)
 _SOON_S = 0.01
 """After what it looks, and clients ask, again: that is real time."""
+_SETTINGS = Settings(mark_idle_s=3600.0)
+"""Marks are written after real time: a test that counts writes would count them, now and then."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -55,7 +57,7 @@ class ScheduledBroker:
 
     async def start(self) -> None:
         world = World(self.disk, self.clock, RealRandom(), fatal, lambda: self.index)
-        self.server = Server(Settings(), world)
+        self.server = Server(_SETTINGS, world)
         await self.server.start("127.0.0.1", 0)
         self.client = await tapemq.connect(f"tapemq://127.0.0.1:{self.server.port}")
 

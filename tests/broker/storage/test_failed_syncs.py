@@ -10,7 +10,6 @@ from contextlib import suppress
 
 import pytest
 
-from tapemq.batch import Header
 from tapemq_broker.storage.decision import Row
 from tapemq_broker.storage.disk import Buffer, Disk, File
 from tapemq_broker.storage.errors import LogRefused, SyncFailed
@@ -22,7 +21,7 @@ from tapemq_broker.storage.recovery import Recovered, recover
 from tapemq_broker.storage.torn import torn_names
 from tests.support.crashing_disk import Crash, CrashingDisk
 from tests.support.disk_image import fill, take_image
-from tests.support.logs import batch_of, read_all, sync
+from tests.support.logs import CountingObserver, batch_of, read_all, sync
 from tests.support.raw_log import DIRECTORY, LOG_ID, RawLog
 from tests.support.recovery_cases import CASES, Case, Damage, build_log, prepare
 
@@ -279,27 +278,13 @@ def test_disk_that_does_not_take_the_bytes_again(
     assert run(log.disk).row is Row.KEPT
 
 
-class Counting:
-    """Its state is the number of batches that it has seen."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def restore(self, state: bytes | None) -> None:
-        self.count = int(state or b"0")
-
-    def observe(self, header: Header, body: memoryview) -> None:
-        self.count += 1
-
-    def snapshot(self) -> bytes:
-        return b"%d" % self.count
-
-
 SETTINGS = LogSettings(segment_bytes=600, index_interval_bytes=200)
 
 
 def open_log(disk: MemoryDisk) -> Log:
-    return Log.open(disk, DIRECTORY, LOG_ID, settings=SETTINGS, observer=Counting(), now_us=NOW_US)
+    return Log.open(
+        disk, DIRECTORY, LOG_ID, settings=SETTINGS, observer=CountingObserver(), now_us=NOW_US
+    )
 
 
 def fail_round(log: Log, disk: MemoryDisk) -> None:
@@ -353,7 +338,9 @@ def test_states_are_left_alone_after_a_clean_stop() -> None:
         log.append(batch_of(b"x" * 100), NOW_US)
         sync(log, disk)
     clean = log.close(clean=True, now_us=NOW_US)
-    again = Log.open(disk, DIRECTORY, LOG_ID, observer=Counting(), clean=clean, now_us=NOW_US)
+    again = Log.open(
+        disk, DIRECTORY, LOG_ID, observer=CountingObserver(), clean=clean, now_us=NOW_US
+    )
     assert again.recovered.row is Row.CLEAN
     assert again.begin_sync().files == []
 

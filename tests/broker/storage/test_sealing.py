@@ -2,7 +2,6 @@ import errno
 
 import pytest
 
-from tapemq.batch import Header
 from tapemq_broker.storage.chain import LogEnd
 from tapemq_broker.storage.index import Index
 from tapemq_broker.storage.log import Log
@@ -12,7 +11,7 @@ from tapemq_broker.storage.sealing import Ending, write_index, write_state
 from tapemq_broker.storage.segment import Segment
 from tapemq_broker.storage.snapshot import decode_snapshot
 from tests.support.faulty_disk import FaultyDisk, failing
-from tests.support.logs import DIRECTORY, LOG_ID, batch_of, sync
+from tests.support.logs import DIRECTORY, LOG_ID, CountingObserver, batch_of, sync
 
 END = LogEnd(99, 42, 0xDEADBEEF, 3, 77)
 
@@ -92,7 +91,7 @@ def test_a_segment_that_ended_by_age_while_its_log_rests_holds_no_cache_open() -
 
 def test_no_segment_goes_before_the_state_of_what_is_in_it_is_on_disk() -> None:
     """A producer of whom only that segment knew would be forgotten in a power cut."""
-    disk, observer = FaultyDisk(), Counting()
+    disk, observer = FaultyDisk(), CountingObserver()
     settings = LogSettings(segment_bytes=600)
     log = Log.open(disk, DIRECTORY, LOG_ID, settings=settings, now_us=1, observer=observer)
     while len(log.segments()) < 2:
@@ -108,22 +107,6 @@ def test_no_segment_goes_before_the_state_of_what_is_in_it_is_on_disk() -> None:
     log.truncate_front(base_offset)
     assert log.first_offset == base_offset
     disk.power_cut()
-    again = Counting()
+    again = CountingObserver()
     Log.open(disk, DIRECTORY, LOG_ID, settings=settings, now_us=9, observer=again)
     assert again.records == observer.records
-
-
-class Counting:
-    """An observer that knows how many records there ever were."""
-
-    def __init__(self) -> None:
-        self.records = 0
-
-    def restore(self, state: bytes | None) -> None:
-        self.records = int(state or b"0")
-
-    def observe(self, header: Header, body: memoryview) -> None:
-        self.records += header.record_count
-
-    def snapshot(self) -> bytes:
-        return b"%d" % self.records
