@@ -65,9 +65,13 @@ def fails_with(error: Exception) -> Callable[[], Coroutine[Any, Any, None]]:
 
 @pytest.fixture(autouse=True)
 def signals_as_before() -> Iterator[None]:
-    """Gives the signals back: uvloop keeps its handlers when it is closed, asyncio does not."""
+    """Gives the signals back: uvloop keeps its handlers when it is closed, asyncio does not.
+
+    The tests themselves may run under nohup.
+    """
     numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     before = {number: signal.getsignal(number) for number in numbers}
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
