@@ -368,8 +368,10 @@ class Logs:
 
     def truncate_front(self, log_id: LogId, offset: int) -> int:
         """Remove whole segments below ``offset``; the first offset that is left."""
-        log = self._data[log_id]
+        log = self.data(log_id)
         log.truncate_front(offset)
+        if log.has_unsynced_caches:
+            self.flusher.dirty(log)
         return log.first_offset
 
     @property

@@ -21,13 +21,13 @@ from tapemq_broker.storage.errors import LogFailed, LogFull, OffsetOutOfRange
 from tapemq_broker.storage.index import Index
 from tapemq_broker.storage.observer import Observer
 from tapemq_broker.storage.opening import Claims, Opened, open_log
-from tapemq_broker.storage.paths import state_path
 from tapemq_broker.storage.reading import Cursor, Range, ReadPlan
 from tapemq_broker.storage.record_log import RECORDS_MAX, LogSettings, NewBatch, SegmentInfo
-from tapemq_broker.storage.sealing import Ending, write_index, write_state
+from tapemq_broker.storage.sealing import Ending
 from tapemq_broker.storage.segment import Segment
 from tapemq_broker.storage.segment_cache import SegmentCache
 from tapemq_broker.storage.segment_reader import SegmentReader
+from tapemq_broker.storage.side_files import SideFiles
 
 _DEFAULT_SETTINGS: Final = LogSettings()
 
@@ -66,9 +66,7 @@ class Log:
         self._size_bytes = sum(segment.size_bytes for segment in self._segments)
         # The segment before the last one, until it is sealed.
         self._rolled: Ending | None = None
-        # Files that can be made anew while all segments are there; synced with the next round.
-        self._caches: list[File] = []
-        self._caches_in_sync: list[File] = []
+        self._side_files: Final = SideFiles(cache, directory, log_id, opened.states)
         # The last batch with records, and below which batch number the log itself says durable.
         self._last_batch = -1
         self._covered_batch = self._end.next_batch
@@ -145,11 +143,7 @@ class Log:
     @property
     def has_unsynced_caches(self) -> bool:
         """Whether a round should begin for what sealing has written: retention waits for it."""
-        return bool(self._caches)
-
-    @property
-    def _has_fresh_caches(self) -> bool:
-        return bool(self._caches or self._caches_in_sync)
+        return self._side_files.are_unsynced
 
     def resize_segments(self, segment_bytes: int) -> None:
         """Roll at another size from now on. What is written stays as it is."""
@@ -178,7 +172,7 @@ class Log:
         if self.observer is None:
             # Nor these. They are brought to the disk by the system, or else made anew; what an
             # observer knows cannot be once its segment is removed, so that waits for its round.
-            self._caches = []
+            self._side_files.forget()
 
     def _write(self, batch: NewBatch, now_us: int) -> Header:
         self._check_alive()
@@ -223,33 +217,22 @@ class Log:
     def begin_sync(self) -> SyncTarget:
         """What a sync round that starts now must sync. Raises LogFailed."""
         dirty = [segment for segment in self._segments[-2:] if segment.is_dirty]
-        self._caches_in_sync, self._caches = self._caches, []
-        files = [segment.hold(self._cache) for segment in dirty] + self._caches_in_sync
+        files = [segment.hold(self._cache) for segment in dirty] + self._side_files.begin_sync()
         changes = [(segment, segment.changes) for segment in dirty]
         return SyncTarget(files, self._end, changes, self._rolled)
 
     def mark_durable(self, target: SyncTarget) -> None:
         """Take note that a sync round has succeeded."""
         self._durable = target.end
-        self._caches_in_sync = []
+        self._side_files.mark_synced()
         for segment, changes in target.changes:
             segment.mark_synced(changes)
         # A round that began before the roll does not cover the end of the segment.
         if self._rolled is not None and target.rolled is self._rolled:
-            self._seal(self._rolled)
+            segment = self._rolled.segment
+            index, segment.index = segment.index, None
+            self._side_files.seal(self._rolled, index)
             self._rolled = None
-
-    def _seal(self, rolled: Ending) -> None:
-        segment, disk = rolled.segment, self._cache.disk
-        index, segment.index = segment.index, None
-        if index is not None:
-            self._caches += write_index(disk, self.log_id, rolled, index, complete=True)
-            self._cache.indexes.put(segment.index_path, index)
-        self._caches += write_state(disk, self.directory, self.log_id, rolled.end, rolled.state)
-        if len(self._segments) > 2 and rolled.state is not None:
-            # The last two are kept, because the newest one may not be on disk yet.
-            with suppress(OSError):
-                disk.remove(state_path(self.directory, self._segments[-3].base_offset))
 
     def plan(
         self,
@@ -289,6 +272,7 @@ class Log:
 
     def truncate_front(self, offset: int) -> None:
         """Remove whole segments below an offset; see the log seam."""
+        self._side_files.write_missing()
         keep = 0
         while self._is_removable(keep, offset):
             keep += 1
@@ -306,10 +290,11 @@ class Log:
     def _is_removable(self, number: int, offset: int) -> bool:
         if number == len(self._segments) - 1 or self._segments[number].next_offset > offset:
             return False
-        if number == len(self._segments) - 2 and self.observer and self._has_fresh_caches:
-            return False  # what the observer knows of it is in one of them, not on disk yet
+        next_base = self._segments[number + 1].base_offset
+        if self.observer and self._side_files.state_offset < next_base:
+            return False  # it alone says what the observer knows of it
         # A batch must be left on disk: nothing else says where the log goes on.
-        return self.durable_offset > self._segments[number + 1].base_offset
+        return self.durable_offset > next_base
 
     def segments(self) -> list[SegmentInfo]:
         """All segments, oldest first."""
@@ -342,18 +327,17 @@ class Log:
         self._sync_now()
         with suppress(LogFull):
             self.mark(now_us)
-        self._sync_now()  # also that half of it was cut off again
+        self._sync_now()  # also that half of it was cut off again, and what the first has sealed
         last = self._segments[-1]
         state = self.observer.snapshot() if self.observer else None
-        ending = Ending(last, self._end, state)
-        write_index(self._cache.disk, self.log_id, ending, last.index or Index(), complete=False)
-        write_state(self._cache.disk, self.directory, self.log_id, self._end, state)
+        self._side_files.write_end(Ending(last, self._end, state), last.index or Index())
         return CleanEntry(
             self.log_id, self.first_offset, last.base_offset, last.size_bytes, *self._end
         )
 
     def _sync_now(self) -> None:
-        if self.is_dirty or any(segment.is_dirty for segment in self._segments[-2:]):
+        is_dirty = self.is_dirty or self._side_files.are_unsynced
+        if is_dirty or any(segment.is_dirty for segment in self._segments[-2:]):
             target = self.begin_sync()
             for file in target.files:
                 self._cache.disk.sync_now(file)

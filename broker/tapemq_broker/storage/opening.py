@@ -32,10 +32,11 @@ class Claims(NamedTuple):
 
 
 class Opened(NamedTuple):
-    """A log ready for use."""
+    """A log ready for use. ``states``: the offsets that states on disk are of, in order."""
 
     recovered: Recovered
     segments: list[Segment]
+    states: list[int]
 
 
 def open_log(
@@ -62,19 +63,23 @@ def open_log(
     )
     replay.finish(LogEnd.before(recovered.mark) if recovered.mark else recovered.end)
     segments = _segments(directory, recovered)
-    _remove_stray_states(cache, directory, recovered)
+    states = _remove_stray_states(cache, directory, recovered) - replay.useless_states
     for segment, known in zip(segments[:-1], recovered.segments, strict=False):
         index = replay.indexes.get(segment.base_offset)
         if index is not None:
             _bring_to_disk(disk, _seal(cache, log_id, segment, known, index))
     if recovered.row is not Row.CLEAN:
-        _bring_states_to_disk(disk, directory)
+        states = _bring_states_to_disk(disk, directory, states)
     last = segments[-1]
     if replay.last_state and replay.last_state[0].next_offset == last.base_offset:
-        _bring_to_disk(disk, write_state(disk, directory, log_id, *replay.last_state))
+        states.discard(last.base_offset)
+        if files := write_state(disk, directory, log_id, *replay.last_state):
+            _bring_to_disk(disk, files)
+            states.add(last.base_offset)
     last.index = replay.indexes.get(last.base_offset) or _index_of_last(cache, log_id, last)
     # A log may have thousands of segments; their headers are of no use any more.
-    return Opened(recovered._replace(segments=recovered.segments[-1:]), segments)
+    recovered = recovered._replace(segments=recovered.segments[-1:])
+    return Opened(recovered, segments, sorted(states))
 
 
 def _segments(directory: str, recovered: Recovered) -> list[Segment]:
@@ -123,9 +128,11 @@ def _bring_to_disk(disk: Disk, caches: list[File]) -> None:
             disk.sync_now(file)
 
 
-def _bring_states_to_disk(disk: Disk, directory: str) -> None:
-    """Those that are left may be in the page cache only, as the end of the log may be."""
-    for offset in base_offsets(disk.list_directory(directory), ".state"):
+def _bring_states_to_disk(disk: Disk, directory: str, states: set[int]) -> set[int]:
+    """They may be in the page cache only, as the end of the log may be. Returns those that were
+    brought."""
+    on_disk: set[int] = set()
+    for offset in states:
         try:
             file = disk.open(state_path(directory, offset))
         except OSError as error:
@@ -134,13 +141,17 @@ def _bring_states_to_disk(disk: Disk, directory: str) -> None:
             continue  # nor can it be opened when it is needed: the log itself says it
         with suppress(OSError):  # the same
             rewrite(file, 0, file.size_bytes)
+            on_disk.add(offset)
         _bring_to_disk(disk, [file])
+    return on_disk
 
 
-def _remove_stray_states(cache: SegmentCache, directory: str, recovered: Recovered) -> None:
-    """Remove states that no segment begins with: those of earlier clean stops."""
+def _remove_stray_states(cache: SegmentCache, directory: str, recovered: Recovered) -> set[int]:
+    """Remove states that no segment begins with: those of earlier clean stops. Returns the
+    others."""
     wanted = {segment.base_offset for segment in recovered.segments}
-    for offset in base_offsets(cache.disk.list_directory(directory), ".state"):
-        if offset not in wanted:
-            with suppress(OSError):
-                cache.disk.remove(state_path(directory, offset))
+    found = set(base_offsets(cache.disk.list_directory(directory), ".state"))
+    for offset in found - wanted:
+        with suppress(OSError):
+            cache.disk.remove(state_path(directory, offset))
+    return found & wanted

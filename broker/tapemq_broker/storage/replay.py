@@ -3,7 +3,7 @@
 from contextlib import closing
 from typing import Final
 
-from tapemq.batch import BatchError, Header, LogId
+from tapemq.batch import BatchError, Header, Kind, LogId
 from tapemq_broker.storage.chain import LogEnd
 from tapemq_broker.storage.disk import Disk, File
 from tapemq_broker.storage.errors import NO_FILES_ERRORS, CorruptLog, not_understood
@@ -20,8 +20,9 @@ class Replay:
     """Takes what recovery scans, so that nothing is read twice. A Visitor.
 
     Where the state in front of what is scanned is missing, older segments are read for it.
-    ``indexes`` are those of the scanned segments by base offset; ``ends`` and ``states`` are the
-    log and the observer as of where each of them, but the first, begins.
+    ``indexes`` are those of the scanned segments by base offset. ``last_state`` is the log and the
+    observer as of where the last segment begins, unless a file has told it; ``useless_states`` are
+    the offsets of files that say nothing, or nobody has looked at.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Replay:
     ) -> None:
         self.indexes: Final[dict[int, Index]] = {}
         self.last_state: tuple[LogEnd, bytes] | None = None
+        self.useless_states: Final[set[int]] = set()
         self._disk: Final = disk
         self._directory: Final = directory
         self._log_id: Final = log_id
@@ -45,6 +47,8 @@ class Replay:
             raise unreadable(directory, error) from None
         self._bases: Final = base_offsets(names, ".log")
         self._states: Final = base_offsets(names, ".state")
+        # Nothing says what the observer knew before what is scanned, unless a later state does.
+        self._is_late = False
 
     def __call__(self, segment_base: int, position: int, header: Header, body: memoryview) -> None:
         """Take a batch that recovery keeps."""
@@ -53,51 +57,67 @@ class Replay:
             self._enter(segment_base, LogEnd.before(header))
             index = self.indexes[segment_base] = Index()
         index.add(header, position, self._interval_bytes)
-        if self._observer is not None:
+        if self._observer is not None and not self._is_late:
             path = segment_path(self._directory, segment_base)
             _show(self._observer, path, Batch(position, header, body))
 
     def _enter(self, base: int, end: LogEnd) -> None:
-        if self._observer is None:
+        observer = self._observer
+        if observer is None or self._is_late:
             return
-        if not self.indexes:
-            self._restore(self._observer, end)
-        elif base == self._bases[-1]:
-            self.last_state = (end, self._observer.snapshot())
+        if self.indexes:
+            if base == self._bases[-1]:
+                self.last_state = (end, observer.snapshot())
+        elif not self._restored(observer, end):
+            if self._bases[0] == 0:
+                self._begin_anew(observer, end)
+            else:
+                self._is_late = True
 
     def finish(self, end: LogEnd) -> None:
         """All was seen; ``end`` is the end of the log without a mark of recovery's own."""
-        if self._observer is None:
+        observer = self._observer
+        if observer is None:
             return
-        if not self.indexes:
-            self._restore(self._observer, end)
+        if not self.indexes or self._is_late:
+            if not self._restored(observer, end):
+                self._begin_anew(observer, end)
         elif self._bases[-1] not in self.indexes:
-            self.last_state = (end, self._observer.snapshot())
+            self.last_state = (end, observer.snapshot())
 
-    def _restore(self, observer: Observer, end: LogEnd) -> None:
-        """Bring the observer to ``end``: from the newest state that belongs to this history."""
+    def _restored(self, observer: Observer, end: LogEnd) -> bool:
+        """Bring the observer to ``end`` from the newest state of this history, if there is one."""
+        self.useless_states.clear()
         for offset in reversed(self._states):
-            if offset <= end.next_offset:
-                state = self._read_state(offset, end)
-                if state is not None and _takes(observer, state):
-                    self._replay(observer, offset, end)
-                    return
-        observer.restore(None)
-        self._replay(observer, 0, end)
+            if offset <= end.next_offset and self._begins(observer, offset, end):
+                self._bring(observer, offset, end)
+                return True
+            self.useless_states.add(offset)
+        return False
 
-    def _read_state(self, offset: int, end: LogEnd) -> bytes | None:
-        if offset != end.next_offset:
-            found = self._first_end(offset)
-            if found is None:
-                return None
-            end = found
+    def _begin_anew(self, observer: Observer, end: LogEnd) -> None:
+        observer.restore(None)
+        self._bring(observer, 0, end)
+
+    def _bring(self, observer: Observer, offset: int, end: LogEnd) -> None:
+        """Bring the observer, which is at ``offset``, to ``end``."""
+        self._replay(observer, offset, end)
+        if offset < end.next_offset == self._bases[-1]:
+            self.last_state = (end, observer.snapshot())
+
+    def _begins(self, observer: Observer, offset: int, end: LogEnd) -> bool:
+        """Let the observer begin from a state, if there is a sound one of this history."""
+        ends = self._ends_at(offset, end)
+        if not ends:
+            return False
         try:
             data = self._disk.read_file(state_path(self._directory, offset))
         except OSError as error:
             if error.errno in NO_FILES_ERRORS:
                 raise  # it may well be there, and what it is of may be removed by now
-            return None  # It is a cache: without it, more of the log is read.
-        return decode_snapshot(data or b"", self._log_id, end)
+            return False  # It is a cache: without it, more of the log is read.
+        states = [decode_snapshot(data or b"", self._log_id, place) for place in ends]
+        return any(state is not None and _takes(observer, state) for state in states)
 
     def _open(self, base: int) -> "closing[File]":
         path = segment_path(self._directory, base)
@@ -106,13 +126,20 @@ class Replay:
         except OSError as error:
             raise unreadable(path, error, from_offset=base, to_offset=base) from None
 
-    def _first_end(self, base: int) -> LogEnd | None:
-        """What the first batch of a segment continues."""
-        if base not in self._bases:
-            return None
-        with self._open(base) as file:
-            found = read_batch(Window(file), 0)
-        return LogEnd.before(found.header) if isinstance(found, Batch) else None
+    def _ends_at(self, offset: int, end: LogEnd) -> list[LogEnd]:
+        """All that the end of the log ever was at an offset where a segment begins, or at ``end``:
+        there may be marks, which say nothing to observers."""
+        ends = [end] if offset == end.next_offset else []
+        if offset in self._bases:
+            with self._open(offset) as file:
+                window, position = Window(file), 0
+                while isinstance(found := read_batch(window, position), Batch):
+                    ends.append(LogEnd.before(found.header))
+                    if found.header.kind is not Kind.MARK:
+                        break
+                    ends.append(LogEnd.behind(found.header))
+                    position += found.header.batch_bytes
+        return ends
 
     def _replay(self, observer: Observer, offset: int, end: LogEnd) -> None:
         """Show what lies between the beginning of a segment and ``end``.

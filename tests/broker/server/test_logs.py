@@ -105,6 +105,23 @@ async def test_the_state_of_a_full_segment_is_synced_though_nothing_comes_behind
     disk.close()
 
 
+async def test_retention_has_a_state_synced_that_a_full_disk_did_not_take_before() -> None:
+    """Nothing may come behind it, and the segment waits for it."""
+    disk = FullDisk(post=asyncio.get_running_loop().call_soon)
+    _, logs = await written(disk)
+    (log_id, log), *_ = logs.data_logs()
+    disk.full = True
+    logs.roll(log)
+    await logs.all_durable()
+    disk.full = False
+    logs.append(Append(log_id, Kind.DATA, 0, 1, b"", checksum(b"")), 0)
+    await logs.all_durable()
+    assert logs.truncate_front(log_id, 1) == 0
+    await logs.all_durable()
+    assert logs.truncate_front(log_id, 1) == 1
+    disk.close()
+
+
 async def test_logs_that_go_with_their_topic_while_others_are_synced_are_left_alone() -> None:
     """A topic may be on its way out while the broker stops."""
     disk = SyncCounter(post=asyncio.get_running_loop().call_soon)

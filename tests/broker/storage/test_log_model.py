@@ -4,6 +4,7 @@ What was durable is never lost and never changes; what was not may go, but only 
 """
 
 from collections.abc import Callable, Sequence
+from errno import ENOSPC
 from functools import wraps
 from random import Random
 from typing import Concatenate, ParamSpec
@@ -31,24 +32,29 @@ class Crash(BaseException):
 
 
 class UnreliableDisk(FaultyDisk):
-    """Of what was not synced, a power cut leaves any part."""
+    """Of what was not synced, a power cut leaves any part. There may be no room for some files."""
 
-    random = Random(0)
+    def __init__(self) -> None:
+        super().__init__()
+        self.random = Random(0)
+        self.no_room_for: tuple[str, ...] = ()
+        self._calls_left = 0
+        self.fail = self._fail
 
     def crash_in(self, calls: int) -> None:
         """End the process in one of the next calls that change something."""
-        left = calls
-
-        def fail(operation: str, path: str) -> None:
-            nonlocal left
-            left -= operation != "open"
-            if left == 0:
-                raise Crash
-
-        self.fail = fail
+        self._calls_left = calls
 
     def work_again(self) -> None:
-        self.fail = lambda operation, path: None
+        self._calls_left = 0
+
+    def _fail(self, operation: str, path: str) -> None:
+        if operation in ("create", "append") and path.endswith(self.no_room_for):
+            raise OSError(ENOSPC, "no space left", path)
+        if self._calls_left and operation != "open":
+            self._calls_left -= 1
+            if self._calls_left == 0:
+                raise Crash
 
     def surviving_writes(self, path: str, pending: Sequence[Write]) -> Sequence[Write]:
         survivors = []
@@ -169,8 +175,8 @@ class LogMachine(RuleBasedStateMachine):
         assert read_all(log, self.first) == expected
         if expected and self.observer.next_offset != -1:
             assert self.observer.next_offset == log.next_offset
-        if self.first == 0:
-            assert self.observer.total == sum(len(value or b"") for _, value in expected)
+        total = sum(len(value or b"") for _, value in self.records)
+        assert self.observer.total == total, "what is known of removed records is forgotten"
 
     def on_durable(self, log: Log, offset: int) -> None:
         assert offset == log.durable_offset >= self.told
@@ -244,6 +250,11 @@ class LogMachine(RuleBasedStateMachine):
         assert self.first <= found <= len(self.records)
         assert all(at >= time_us for at in self.times[found:])
         assert all(at < time_us for at in self.times[self.first : found])
+
+    @rule(names=st.sampled_from([(), (".state",), (".state", ".index")]))
+    def no_room(self, names: tuple[str, ...]) -> None:
+        """Small files cannot be written for a while; the log can, where it has room left."""
+        self.disk.no_room_for = names
 
     @rule(power=st.booleans())
     def crash(self, power: bool) -> None:

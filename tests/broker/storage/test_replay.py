@@ -137,6 +137,65 @@ def test_a_state_that_makes_no_sense_counts_as_none() -> None:
     assert observer.offsets == [0, 1, 2, 3, 4, 5]
 
 
+def put_state(raw: RawLog, offset: int, end: LogEnd, state: bytes) -> None:
+    raw.disk.replace_file(state_path(DIRECTORY, offset), encode_snapshot(LOG_ID, end, state))
+
+
+def without_beginning() -> RawLog:
+    """The first segment is gone, and with it what an observer made of it, but for later states."""
+    raw = raw_log()
+    raw.disk.remove(segment_path(DIRECTORY, 0))
+    return raw
+
+
+def test_a_state_behind_the_first_segment_is_used_if_nothing_else_says_what_it_says() -> None:
+    """A crash came between the removal of a state and that of the segment behind it."""
+    raw, observer = without_beginning(), Counter()
+    put_state(raw, 4, LogEnd.before(raw.placed[4].header), b"four")
+    replay = Replay(raw.disk, DIRECTORY, LOG_ID, observer, interval_bytes=1)
+    visit(raw, replay, 2)
+    replay.finish(raw.end)
+    assert (observer.restored, observer.offsets) == ([b"four"], [4, 5])
+    assert sorted(replay.indexes) == [2, 4]
+    assert (replay.last_state, replay.useless_states) == (None, set())
+
+
+def test_the_state_of_an_empty_last_segment_is_that_of_the_end() -> None:
+    raw, observer = raw_log(), Counter()
+    raw.roll()
+    put_state(raw, 6, raw.end, b"six")
+    Replay(raw.disk, DIRECTORY, LOG_ID, observer, interval_bytes=1).finish(raw.end)
+    assert (observer.restored, observer.offsets) == ([b"six"], [])
+
+
+def test_a_state_of_what_recovery_has_cut_off_is_not() -> None:
+    raw, observer = without_beginning(), Counter()
+    put_state(raw, 4, LogEnd.before(raw.placed[4].header), b"four")
+    replay = Replay(raw.disk, DIRECTORY, LOG_ID, observer, interval_bytes=1)
+    for placed in raw.placed[2:3]:
+        replay(2, placed.position, placed.header, memoryview(placed.body))
+    replay.finish(LogEnd.behind(raw.placed[2].header))
+    assert (observer.restored, observer.offsets) == ([None], [2])
+    assert replay.useless_states == {4}
+
+
+@pytest.mark.parametrize("scanned_from", [4, 6])
+@pytest.mark.parametrize("marks_before", [0, 1, 2])
+def test_a_state_is_found_whichever_marks_it_counts(marks_before: int, scanned_from: int) -> None:
+    raw, observer = RawLog(MemoryDisk()), Counter()
+    raw.data(b"a")
+    raw.roll()
+    marks = [raw.mark(), raw.mark()]
+    raw.synced()
+    end = LogEnd.behind(marks[marks_before - 1].header)
+    put_state(raw, 1, end if marks_before else LogEnd.before(marks[0].header), b"one")
+    replay = Replay(raw.disk, DIRECTORY, LOG_ID, observer, interval_bytes=1)
+    visit(raw, replay, scanned_from - 3)
+    replay.finish(raw.end)
+    assert observer.restored == [b"one"]
+    assert replay.useless_states == set()
+
+
 @pytest.mark.parametrize("scanned_from", [0, 4])
 def test_a_batch_that_makes_no_sense_refuses_the_log_by_its_place(scanned_from: int) -> None:
     raw = raw_log()

@@ -11,7 +11,7 @@ from tapemq_broker.storage.sealing import Ending, write_index, write_state
 from tapemq_broker.storage.segment import Segment
 from tapemq_broker.storage.snapshot import decode_snapshot
 from tests.support.faulty_disk import FaultyDisk, failing
-from tests.support.logs import DIRECTORY, LOG_ID, CountingObserver, batch_of, sync
+from tests.support.logs import DIRECTORY, LOG_ID, batch_of, sync
 
 END = LogEnd(99, 42, 0xDEADBEEF, 3, 77)
 
@@ -87,26 +87,3 @@ def test_a_segment_that_ended_by_age_while_its_log_rests_holds_no_cache_open() -
     assert disk.size_bytes(index_path(DIRECTORY, 0))
     log.mark(7)
     assert log.begin_sync().files == []
-
-
-def test_no_segment_goes_before_the_state_of_what_is_in_it_is_on_disk() -> None:
-    """A producer of whom only that segment knew would be forgotten in a power cut."""
-    disk, observer = FaultyDisk(), CountingObserver()
-    settings = LogSettings(segment_bytes=600)
-    log = Log.open(disk, DIRECTORY, LOG_ID, settings=settings, now_us=1, observer=observer)
-    while len(log.segments()) < 2:
-        log.append(batch_of(b"x" * 100), 5)
-        observer.records += 1
-    sync(log, disk)
-    base_offset = log.segments()[-1].base_offset
-    log.mark(6)  # another round may take longer than the log must rest for that
-    log.truncate_front(base_offset)
-    assert log.has_unsynced_caches
-    assert log.first_offset == 0
-    sync(log, disk)
-    log.truncate_front(base_offset)
-    assert log.first_offset == base_offset
-    disk.power_cut()
-    again = CountingObserver()
-    Log.open(disk, DIRECTORY, LOG_ID, settings=settings, now_us=9, observer=again)
-    assert again.records == observer.records

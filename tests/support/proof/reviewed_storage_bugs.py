@@ -154,7 +154,36 @@ REVIEWED_STORAGE: Final = (
         "state that follows it was on disk: a power cut then forgot the producers of what was "
         "removed, and a retry of theirs was written twice, or refused.",
         "a review",
-        "tests/broker/storage/test_sealing.py::"
+        "tests/broker/storage/test_side_files.py::"
         "test_no_segment_goes_before_the_state_of_what_is_in_it_is_on_disk",
+    ),
+    Bug(
+        "Where a full disk did not take the state of the producers when a segment was full, "
+        "retention removed that segment all the same: the next start after a crash knew nothing "
+        "of those producers.",
+        "a review",
+        "tests/broker/storage/test_side_files.py::"
+        "test_no_segment_goes_while_there_is_no_room_for_the_state",
+    ),
+    Bug(
+        "So it did where that file was damaged: no start wrote it anew, though it had just made "
+        "it out of the log once more.",
+        "a review",
+        "tests/broker/storage/test_side_files.py::"
+        "test_a_damaged_state_is_written_anew_at_the_next_start",
+    ),
+    Bug(
+        "A crash just between the removal of an old segment's small files and that of the segment "
+        "itself made the next start forget the producers of all that had been removed before, "
+        "and write that over the state that knew them.",
+        "a model of the log that counts what was ever in it",
+        "tests/broker/storage/test_side_files.py::"
+        "test_a_crash_amid_the_removal_of_a_segment_forgets_nothing",
+    ),
+    Bug(
+        "A clean stop left the state that follows a full segment to the system, and the next "
+        "start took it for synced: retention and a power cut forgot producers.",
+        "a model of the log that counts what was ever in it",
+        "tests/broker/storage/test_side_files.py::test_a_clean_stop_brings_the_state_to_the_disk",
     ),
 )

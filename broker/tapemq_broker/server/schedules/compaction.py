@@ -45,7 +45,7 @@ class Compaction:
         if not volume.may_be_used():
             return
         if needed >= segments[0].next_offset:
-            source.truncate_front(needed)
+            self._engine.logs.truncate_front(volume.book.log, needed)
         elif is_sparse:
             behind = [row for row in oldest if row.position < segments[0].next_offset]
             self._engine.run(volume.book.rewrite([schedule_of(row) for row in behind]))
