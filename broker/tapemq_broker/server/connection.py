@@ -5,7 +5,7 @@ import os
 import socket
 from collections import deque
 from contextlib import suppress
-from typing import NamedTuple, Protocol, cast
+from typing import Final, NamedTuple, Protocol, cast
 
 from tapemq.batch import BodyPrefix
 from tapemq.wire import messages as m
@@ -17,6 +17,10 @@ from tapemq_broker.server.clock import Clock
 from tapemq_broker.server.outbound_memory import OutboundMemory
 from tapemq_broker.server.publish_memory import SMALL_BYTES, PublishMemory
 from tapemq_broker.server.translate import text_of
+
+_TURN_S: Final = 0.005
+"""How long one connection's messages may keep the event loop in one turn. A megabyte may hold
+tens of thousands of small requests, and a loop reads several megabytes at once."""
 
 
 class Host(Protocol):
@@ -93,6 +97,7 @@ class Connection(asyncio.BufferedProtocol):
         self.coming: dict[int, Request] = {}
         self._paused_at: float | None = None
         self._is_reading_held = False
+        self._is_put_off = False  # the rest of what has come, to the next turn of the loop
         self._unsent_bytes = 0
         self._cut_at_bytes = 0
         self._closed_at: float | None = None
@@ -113,18 +118,53 @@ class Connection(asyncio.BufferedProtocol):
         return self.session.get_buffer()
 
     def buffer_updated(self, nbytes: int) -> None:
-        session = self.session
         now = self._host.clock.monotonic()
-        session.received(nbytes, now)
+        self.session.received(nbytes, now)
+        self._handle(now)
+
+    def _handle(self, now: float) -> None:
+        """Hand over what has arrived whole: as much as this turn of the loop can afford."""
+        session, clock, until = self.session, self._host.clock, now + _TURN_S
         try:
             for message, correlation, payload in session.events():
                 self._partial_since = now
                 self._host.dispatch(self, message, correlation, payload)
+                if clock.monotonic() >= until and self._transport is not None:
+                    self._put_off(self._transport)
+                    return
         except ProtocolError as error:
             self.fail(error.kind, str(error))
         held_bytes = session.reader.buffered_bytes
         if held_bytes > SMALL_BYTES or self._partial_bytes:
             self._hold(held_bytes, now)
+
+    def _put_off(self, transport: asyncio.Transport) -> None:
+        """Go on in the next turn of the loop, and read nothing more before that."""
+        if not self._is_put_off:
+            self._is_put_off = True
+            asyncio.get_running_loop().call_soon(self._go_on)
+            if not transport.is_closing():
+                transport.pause_reading()
+
+    def _go_on(self) -> None:
+        self._is_put_off = False
+        if self._transport is None:
+            return  # all of it was handled when that was gone
+        now = self._host.clock.monotonic()
+        self.session.received(0, now)  # it could not be heard
+        try:
+            self._handle(now)
+        except Exception:
+            self.abort("a message of it could not be handled")  # it would never be read again
+            raise
+        self._read_on()
+
+    def _read_on(self) -> None:
+        """Read more, unless there is a reason not to."""
+        transport = self._transport
+        is_wanted = not (self._is_reading_held or self._is_put_off)
+        if is_wanted and transport is not None and not transport.is_closing():
+            transport.resume_reading()
 
     def _hold(self, held_bytes: int, now: float) -> None:
         """Count the part of a large frame that is here."""
@@ -161,6 +201,7 @@ class Connection(asyncio.BufferedProtocol):
 
         A transport whose write fails reads no more, whatever has come by then.
         """
+        self._handle(self._host.clock.monotonic())
         with suppress(OSError):
             while source is not None and self.session.state is State.OPEN:
                 size_bytes = os.readv(source.fileno(), [self.session.get_buffer()])
@@ -252,7 +293,7 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.pause_reading()
         else:
             self.session.received(0, self._host.clock.monotonic())  # it could not be heard
-            self._transport.resume_reading()
+            self._read_on()
 
     def forget_hints(self, subscription: int) -> None:
         """A subscription has ended: where its reading of logs stood is of no use any more."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -9,7 +10,12 @@ import pytest
 
 from tapemq.wire import messages as m
 from tapemq.wire.session import encode_message
+from tapemq_broker.config import Settings
+from tapemq_broker.core.effects import Request
+from tapemq_broker.server.clock import RealClock
 from tapemq_broker.server.connection import Connection
+from tapemq_broker.server.counters import Counters
+from tapemq_broker.server.sessions import Sessions
 from tapemq_broker.server.unanswered import Unanswered
 from tests.support.raw_client import RawClient
 from tests.support.running_server import running_server
@@ -200,3 +206,102 @@ async def test_who_asks_on_while_the_disk_hangs_is_read_again_when_it_does_not(
         offsets = [(await eager.answer(one, m.Receipt)).base_offset for one in asked]
         assert offsets == [*range(1, 6001)]
     assert 500 <= seen < 4000  # so many come with what has been read by then
+
+
+class ReadTransport(BrokenTransport):
+    """Knows whether it is read from."""
+
+    is_read = True
+
+    def pause_reading(self) -> None:
+        self.is_read = False
+
+    def resume_reading(self) -> None:
+        self.is_read = True
+
+    def is_closing(self) -> bool:
+        return False
+
+
+class WorkingClock(RealClock):
+    """Time that passes only where something is worked on."""
+
+    now_s = 0.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+
+class Flooded:
+    """A connection on which so many requests have come at once; each takes a millisecond."""
+
+    def __init__(self, requests: int, source: socket.socket) -> None:
+        self.clock = WorkingClock()
+        self.handled: list[int] = []
+        self.sessions = Sessions(Settings(), self.clock, Counters())
+        self.sessions.handle = self._handle
+        self.transport = ReadTransport(source)
+        self.connection = Connection(self.sessions)
+        self.connection.connection_made(self.transport)
+        self.connection.session.open(frame_bytes_max=1 << 20)
+        for number in range(1, requests + 1):
+            frame = encode_message(m.ListTopics(), correlation=number)
+            self.connection.get_buffer(-1)[: len(frame)] = frame
+            self.connection.session.reader.received(len(frame))
+        self.connection.buffer_updated(0)
+
+    def _handle(
+        self, connection: Connection, message: m.Message, request: Request, payload: memoryview
+    ) -> None:
+        self.handled.append(request.correlation)
+        self.clock.now_s += 0.001
+
+    async def turns(self) -> list[int]:
+        """How much was handled by the end of each turn of the loop, until it is read again."""
+        seen = [len(self.handled)]
+        while not self.transport.is_read:
+            await asyncio.sleep(0)
+            seen.append(len(self.handled))
+        return seen
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
+    near, far = socket.socketpair()
+    near.setblocking(False)
+    with near, far:
+        yield near, far
+
+
+Ends = tuple[socket.socket, socket.socket]
+
+
+async def test_a_flood_of_small_requests_leaves_turns_of_the_loop_to_others(ends: Ends) -> None:
+    """Megabytes that come at once may hold a hundred thousand of them."""
+    flooded = Flooded(18, ends[0])
+    assert await flooded.turns() == [5, 10, 15, 18]
+    assert flooded.handled == [*range(1, 19)]
+
+
+async def test_who_is_not_to_be_read_is_not_after_a_flood(ends: Ends) -> None:
+    flooded = Flooded(8, ends[0])
+    flooded.sessions.crowded(1, True)
+    flooded.sessions.crowded(1, False)
+    assert not flooded.transport.is_read  # what has come is handled first
+    flooded.sessions.crowded(1, True)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert len(flooded.handled) == 8
+    assert not flooded.transport.is_read
+    flooded.sessions.crowded(1, False)
+    assert flooded.transport.is_read
+
+
+async def test_what_a_flood_has_left_counts_when_the_connection_breaks(ends: Ends) -> None:
+    flooded = Flooded(8, ends[0])
+    ends[1].sendall(encode_message(m.ListTopics(), correlation=9))
+    flooded.connection.connection_lost(BrokenPipeError())
+    assert flooded.handled == [*range(1, 10)]
+    await asyncio.sleep(0)
+    assert flooded.handled == [*range(1, 10)]
+    assert not flooded.sessions.memory.used_bytes

@@ -367,4 +367,12 @@ REVIEWED: Final = (
         "a review",
         "tests/client/queues/test_desk.py::test_extension_that_is_not_answered_is_told",
     ),
+    Bug(
+        "One client that sent small requests without waiting for their answers kept the "
+        "event loop for 11 s at a time: libuv reads up to 8 MiB of a connection in one "
+        "turn, and all requests in them were carried out before anybody else was heard.",
+        "a review",
+        "tests/broker/server/test_connection.py::"
+        "test_a_flood_of_small_requests_leaves_turns_of_the_loop_to_others",
+    ),
 )
