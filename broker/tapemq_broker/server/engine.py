@@ -57,7 +57,8 @@ class Engine:
         self.due_clock = RisingClock(world.clock, newest_us)
         # What is forgotten with age is so by this clock.
         self.age_clock = SteadyClock(world.clock)
-        self.receipts = Receipts(Unanswered(sessions.crowded))
+        self.unanswered = Unanswered(sessions.crowded)
+        self.receipts = Receipts(self.unanswered)
         self.removals = Removals(world, logs)
         self.durability = Durability()
         self.on_topic_prepared: Callable[[], None] = lambda: None
@@ -288,6 +289,7 @@ class Engine:
 
     def _session_closed(self, number: int) -> None:
         self.on_session_closed(number)
+        self.unanswered.forget(number)
         self.run(self.core.streams.session_closed(number, self.world.clock.monotonic()))
         if not self.settlements.closed(number, by_us=self.sessions.draining):
             self.core.queues.stalled(number)  # it is given nothing more

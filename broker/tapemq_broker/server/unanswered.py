@@ -1,11 +1,15 @@
-"""How many requests of each session wait for the disk."""
+"""How many requests of each session wait: for the disk, a thread, or their turn."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 UNANSWERED_MAX: Final = 16_384
 """Of one session. More are not read until half of them are answered, or a disk that hangs would
 fill the memory with what a client goes on asking."""
+
+LARGE: Final = 16
+"""So many count for one that keeps its whole message, or a task: up to 16 KiB."""
 
 
 class Unanswered:
@@ -17,20 +21,32 @@ class Unanswered:
         self._counts: Final[dict[int, int]] = {}
         self._crowds: Final[set[int]] = set()
 
-    def add(self, session: int) -> None:
-        """One more waits."""
-        count = self._counts[session] = self._counts.get(session, 0) + 1
-        if count == self._most:
+    def add(self, session: int, weight: int = 1) -> None:
+        """One more waits, that counts for so many."""
+        count = self._counts[session] = self._counts.get(session, 0) + weight
+        if count >= self._most and session not in self._crowds:
             self._crowds.add(session)
             self._crowded(session, True)
 
-    def remove(self, session: int) -> None:
-        """One waits no longer."""
-        count = self._counts[session] - 1
-        if count:
+    def remove(self, session: int, weight: int = 1) -> None:
+        """One waits no longer; nothing happens if its session is forgotten."""
+        count = self._counts.pop(session, 0) - weight
+        if count > 0:
             self._counts[session] = count
-        else:
-            del self._counts[session]
         if count <= self._most // 2 and session in self._crowds:
             self._crowds.remove(session)
             self._crowded(session, False)
+
+    @contextmanager
+    def counting(self, session: int, weight: int) -> Iterator[None]:
+        """One waits as long as this lasts."""
+        self.add(session, weight)
+        try:
+            yield
+        finally:
+            self.remove(session, weight)
+
+    def forget(self, session: int) -> None:
+        """It is gone: what waits for it only ends by itself."""
+        self._counts.pop(session, None)
+        self._crowds.discard(session)

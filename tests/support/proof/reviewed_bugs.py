@@ -375,4 +375,12 @@ REVIEWED: Final = (
         "tests/broker/server/test_connection.py::"
         "test_a_flood_of_small_requests_leaves_turns_of_the_loop_to_others",
     ),
+    Bug(
+        "What waited in the broker behind a large batch, a schedule with a key, a large "
+        "settlement or a hanging read was counted by its payload or not at all: a client "
+        "that sent on took 15 to 45 MB of memory each second, without an end.",
+        "a review",
+        "tests/broker/server/handlers/test_publishing.py::"
+        "test_who_publishes_on_behind_what_is_inspected_is_not_read",
+    ),
 )

@@ -226,10 +226,9 @@ class Queues(Administration):
     def cost(self, verb: Verb, token: Token) -> int:
         """How much work it is to settle a token: one for all of it, or for each of its records."""
         lease_id, _, count = token
-        if verb in (Verb.NACK, Verb.REJECT):
-            return count
         held = self._leases.get(lease_id)
-        return count if held is not None and held.is_by_record else 1
+        by_record = verb in (Verb.NACK, Verb.REJECT) or (held is not None and held.is_by_record)
+        return min(count, held.lease.count) if held is not None and by_record else 1
 
     def settle(
         self,

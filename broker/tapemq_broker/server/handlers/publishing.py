@@ -12,6 +12,7 @@ from tapemq_broker.server.engine import Engine
 from tapemq_broker.server.flow import Flow
 from tapemq_broker.server.handlers.table import Handler
 from tapemq_broker.server.translate import DURABLE, WRITTEN
+from tapemq_broker.server.unanswered import LARGE
 
 
 class PublishingHandlers:
@@ -42,6 +43,8 @@ class PublishingHandlers:
             self._engine.counters.publishes_refused += 1
             self._engine.reply(request, refusal)
         elif connection.held or is_heavy(payload):
+            # Their bytes are counted; what they take beside these may be much more.
+            self._engine.unanswered.add(request.session, LARGE)
             connection.held.append(Held(message, request, bytes(payload)))
             if len(connection.held) == 1:
                 self._engine.spawn(self._publish_held(connection))
@@ -67,6 +70,7 @@ class PublishingHandlers:
                 self._append(message, request, body, prefix)
             if connection.held:
                 connection.held.popleft()
+                self._engine.unanswered.remove(request.session, LARGE)
 
     def _append(
         self,

@@ -13,6 +13,7 @@ from tapemq_broker.server import translate
 from tapemq_broker.server.connection import Connection
 from tapemq_broker.server.engine import Engine
 from tapemq_broker.server.handlers.table import Handler
+from tapemq_broker.server.unanswered import LARGE
 from tapemq_broker.storage.errors import CorruptLog, OffsetOutOfRange
 
 
@@ -57,7 +58,8 @@ class QueueAdminHandlers:
             log = self._engine.logs.data(log_id)
             offset = max(info.ack_floor, log.first_offset)
             plan = log.plan(offset, upto=log.durable_offset, max_bytes=1)
-            chunk = await asyncio.to_thread(plan.run, True)
+            with self._engine.unanswered.counting(request.session, LARGE):
+                chunk = await asyncio.to_thread(plan.run, True)
         except (KeyError, OffsetOutOfRange):
             chunk = None  # removed meanwhile
         except (CorruptLog, OSError) as error:

@@ -40,8 +40,10 @@ class Settling:
     async def _carry_out(
         self, number: int, request: Request, parts: list[list[Token]], settle: Settle
     ) -> None:
+        tokens = sum(map(len, parts))
         try:
-            await self._go_on(request, parts, settle)
+            with self._engine.unanswered.counting(request.session, tokens):
+                await self._go_on(request, parts, settle)
         finally:
             self._engine.settlements.end(request.session, number)
 

@@ -87,7 +87,13 @@ class StreamHandlers:
         if key in self._queues:
             # What it settled before that would come again, if this was first.
             cancel = partial(self._queues.cancel, request, key)
-            leave = partial(self._engine.execute, request, cancel)
+            unanswered = self._engine.unanswered
+
+            def leave() -> None:
+                unanswered.remove(request.session)
+                self._engine.execute(request, cancel)
+
+            unanswered.add(request.session)
             self._engine.settlements.when_done(request.session, leave)
             return
         if is_called_off and key not in self._streams:

@@ -21,6 +21,7 @@ from tapemq_broker.server.schedules.rows import schedule_of
 from tapemq_broker.server.schedules.service import Schedules
 from tapemq_broker.server.schedules.shelf import Volume
 from tapemq_broker.server.schedules.zones import zone
+from tapemq_broker.server.unanswered import LARGE
 from tapemq_broker.storage.schedules.index import IndexDamaged, Row, ScheduleIndex
 
 KEY_BYTES_MAX: Final = 1024
@@ -77,6 +78,8 @@ class ScheduleCommands:
     def schedule(self, job: Job) -> None:
         """Make a schedule, and answer when it is on disk."""
         if job.topic_id in self._lines:
+            # Its bytes are counted; what it takes beside these may be much more.
+            self._engine.unanswered.add(job.request.session, LARGE)
             self._lines.add(job.topic_id, job.request.session, job)
         elif not self._at_once(job):
             self._lines.begin(job.topic_id)
@@ -100,6 +103,8 @@ class ScheduleCommands:
             if not self._at_once(job):
                 await self.answering(job.request, partial(self._schedule, job))
             job = self._lines.next(first.topic_id)
+            if job is not None:
+                self._engine.unanswered.remove(job.request.session, LARGE)
 
     async def _schedule(self, job: Job) -> None:
         volume = await self._schedules.volume(job.topic_id)

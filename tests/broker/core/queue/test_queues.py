@@ -73,6 +73,17 @@ def test_what_is_not_leased_any_more_is_lost() -> None:
     ]
 
 
+def test_no_lease_is_more_work_than_it_has_records_whatever_a_token_says() -> None:
+    """A frame names 4,096, and each would be carried out in a turn of the loop of its own."""
+    world = queue_world(3)
+    consume(world)
+    lease = send(world)
+    cost = world.core.queues.cost
+    assert cost(Verb.NACK, (lease.lease_id, 0, 2**31)) == 3
+    assert cost(Verb.NACK, (lease.lease_id + 1, 0, 2**31)) == 1
+    assert cost(Verb.ACK, (lease.lease_id, 0, 2**31)) == 1
+
+
 def test_others_cannot_settle_a_lease() -> None:
     world = queue_world(5)
     consume(world)

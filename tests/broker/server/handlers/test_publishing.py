@@ -1,6 +1,7 @@
 """Publishing through a real server: receipts, retries, refusals, windows."""
 
 import threading
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,8 +10,10 @@ from tapemq.batch import BodyPrefix, Codec, Columns, checksum, encode_body
 from tapemq.wire import messages as m
 from tapemq.wire.errors import LIMIT_EXCEEDED
 from tapemq_broker.core.inspection import inspect
+from tapemq_broker.server import engine
 from tapemq_broker.server.clock import RealClock
 from tapemq_broker.server.handlers import publishing
+from tapemq_broker.server.unanswered import LARGE, Unanswered
 from tests.support.raw_client import RawClient, Refused
 from tests.support.running_server import running_server
 
@@ -114,6 +117,36 @@ async def test_a_heavy_body_is_inspected_aside_and_keeps_its_place() -> None:
         assert refused.value.name == "bad_batch"
         receipts = [await client.answer(correlation, m.Receipt) for correlation in sent]
         assert [receipt.base_offset for receipt in receipts] == [0, 1, 2, 3]
+
+
+async def test_who_publishes_on_behind_what_is_inspected_is_not_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Small batches, or none at all: what they take beside their bytes would have no limit."""
+    gate = threading.Event()
+
+    def inspect_later(*args: Any) -> BodyPrefix:
+        gate.wait()
+        return inspect(*args)
+
+    monkeypatch.setattr(publishing, "inspect", inspect_later)
+    monkeypatch.setattr(engine, "Unanswered", partial(Unanswered, most=10 * LARGE))
+    heavy = encode_body(Columns([b"x" * 500_000]), codec=Codec.ZLIB)
+    async with running_server() as server:
+        client, other = [await RawClient.connect(server.port) for _ in range(2)]
+        topic = await client.topic("t")
+        first = client.send(m.Publish(topic.topic_id, 0, checksum(heavy)), heavy)
+        sent = [client.send(m.Publish(topic.topic_id, 0, 0), bytes(1000)) for _ in range(2000)]
+        connection, seen = next(iter(server._sessions.by_number.values())), -1
+        while seen != (seen := len(connection.held)):
+            for _ in range(50):
+                await other.ask(m.Ping(), m.Pong)
+        gate.set()
+        assert (await client.answer(first, m.Receipt)).base_offset == 0
+        for correlation in sent:
+            with pytest.raises(Refused):
+                await client.answer(correlation, m.Receipt)
+    assert 10 <= seen < 1000  # so many come with what has been read by then
 
 
 async def test_what_waits_for_its_inspection_goes_with_its_connection(

@@ -1,12 +1,18 @@
 """Looking at queue groups and changing them, through a real server."""
 
+import threading
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 
 from tapemq.wire import messages as m
 from tapemq.wire.entries import pack_runs
 from tapemq.wire.pages import unpack_page
+from tapemq_broker.server import engine
+from tapemq_broker.server.unanswered import LARGE, Unanswered
+from tapemq_broker.storage.reading import ReadPlan
+from tapemq_broker.storage.record_log import Chunk
 from tests.support.queue_client import QueueClient
 from tests.support.raw_client import Refused
 from tests.support.running_server import running_server
@@ -152,3 +158,30 @@ async def test_groups_of_both_kinds_are_looked_after_alike(client: QueueClient) 
     await client.ask(m.Unsubscribe(1), m.Done)
     await client.ask(m.DeleteGroup(topic.topic_id, "g"), m.Done)
     assert (await client.ask(m.ListGroups(topic.topic_id), m.Names)).names == []
+
+
+async def test_who_describes_on_while_reads_hang_is_not_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gate, run = threading.Event(), ReadPlan.run
+
+    def run_later(plan: ReadPlan, wait: bool) -> Chunk | None:
+        gate.wait()
+        return run(plan, wait)
+
+    monkeypatch.setattr(engine, "Unanswered", partial(Unanswered, most=10 * LARGE))
+    async with running_server() as server:
+        client, other = [await QueueClient.connect(server.port) for _ in range(2)]
+        topic = await client.topic("t")
+        await client.publish(topic, b"x")
+        await client.consume(topic, "g" * 200, credit_records=0)
+        monkeypatch.setattr(ReadPlan, "run", run_later)
+        wish = m.DescribeQueue(topic.topic_id, "g" * 200, 0)
+        sent, seen = [client.send(wish) for _ in range(6000)], -1
+        while seen != (seen := len(server._engine._tasks)):
+            for _ in range(50):
+                await other.ask(m.Ping(), m.Pong)
+        gate.set()
+        for correlation in sent:
+            await client.answer(correlation, m.Queue)
+    assert 10 <= seen < 4000  # so many come with what has been read by then

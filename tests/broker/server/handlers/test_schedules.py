@@ -1,13 +1,20 @@
+import threading
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import pytest
 
-from tapemq.batch import Columns, decode_columns, encode_body
+from tapemq.batch import BodyPrefix, Columns, decode_columns, encode_body
 from tapemq.wire import messages as m
+from tapemq_broker.core.inspection import inspect
+from tapemq_broker.server import engine
 from tapemq_broker.server.handlers import lookups, schedules
 from tapemq_broker.server.schedules import commands
+from tapemq_broker.server.unanswered import LARGE, Unanswered
 from tapemq_broker.storage.schedules.index import Row
 from tests.support.raw_client import RawClient, Refused
+from tests.support.running_server import running_server
 from tests.support.scheduled_broker import START, TOPIC, scheduled_broker
 
 
@@ -106,3 +113,30 @@ async def test_while_publishing_is_blocked_nothing_is_scheduled(
             await client.ask(m.Schedule(await topic_id(broker), 0, 0), m.Scheduled, body)
         assert refused.value.name == "disk_full"
         RawClient.close_all()
+
+
+async def test_who_schedules_on_behind_what_is_looked_up_is_not_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Keys and texts of 16 KiB each were counted by nobody, and a line of them had no end."""
+    gate = threading.Event()
+
+    def inspect_later(*args: Any) -> BodyPrefix:
+        gate.wait()
+        return inspect(*args)
+
+    monkeypatch.setattr(commands, "inspect", inspect_later)
+    monkeypatch.setattr(engine, "Unanswered", partial(Unanswered, most=10 * LARGE))
+    async with running_server() as server:
+        client, other = [await RawClient.connect(server.port) for _ in range(2)]
+        topic = await client.topic("t")
+        wish = m.Schedule(topic.topic_id, 0, 0, delay_ms=60_000, key=b"k")
+        sent, seen = [client.send(wish, bytes(1000)) for _ in range(2000)], -1
+        while seen != (seen := server.status().publishing_bytes // 1000):
+            for _ in range(50):
+                await other.ask(m.Ping(), m.Pong)
+        gate.set()
+        for correlation in sent:
+            with pytest.raises(Refused):
+                await client.answer(correlation, m.Scheduled)
+    assert 10 <= seen < 1000  # so many come with what has been read by then

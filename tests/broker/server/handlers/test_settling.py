@@ -189,3 +189,25 @@ async def test_a_token_may_name_far_more_than_was_leased(verb: str) -> None:
 def test_what_a_token_says_is_no_work() -> None:
     tokens = [(1, 0, 2**32 - 1), (2, 0, 2**32 - 1)]
     assert list(settling._parts(tokens, lambda token: token[2])) == [[tokens[0]], [tokens[1]]]
+
+
+async def test_who_settles_much_is_counted_and_so_is_who_leaves_behind_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each keeps its tokens; a client that sends ever more of them would fill the memory."""
+    counts: list[int] = []
+    async with running_server() as server:
+        client = await QueueClient.connect(server.port)
+        _, leases = await leased(client)
+        unanswered, settle_some = server._engine.unanswered, QueueHandlers._settle_some
+
+        def settle(handlers: QueueHandlers, *args: Any) -> Effects:
+            counts.append(sum(unanswered._counts.values()))
+            return settle_some(handlers, *args)
+
+        monkeypatch.setattr(QueueHandlers, "_settle_some", settle)
+        tokens = every_second(leases)
+        client.send(m.Settle(1, "ack"), pack_tokens(tokens))
+        await client.ask(m.Unsubscribe(1), m.Done)
+        assert set(counts) == {len(tokens) + 1}
+        assert not unanswered._counts
