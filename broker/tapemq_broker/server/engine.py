@@ -57,7 +57,7 @@ class Engine:
         self.due_clock = RisingClock(world.clock, newest_us)
         # What is forgotten with age is so by this clock.
         self.age_clock = SteadyClock(world.clock)
-        self.unanswered = Unanswered(sessions.crowded)
+        self.unanswered = Unanswered(self._crowded)
         self.receipts = Receipts(self.unanswered)
         self.removals = Removals(world, logs)
         self.durability = Durability()
@@ -293,6 +293,10 @@ class Engine:
         self.run(self.core.streams.session_closed(number, self.world.clock.monotonic()))
         if not self.settlements.closed(number, by_us=self.sessions.draining):
             self.core.queues.stalled(number)  # it is given nothing more
+
+    def _crowded(self, number: int, is_crowded: bool) -> None:
+        self.sessions.crowded(number, is_crowded)
+        self.core.queues.session_unread(number, is_crowded, self.world.clock.monotonic())
 
     def _queues_left(self, number: int, by_us: bool) -> None:
         now_us = self.due_clock.now_us()

@@ -383,4 +383,11 @@ REVIEWED: Final = (
         "tests/broker/server/handlers/test_publishing.py::"
         "test_who_publishes_on_behind_what_is_inspected_is_not_read",
     ),
+    Bug(
+        "Leases ran out, and counted as failures, while the broker did not read their "
+        "session because too many of its requests waited for a disk that hung.",
+        "a review",
+        "tests/broker/server/test_connection.py::"
+        "test_who_is_not_read_while_the_disk_hangs_loses_no_lease",
+    ),
 )

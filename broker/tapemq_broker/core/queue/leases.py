@@ -50,6 +50,7 @@ class Leases:
         self._held: dict[int, Held] = {}
         self._wheel = Wheel()
         self._seen_at: dict[int, float] = {}
+        self._unread: set[int] = set()
 
     def __len__(self) -> int:
         return len(self._held)
@@ -114,9 +115,21 @@ class Leases:
         """A sign of life, which is as good as extending all leases of a session."""
         self._seen_at[session] = now
 
+    def session_unread(self, session: int, is_unread: bool, now: float) -> None:
+        """Nothing that a session sends is read, by choice of the broker; or it is again.
+
+        It could not extend its leases meanwhile: they run out no sooner than after that.
+        """
+        if is_unread:
+            self._unread.add(session)
+        else:
+            self._unread.discard(session)
+            self.session_seen(session, now)
+
     def forget_session(self, session: int) -> None:
         """It is gone."""
         self._seen_at.pop(session, None)
+        self._unread.discard(session)
 
     def expired(self, now: float) -> Iterator[Held]:
         """Some of those whose deadline has come; who takes one drops it."""
@@ -129,7 +142,8 @@ class Leases:
             held = self._held[lease_id]
             if lease_id not in held.backlog.leases:
                 continue
-            seen_at = self._seen_at.get(held.consumer.key.session, float("-inf"))
+            session = held.consumer.key.session
+            seen_at = now if session in self._unread else self._seen_at.get(session, float("-inf"))
             deadline = seen_at + held.lease.lease_s
             if deadline > now:
                 held.lease.deadline = deadline

@@ -306,6 +306,10 @@ class Queues(Administration):
         """A session has given a sign of life: its leases last for their time from now on."""
         self._leases.session_seen(session, now)
 
+    def session_unread(self, session: int, is_unread: bool, now: float) -> None:
+        """Nothing that a session sends is read, by choice of the broker; or it is again."""
+        self._leases.session_unread(session, is_unread, now)
+
     # Time, and what is written
 
     def tick(self, now: float, now_us: int) -> Effects:

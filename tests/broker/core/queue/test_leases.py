@@ -68,6 +68,28 @@ def test_a_session_that_is_gone_gives_no_sign() -> None:
     assert list(leases.expired(30.2)) == [held]
 
 
+def test_no_lease_runs_out_while_its_session_is_not_read() -> None:
+    leases = Leases(1)
+    held = granted(leases)
+    leases.set_deadline(held, 30.0)
+    session = held.consumer.key.session
+    leases.session_unread(session, True, 10.0)
+    assert list(leases.expired(50.0)) == []
+    assert list(leases.expired(99.0)) == []
+    leases.session_unread(session, False, 100.0)
+    assert list(leases.expired(129.9)) == []
+    assert list(leases.expired(130.2)) == [held]
+
+
+def test_a_session_that_is_gone_is_not_waited_for_though_it_was_not_read() -> None:
+    leases = Leases(1)
+    held = granted(leases)
+    leases.set_deadline(held, 30.0)
+    leases.session_unread(held.consumer.key.session, True, 10.0)
+    leases.forget_session(held.consumer.key.session)
+    assert list(leases.expired(30.2)) == [held]
+
+
 def test_a_lease_that_is_dropped_is_never_due() -> None:
     leases = Leases(1)
     held = granted(leases)
