@@ -171,6 +171,8 @@ class Deliveries:
                 )
             )
             return
+        if not self._streams.is_wanted(wish):
+            return  # its topic may be deleted, and the files are no more
         self._sessions.counters.corrupt_reads += 1
         log.error("cannot read %s for delivery: %s", wish.log, error)
         reason = Refusal("storage_failed", str(error))

@@ -235,6 +235,8 @@ class Leases:
         self._run(effects)
 
     def _failed(self, wish: DeliverLease, error: Exception) -> None:
+        if not self._queues.is_wanted(wish):
+            return  # its topic may be deleted, and the files are no more
         self._sessions.counters.corrupt_reads += 1
         log.error("cannot read %s for queue groups: %s", wish.log, error)
         reason = Refusal("storage_failed", str(error))

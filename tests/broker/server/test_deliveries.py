@@ -285,3 +285,18 @@ async def test_one_delivery_need_not_wait_for_the_next_turn() -> None:
         crowd.streams.session_closed(session, 0.0)
     crowd.grow()
     assert crowd.sent == [1]
+
+
+async def test_files_that_went_with_their_topic_are_no_damage() -> None:
+    rig = Rig()
+
+    def delete() -> None:
+        rig.core.streams.session_closed(1, 0.0)
+
+    gone = FileNotFoundError("it was removed")
+    rig.logs = SimpleNamespace(plan=lambda wanted, hint: Plan(delete, gone))
+    rig.start()
+    assert rig.task is not None
+    await rig.task
+    assert rig.counters.corrupt_reads == 0
+    assert rig.ran == []

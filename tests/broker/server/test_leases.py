@@ -304,3 +304,13 @@ async def test_what_takes_long_to_decode_is_decoded_in_a_thread(rig: Rig) -> Non
     await rig.settled()
     assert rig.reports[0]["expired"] == [(0, 2)]
     assert not rig.sent
+
+
+async def test_files_that_went_with_their_topic_are_no_damage(rig: Rig) -> None:
+    rig.outcomes += [None, FileNotFoundError("it was removed")]
+    rig.leases.start(wish((3, 5)))
+    rig.is_wanted = lambda delivery: False  # type: ignore[method-assign]
+    await rig.settled()
+    assert rig.outcomes == []
+    assert not rig.failures
+    assert rig.counters.corrupt_reads == 0

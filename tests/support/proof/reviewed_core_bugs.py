@@ -261,4 +261,11 @@ REVIEWED_CORE: Final = (
         "tests/broker/core/queue/test_ledger.py::"
         "test_what_lives_again_does_so_though_a_repaired_log_ends_earlier",
     ),
+    Bug(
+        "Who looked a time up in a topic that was deleted meanwhile was told that the "
+        "storage had failed, and reads of its files counted as damage found on disk.",
+        "a review",
+        "tests/broker/server/handlers/test_lookups.py::"
+        "test_who_looks_a_topic_up_that_is_deleted_meanwhile_hears_so",
+    ),
 )

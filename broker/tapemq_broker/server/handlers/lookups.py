@@ -98,8 +98,7 @@ class TimeLookups:
         try:
             offsets = {p.number: await self._find(p, time_us) for p in partitions}
         except Exception as error:  # damage, or a log removed meanwhile: this request's only
-            log.warning("a look-up by time failed: %s", error)
-            failure = Refusal("storage_failed", str(error))
+            failure = self._failure(partitions[0].log.topic_id, error)
         finally:
             connection.lookups -= 1
         if subscription is not None and not connection.has_come(subscription, request):
@@ -108,6 +107,14 @@ class TimeLookups:
             self._engine.reply(request, failure)
         else:
             then(offsets)
+
+    def _failure(self, topic_id: int, error: Exception) -> Refusal:
+        try:
+            self._engine.core.topics.get(topic_id)
+        except Refused as refused:
+            return refused.refusal  # its files went with it, and nothing is wrong with the disk
+        log.warning("a look-up by time failed: %s", error)
+        return Refusal("storage_failed", str(error))
 
     async def _find(self, partition: Partition, time_us: int) -> int:
         data = self._engine.logs.data(partition.log)

@@ -1,6 +1,7 @@
 """A start by time is looked up on disk, before the core is asked."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from tapemq.wire import messages as m
 from tapemq_broker.server.handlers.lookups import LOOKUPS_MAX
+from tapemq_broker.storage.log import Log
 from tapemq_broker.storage.memory_disk import MemoryDisk
 from tests.support.raw_client import RawClient, Refused
 from tests.support.running_server import running_server
@@ -118,3 +120,28 @@ async def test_a_group_goes_on_though_what_its_start_would_look_at_is_damaged(ki
         await client.ask(two, m.Done)
         with pytest.raises(Refused, match="damaged"):
             await client.subscribe(topic, subscription=3, **start)
+
+
+async def test_who_looks_a_topic_up_that_is_deleted_meanwhile_hears_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And not that the disk has failed."""
+    gate, offset_at = threading.Event(), Log.offset_at
+
+    def look_later(log: Log, time_us: int) -> int:
+        gate.wait()
+        return offset_at(log, time_us)
+
+    monkeypatch.setattr(Log, "offset_at", look_later)
+    async with running_server() as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t", partitions=2)
+        wish = m.Subscribe(1, topic.topic_id, "", start="time", start_value=1)
+        asked = client.send(wish)
+        await client.ask(m.DeleteTopic("t"), m.Done)
+        while any(log_id.topic_id == topic.topic_id for log_id in server._engine.logs.in_use()):
+            await client.ask(m.Ping(), m.Pong)
+        gate.set()
+        with pytest.raises(Refused) as refused:
+            await client.answer(asked, m.Done)
+        assert refused.value.name == "stale_metadata"
