@@ -37,6 +37,7 @@ async def test_failed_sync_ends_the_broker_and_acks_nothing(
             fault = f"error=EIO:when={number}"
             with injected(powered_broker.pid, SYNCS, fault, tmp_path / "trace") as trace:
                 await run.gone(STORAGE_FAILED)
+            run.history.cuts += 1
             slowest_s = max(slowest_s, end_s(trace))
             disk.cut()
             disk.restore()

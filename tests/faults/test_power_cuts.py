@@ -1,4 +1,5 @@
-"""Power cuts under load, on a real file system: acked is on disk.
+"""Power cuts under load, on a real file system: acked is on disk, and of what was acked as written
+only, none is gone with what came behind it left.
 
 The short form runs in every test run; TEST_LONG=1 (`make crash`) runs 1,000 cuts. With syncing
 off the same cut must show loss: or it would prove nothing.
@@ -19,7 +20,7 @@ from tests.support.proof.evidence import Evidence
 
 pytestmark = pytest.mark.crash
 
-PROMISES = ("P1", "P5", "P7", "P8", "P9", "P11", "P14")
+PROMISES = ("P1", "P2", "P5", "P7", "P8", "P9", "P11", "P14")
 CUTS = 1000 if LONG else 5
 
 

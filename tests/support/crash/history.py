@@ -1,6 +1,6 @@
 """What clients saw: which value was acked where, what was read where, what a group is done with."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -12,26 +12,36 @@ Place = tuple[int, int]
 class History:
     """Values are unique. ``frozen``: the power is being cut, later acks prove nothing.
 
-    ``disk_fails``: at times, so clients may be told.
+    ``disk_fails``: at times, so clients may be told. ``cuts``: how often what was not on disk may
+    have got lost until now.
     """
 
     tried: set[bytes] = field(default_factory=set)
     acked: dict[bytes, Place] = field(default_factory=dict)
+    written: dict[bytes, Place] = field(default_factory=dict)
+    """What was acked as written only."""
+    acked_before: dict[bytes, int] = field(default_factory=dict)
+    """Which cut came next, of all that was acked."""
     uncertain: set[bytes] = field(default_factory=set)
     read: dict[Place, bytes] = field(default_factory=dict)
+    streamed: set[Place] = field(default_factory=set)
+    """What the stream group was handed."""
     handed_out: set[Place] = field(default_factory=set)
     settled: dict[Place, int] = field(default_factory=dict)
     """Where a queue group's ack was confirmed, and of which lease."""
     problems: list[str] = field(default_factory=list)
     frozen: bool = False
     disk_fails: bool = False
+    cuts: int = 0
 
-    def ack(self, value: bytes, place: Place) -> None:
-        """A publish was acked as durable."""
+    def ack(self, value: bytes, place: Place, durability: str = "durable") -> None:
+        """A publish was acked, as durable or as written."""
         if self.frozen:
             self.uncertain.add(value)
         else:
-            self.acked[value] = place
+            acked = self.acked if durability == "durable" else self.written
+            acked[value] = place
+            self.acked_before[value] = self.cuts
             self.uncertain.discard(value)
 
     def observe(self, place: Place, value: bytes) -> None:
@@ -40,6 +50,11 @@ class History:
             return
         if self.read.setdefault(place, value) != value:
             self.problems.append(f"two values at {place}: {self.read[place]!r}, {value!r}")
+
+    def stream(self, place: Place, value: bytes) -> None:
+        """A member of the stream group got a record."""
+        self.observe(place, value)
+        self.streamed.add(place)
 
     def hand_out(self, place: Place, value: bytes, lease_id: int) -> None:
         """A consumer of the queue group got a message. Leases are numbered for ever."""
@@ -50,18 +65,38 @@ class History:
 
     def confirm(self, place: Place, lease_id: int) -> None:
         """The ack of a message was confirmed."""
-        if not self.frozen:
-            self.settled[place] = lease_id
+        if self.frozen:
+            return
+        if self.settled.setdefault(place, lease_id) != lease_id:
+            self.problems.append(f"two leases: the acks of both were confirmed at {place}")
 
     @property
     def in_flight(self) -> int:
         """Publishes that were sent and not answered."""
-        return len(self.tried) - len(self.acked) - len(self.uncertain - self.acked.keys())
+        return len(self.tried) - len(self.acked_before) - len(self.uncertain)
 
 
 def lost(history: History, final: dict[Place, bytes]) -> list[bytes]:
-    """Values that were acked, and are not where the receipt said."""
+    """Values that were acked as durable, and are not where the receipt said."""
     return [value for value, place in history.acked.items() if final.get(place) != value]
+
+
+def lost_written(history: History, final: dict[Place, bytes]) -> Iterator[str]:
+    """Values that were acked as written and are gone, though no cut came since; or though what was
+    acked behind them before that cut is still there."""
+    there: defaultdict[tuple[int, int], int] = defaultdict(lambda: -1)
+    for value, (partition, offset) in (history.acked | history.written).items():
+        if final.get((partition, offset)) == value:
+            at = partition, history.acked_before[value]
+            there[at] = max(there[at], offset)
+    for value, place in history.written.items():
+        before = history.acked_before[value]
+        if final.get(place) == value:
+            continue
+        if before == history.cuts:
+            yield f"lost: {value!r}, written at {place}, and no power was cut since"
+        elif there[place[0], before] > place[1]:
+            yield f"hole: {value!r}, written at {place}, is gone, and what came behind it is not"
 
 
 def duplicated(final: dict[Place, bytes]) -> list[bytes]:
@@ -79,6 +114,7 @@ def _judge(history: History, final: dict[Place, bytes]) -> Iterator[str]:
     yield from history.problems
     for value in lost(history, final):
         yield f"lost: {value!r}, acked at {history.acked[value]}"
+    yield from lost_written(history, final)
     for value in duplicated(final):
         yield f"duplicated: {value!r}"
     for place, value in final.items():
@@ -87,6 +123,7 @@ def _judge(history: History, final: dict[Place, bytes]) -> Iterator[str]:
     for place, value in history.read.items():
         if final.get(place) != value:
             yield f"was read and then changed or vanished: {value!r} at {place}"
-    if history.handed_out:
-        for place in final.keys() - history.handed_out:
-            yield f"never handed out: {final[place]!r} at {place}"
+    for place in final.keys() - history.handed_out:
+        yield f"never handed out: {final[place]!r} at {place}"
+    for place in final.keys() - history.streamed:
+        yield f"never streamed: {final[place]!r} at {place}"

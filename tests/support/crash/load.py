@@ -16,14 +16,16 @@ SETTINGS = {"segment_bytes": 256 * 1024}
 """Segments small enough that logs roll during a run."""
 
 _PUBLISHERS = 32
+_HASTY = 8
+"""Of them, those that ask for ``written``."""
 _WORKERS = 64
 _PUBLISH_TIMEOUT_S = 60.0
 _PATIENCE_S = 300.0
 
 
 class Load:
-    """On one client 32 publishers, each one record at a time, a reader, and a queue whose every
-    message is acked, with confirmation."""
+    """On one client 32 publishers, each one record at a time, some of which wait for no sync, a
+    reader, and a queue whose every message is acked, with confirmation."""
 
     def __init__(self, client: tapemq.Client, history: History, prefix: str) -> None:
         self._client = client
@@ -49,20 +51,21 @@ class Load:
 
     async def _publish(self, number: int) -> None:
         history, serial = self._history, 0
+        durability: tapemq.Durability = "written" if number < _HASTY else "durable"
         while not self._stopping:
             value = b"%s-%d-%d" % (self._prefix.encode(), number, serial)
             serial += 1
             history.tried.add(value)
             try:
                 receipt = await self._client.publish(
-                    TOPIC, value, key=value, timeout=_PUBLISH_TIMEOUT_S
+                    TOPIC, value, key=value, durability=durability, timeout=_PUBLISH_TIMEOUT_S
                 )
             except tapemq.Closed:
                 raise
             except tapemq.Error:
                 history.uncertain.add(value)
                 continue
-            history.ack(value, (receipt.partition, receipt.offset))
+            history.ack(value, (receipt.partition, receipt.offset), receipt.durability)
             self._receipts += 1
             await self._tell()
 
@@ -74,7 +77,7 @@ class Load:
         async with self._client.stream(TOPIC, group=READERS, start="earliest") as stream:
             async for record in stream:
                 assert record.value is not None
-                self._history.observe((record.partition, record.offset), record.value)
+                self._history.stream((record.partition, record.offset), record.value)
 
     async def _consume(self) -> None:
         async with self._client.queue(TOPIC, group=GROUP, prefetch=4 * _WORKERS) as queue:
@@ -128,7 +131,7 @@ class Load:
         await waiting
 
     async def finish(self) -> None:
-        """Let publishers have their last receipts, and workers settle everything."""
+        """Let publishers have their last receipts; the reader reads, and workers settle, all."""
         self._stopping = True
         await asyncio.gather(*self._publishers)
         self._publishers.clear()
@@ -143,8 +146,14 @@ class Load:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _drained(self) -> None:
-        while await self._unsettled():  # noqa: ASYNC110 - the broker tells nobody
+        while await self._unsettled() or await self._unread():  # noqa: ASYNC110 - nobody is told
             await asyncio.sleep(0.02)
+
+    async def _unread(self) -> bool:
+        infos = await self._client.partitions(TOPIC)
+        # Also what is written and not on disk yet, so that nobody sees it.
+        last = [(info.partition, info.next_offset - 1) for info in infos]
+        return not self._history.streamed.issuperset(place for place in last if place[1] >= 0)
 
     async def _unsettled(self) -> int:
         info = await self._client.describe_queue(TOPIC, GROUP)

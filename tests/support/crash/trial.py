@@ -71,6 +71,7 @@ class Trial:
         under way may still report success."""
         await self.until_busy()
         self.history.frozen = self.history.disk_fails = True
+        self.history.cuts += 1
         disk.cut()
         self.broker.kill()
         await self.deaf()
@@ -100,7 +101,7 @@ class Trial:
         for number in range(1, times + 1):
             await end()
             if number % 50 == 0:
-                tell(f"{number}/{times}: {len(self.history.acked)} acked")
+                tell(f"{number}/{times}: {len(self.history.acked_before)} acked")
 
     async def verdict(self, *promises: str, unit: str, cycles: int | None = None) -> list[str]:
         """Stop everything; what is wrong. Notes what it comes to, for these promises.
@@ -117,7 +118,8 @@ class Trial:
         figures: dict[str, Figure] = {
             "cycles": cycles,
             "unit": unit,
-            "attempted": len(history.acked),
+            "attempted": len(history.acked_before),
+            "written": len(history.written),
             "acks": len(history.settled),
             "records": len(final),
             **count(complaints),
@@ -126,7 +128,8 @@ class Trial:
         }
         self._evidence.note(*promises, **figures)
         tell(", ".join(f"{name} {value}" for name, value in figures.items()))
-        assert len(history.acked) >= self.ends * RECEIPTS
+        assert len(history.acked) > len(history.written) > 0
+        assert len(history.acked_before) >= self.ends * RECEIPTS
         assert len(history.settled) >= self.ends * SETTLED
         return complaints[:10]
 

@@ -186,4 +186,12 @@ REVIEWED_STORAGE: Final = (
         "a model of the log that counts what was ever in it",
         "tests/broker/storage/test_side_files.py::test_a_clean_stop_brings_the_state_to_the_disk",
     ),
+    Bug(
+        "A thousand kills counted as a test of receipts that wait for no sync, and none was asked "
+        "for; power cuts never looked for them. Kills and pauses counted as tests of exclusive "
+        "leases and of delivery to each group, and passed though the acks of two leases of a "
+        "record were confirmed, or a stream group never got it.",
+        "a review",
+        "tests/faults/test_history.py::test_each_wrong_is_named",
+    ),
 )
