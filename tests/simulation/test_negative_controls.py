@@ -18,15 +18,23 @@ from tapemq_broker.core import effects as e
 from tapemq_broker.core.broker import Broker
 from tapemq_broker.core.group import StreamGroup
 from tapemq_broker.core.groups import Groups
+from tapemq_broker.core.queue.departures import Departures
+from tapemq_broker.core.queue.lanes import Lanes
+from tapemq_broker.core.queue.leases import Leases
 from tapemq_broker.core.queue.queues import Queues
+from tapemq_broker.core.queue.retries import Retries
+from tapemq_broker.core.queue.settling import Settling
 from tapemq_broker.core.results import Done, PublishResult, Settled
+from tapemq_broker.core.topic import Topic
+from tapemq_broker.server import retention
 from tapemq_broker.server.engine import Engine
 from tapemq_broker.server.handlers.publishing import PublishingHandlers
 from tapemq_broker.server.observer import ProducersObserver
 from tapemq_broker.server.schedules.alarm import Alarm
 from tapemq_broker.server.schedules.commands import ScheduleCommands
 from tapemq_broker.server.schedules.firing import Firing
-from tapemq_broker.storage import diagnosis, recovery
+from tapemq_broker.storage import diagnosis, log, recovery
+from tapemq_broker.storage.chain import LogEnd
 from tapemq_broker.storage.evidence import Behind
 from tapemq_broker.storage.flusher import Flusher
 from tapemq_broker.storage.state_log import StateLog
@@ -37,6 +45,8 @@ from tests.support.simulation.simulation import Run, Simulation
 
 SEEDS_MAX: Final = 60
 """Each of these is caught by one seed in ten at least."""
+
+LATE_US: Final = 40_000_000
 
 Patch = pytest.MonkeyPatch
 
@@ -177,6 +187,58 @@ def pass_over_leased_records(patch: Patch) -> None:
     patch.setattr(Queues, "lease_sent", lose)
 
 
+def retry_at_once(patch: Patch) -> None:
+    wait = Retries.wait
+
+    def hurry(self: Retries, group: Any, backlog: Any, offset: int, trouble: Any) -> None:
+        trouble.not_before_us = 0
+        wait(self, group, backlog, offset, trouble)
+
+    patch.setattr(Retries, "wait", hurry)
+
+
+def let_others_pass_what_failed(patch: Patch) -> None:
+    patch.setattr(Lanes, "_policy_parks", True)
+
+
+def forget_the_dead(patch: Patch) -> None:
+    def settle(self: Settling, held: Any, offset: int, why: Any, outcome: Any) -> None:
+        self.done(held, (offset, offset + 1), outcome)
+
+    patch.setattr(Settling, "_die", settle)
+
+
+def agree_to_a_seek(patch: Patch) -> None:
+    def agree(self: Groups, request: Any, *place: Any, start: Any, now_us: int) -> e.Effects:
+        _, _, partition = self._find(*place)
+        start.cursor(partition)
+        return [e.ReplyWhenDurable(partition.groups_log, None, request, Done())]
+
+    patch.setattr(Groups, "seek", agree)
+
+
+def remove_all_but_the_newest(patch: Patch) -> None:
+    patch.setattr(
+        *(retention, "retained_from"),
+        lambda segments, now_us, *, hold_offset, **limits: segments[-1].base_offset,
+    )
+
+
+def stamp_with_a_clock_that_jumps(patch: Patch) -> None:
+    follow, check_next = vars(log)["follow"], LogEnd.check
+
+    def untimed(end: LogEnd) -> LogEnd:
+        return end._replace(last_append_time_us=0)
+
+    patch.setattr(log, "follow", lambda end, *rest: follow(untimed(end), *rest))
+    patch.setattr(LogEnd, "check", lambda end, *rest: check_next(untimed(end), *rest))
+
+
+def fire_late(patch: Patch) -> None:
+    due_at = Alarm.due_at
+    patch.setattr(Alarm, "due_at", lambda self, due_us: due_at(self, due_us and due_us + LATE_US))
+
+
 def fire_into_nothing(patch: Patch) -> None:
     async def swallow(self: Firing, volume: Any, number: int, body: bytes) -> int | None:
         partition = self._partition(volume, number)
@@ -224,15 +286,22 @@ CONTROLS: Final[dict[str, Callable[[Patch], None]]] = {
     "nonmonotonic": lambda patch: resume(patch, -1),
     "catalog": forget_some_topics,
     "overfull": drop_nothing,
+    "removed": remove_all_but_the_newest,
+    "backdated": stamp_with_a_clock_that_jumps,
     "undelivered": commit_too_much,
     "redelivered": commit_nothing,
     "position_regression": commit_nothing,
     "position_ahead": commit_too_much,
     "settled_again": confirm_before_the_sync,
+    "seek_forgotten": agree_to_a_seek,
     "miscounted": write_no_changes_of_groups,
+    "hasty": retry_at_once,
+    "overtaken": let_others_pass_what_failed,
+    "unburied": forget_the_dead,
     "unworked": pass_over_leased_records,
     "unfired": fire_into_nothing,
     "early": fire_early,
+    "late": fire_late,
     "cancelled": cancel_nothing,
     "stuck": sync_no_more_after_a_while,
 }
@@ -246,6 +315,17 @@ def test_every_rule_has_a_control() -> None:
 def test_rule_fires(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
     CONTROLS[rule](monkeypatch)
     assert caught(lambda run: rule in run.broken)
+
+
+def test_leases_of_consumers_that_are_gone_and_never_end(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(Departures, "_lose", lambda *_: iter(()))
+    monkeypatch.setattr(Leases, "expired", lambda *_: ())
+    assert caught(lambda run: "unworked" in run.broken)
+
+
+def test_queue_groups_whose_hold_is_not_respected(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(Topic, "hold_offset", lambda *_: None)
+    assert caught(lambda run: "which is removed" in "".join(run.broken.get("unworked", [])))
 
 
 def test_disk_that_does_not_sync() -> None:

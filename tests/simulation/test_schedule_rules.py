@@ -1,10 +1,12 @@
 """The rules of schedules against histories that are wrong on purpose."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.support.simulation.checker import check
+from tests.support.simulation.clocks import EPOCH_US
 from tests.support.simulation.history import History, LogName, Outcome, Schedule
 
 LOG = LogName("orders", 0)
@@ -16,7 +18,7 @@ def history() -> History:
     """One has come, one was cancelled, of one nobody knows."""
     return History(
         schedules=[
-            Schedule("orders", b"a", 1.0, Outcome.OK, DUE, Outcome.FAILED),
+            Schedule("orders", b"a", 1.0, Outcome.OK, DUE, Outcome.FAILED, 1.5),
             Schedule("orders", b"b", 1.0, Outcome.OK, DUE, Outcome.OK),
             Schedule("orders", b"c", 1.0, Outcome.UNKNOWN),
             Schedule("orders", b"d", 1.0, Outcome.FAILED),
@@ -71,3 +73,21 @@ def test_cancelled(history: History) -> None:
 def test_refused(history: History) -> None:
     history.final[LOG][1] = b"d"
     assert broken(history) == {"phantom"}
+
+
+def test_late(history: History) -> None:
+    schedule = history.schedules[0]
+    schedule.due = at(2.0)
+    history.scheduled_times[b"a"] = at(20.0)
+    assert broken(history) == set()
+    history.scheduled_times[b"a"] = at(33.0)
+    history.up = [(0.0, 40.0)]
+    assert broken(history) == {"late"}
+    for excuse in (replace(history, up=[(0.0, 9.0), (12.0, 40.0)]), replace(history, jumps=[1.0])):
+        assert broken(excuse) == set()
+    schedule.done_s = 9.0
+    assert broken(history) == set()
+
+
+def at(virtual_s: float) -> datetime:
+    return datetime.fromtimestamp(EPOCH_US // 1_000_000, UTC) + timedelta(seconds=virtual_s)

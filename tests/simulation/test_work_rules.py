@@ -3,7 +3,15 @@
 import pytest
 
 from tests.support.simulation.checker import check
-from tests.support.simulation.history import History, LogName, Outcome, Place, Publish, Work
+from tests.support.simulation.history import (
+    History,
+    LogName,
+    Outcome,
+    Place,
+    Publish,
+    Terms,
+    Work,
+)
 
 LOG = LogName("orders", 0)
 
@@ -30,13 +38,14 @@ def work(
         at_s=float(lease_id),
         verb=verb,
         outcome=outcome,
+        said_s=lease_id + 0.1,
         done_s=lease_id + 0.5,
     )
 
 
 @pytest.fixture
 def history() -> History:
-    """Three records; one is acked, one fails and is acked then, one is dead."""
+    """Three records; one is acked, one fails and is acked more than a second later, one is dead."""
     publishes = [
         Publish("p", n, "orders", value(n), float(n), n + 0.5, Outcome.OK, True, place(n))
         for n in range(3)
@@ -49,6 +58,8 @@ def history() -> History:
         publishes=publishes,
         works=works,
         queues={"q": "orders"},
+        terms={"q": Terms(1.0, key_lanes=True)},
+        dead={"q": [place(2)]},
         final={LOG: {number: value(number) for number in range(3)}},
         up=[(0.0, 30.0)],
     )
@@ -113,8 +124,8 @@ def test_record_is_never_settled(history: History) -> None:
 
 
 def test_group_that_was_not_drained_may_have_left_some(history: History) -> None:
-    history.works.clear()
-    history.queues.clear()
+    for known in (history.works, history.queues, history.dead):
+        known.clear()
     assert broken(history) == set()
 
 
@@ -137,3 +148,59 @@ def test_what_is_leased_is_what_was_published(history: History) -> None:
 def test_what_was_leased_does_not_vanish(history: History) -> None:
     del history.final[LOG][2]
     assert broken(history) == {"lost", "phantom"}
+
+
+def test_record_comes_again_before_its_delay_is_over(history: History) -> None:
+    history.works[2].at_s = history.works[1].said_s + 0.7  # a quarter less than a second is due
+    assert broken(history) == {"hasty"}
+    history.jumps.append(history.works[2].at_s)
+    assert broken(history) == set()
+    history.jumps.clear()
+    history.works[1].outcome = Outcome.UNKNOWN
+    assert broken(history) == set()
+
+
+def test_record_passes_another_one_of_its_key(history: History) -> None:
+    history.publishes[1].key = history.publishes[2].key = "a"
+    assert broken(history) == {"overtaken"}  # the second came again when the third was out
+    history.terms["q"] = Terms(1.0, key_lanes=False)
+    assert broken(history) == set()
+
+
+def test_records_of_a_key_come_one_behind_the_other(history: History) -> None:
+    history.publishes[0].key = history.publishes[1].key = "a"
+    assert broken(history) == set()
+    history.works[0].outcome = Outcome.FAILED
+    history.works.append(work(0, 9, "ack"))
+    assert broken(history) == {"overtaken"}
+
+
+def test_keys_say_nothing_of_what_was_gone(history: History) -> None:
+    history.publishes[0].key = history.publishes[1].key = "a"
+    del history.works[0]
+    history.queue_starts["q", LOG] = 1
+    assert broken(history) == set()
+
+
+def test_dead_record_is_lost_or_twice_there(history: History) -> None:
+    history.dead["q"] = []
+    assert broken(history) == {"unburied"}
+    history.dead["q"] = [place(2), place(2)]
+    assert broken(history) == {"unburied"}
+    history.works[-1].outcome = Outcome.UNKNOWN
+    history.dead["q"] = []
+    assert broken(history) == set()
+
+
+def test_record_is_dead_and_nobody_rejected_it(history: History) -> None:
+    history.dead["q"].append(place(0))
+    assert broken(history) == {"unburied"}
+
+
+def test_what_was_removed_must_have_been_settled_before(history: History) -> None:
+    history.first_offsets[LOG] = 2
+    assert broken(history) == set()
+    del history.works[2]  # the ack of the second
+    assert broken(history) == {"unworked"}
+    history.works[0].outcome = Outcome.FAILED
+    assert broken(history) == {"unworked"}

@@ -21,7 +21,13 @@ unacked_lost           group_rules.undelivered,                      a group nev
                        work_rules.unworked
 stuck                  liveness_rules.stuck                          nothing is done for a minute
 (ours)                 work_rules.miscounted                         wrong counts of failures
-(ours)                 schedule_rules.unfired, early, cancelled      schedules lost, early, undead
+(ours)                 work_rules.hasty, work_rules.overtaken        back too soon, out of lane
+(ours)                 work_rules.unburied                           dead records lost or invented
+(ours)                 group_rules.seek_forgotten                    a seek that was confirmed
+(ours)                 schedule_rules.unfired, early, late           schedules lost, early, late
+(ours)                 schedule_rules.cancelled                      and undead
+(ours)                 removal_rules.removed                         what settings keep is gone
+(ours)                 removal_rules.backdated                       times that go back in a log
 (ours)                 record_rules.catalog                          topics gone, or back
 (ours)                 record_rules.overfull                         more than a topic's limit
 (ours)                 at_rest.complaints                            damage that is not refused
@@ -40,6 +46,7 @@ from tests.support.simulation.group_rules import (
     position_ahead,
     position_regression,
     redelivered,
+    seek_forgotten,
     undelivered,
 )
 from tests.support.simulation.history import History, Outcome
@@ -56,17 +63,26 @@ from tests.support.simulation.record_rules import (
     reordered,
     torn_batch,
 )
-from tests.support.simulation.schedule_rules import cancelled, early, unfired
-from tests.support.simulation.work_rules import miscounted, settled_again, unworked
+from tests.support.simulation.removal_rules import backdated, removed
+from tests.support.simulation.schedule_rules import cancelled, early, late, unfired
+from tests.support.simulation.work_rules import (
+    hasty,
+    miscounted,
+    overtaken,
+    settled_again,
+    unburied,
+    unworked,
+)
 
 Rule = Callable[[History], Iterator[str]]
 
 RULES: Final[tuple[Rule, ...]] = (
     *(inconsistent_offset, duplicate, lost, hole, phantom, reordered, torn_batch),
     *(skip, nonmonotonic, catalog, overfull),
-    *(undelivered, redelivered, position_regression, position_ahead),
-    *(settled_again, miscounted, unworked),
-    *(unfired, early, cancelled),
+    *(removed, backdated),
+    *(undelivered, redelivered, position_regression, position_ahead, seek_forgotten),
+    *(settled_again, miscounted, hasty, overtaken, unburied, unworked),
+    *(unfired, early, late, cancelled),
     stuck,
 )
 STUCK: Final[tuple[Rule, ...]] = (stuck,)

@@ -1,12 +1,19 @@
 """Time and randomness of simulated processes: virtual, and from the seed."""
 
 import random
+from datetime import UTC, datetime
 from typing import Final
 
 from tapemq._clock import Clock
 from tests.support.simulation.loop import SimLoop
 
 EPOCH_US: Final = 1_700_000_000_000_000
+
+
+def virtual_s(shown: datetime) -> float:
+    """When a wall clock that has never jumped shows this."""
+    epoch = datetime.fromtimestamp(EPOCH_US // 1_000_000, UTC)
+    return (shown - epoch).total_seconds()
 
 
 class BrokerClock:
@@ -17,6 +24,8 @@ class BrokerClock:
         self.skew_s = 0.0
         self.set_back_us: list[int] = []
         """What the wall clock showed whenever it jumped back."""
+        self.jumps: list[float] = []
+        """When it jumped, in virtual seconds."""
 
     def monotonic(self) -> float:
         return self._loop.time()
@@ -28,6 +37,8 @@ class BrokerClock:
         """Let the wall clock jump."""
         if by_s < 0:
             self.set_back_us.append(self.wall_us())
+        if by_s:
+            self.jumps.append(self._loop.time())
         self.skew_s += by_s
 
 

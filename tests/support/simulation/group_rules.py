@@ -100,10 +100,34 @@ def position_ahead(history: History) -> Iterator[str]:
             yield f"{group} on {log} is at {position.offset}, but never got {missing[0]}"
 
 
-def _seen(history: History) -> defaultdict[_GroupLog, set[int]]:
+def seek_forgotten(history: History) -> Iterator[str]:
+    """A group does not go on from where it was sought last."""
+    for seek in history.seeks:
+        again = [
+            other
+            for other in history.seeks
+            if (other.group, other.log) == (seek.group, seek.log) and other is not seek
+        ]
+        if not seek.made or any(other.done_s >= seek.invoked_s for other in again):
+            continue
+        for position in history.positions:
+            is_of_it = (position.group, position.log) == (seek.group, seek.log)
+            if is_of_it and position.invoked_s >= seek.done_s and position.offset < seek.offset:
+                yield f"{seek.group} on {seek.log} is at {position.offset}, sought to {seek.offset}"
+        wanted = {offset for offset in history.offsets(seek.log) if offset >= seek.offset}
+        missing = sorted(wanted - _seen(history, seek.invoked_s)[seek.group, seek.log])
+        if missing:
+            yield (
+                f"{seek.group} was sought to {seek.offset} of {seek.log} at {seek.done_s:.6f} s, "
+                f"and never got {missing[0]} since"
+            )
+
+
+def _seen(history: History, since_s: float = 0.0) -> defaultdict[_GroupLog, set[int]]:
     """The offsets that each group was handed of each log."""
     seen: defaultdict[_GroupLog, set[int]] = defaultdict(set)
     for delivery in history.deliveries:
         group = history.readers[delivery.reader].group
-        seen[group, delivery.place.log].add(delivery.place.offset)
+        if delivery.at_s >= since_s:
+            seen[group, delivery.place.log].add(delivery.place.offset)
     return seen

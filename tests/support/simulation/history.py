@@ -1,6 +1,6 @@
 """What the clients of a simulated broker saw, written down on their side."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -52,6 +52,7 @@ class Publish:
     durable: bool = True
     place: Place | None = None
     """Unknown (None) where the SDK returns no receipt."""
+    key: str | None = None
 
 
 class Delivery(NamedTuple):
@@ -98,7 +99,8 @@ class Commit:
 class Work:
     """A record handed to a worker of a queue group; what was said of it, and what came of that.
 
-    ``verb`` "" is nothing. ``failures`` and ``crashes`` are what the worker was told.
+    ``verb`` "" is nothing; ``said_s``: when it was said. ``failures`` and ``crashes`` are what the
+    worker was told.
     """
 
     worker: str
@@ -111,7 +113,15 @@ class Work:
     at_s: float
     verb: str = ""
     outcome: Outcome = Outcome.PENDING
+    said_s: float = inf
     done_s: float = inf
+
+
+class Terms(NamedTuple):
+    """What a queue group was told to do. ``retry_s``: the delay behind a failure, about."""
+
+    retry_s: float
+    key_lanes: bool
 
 
 @dataclass(slots=True)
@@ -124,6 +134,7 @@ class Schedule:
     outcome: Outcome = Outcome.PENDING
     due: datetime | None = None
     cancel: Outcome | None = None
+    done_s: float = inf
 
 
 class Position(NamedTuple):
@@ -137,13 +148,25 @@ class Position(NamedTuple):
 
 
 class Seek(NamedTuple):
-    """A group's position was set; ``done_s`` is infinite if the answer never came."""
+    """A group's position was set, which was confirmed if it is ``made``; ``done_s`` is infinite if
+    the answer never came."""
 
     group: str
     log: LogName
     offset: int
     invoked_s: float
     done_s: float
+    made: bool = False
+
+
+class Extent(NamedTuple):
+    """How much there was of a log."""
+
+    log: LogName
+    first_offset: int
+    next_offset: int
+    size_bytes: int
+    at_s: float
 
 
 class Most(NamedTuple):
@@ -169,6 +192,10 @@ class History:
     works: list[Work] = field(default_factory=list)
     queues: dict[str, str] = field(default_factory=dict)
     """Queue groups that have been drained at the end, and their topics."""
+    terms: dict[str, Terms] = field(default_factory=dict)
+    """What queue groups were told to do."""
+    dead: dict[str, list[Place]] = field(default_factory=dict)
+    """What queue groups that have been drained list as dead."""
     queue_starts: dict[tuple[str, LogName], int] = field(default_factory=dict)
     """The first offsets of logs when a queue group was made, of those made only at the end."""
     schedules: list[Schedule] = field(default_factory=list)
@@ -176,6 +203,10 @@ class History:
     """When the broker published what was scheduled: the times of the records themselves."""
     set_back: list[datetime] = field(default_factory=list)
     """What the broker's clock showed whenever it jumped back."""
+    jumps: list[float] = field(default_factory=list)
+    """When the broker's clock jumped, by whatever."""
+    settings: dict[str, Mapping[str, int | str]] = field(default_factory=dict)
+    """What topics may remove, and when."""
     limited: set[str] = field(default_factory=set)
     """Topics whose publishers may have to wait, for as long as nobody reads."""
     dropping: dict[str, Most] = field(default_factory=dict)
@@ -187,6 +218,9 @@ class History:
     positions: list[Position] = field(default_factory=list)
     seeks: list[Seek] = field(default_factory=list)
     final: dict[LogName, dict[int, bytes]] = field(default_factory=dict)
+    final_times: dict[LogName, dict[int, datetime]] = field(default_factory=dict)
+    """When the broker appended what is in ``final``, as it says."""
+    extents: list[Extent] = field(default_factory=list)
     first_offsets: dict[LogName, int] = field(default_factory=dict)
     topics: dict[str, bool | None] = field(default_factory=dict)
     """Topics that came and went: whether each must be there at the end; None: it may be."""

@@ -97,7 +97,7 @@ def draw_groups(random: Random, topics: list[TopicPlan], *, large: bool) -> list
             random.choice(topics).name,
             f"group-{number}",
             members=random.randrange(1, 4) if large else random.choice((1, 1, 2)),
-            seeks=random.random() < 0.2,
+            seeks=random.random() < 0.3,
             hold=random.random() < 0.5,
         )
         for number in range(random.randrange(1, 4) if large else random.choice((1, 1, 2)))

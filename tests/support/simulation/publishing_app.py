@@ -79,11 +79,12 @@ class PublishingApp:
 
     async def _publish(self, client: Client, durability: tapemq.Durability) -> None:
         publish = self._new(durability)
+        publish.key = self._key()
         try:
             receipt = await client.publish(
                 self._topic,
                 publish.value,
-                key=self._key(),
+                key=publish.key,
                 durability=durability,
                 timeout=self._random.choice(_TIMEOUTS_S),
             )
@@ -120,7 +121,8 @@ class PublishingApp:
             async with producer:
                 for _ in range(min(self._left, self._random.randrange(5, 40))):
                     waiting.append(self._new(durability))
-                    await producer.send(waiting[-1].value, key=self._key())
+                    waiting[-1].key = self._key()
+                    await producer.send(waiting[-1].value, key=waiting[-1].key)
                     if self._random.random() < 0.1:
                         await producer.flush()
                         self._confirmed(waiting)

@@ -48,7 +48,7 @@ class ReadingApp:
         while True:
             try:
                 await self._read_for_a_while(client)
-                if self._plan.seeks and self._random.random() < 0.3:
+                if self._plan.seeks and self._random.random() < 0.7:
                     await self._seek(client)
             except tapemq.Error as error:
                 self._scene.expected(error, *_EXPECTED)
@@ -149,9 +149,11 @@ class ReadingApp:
         offset = self._random.randrange(20)
         history.seeks.append(Seek(self._group, log, offset, loop.time(), inf))
         number = len(history.seeks) - 1
+        made = False
         with suppress(tapemq.OffsetOutOfRange):
             await client.seek_group(self._topic, self._group, offset, partition=log.partition)
-        history.seeks[number] = history.seeks[number]._replace(done_s=loop.time())
+            made = True
+        history.seeks[number] = history.seeks[number]._replace(done_s=loop.time(), made=made)
 
 
 async def _some(stream: tapemq.Stream, *, in_batches: bool) -> AsyncIterator[list[tapemq.Record]]:

@@ -49,6 +49,7 @@ class SchedulingApp:
             self._end(schedule, error, Outcome.FAILED)
         else:
             schedule.outcome, schedule.due = Outcome.OK, receipt.due
+            schedule.done_s = loop.time()
             if random.random() < 0.3:
                 await asyncio.sleep(random.random())
                 await self._cancel(client, schedule, receipt.schedule_id)

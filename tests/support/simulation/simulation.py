@@ -226,6 +226,7 @@ class Simulation:
             datetime.fromtimestamp(0, UTC) + timedelta(microseconds=shown_us)
             for shown_us in machine.clock.set_back_us
         ]
+        run.history.jumps = machine.clock.jumps
         # A run that broke off may still show that nothing got done.
         run.broken = check(run.history, *(STUCK if run.failure else RULES))
 

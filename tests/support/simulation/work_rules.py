@@ -4,10 +4,15 @@ A record is in one lease at a time, and lease ids rise. So what was settled unde
 confirmed, must not be seen under a later one: no clock is needed to say so.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
+from math import inf
+from typing import Final
 
-from tests.support.simulation.history import History, Outcome, Place, Work
+from tests.support.simulation.history import History, LogName, Outcome, Place, Work
+
+RETRY_JITTER: Final = 0.25
+"""By how much of it a delay may be shorter or longer than the group's settings say."""
 
 _Key = tuple[str, Place]
 _FINAL = ("ack", "reject")
@@ -45,19 +50,96 @@ def miscounted(history: History) -> Iterator[str]:
                 break
 
 
+def hasty(history: History) -> Iterator[str]:
+    """A record comes again before the delay behind its failure is over."""
+    for (group, place), works in _by_record(history).items():
+        delay_s = history.terms[group].retry_s * (1 - RETRY_JITTER) if group in history.terms else 0
+        for nacked in works:
+            if nacked.verb != "nack" or nacked.outcome is not Outcome.OK:
+                continue
+            for work in works:
+                jumped = any(nacked.said_s <= jump_s <= work.at_s for jump_s in history.jumps)
+                is_later = work.lease_id > nacked.lease_id
+                if is_later and not jumped and work.at_s < nacked.said_s + delay_s:
+                    yield (
+                        f"{place} came to {work.worker} of {group} at {work.at_s:.6f} s; it had "
+                        f"failed at {nacked.said_s:.6f} s, and was to wait for {delay_s:.3f} s"
+                    )
+
+
+def overtaken(history: History) -> Iterator[str]:
+    """With key lanes, a record comes before one of the same key in front of it is settled."""
+    keys = {publish.value: publish.key for publish in history.publishes if publish.key is not None}
+    lanes: defaultdict[tuple[LogName, str], list[Place]] = defaultdict(list)
+    for place, value in sorted(history.final_places()):
+        if value in keys:
+            lanes[place.log, keys[value]].append(place)
+    works = _by_record(history)
+    for group, terms in history.terms.items():
+        if terms.key_lanes:
+            for lane in lanes.values():
+                yield from _overtaken_in(history, group, lane, works)
+
+
+def _overtaken_in(
+    history: History, group: str, lane: list[Place], works: dict[_Key, list[Work]]
+) -> Iterator[str]:
+    """``lane``: the records of a key, in order."""
+    settled_by: float = -1
+    for before, place in zip([None, *lane], lane, strict=False):
+        if before is not None and not _was_gone(history, group, before):
+            ends = [work.lease_id for work in works.get((group, before), ()) if _may_settle(work)]
+            settled_by = max(settled_by, min(ends, default=inf))
+        for work in works.get((group, place), ()):
+            if work.lease_id <= settled_by:
+                yield (
+                    f"{place} came to {work.worker} of {group} at {work.at_s:.6f} s, though "
+                    f"{before} has the same key and was not settled"
+                )
+                return
+
+
+def unburied(history: History) -> Iterator[str]:
+    """What was rejected is not among the dead, or what was not is; or it is there twice."""
+    works = _by_record(history)
+    for group, dead in history.dead.items():
+        for place, count in Counter(dead).items():
+            rejects = [work for work in works.get((group, place), ()) if work.verb == "reject"]
+            if count > 1 or not any(map(_may_settle, rejects)):
+                yield f"{group} lists {place} as dead, {count} times; nobody rejected it so often"
+    for (group, place), handed in works.items():
+        surely = any(work.verb == "reject" and work.outcome is Outcome.OK for work in handed)
+        if surely and group in history.dead and place not in history.dead[group]:
+            yield f"{group} does not list {place} as dead; {handed[-1].worker} had rejected it"
+
+
+def _may_settle(work: Work) -> bool:
+    return work.verb in _FINAL and work.outcome is not Outcome.FAILED
+
+
 def unworked(history: History) -> Iterator[str]:
-    """A record was never settled, though the group was drained at the end."""
-    settled = {
-        key
-        for key, works in _by_record(history).items()
-        if any(work.verb in _FINAL and work.outcome is not Outcome.FAILED for work in works)
-    }
+    """A record was never settled, though the group was drained at the end, and holds it."""
+    works = _by_record(history)
+    settled = {key for key, handed in works.items() if any(map(_may_settle, handed))}
+    known: defaultdict[tuple[str, LogName], set[int]] = defaultdict(set)
+    for group, place in works:
+        known[group, place.log].add(place.offset)
+    for (group, log), offsets in known.items():
+        # Also what retention has removed since the group came.
+        for offset in range(min(offsets), history.first_offsets.get(log, 0)):
+            if group in history.queues and (group, Place(*log, offset)) not in settled:
+                yield f"{group} has not settled {Place(*log, offset)}, which is removed"
     for group, topic in history.queues.items():
         for place, _ in history.final_places():
-            start = history.queue_starts.get((group, place.log), 0)
-            was_gone = place.offset < max(start, history.dropped_upto.get(place.log, 0))
+            was_gone = _was_gone(history, group, place)
             if place.topic == topic and not was_gone and (group, place) not in settled:
                 yield f"{group} has not settled {place}"
+
+
+def _was_gone(history: History, group: str, place: Place) -> bool:
+    """Before the group was made."""
+    start = history.queue_starts.get((group, place.log), 0)
+    return place.offset < max(start, history.dropped_upto.get(place.log, 0))
 
 
 def _by_record(history: History) -> dict[_Key, list[Work]]:

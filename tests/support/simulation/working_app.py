@@ -63,9 +63,8 @@ class WorkingApp:
         verb = self._random.choices(("ack", "nack", "reject", "release", ""), (70, 12, 3, 5, 10))[0]
         if not verb:
             return  # its lease runs out, or it is given back when the queue is left
-        work.verb = verb
         confirm = self._random.random() < 0.7
-        await settle(self._scene, work, message, confirm=confirm)
+        await settle(self._scene, work, message, verb, confirm=confirm)
 
 
 class Helpers:
@@ -107,6 +106,7 @@ class DrainingApp:
                 with Helpers() as helpers:
                     helpers.start(self._work(queue, helpers))
                     await self._done(client)
+                    await self._note_dead(client)
         except builtins.TimeoutError as error:
             if isinstance(error, tapemq.Error):
                 raise
@@ -125,11 +125,17 @@ class DrainingApp:
             log = LogName(self._plan.topic, info.partition)
             self._scene.history.queue_starts[self._plan.group, log] = info.first_offset
 
+    async def _note_dead(self, client: Client) -> None:
+        topic, group = self._plan.topic, self._plan.group
+        self._scene.history.dead[group] = [
+            Place(topic, record.partition, record.offset)
+            for record in await client.dead(topic, group)
+        ]
+
     async def _work(self, queue: tapemq.Queue, helpers: "Helpers") -> None:
         async for message in queue:
             work = note(self._scene, f"{self._plan.group}.final", self._plan, message)
-            work.verb = "ack"
-            helpers.start(settle(self._scene, work, message, confirm=True))
+            helpers.start(settle(self._scene, work, message, "ack", confirm=True))
 
     async def _done(self, client: Client) -> None:
         """Wait until nothing is ready, leased or to be tried again."""
@@ -170,10 +176,13 @@ def note(scene: Scene, name: str, plan: QueuePlan, message: tapemq.Message) -> W
     return work
 
 
-async def settle(scene: Scene, work: Work, message: tapemq.Message, *, confirm: bool) -> None:
+async def settle(
+    scene: Scene, work: Work, message: tapemq.Message, verb: str, *, confirm: bool
+) -> None:
     """Say what is to be said. Without ``confirm``, nobody knows what comes of it."""
+    work.verb, work.said_s = verb, scene.loop.time()
     try:
-        await getattr(message, work.verb)(confirm=confirm)
+        await getattr(message, verb)(confirm=confirm)
     except tapemq.LeaseLost:
         work.outcome = Outcome.FAILED
     except tapemq.Error as error:

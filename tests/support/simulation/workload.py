@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from tapemq.client import Client
 from tests.support.simulation.app import Work
-from tests.support.simulation.history import Most
+from tests.support.simulation.history import Most, Terms
 from tests.support.simulation.operating_app import OperatingApp
 from tests.support.simulation.plans import (
     GroupPlan,
@@ -52,6 +52,12 @@ class Workload:
             self.topics.append(TopicPlan("topic-later", 1))
         self.groups = draw_groups(random, self.topics, large=scene.large)
         self.queues = draw_queues(random, self.topics, large=scene.large)
+        scene.history.settings = {
+            topic.name: {**topic.retention, **topic.limits} for topic in self.topics
+        }
+        scene.history.terms = {
+            queue.group: Terms(queue.retry_s, queue.key_lanes) for queue in self.queues
+        }
 
     async def prepare(self) -> None:
         """Create the topics, before anything goes wrong."""

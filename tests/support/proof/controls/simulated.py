@@ -19,8 +19,15 @@ _FIRING: Final = (
     ("P9", "a group commits what it has not read", "undelivered"),
     ("P12", "commits are confirmed and not made", "position_regression"),
     ("P12", "a group commits more than was handed out", "position_ahead"),
+    ("P12", "a seek is confirmed and not made", "seek_forgotten"),
+    ("P10", "what failed comes again at once, whatever its delay", "hasty"),
+    ("P9", "what was rejected is not kept among the dead", "unburied"),
+    ("P5", "with key lanes, others of its key pass a record that waits for its retry", "overtaken"),
     ("P15", "the last record of a batch is spoiled, the others are not", "torn_batch"),
+    ("P21", "retention keeps the newest segment and nothing else", "removed"),
+    ("P21", "records have the time of a wall clock that jumps back", "backdated"),
     ("P22", "schedules fire before their time", "early"),
+    ("P22", "schedules fire long after their time", "late"),
     ("P22", "what is due is appended nowhere", "unfired"),
     ("P22", "what was cancelled comes all the same", "cancelled"),
 )
@@ -29,6 +36,16 @@ SIMULATED: Final = (
     *(
         Control(promise, broken, f"{_TESTS}::test_rule_fires[{r}]")
         for promise, broken, r in _FIRING
+    ),
+    Control(
+        "P10",
+        "what consumers held that are gone is never given back",
+        f"{_TESTS}::test_leases_of_consumers_that_are_gone_and_never_end",
+    ),
+    Control(
+        "P21",
+        "what a queue group holds is not kept for it",
+        f"{_TESTS}::test_queue_groups_whose_hold_is_not_respected",
     ),
     Control(
         "P4",
