@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from tapemq.streams.credit import Grant
 from tapemq.streams.plan import StreamOptions
 from tapemq.streams.start import Start, wire_start
+from tapemq.timeouts import check_positive_timeout
 from tapemq.wire.names import check_name
 
 
@@ -21,11 +22,12 @@ def stream_options(
     commit_interval: float | None,
     timeout_s: float,
 ) -> StreamOptions:
-    """See ``Client.stream``. Raises ValueError."""
+    """See ``Client.stream``. Raises ValueError, TypeError."""
     if prefetch_records < 1 or prefetch_bytes < 1:
         raise ValueError("prefetch_records and prefetch_bytes are at least 1")
-    if commit_interval is not None and commit_interval <= 0:
-        raise ValueError("commit_interval is more than 0 seconds, or None")
+    interval_s = commit_interval
+    if interval_s is not None:
+        interval_s = check_positive_timeout("commit_interval", interval_s)
     if partitions is not None and not 1 <= len(partitions) <= 64:
         raise ValueError(f"1 to 64 partitions can be named, not {len(partitions)}")
     return StreamOptions(
@@ -36,6 +38,6 @@ def stream_options(
         partitions=tuple(partitions or ()),
         prefetch=Grant(prefetch_records, prefetch_bytes),
         hold=hold,
-        commit_interval_s=commit_interval,
+        commit_interval_s=interval_s,
         timeout_s=timeout_s,
     )

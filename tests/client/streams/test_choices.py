@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from tapemq.streams.choices import stream_options
+from tapemq.timeouts import check_timeout
 
 CHOICES: dict[str, Any] = {
     "group": "g", "member": "me", "start": 7, "partitions": [1, 2], "prefetch_records": 10,
@@ -22,6 +23,7 @@ def test_choices_become_options() -> None:
         ({"prefetch_records": 0}, "prefetch_records"),
         ({"prefetch_bytes": 0}, "prefetch_bytes"),
         ({"commit_interval": 0.0}, "commit_interval"),
+        ({"commit_interval": float("nan")}, "commit_interval"),
         ({"partitions": []}, "partitions"),
         ({"start": "first"}, "start"),
         ({"group": "no such name"}, "group"),
@@ -31,3 +33,11 @@ def test_choices_become_options() -> None:
 def test_wrong_choice_is_named(wrong: dict[str, Any], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         stream_options("t", **CHOICES | wrong)
+
+
+def test_an_interval_is_one_that_timers_can_count() -> None:
+    """A NaN among its timers, or what it cannot count, would stop an event loop's, or end it."""
+    options = stream_options("t", **CHOICES | {"commit_interval": float("inf")})
+    assert options.commit_interval_s == check_timeout("longest", float("inf"))
+    with pytest.raises(TypeError, match="commit_interval"):
+        stream_options("t", **CHOICES | {"commit_interval": "1"})

@@ -293,4 +293,10 @@ REVIEWED_CLIENT: Final = (
         "tests/client/schedules/test_scheduler.py::"
         "test_what_was_gathered_before_the_broker_takes_less_leaves_in_parts",
     ),
+    Bug(
+        "A stream with `commit_interval=nan` committed nothing until it was left; without "
+        "asyncio, none of its client did, and the client's thread took a whole processor.",
+        "a review",
+        "tests/client/streams/test_choices.py::test_an_interval_is_one_that_timers_can_count",
+    ),
 )
