@@ -50,6 +50,7 @@ class Committer:
     def stop(self) -> None:
         """Stop doing so."""
         self._subscriber.on_revoke = ignore
+        self._releasing.clear()  # they are gone with the subscriptions
         if self._tick_timer is not None:
             self._tick_timer.cancel()
 

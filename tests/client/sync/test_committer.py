@@ -80,6 +80,23 @@ def member(thread: BrokerThread) -> Iterator[Member]:
 # Handing over
 
 
+def test_what_was_not_given_up_when_the_stream_was_left_is_not_given_up_later(
+    thread: BrokerThread,
+) -> None:
+    with thread.connect() as client:
+        stream = reader(client)
+        with stream:
+            member = Member(thread, stream)
+            member.read(2)
+            member.revoke(0)
+            stream.close()
+        with stream:
+            subscription = thread.received(m.Subscribe, 2)[-1].subscription
+            thread.push(m.Revoke(subscription, 1, 2, LONG_MS))
+            assert thread.received(m.Release) == [m.Release(subscription, 1, 2)]
+        assert not member.sent(m.Commit)
+
+
 def test_untouched_partition_is_released_at_once(member: Member) -> None:
     member.read(1)
     member.revoke(1)

@@ -299,4 +299,12 @@ REVIEWED_CLIENT: Final = (
         "a review",
         "tests/client/streams/test_choices.py::test_an_interval_is_one_that_timers_can_count",
     ),
+    Bug(
+        "Without asyncio, a stream that was left with a record in hand of a partition that was "
+        "asked back committed and released it seconds later, though `close()` had left without "
+        "committing.",
+        "a review",
+        "tests/client/sync/test_committer.py::"
+        "test_what_was_not_given_up_when_the_stream_was_left_is_not_given_up_later",
+    ),
 )
