@@ -148,16 +148,15 @@ def known_logs(directory: DataDirectory) -> KnownLogs:
     entries = sound_entries(LogFiles(directory.disk, CATALOG_PATH, CATALOG))
     catalog = read_catalog(entries)
     known = {directory.topic_path(info.name, info.topic_id) for info in catalog.topics}
-    # The next start goes on with their removal.
-    known |= {directory.topic_path(name, topic_id) for name, topic_id in gone_topics(entries)}
-    strange = set(directory.unknown_topics(known))
-    refused = strange.difference(directory.unknown_topics(known, catalog.refused))
+    deleted = {directory.topic_path(name, topic_id) for name, topic_id in gone_topics(entries)}
+    strange = set(directory.unknown_topics(known | deleted))
+    refused = strange.difference(directory.unknown_topics(known | deleted, catalog.refused))
     logs = [
         LogPlace(DEFAULT_NAMESPACE, info.name, log_id, directory.log_path(info.name, log_id))
         for info in catalog.topics
         for log_id in logs_of(info, entries)
     ]
-    return KnownLogs(known | refused, logs)
+    return KnownLogs(known | refused, logs, deleted)
 
 
 def sound_entries(files: LogFiles) -> Mapping[bytes, bytes]:

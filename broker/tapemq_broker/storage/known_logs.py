@@ -9,10 +9,14 @@ from tapemq_broker.storage.directory import CATALOG_ID, DataDirectory, LogPlace
 
 
 class KnownLogs(NamedTuple):
-    """What the catalog knows: the directories of its topics, and the logs made for them."""
+    """What the catalog knows: the directories of its topics, and the logs made for them.
+
+    ``deleted``: those of topics that are no more, and whose files the next start removes.
+    """
 
     topics: Collection[str]
     logs: Collection[LogPlace]
+    deleted: Collection[str] = ()
 
 
 def noted_logs(directory: DataDirectory, clean: CleanState) -> Iterator[LogPlace]:

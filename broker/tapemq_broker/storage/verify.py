@@ -74,15 +74,18 @@ def verify(
         if not problem.is_harmless:
             known = None
     made = set(known.logs if known is not None else noted_logs(directory, clean))
+    deleted = known.deleted if known is not None else ()
     unreadable = dict(directory.unreadable_topics())
     for path, error in unreadable.items():
-        yield _unreadable(path, error)
+        if path not in deleted:
+            yield _unreadable(path, error)
+    passed_over = unreadable.keys() | deleted
     for place in in_order(made.union(directory.logs()) - {CATALOG_PLACE}):
-        if place.path.rpartition("/")[0] not in unreadable:
+        if place.path.rpartition("/")[0] not in passed_over:
             yield from problems(place, must_exist=place in made)
     if known is not None:
         for path in directory.unknown_topics(known.topics):
-            if path not in unreadable:
+            if path not in passed_over:
                 yield _unknown_topic(directory, path)
         yield from _unknown_partitions(directory, known)
 

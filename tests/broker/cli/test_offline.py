@@ -139,7 +139,7 @@ def test_queue_groups_prove_what_they_settled_or_failed_at(data_dir: Path) -> No
 
 def test_what_the_catalog_knows_is_named_by_its_directories(data_dir: Path) -> None:
     with opened(data_dir) as data:
-        assert known_logs(data.directory) == (set(), [])
+        assert known_logs(data.directory) == (set(), [], set())
     topics = [TopicInfo("orders", 42, 1, 1, {}), TopicInfo("gone", 43, 1, 1, {})]
     disk = OsDisk(str(data_dir))
     catalog = StateLog.open(disk, "catalog", CATALOG, Kind.CATALOG, now_us=1)
@@ -161,7 +161,7 @@ def test_nobody_is_told_of_deleted_topics_that_the_next_start_removes(data_dir: 
     catalog.put({gone_key("orders", 42): b""}, now_us=1)
     disk.close()
     with opened(data_dir) as data:
-        assert known_logs(data.directory) == ({TOPIC}, [])
+        assert known_logs(data.directory) == (set(), [], {TOPIC})
 
 
 def test_what_makes_no_sense_in_the_groups_proves_nothing(data_dir: Path) -> None:
@@ -176,4 +176,4 @@ def test_nobody_is_told_to_remove_what_may_be_a_topic_that_is_refused(data_dir: 
     catalog.put({b"topic/orders": b"nonsense"}, 0)
     disk.close()
     with opened(data_dir) as data:
-        assert known_logs(data.directory) == ({TOPIC}, [])
+        assert known_logs(data.directory) == ({TOPIC}, [], set())

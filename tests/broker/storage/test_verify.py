@@ -111,6 +111,18 @@ def test_a_topic_that_the_catalog_does_not_know_is_a_problem_if_it_has_records()
     assert {"remove it by hand" in problem.advice for problem in found} == {True}
 
 
+def test_what_is_wrong_with_a_deleted_topic_is_no_matter_unless_the_catalog_is_damaged() -> None:
+    damage = Damage()
+    damage.flip(2, 100)
+    disk = damage.disk()
+    known = KnownLogs(set(), [], deleted={DIRECTORY.rpartition("/")[0]})
+    (missing, *others) = verify(DataDirectory(disk, bytes(16)), None, known)
+    assert missing.log == CATALOG_PATH
+    assert {problem.log for problem in others} == {DIRECTORY}
+    make_catalog(disk)
+    assert list(verify(DataDirectory(disk, bytes(16)), None, known)) == []
+
+
 def test_a_partition_that_the_catalog_does_not_know_is_a_problem_if_it_has_records() -> None:
     disk = Damage().disk()
     directory, topic = DataDirectory(disk, bytes(16)), DIRECTORY.rpartition("/")[0]
