@@ -47,6 +47,11 @@ class Puppet:
         for connection in list(server._sessions.by_number.values()):
             connection.abort("it was killed")
 
+    async def let_go(self) -> None:
+        """Once it is dead: close what the end of a process would, before the next server opens the
+        same file. Its disk is the caller's."""
+        await self._server._schedules.close()
+
 
 async def _turns() -> None:
     for _ in range(_TURNS):

@@ -118,6 +118,7 @@ class Broker:
             self._memory.power_cut()
         else:
             self._world.disk.close()
+        await self._puppet.let_go()
         await self.start()
 
     async def __aenter__(self) -> Self:

@@ -55,6 +55,29 @@ async def test_crash_keeps_what_was_acked(tmp_path: Path, is_in_memory: bool) ->
         assert await read(client, 2) == [b"0", b"1"]
 
 
+async def test_crashes_leave_no_index_of_schedules_open(tmp_path: Path) -> None:
+    def open_files() -> list[Path]:
+        links = list(Path("/proc/self/fd").iterdir())
+        return [link for link in links if link.exists() and link.samefile(index)]
+
+    index = tmp_path / "schedules.index"
+    async with Broker(tmp_path) as broker, await broker.connect() as client:
+        await client.publish("t", b"0", delay=3600)
+        for _ in range(3):
+            await broker.crash()
+            assert await client.schedules("t").count() == 1
+        assert len(open_files()) == 1
+    assert not open_files()
+
+
+async def test_crash_of_a_broker_that_is_down_starts_it(tmp_path: Path) -> None:
+    async with Broker(tmp_path) as broker, await broker.connect() as client:
+        await client.publish("t", b"0")
+        await broker.stop()
+        await broker.crash()
+        assert await read(client, 1) == [b"0"]
+
+
 async def test_directory_outlives_the_broker(tmp_path: Path) -> None:
     for number in range(2):
         async with Broker(tmp_path / "data") as broker, await broker.connect() as client:

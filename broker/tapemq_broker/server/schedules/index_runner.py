@@ -22,6 +22,7 @@ class IndexRunner:
         self._index: ScheduleIndex | None = None
         self._thread: Final = ThreadPoolExecutor(1, "schedule-index")
         self._turn: Final = asyncio.Lock()
+        self._is_closed = False
 
     async def run(self, call: Callable[[ScheduleIndex], Answer]) -> Answer:
         """Call with the index. Raises what the index raises."""
@@ -36,6 +37,14 @@ class IndexRunner:
 
     async def close(self) -> None:
         """Let go of the index."""
-        if self._index is not None:
-            await self.run(lambda index: index.close())
+        if self._is_closed:
+            return
+        self._is_closed = True
+        async with self._turn:
+            # Behind what the thread may still be at for somebody who was cancelled: opening it.
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
         self._thread.shutdown(wait=False)
+
+    def _close(self) -> None:
+        if self._index is not None:
+            self._index.close()

@@ -42,6 +42,29 @@ async def test_the_index_is_opened_when_it_is_needed() -> None:
     await runner.close()
 
 
+async def test_who_closes_waits_until_the_index_is_opened_and_closes_it() -> None:
+    may_open, closed = threading.Event(), list[str]()
+
+    class Index(MemoryScheduleIndex):
+        def __init__(self) -> None:
+            super().__init__()
+            may_open.wait()
+
+        def close(self) -> None:
+            closed.append("index")
+
+    runner = IndexRunner(Index)
+    first = asyncio.create_task(runner.run(lambda index: index.topics()))
+    await asyncio.sleep(0)
+    first.cancel()
+    closing = asyncio.create_task(runner.close())
+    await asyncio.sleep(0)
+    may_open.set()
+    await closing
+    await runner.close()
+    assert closed == ["index"]
+
+
 async def test_an_answer_is_dealt_with_before_the_next_call() -> None:
     runner = IndexRunner(MemoryScheduleIndex)
     order: list[str] = []
