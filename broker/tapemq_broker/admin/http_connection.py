@@ -4,7 +4,7 @@ import asyncio
 from itertools import count
 from typing import Any, Final
 
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 CONNECTIONS_MAX: Final = 100
 WAIT_S: Final = 15
@@ -41,6 +41,19 @@ class HttpConnection(H11Protocol):
         """An answer is written: the next request has as long as the first."""
         self._wait()
         super().on_response_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """What came is not HTTP. uvicorn's alone would have the application answer, too, or answer
+        what is answered already, and log the failure of that as an error of the broker's."""
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is None or not cycle.response_started:
+            super().send_400_response(msg)
+        self.transport.close()
+        if cycle is not None:
+            cycle.disconnected = True
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """The request is answered as it is: there is nothing to be installed, as uvicorn says."""
 
     def _wait(self) -> None:
         self._stop_waiting()

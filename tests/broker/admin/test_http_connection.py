@@ -113,3 +113,32 @@ async def test_who_does_not_read_the_answer_is_closed(shorten: Callable[[], None
         while not writer.is_closing():  # only who writes learns of it without reading
             writer.write(b"X")
             await asyncio.sleep(0)
+
+
+BAD_CHUNK = HEAD + b"Transfer-Encoding: chunked\r\n\r\nnonsense\r\n"
+UPGRADE = HEAD + b"Connection: upgrade\r\nUpgrade: websocket\r\n\r\n"
+
+
+async def test_a_bad_request_is_no_error_of_the_broker(caplog: pytest.LogCaptureFixture) -> None:
+    async with serving() as port:
+        bad = await asyncio.open_connection("127.0.0.1", port)
+        bad[1].write(BAD_CHUNK)
+        assert (await end_of(bad)).startswith(b"HTTP/1.1 400 ")
+        late = await asyncio.open_connection("127.0.0.1", port)
+        late[1].write(BAD_CHUNK.partition(b"nonsense")[0])
+        await late[0].readuntil(b'{"status":"ok"}')
+        late[1].write(b"nonsense\r\n")
+        assert b"HTTP/1.1 400 " not in await end_of(late)
+        await close(bad, late)
+    assert {record.levelname for record in caplog.records} == {"WARNING"}
+
+
+async def test_a_websocket_is_answered_like_any_request_and_nobody_told_what_to_install(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with serving() as port:
+        stream = await asyncio.open_connection("127.0.0.1", port)
+        stream[1].write(UPGRADE)
+        await stream[0].readuntil(b'{"status":"ok"}')
+        await close(stream)
+    assert not caplog.records

@@ -390,4 +390,11 @@ REVIEWED: Final = (
         "tests/broker/server/test_connection.py::"
         "test_who_is_not_read_while_the_disk_hangs_loses_no_lease",
     ),
+    Bug(
+        "A request to the HTTP side whose body was no HTTP filled the log with errors of the "
+        "broker's and their tracebacks, some 60 lines each; one that asked for a WebSocket had "
+        "it advise to install a library.",
+        "a review",
+        "tests/broker/admin/test_http_connection.py::test_a_bad_request_is_no_error_of_the_broker",
+    ),
 )
