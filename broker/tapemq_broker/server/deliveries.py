@@ -15,6 +15,7 @@ from tapemq_broker.core.refusal import Refusal
 from tapemq_broker.core.streams import Streams
 from tapemq_broker.server.connection import Connection
 from tapemq_broker.server.logs import Logs
+from tapemq_broker.server.read_retries import ReadRetries
 from tapemq_broker.server.sessions import Sessions
 from tapemq_broker.storage.errors import CorruptLog, OffsetOutOfRange
 from tapemq_broker.storage.reading import ReadPlan
@@ -40,15 +41,16 @@ class Deliveries:
         streams: Streams,
         logs: Logs,
         sessions: Sessions,
-        *,
         run: Callable[[Effects], None],
         spawn: Callable[[Coroutine[Any, Any, None]], None],
+        retries: ReadRetries,
     ) -> None:
         self._streams: Final = streams
         self._logs: Final = logs
         self._sessions: Final = sessions
         self._run: Final = run
         self._spawn: Final = spawn
+        self._retries: Final = retries
         self._loop: Final = asyncio.get_running_loop()
         # Their own, so that making topics and looking into batches never waits for slow reads.
         self._threads: Final = ThreadPoolExecutor(_READS_AT_ONCE, thread_name_prefix="read")
@@ -173,6 +175,8 @@ class Deliveries:
             return
         if not self._streams.is_wanted(wish):
             return  # its topic may be deleted, and the files are no more
+        if self._retries.takes(error, lambda: self._run([wish])):
+            return
         self._sessions.counters.corrupt_reads += 1
         log.error("cannot read %s for delivery: %s", wish.log, error)
         reason = Refusal("storage_failed", str(error))

@@ -24,6 +24,7 @@ from tapemq_broker.server.leases import Leases
 from tapemq_broker.server.log_store import Opened
 from tapemq_broker.server.logs import Logs
 from tapemq_broker.server.measuring import measure
+from tapemq_broker.server.read_retries import ReadRetries
 from tapemq_broker.server.receipts import Receipts
 from tapemq_broker.server.removals import Removals
 from tapemq_broker.server.rising_clock import RisingClock
@@ -70,11 +71,10 @@ class Engine:
         self._makers: Final = asyncio.Semaphore(MAKERS)
         self.settlements = Settlements(self._queues_left)
         self._loop = asyncio.get_running_loop()
-        self._deliveries = Deliveries(core.streams, logs, sessions, run=self.run, spawn=self.spawn)
-        self.leases = Leases(
-            core, logs, sessions, world.clock, self.due_clock, run=self.run, spawn=self.spawn
-        )
-        self._key_reads = KeyReads(core.queues, logs, run=self.run, spawn=self.spawn)
+        ways = (self.run, self.spawn, ReadRetries(self.shortage, self.spawn))
+        self._deliveries = Deliveries(core.streams, logs, sessions, *ways)
+        self.leases = Leases(core, logs, sessions, world.clock, self.due_clock, *ways)
+        self._key_reads = KeyReads(core.queues, logs, *ways)
         self._carry: Final = self._carriers()
         logs.on_durable = self._durable
         logs.on_written = self._written

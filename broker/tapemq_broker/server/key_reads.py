@@ -10,6 +10,7 @@ from tapemq_broker.core.effects import Effects, ReadKeys
 from tapemq_broker.core.queue.queues import Queues
 from tapemq_broker.server.batches import Batches
 from tapemq_broker.server.logs import Logs
+from tapemq_broker.server.read_retries import ReadRetries
 from tapemq_broker.storage.errors import CorruptLog, OffsetOutOfRange
 from tapemq_broker.storage.reading import ReadPlan
 
@@ -27,14 +28,15 @@ class KeyReads:
         self,
         queues: Queues,
         logs: Logs,
-        *,
         run: Callable[[Effects], None],
         spawn: Callable[[Coroutine[Any, Any, None]], None],
+        retries: ReadRetries,
     ) -> None:
         self._queues: Final = queues
         self._logs: Final = logs
         self._run: Final = run
         self._spawn: Final = spawn
+        self._retries: Final = retries
 
     def start(self, wish: ReadKeys) -> None:
         """Read some of the keys, and report them."""
@@ -46,10 +48,10 @@ class KeyReads:
         except KeyError:
             return  # the topic is gone
         except (CorruptLog, BatchError, OSError) as error:
-            # Records without a known key are handed out alone: the read of the lease meets the
-            # same damage, and says so.
-            log.error("cannot read the keys of %s: %s", wish.log, error)
-            keys = [None]
+            if not self._retries.takes(error, lambda: self.start(wish)):
+                log.error("cannot read the keys of %s: %s", wish.log, error)
+                self._run(self._queues.keys_unread(wish.log, wish.group, wish.first, str(error)))
+            return
         self._run(self._queues.keys_read(wish.log, wish.group, wish.first, keys))
 
     async def _keys(self, wish: ReadKeys) -> Keys:

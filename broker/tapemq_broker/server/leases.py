@@ -19,6 +19,7 @@ from tapemq_broker.server.clock import Clock
 from tapemq_broker.server.connection import Connection
 from tapemq_broker.server.lease_contents import LeaseContents
 from tapemq_broker.server.logs import Logs
+from tapemq_broker.server.read_retries import ReadRetries
 from tapemq_broker.server.rising_clock import RisingClock
 from tapemq_broker.server.sessions import Sessions
 from tapemq_broker.server.steady_clock import SteadyClock
@@ -50,9 +51,9 @@ class Leases:
         sessions: Sessions,
         clock: Clock,
         due_clock: RisingClock,
-        *,
         run: Callable[[Effects], None],
         spawn: Callable[[Coroutine[Any, Any, None]], None],
+        retries: ReadRetries,
     ) -> None:
         self._topics: Final = core.topics
         self._queues: Final = core.queues
@@ -63,6 +64,7 @@ class Leases:
         self._due_clock: Final = due_clock
         self._run: Final = run
         self._spawn: Final = spawn
+        self._retries: Final = retries
         self._loop: Final = asyncio.get_running_loop()
         self.cache: Final = BatchCache(sessions.settings.queue_cache_bytes)
         self._line: Final[deque[DeliverLease]] = deque()
@@ -237,6 +239,8 @@ class Leases:
     def _failed(self, wish: DeliverLease, error: Exception) -> None:
         if not self._queues.is_wanted(wish):
             return  # its topic may be deleted, and the files are no more
+        if self._retries.takes(error, lambda: self.start(wish)):
+            return
         self._sessions.counters.corrupt_reads += 1
         log.error("cannot read %s for queue groups: %s", wish.log, error)
         reason = Refusal("storage_failed", str(error))

@@ -35,6 +35,10 @@ class Shortage:
         self._tell(f"{what} cannot be made: {advice}", error)
         return Refused(refusal.name, f"{what} cannot be made: {error}", refusal.retry_after_s)
 
+    def not_read(self, error: OSError) -> None:
+        """Log that something waits to be read."""
+        self._tell(f"records cannot be read: {_advice(error)[0]}", error)
+
     def _tell(self, what: str, error: Exception) -> None:
         now = self._clock.monotonic()
         if now >= self._tell_again_at.get(what, now):

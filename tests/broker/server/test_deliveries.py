@@ -72,10 +72,17 @@ class Rig:
     def spawn(self, work: Any) -> None:
         self.task = asyncio.get_running_loop().create_task(work)
 
+    def takes(self, error: Exception, again: Any) -> bool:
+        """As ReadRetries do: of this error, it passes."""
+        if not isinstance(error, BlockingIOError):
+            return False
+        again()
+        return True
+
     def start(self) -> None:
         """Begin the delivery that the core wishes."""
         this: Any = self
-        deliveries = Deliveries(self.core.streams, self.logs, this, run=self.run, spawn=self.spawn)
+        deliveries = Deliveries(self.core.streams, self.logs, this, self.run, self.spawn, this)
         deliveries.start(this, self.wish)
 
     async def read(self, outcome: Chunk | Exception, meanwhile: Any = lambda: None) -> None:
@@ -92,6 +99,13 @@ CHUNK = Chunk(memoryview(b"batch"), 1, 1, "a hint")
 @pytest.fixture
 async def rig() -> Rig:
     return Rig()
+
+
+async def test_what_fails_for_a_reason_that_passes_is_delivered_later(rig: Rig) -> None:
+    """The subscription would end, as if there was damage."""
+    await rig.read(BlockingIOError("for a moment"))
+    assert rig.ran == [rig.wish]
+    assert rig.counters.corrupt_reads == 0
 
 
 async def test_read_in_a_thread_is_sent(rig: Rig) -> None:
@@ -194,7 +208,7 @@ class Crowd:
         self.counters = Counters()
         self.hints: dict[tuple[int, int], object] = {}
         this: Any = self
-        self.deliveries = Deliveries(self.streams, this, this, run=self.carry, spawn=this.fail)
+        self.deliveries = Deliveries(self.streams, this, this, self.carry, this.fail, this)
 
     def get(self, session: int) -> "Crowd":
         return self

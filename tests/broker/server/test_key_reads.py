@@ -22,12 +22,13 @@ class Rig:
 
     def __init__(self, outcome: Chunk | Exception) -> None:
         self.outcome = outcome
-        self.reported: list[Keys] = []
+        self.reported: list[Keys | str] = []
         self.task: asyncio.Task[None] | None = None
         self.durable_offset = 100
         logs: Any = SimpleNamespace(data=lambda log_id: self)
         queues: Any = self
-        self.reads = KeyReads(queues, logs, run=self.ran, spawn=self.spawn)
+        retries: Any = self
+        self.reads = KeyReads(queues, logs, self.ran, self.spawn, retries)
 
     def plan(self, offset: int, *, upto: int, max_bytes: int) -> "Rig":
         return self
@@ -48,10 +49,24 @@ class Rig:
         self.reported.append(keys)
         return []
 
-    async def keys(self, upto: int) -> Keys:
+    def keys_unread(self, log: Any, group: str, first: int, reason: str) -> Effects:
+        assert (log, group, first) == (LOG, "g", 3)
+        self.reported.append(reason)
+        return []
+
+    def takes(self, error: Exception, again: Any) -> bool:
+        """As ReadRetries do: of this error, it passes."""
+        if not isinstance(error, BlockingIOError):
+            return False
+        self.outcome = chunk(keyed(3, b"a"), next_offset=4)
+        again()
+        return True
+
+    async def keys(self, upto: int) -> Keys | str:
         self.reads.start(ReadKeys(LOG, "g", 3, upto))
         assert self.task is not None
-        await self.task
+        while not self.reported:
+            await self.task
         [keys] = self.reported
         return keys
 
@@ -72,12 +87,23 @@ async def test_no_more_keys_are_reported_than_were_asked_for() -> None:
     [
         (OffsetOutOfRange(3, 5, 100), [None, None]),
         (OffsetOutOfRange(3, 50, 100), [None] * 4),
-        (CorruptLog("a segment", 7, 3, 9, "it is damaged"), [None]),
-        (OSError(5, "the disk is broken"), [None]),
     ],
 )
-async def test_what_cannot_be_read_has_no_key(error: Exception, keys: Keys) -> None:
+async def test_what_is_gone_has_no_key(error: Exception, keys: Keys) -> None:
     assert await Rig(error).keys(7) == keys
+
+
+@pytest.mark.parametrize(
+    "error",
+    [CorruptLog("a segment", 7, 3, 9, "it is damaged"), OSError(5, "the disk is broken")],
+)
+async def test_what_cannot_be_read_is_not_taken_for_records_without_keys(error: Exception) -> None:
+    """They would overtake others, if the next read finds them sound."""
+    assert await Rig(error).keys(7) == str(error)
+
+
+async def test_what_fails_for_a_reason_that_passes_is_read_again() -> None:
+    assert await Rig(BlockingIOError("for a moment")).keys(4) == [b"a"]
 
 
 async def test_a_topic_that_is_gone_needs_no_keys() -> None:

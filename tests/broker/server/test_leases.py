@@ -1,6 +1,7 @@
 """Leases are read, cut, sent and reported; here without a core, which decides what follows."""
 
 import asyncio
+import errno
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +15,9 @@ from tapemq_broker.core.effects import DeliverLease, Effects, SubscriptionKey
 from tapemq_broker.server.clock import RealClock
 from tapemq_broker.server.counters import Counters
 from tapemq_broker.server.leases import Leases
+from tapemq_broker.server.read_retries import ReadRetries
 from tapemq_broker.server.rising_clock import RisingClock
+from tapemq_broker.server.shortage import Shortage
 from tapemq_broker.storage.errors import CorruptLog, OffsetOutOfRange
 from tapemq_broker.storage.record_log import Chunk
 from tests.support.chunks import LOG, batch, chunk, numbered, offsets
@@ -62,8 +65,9 @@ class Rig:
             self,  # type: ignore[arg-type]
             RealClock(),
             RisingClock(RealClock(), 0),
-            run=self.run,
-            spawn=self.spawn,
+            self.run,
+            self.spawn,
+            ReadRetries(Shortage(RealClock()), self.spawn),
         )
 
     @property
@@ -314,3 +318,17 @@ async def test_files_that_went_with_their_topic_are_no_damage(rig: Rig) -> None:
     assert rig.outcomes == []
     assert not rig.failures
     assert rig.counters.corrupt_reads == 0
+
+
+async def test_a_lease_for_which_no_file_can_be_opened_is_read_again(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing more would come from that partition until the next start."""
+    monkeypatch.setattr("tapemq_broker.server.read_retries._RETRY_S", 0.0)
+    rig.outcomes = [OSError(errno.EMFILE, "too many open files")]
+    rig.leases.start(wish((3, 5)))
+    await rig.settled()
+    await rig.settled()
+    assert payloads(rig) == [[3, 4]]
+    assert rig.failures == []
+    assert "LimitNOFILE" in caplog.text

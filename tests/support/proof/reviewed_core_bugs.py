@@ -283,4 +283,18 @@ REVIEWED_CORE: Final = (
         "a review",
         "tests/simulation/test_negative_controls.py::test_rule_fires",
     ),
+    Bug(
+        "With key lanes, a record whose key could not be read for a moment was handed out as one "
+        "without a key, beside others of its key.",
+        "simulation, seeds 841053 and 2087",
+        "tests/broker/server/test_key_reads.py::"
+        "test_what_cannot_be_read_is_not_taken_for_records_without_keys",
+    ),
+    Bug(
+        "Where the process could open no more files for a moment, queue groups handed out nothing "
+        "more of a partition until the next start, and streams ended.",
+        "a review",
+        "tests/broker/server/test_leases.py::"
+        "test_a_lease_for_which_no_file_can_be_opened_is_read_again",
+    ),
 )

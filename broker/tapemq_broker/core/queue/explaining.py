@@ -36,9 +36,9 @@ def _numbers(backlogs: list[Backlog]) -> str:
 
 def _obstacles(group: QueueGroup, backlogs: list[Backlog], now_us: int) -> list[tuple[str, str]]:
     found = [
-        ("damaged", f"Partition {b.partition.number} cannot be read: {b.damage}")
+        ("damaged", f"Partition {b.partition.number} cannot be read: {damage}")
         for b in backlogs
-        if b.damage
+        if (damage := b.damage or b.supply.damage)
     ]
     if group.terms.policy.paused:
         found.append(("paused", "The group is paused; resume it to go on."))

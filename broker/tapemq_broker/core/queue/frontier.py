@@ -131,6 +131,14 @@ class Frontier:
     def keys_read(self, first: int, keys: Sequence[bytes | None]) -> None:
         """They were wanted by others."""
 
+    def keys_unread(self, first: int, reason: str) -> None:
+        """They were wanted by others."""
+
+    @property
+    def damage(self) -> str:
+        """It reads nothing that could be damaged."""
+        return ""
+
     def obstacle(self) -> tuple[str, str] | None:
         """There is none."""
         return None

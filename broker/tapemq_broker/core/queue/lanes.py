@@ -28,6 +28,8 @@ class Lanes:
     for, or *aside*: it has failed, and does not block (key_failure "park").
     """
 
+    damage = ""  # why what was asked for does not come
+
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._keys: dict[int, bytes | None] = {}
@@ -66,7 +68,7 @@ class Lanes:
         self._aside.clear()
         for heap in (self._due, self._fresh, self._back):
             heap.clear()
-        self._asked = self._sought = None
+        self._asked, self._sought, self.damage = None, None, ""
         self._cursor = self._ledger.settled.floor
 
     def has_ready(self, *, fresh: bool) -> bool:
@@ -208,6 +210,8 @@ class Lanes:
                 self._lanes[key].parked.remove(known)
                 self._parked -= 1
         self._beyond.forget_below(offset, self._lanes.values())
+        if self.damage and self._asked is not None and self._asked < offset:
+            self._asked, self._sought, self.damage = None, None, ""
         for heap in (self._due, self._fresh, self._back):
             while heap and heap[0] < offset:
                 heappop(heap)
@@ -290,6 +294,11 @@ class Lanes:
         read = self._look_at(first, keys)
         if first >= self._cursor:
             self._cursor = max(self._cursor, first + read)
+
+    def keys_unread(self, first: int, reason: str) -> None:
+        """Nothing more is asked for, unless what is damaged goes."""
+        if self._asked == first:
+            self.damage = reason
 
     def _look_at(self, first: int, keys: Sequence[bytes | None]) -> int:
         """Let records enter for the first time; how many of them there is room for."""
@@ -376,17 +385,16 @@ class Lanes:
 
     def remarks(self) -> list[str]:
         """What is parked beyond the look-ahead."""
-        if not self._beyond.count:
+        parked = self._beyond.count
+        if not parked:
             return []
         lanes = [lane for lane in self._lanes.values() if lane.beyond]
         most = nlargest(_NAMED_KEYS, lanes, key=lambda lane: lane.beyond)
         named = ", ".join(f"{lane.key!r} ({lane.beyond})" for lane in most)
-        ledger = self._ledger
-        parked = self._beyond.count
         text = (
-            f"Partition {ledger.partition.number}: {counted(parked, 'record')} "
+            f"Partition {self._ledger.partition.number}: {counted(parked, 'record')} "
             f"{agreeing(parked, 'is', 'are')} parked beyond the look-ahead of "
-            f"{ledger.terms.policy.look_ahead}, as ranges of offsets, behind "
+            f"{self._ledger.terms.policy.look_ahead}, as ranges of offsets, behind "
             f"{counted(len(lanes), 'key')}, most of all {named}; keys are read again in their turn."
         )
         return [text]

@@ -1,6 +1,6 @@
 """Commands on queues: taking records, settling them, and looking after the groups."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from typing import Final
@@ -27,6 +27,7 @@ from tapemq_broker.core.queue.lease import Run, size, without
 from tapemq_broker.core.queue.leases import Leases
 from tapemq_broker.core.queue.outcome import Outcome
 from tapemq_broker.core.queue.settling import Failure, Settling
+from tapemq_broker.core.queue.supply import Supply
 from tapemq_broker.core.queue.verb import Verb
 from tapemq_broker.core.queue.wish import Consume
 from tapemq_broker.core.refusal import Refusal, Refused
@@ -212,12 +213,19 @@ class Queues(Administration):
         self, log: LogId, group: str, first: int, keys: Sequence[bytes | None]
     ) -> Effects:
         """ReadKeys was carried out: ``keys`` are those of the records from ``first`` on."""
+        return self._about_keys(log, group, lambda supply: supply.keys_read(first, keys))
+
+    def keys_unread(self, log: LogId, group: str, first: int, reason: str) -> Effects:
+        """ReadKeys met damage. Without its key, a record could overtake others of that key."""
+        return self._about_keys(log, group, lambda supply: supply.keys_unread(first, reason))
+
+    def _about_keys(self, log: LogId, group: str, tell: Callable[[Supply], None]) -> Effects:
         topic = self._topics.by_id.get(log.topic_id)
         found = topic.queue_groups.get(group) if topic is not None else None
         outcome = Outcome()
         if found is not None:
             backlog = found.backlogs[log.partition]
-            backlog.supply.keys_read(first, keys)
+            tell(backlog.supply)
             outcome.touch(found, backlog)
         return self._dispatch.finish(outcome)
 

@@ -58,6 +58,13 @@ class Supply(Protocol):
     def keys_read(self, first: int, keys: Sequence[bytes | None]) -> None:
         """The keys of the records from ``first`` on, which were wanted."""
 
+    def keys_unread(self, first: int, reason: str) -> None:
+        """They cannot be read: what is ready can be had, and nothing else will be."""
+
+    @property
+    def damage(self) -> str:
+        """Why nothing else will be ready until the next start; empty if there is no reason."""
+
     def obstacle(self) -> tuple[str, str] | None:
         """Why records that are ready are not handed out: a state, and a sentence."""
 

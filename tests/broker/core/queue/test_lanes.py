@@ -325,3 +325,41 @@ def test_what_comes_new_does_not_overtake_what_is_looked_for() -> None:
     keyed.ledger.partition.durable_offset = 6
     assert keyed.read() == [(4, 6), (2, 6)]
     assert keyed.take() == [2]
+
+
+def test_where_keys_cannot_be_read_what_is_ready_goes_on_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lanes, "_READ_RECORDS", 2)
+    keyed = Keyed("aab")
+    (first,) = keyed.lanes.wanted()
+    assert isinstance(first, ReadKeys)
+    keyed.lanes.keys_read(first.first, [b"a", b"a"])
+    (second,) = keyed.lanes.wanted()
+    assert isinstance(second, ReadKeys)
+    keyed.lanes.keys_unread(second.first, "it is damaged")
+    assert keyed.lanes.damage == "it is damaged"
+    assert keyed.take() == [0]
+    keyed.settle(0)
+    assert keyed.take() == [1]
+    keyed.settle(1)
+    assert keyed.lanes.wanted() == []
+    assert keyed.take() == []
+    keyed.lanes.restart()
+    assert keyed.lanes.damage == ""
+    keyed.read()
+    assert keyed.take() == [2]
+
+
+def test_keys_are_read_again_behind_damage_that_retention_removes() -> None:
+    keyed = Keyed("ab")
+    (effect,) = keyed.lanes.wanted()
+    assert isinstance(effect, ReadKeys)
+    keyed.lanes.keys_unread(effect.first + 1, "of another read")
+    assert keyed.lanes.damage == ""
+    keyed.lanes.keys_unread(effect.first, "it is damaged")
+    keyed.ledger.gone_below(1)
+    keyed.lanes.forget_below(1)
+    assert keyed.lanes.damage == ""
+    keyed.read()
+    assert keyed.take() == [1]
