@@ -68,3 +68,10 @@ def test_seek_that_was_not_confirmed(history: History) -> None:
     del history.deliveries[-2]
     history.seeks[0] = history.seeks[0]._replace(made=False)
     assert broken(history) == set()
+
+
+def test_seek_beyond_what_is_on_disk_goes_no_further_than_that(history: History) -> None:
+    history.seeks[0] = history.seeks[0]._replace(offset=5)
+    assert broken(history) == set()
+    history.deliveries.append(Delivery("r", Place("orders", 0, 3), b"v3", 4.0))
+    assert broken(history) == {"seek_forgotten"}

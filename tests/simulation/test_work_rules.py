@@ -204,3 +204,5 @@ def test_what_was_removed_must_have_been_settled_before(history: History) -> Non
     assert broken(history) == {"unworked"}
     history.works[0].outcome = Outcome.FAILED
     assert broken(history) == {"unworked"}
+    history.dropped_upto[LOG] = 2
+    assert broken(history) == set()

@@ -110,9 +110,11 @@ def seek_forgotten(history: History) -> Iterator[str]:
         ]
         if not seek.made or any(other.done_s >= seek.invoked_s for other in again):
             continue
+        # It never goes beyond what is on disk.
+        least = min(seek.offset, _surely_durable(history, seek.log, seek.invoked_s))
         for position in history.positions:
             is_of_it = (position.group, position.log) == (seek.group, seek.log)
-            if is_of_it and position.invoked_s >= seek.done_s and position.offset < seek.offset:
+            if is_of_it and position.invoked_s >= seek.done_s and position.offset < least:
                 yield f"{seek.group} on {seek.log} is at {position.offset}, sought to {seek.offset}"
         wanted = {offset for offset in history.offsets(seek.log) if offset >= seek.offset}
         missing = sorted(wanted - _seen(history, seek.invoked_s)[seek.group, seek.log])
@@ -121,6 +123,13 @@ def seek_forgotten(history: History) -> Iterator[str]:
                 f"{seek.group} was sought to {seek.offset} of {seek.log} at {seek.done_s:.6f} s, "
                 f"and never got {missing[0]} since"
             )
+
+
+def _surely_durable(history: History, log: LogName, by_s: float) -> int:
+    """The end of a log, as far as anybody could know then that it was on disk."""
+    seen = [d.place for d in history.deliveries if d.at_s <= by_s]
+    acked = [p.place for p in history.publishes if p.place and p.durable and p.done_s <= by_s]
+    return max((place.offset + 1 for place in seen + acked if place.log == log), default=0)
 
 
 def _seen(history: History, since_s: float = 0.0) -> defaultdict[_GroupLog, set[int]]:

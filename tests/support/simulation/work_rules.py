@@ -127,8 +127,10 @@ def unworked(history: History) -> Iterator[str]:
     for (group, log), offsets in known.items():
         # Also what retention has removed since the group came.
         for offset in range(min(offsets), history.first_offsets.get(log, 0)):
-            if group in history.queues and (group, Place(*log, offset)) not in settled:
-                yield f"{group} has not settled {Place(*log, offset)}, which is removed"
+            place = Place(*log, offset)
+            is_settled = (group, place) in settled or _was_gone(history, group, place)
+            if group in history.queues and not is_settled:
+                yield f"{group} has not settled {place}, which is removed"
     for group, topic in history.queues.items():
         for place, _ in history.final_places():
             was_gone = _was_gone(history, group, place)
