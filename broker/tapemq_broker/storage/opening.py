@@ -72,7 +72,6 @@ def open_log(
         states = _bring_states_to_disk(disk, directory, states)
     last = segments[-1]
     if replay.last_state and replay.last_state[0].next_offset == last.base_offset:
-        states.discard(last.base_offset)
         if files := write_state(disk, directory, log_id, *replay.last_state):
             _bring_to_disk(disk, files)
             states.add(last.base_offset)

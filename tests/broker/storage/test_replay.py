@@ -179,13 +179,25 @@ def test_a_state_of_what_recovery_has_cut_off_is_not() -> None:
     assert replay.useless_states == {4}
 
 
+@pytest.mark.parametrize("offset", [3, 4])
+def test_a_state_that_cannot_be_read_or_begins_nowhere_counts_as_none(offset: int) -> None:
+    raw, disk, observer = raw_log(), FaultyDisk(), Counter()
+    fill(disk, take_image(raw.disk))
+    end = LogEnd.before(raw.placed[offset].header)
+    disk.replace_file(state_path(DIRECTORY, offset), encode_snapshot(LOG_ID, end, b"state"))
+    if offset == 4:
+        disk.fail = failing("open", errno.EIO, path=".state")
+    Replay(disk, DIRECTORY, LOG_ID, observer, interval_bytes=1).finish(raw.end)
+    assert (observer.restored, observer.offsets) == ([None], [0, 1, 2, 3, 4, 5])
+
+
 @pytest.mark.parametrize("scanned_from", [4, 6])
-@pytest.mark.parametrize("marks_before", [0, 1, 2])
+@pytest.mark.parametrize("marks_before", [0, 1, 2, 3])
 def test_a_state_is_found_whichever_marks_it_counts(marks_before: int, scanned_from: int) -> None:
     raw, observer = RawLog(MemoryDisk()), Counter()
     raw.data(b"a")
     raw.roll()
-    marks = [raw.mark(), raw.mark()]
+    marks = [raw.mark(), raw.mark(), raw.mark()]
     raw.synced()
     end = LogEnd.behind(marks[marks_before - 1].header)
     put_state(raw, 1, end if marks_before else LogEnd.before(marks[0].header), b"one")

@@ -6,8 +6,9 @@ import pytest
 
 from tapemq_broker.storage.clean import CleanEntry
 from tapemq_broker.storage.decision import Row
+from tapemq_broker.storage.index import Index
 from tapemq_broker.storage.log import Log
-from tapemq_broker.storage.paths import state_path
+from tapemq_broker.storage.paths import index_path, state_path
 from tapemq_broker.storage.record_log import LogSettings
 from tests.support.faulty_disk import FaultyDisk, failing
 from tests.support.logs import DIRECTORY, LOG_ID, CountingObserver, batch_of, sync
@@ -121,6 +122,7 @@ def test_it_is_written_as_soon_as_there_is_room_again(counted: CountedLog) -> No
     counted.sync()
     counted.log.truncate_front(counted.bases[-1])
     assert counted.log.first_offset == counted.bases[-1]
+    assert counted.log.begin_sync().files == []  # it is written once
     counted.cut_power()
 
 
@@ -135,6 +137,60 @@ def test_a_start_knows_which_state_is_missing(counted: CountedLog, is_clean: boo
     assert counted.log.first_offset == 0
     counted.have_room()
     counted.cut_power()
+
+
+def test_without_a_state_not_even_the_first_record_goes(counted: CountedLog) -> None:
+    counted.have_no_room_for_states()
+    counted.append()
+    counted.log.roll()
+    counted.append()
+    counted.log.truncate_front(1)
+    assert counted.log.first_offset == 0
+
+
+def test_after_a_kill_retention_goes_on_where_it_was(counted: CountedLog) -> None:
+    counted.fill(segments=3)
+    counted.open()
+    counted.log.truncate_front(counted.bases[-1])
+    assert len(counted.bases) == 1
+    counted.cut_power()
+
+
+def test_a_start_that_cannot_write_the_last_state_anew_does_not_count_on_it(
+    counted: CountedLog,
+) -> None:
+    counted.fill(segments=3)
+    *_, known, newest = counted.bases
+    counted.disk.remove(index_path(DIRECTORY, known))  # so that it is read, and what is behind it
+    counted.have_no_room_for_states()
+    counted.open()
+    assert counted.states == [state_path(DIRECTORY, known)]
+    counted.log.truncate_front(newest)
+    assert counted.log.first_offset == known
+    counted.have_room()
+    counted.cut_power()
+
+
+def test_indexes_say_whether_more_may_have_come_behind_them(counted: CountedLog) -> None:
+    counted.fill(segments=1)
+    first, last = counted.bases
+    counted.log.close(clean=True, now_us=9)
+    for base, is_complete in ((first, True), (last, False)):
+        found = Index.decode(counted.disk.read_file(index_path(DIRECTORY, base)) or b"")
+        assert found is not None
+        assert found[0].complete == is_complete
+    assert counted.states[-1] == state_path(DIRECTORY, counted.log.next_offset)
+
+
+def test_the_index_of_a_segment_that_was_empty_at_a_start_is_written(counted: CountedLog) -> None:
+    counted.fill(segments=1)
+    counted.log.roll()
+    counted.sync()
+    counted.open()
+    base = counted.bases[-1]
+    counted.fill(segments=1)
+    found = Index.decode(counted.disk.read_file(index_path(DIRECTORY, base)) or b"")
+    assert found is not None
 
 
 def test_a_state_that_is_written_while_a_round_is_under_way_waits_for_the_next(

@@ -62,6 +62,9 @@ _FAILED_SYNCS: Final = "tests/broker/storage/test_failed_syncs.py"
 _DAMAGE: Final = "tests/faults/test_file_damage.py"
 _CUT_BACK: Final = "tests/broker/storage/test_cut_back.py"
 _OPENING: Final = "tests/broker/storage/test_opening.py"
+_SIDE_FILES: Final = "tests/broker/storage/test_side_files.py"
+_SEALING: Final = "tests/broker/storage/test_sealing.py"
+_READING: Final = "tests/broker/storage/test_reading.py"
 _REPAIR: Final = "tests/broker/storage/test_repair.py"
 
 TARGETS: Final = (
@@ -77,7 +80,10 @@ TARGETS: Final = (
     _storage("survey", _RECOVERY, _DAMAGE),
     _storage("diagnosis", _RECOVERY, _DAMAGE),
     _storage("recovery", _FAILED_SYNCS, _CUT_BACK, _OPENING),
-    _storage("replay", _OPENING, _RECOVERY),
+    _storage("replay", _SIDE_FILES, _OPENING, _RECOVERY),
+    _storage("opening", _SIDE_FILES, _RECOVERY, _FAILED_SYNCS),
+    _storage("side_files", _SEALING, _OPENING),
+    _storage("log", "tests/broker/storage/test_record_log.py", _SIDE_FILES, _SEALING, _READING),
     _storage("clean", _OPENING),
     _storage("segment", "tests/broker/storage/test_log.py", _CUT_BACK),
     _storage("snapshot", "tests/broker/storage/test_state_log.py", _OPENING),

@@ -53,7 +53,8 @@ def miscounted(history: History) -> Iterator[str]:
 def hasty(history: History) -> Iterator[str]:
     """A record comes again before the delay behind its failure is over."""
     for (group, place), works in _by_record(history).items():
-        delay_s = history.terms[group].retry_s * (1 - RETRY_JITTER) if group in history.terms else 0
+        retry_s = history.terms[group].retry_s if group in history.terms else 0
+        delay_s = int(1000 * retry_s * (1 - RETRY_JITTER)) / 1000  # whole milliseconds
         for nacked in works:
             if nacked.verb != "nack" or nacked.outcome is not Outcome.OK:
                 continue
