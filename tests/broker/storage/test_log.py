@@ -13,6 +13,7 @@ from tapemq_broker.storage.paths import index_path, segment_path
 from tapemq_broker.storage.record_log import LogSettings, NewBatch
 from tapemq_broker.storage.segment import Segment
 from tapemq_broker.storage.segment_cache import SegmentCache
+from tapemq_broker.storage.segment_reader import SegmentReader
 from tests.support.faulty_disk import FaultyDisk, failing
 from tests.support.logs import DIRECTORY, LOG_ID, batch_of, headers, read_all, sync
 
@@ -20,6 +21,7 @@ SETTINGS = LogSettings(segment_bytes=1000, index_interval_bytes=200)
 FULL = [errno.ENOSPC, errno.EDQUOT, errno.EFBIG]
 RECORD = batch_of(b"x" * 300)
 """Two of these fit in a segment."""
+RECORD_BYTES = HEADER_BYTES + len(RECORD.body)
 
 
 @pytest.fixture
@@ -355,7 +357,10 @@ def test_a_clean_stop_proves_the_last_batch(disk: FaultyDisk, log: Log) -> None:
 def test_a_clean_stop_fits_on_a_full_disk(disk: FaultyDisk, log: Log) -> None:
     log.append(RECORD, 5)
     disk.fail = failing("append", errno.ENOSPC)
+    disk.synced.clear()
     entry = log.close(clean=True, now_us=6)
+    # Once more when half of a mark was cut off again, or a power cut could bring that back.
+    assert disk.synced == [segment_path(DIRECTORY, 0)] * 2
     disk.fail = lambda operation, path: None
     again = Log.open(disk, DIRECTORY, LOG_ID, clean=entry, now_us=7)
     assert again.next_offset == 1
@@ -395,3 +400,23 @@ def test_marks_count_as_bytes_only(disk: FaultyDisk, log: Log) -> None:
     size_bytes = log.size_bytes
     log.mark(6)
     assert (log.next_offset, log.size_bytes) == (1, size_bytes + HEADER_BYTES)
+
+
+def test_segments_are_of_another_size_from_now_on(log: Log) -> None:
+    log.append(RECORD, 5)
+    log.resize_segments(RECORD_BYTES)
+    log.append(RECORD, 5)
+    log.resize_segments(2 * RECORD_BYTES)
+    log.append(RECORD, 5)
+    assert [segment.size_bytes for segment in log.segments()] == [RECORD_BYTES, 2 * RECORD_BYTES]
+
+
+def test_a_time_in_a_segment_that_is_removed_meanwhile_is_where_the_log_begins(
+    disk: FaultyDisk, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> int:
+        raise FileNotFoundError
+
+    log.append(RECORD, 5)
+    monkeypatch.setattr(SegmentReader, "offset_at", fail)
+    assert log.offset_at(1) == log.first_offset

@@ -2,11 +2,13 @@ import errno
 
 import pytest
 
+from tapemq.batch import Kind
 from tapemq_broker.storage.decision import Row
 from tapemq_broker.storage.errors import LogRefused
+from tapemq_broker.storage.gap import Gap
 from tapemq_broker.storage.index import Index
 from tapemq_broker.storage.log import Log
-from tapemq_broker.storage.memory_disk import MemoryFile
+from tapemq_broker.storage.memory_disk import MemoryDisk, MemoryFile
 from tapemq_broker.storage.opening import Claims, Opened, open_log
 from tapemq_broker.storage.paths import index_path, segment_path, state_path
 from tapemq_broker.storage.record_log import LogSettings
@@ -15,6 +17,7 @@ from tapemq_broker.storage.segment_reader import SegmentReader
 from tests.support.disk_image import take_image
 from tests.support.faulty_disk import FaultyDisk, failing
 from tests.support.logs import DIRECTORY, LOG_ID, CountingObserver, batch_of, sync
+from tests.support.raw_log import RawLog
 
 NO_CLAIMS = Claims(None, 0, False)
 SETTINGS = LogSettings(segment_bytes=600, index_interval_bytes=200)
@@ -189,3 +192,16 @@ def test_no_file_left_to_be_opened_leaves_no_state_in_the_page_cache_only(setup:
     setup.disk.fail = failing("open", errno.EMFILE, path=".state")
     with pytest.raises(OSError, match="open fails"):
         setup.open()
+
+
+def test_a_segment_that_ends_with_a_gap_is_left_without_an_index() -> None:
+    """What its end is, the gap does not say."""
+    raw = RawLog(MemoryDisk())
+    raw.data(b"a")
+    raw.append(Kind.GAP, 0, Gap(5, 9, 42, "given up").encode())
+    raw.roll()
+    raw.data(b"b")
+    raw.synced()
+    opened = open_log(SegmentCache(raw.disk), DIRECTORY, LOG_ID, None, 200, NO_CLAIMS, now_us=5)
+    assert [segment.base_offset for segment in opened.segments] == [0, 5]
+    assert raw.disk.read_file(index_path(DIRECTORY, 0)) is None

@@ -33,6 +33,13 @@ _FAILED_ROUND: Final = "either of the two marks by itself keeps any round from b
 _DOCUMENT: Final = "protocol.md gives the number, and the test of that document compares them"
 _ONE: Final = "with one level both ways choose among the same partitions"
 
+_PAGE: Final = "the first page is written again as a whole all the same"
+_FORGOTTEN: Final = "memory, or an open file, that nobody asks for any more"
+_AT_LIMIT: Final = "a batch of the very limit: one less or more of it makes no difference"
+_TWO: Final = "no segment but the last two is ever dirty"
+_UNDER_WAY: Final = "only a read in another thread that is under way sees it"
+_LANDMARKS: Final = "landmarks of more of the log than was asked for"
+
 _NUMBER: Final = (
     "_is_behind: header.batch_number > end.next_batch -> header.batch_number >= end.next_batch"
 )
@@ -132,11 +139,56 @@ _BY_MODULE: Final[dict[str, dict[str, str]]] = {
         "module: 1 -> 2": _NO_SIZE,
     },
     f"{_STORAGE}/replay.py": {
-        "Replay._restore: offset <= end.next_offset -> offset < end.next_offset": (
-            "an older state, and what came since"
+        "Replay._ends_at: break -> nothing": (
+            "more ends are compared with, and a sound state fits none of them"
+        ),
+        "Replay._ends_at: position += found.header.batch_bytes -> "
+        "position -= found.header.batch_bytes": (
+            "in memory, a place in front of a file counts from its end; all marks are of one size"
         ),
         "Replay._replay: offset <= base < end.next_offset -> offset <= base <= end.next_offset": (
             "a segment that begins at the end has nothing in front of it"
+        ),
+    },
+    f"{_STORAGE}/opening.py": {
+        "open_log: recovered = recovered._replace(segments=recovered.segments[-1:]) -> nothing": (
+            _FORGOTTEN
+        ),
+        "open_log: -1 -> 1 #2": _FORGOTTEN,
+        "open_log: 1 -> 2 #2": _FORGOTTEN,
+        "_index_of_last: 0 -> 1": _NO_SIZE,
+        "_bring_states_to_disk: 0 -> 1": _PAGE,
+    },
+    f"{_STORAGE}/side_files.py": {
+        "SideFiles.seal: self._cache.indexes.put(segment.index_path, index) -> nothing": (
+            "it is read from its file when it is asked for"
+        ),
+    },
+    f"{_STORAGE}/log.py": {
+        "Log.__init__: 1 -> 2": "any number below that of the first batch",
+        "Log.append: size_bytes > BODY_BYTES_MAX -> size_bytes >= BODY_BYTES_MAX": _AT_LIMIT,
+        "Log.append: 0 < batch.record_count <= COUNT_MAX -> 0 < batch.record_count < COUNT_MAX": (
+            _AT_LIMIT
+        ),
+        "Log.append: HEADER_BYTES + size_bytes > room_bytes -> "
+        "HEADER_BYTES + size_bytes >= room_bytes": _AT_LIMIT,
+        "Log.roll: raise -> nothing": "the log has failed, and what is appended next says so",
+        "Log.begin_sync: 2 -> 3": _TWO,
+        "Log._sync_now: 2 -> 3": _TWO,
+        "Log.truncate_front: segment.is_removed = True -> nothing": _UNDER_WAY,
+        "Log.truncate_front: True -> False": _UNDER_WAY,
+        "Log.truncate_front: self._cache.forget([segment.path for segment in removed]) -> "
+        "nothing": _FORGOTTEN,
+        "Log.truncate_front: self._cache.indexes.drop(*[segment.index_path for segment in "
+        "removed]) -> nothing": _FORGOTTEN,
+        "Log.landmarks: covered < covering_bytes -> covered <= covering_bytes": _LANDMARKS,
+        "Log.landmarks: 1 -> 2": _LANDMARKS,
+        "Log.landmarks: covered += self._segments[number].size_bytes -> "
+        "covered -= self._segments[number].size_bytes": _LANDMARKS,
+        "Log.landmarks: covered += self._segments[number].size_bytes -> nothing": _LANDMARKS,
+        "Log.close: segment.release() -> nothing": _FORGOTTEN,
+        "Log._close_cleanly: last.index or Index() -> last.index and Index()": (
+            "without entries, batches are walked through"
         ),
     },
     f"{_STORAGE}/clean.py": {
@@ -172,7 +224,7 @@ _BY_MODULE: Final[dict[str, dict[str, str]]] = {
         ),
     },
     f"{_STORAGE}/torn.py": {
-        "move_aside: 0 -> 1": "the first page is written again as a whole all the same",
+        "move_aside: 0 -> 1": _PAGE,
         "_free_path: wanted.time_us + 1 -> wanted.time_us - 1": "another free name",
         "_free_path: 1 -> 2": "another free name",
         "_is_copy: True -> False": _SIZES,
