@@ -76,6 +76,9 @@ class ReadPlan:
                 return Chunk(taken_data, taken.record_count, taken.end.next_offset, cursor)
             if problem:
                 raise reader.damage(at, asked.offset, problem)
+            if taken.is_past:
+                # A repair left a hole here, up to where the wish ends: marks may come behind it.
+                return Chunk(_NOTHING, 0, asked.upto, None)
             if taken.next_bytes == 0:
                 raise ValueError(f"reading up to {asked.upto}, which is inside a batch")
             # Only marks, or a part of a large batch: read on until a record is there.
@@ -94,7 +97,7 @@ class ReadPlan:
 class _Taken:
     """The batches taken from the start of some bytes, each of them checked."""
 
-    __slots__ = ("_asked", "end", "next_bytes", "record_count", "size_bytes")
+    __slots__ = ("_asked", "end", "is_past", "next_bytes", "record_count", "size_bytes")
 
     def __init__(self, asked: Range, end: LogEnd | None) -> None:
         self._asked: Final = asked
@@ -103,6 +106,8 @@ class _Taken:
         self.record_count = 0
         # How much more is needed for the next batch, as far as known; 0 where enough was taken.
         self.next_bytes = 0
+        # The next batch begins where the wish ends, or behind that.
+        self.is_past = False
 
     def take(self, data: memoryview, max_bytes: int) -> BatchError | None:
         """Take whole batches, at least one. Returns what is wrong with the next one, if it is."""
@@ -122,7 +127,8 @@ class _Taken:
             self.next_bytes = HEADER_BYTES
             return False
         header = decode_header(data, at)
-        if header.base_offset >= self._asked.upto or header.next_offset > self._asked.upto:
+        self.is_past = header.base_offset >= self._asked.upto
+        if self.is_past or header.next_offset > self._asked.upto:
             return False
         stop = at + header.batch_bytes
         if stop > len(data) or (stop > max_bytes and self.record_count > 0):

@@ -3,16 +3,21 @@ from collections.abc import Callable
 import pytest
 
 from tapemq.batch import HEADER_BYTES, LogId, Role
+from tapemq_broker.storage.directory import DataDirectory
 from tapemq_broker.storage.errors import CorruptLog, OffsetOutOfRange
 from tapemq_broker.storage.log import Log
-from tapemq_broker.storage.memory_disk import MemoryFile
+from tapemq_broker.storage.memory_disk import MemoryDisk, MemoryFile
 from tapemq_broker.storage.paths import segment_path
 from tapemq_broker.storage.reading import BATCHES_MAX
 from tapemq_broker.storage.record_log import Chunk, LogSettings
+from tapemq_broker.storage.repair import repair
+from tapemq_broker.storage.repair_plan import Mode
 from tapemq_broker.storage.segment_cache import SegmentCache
 from tapemq_broker.storage.segment_reader import QUICK_BYTES_MAX
+from tests.support.disk_image import flipped
 from tests.support.faulty_disk import FaultyDisk
 from tests.support.logs import DIRECTORY, LOG_ID, batch_of, headers, read_all, records, sync
+from tests.support.raw_log import RawLog
 
 SETTINGS = LogSettings(segment_bytes=1000, index_interval_bytes=200)
 BODY_BYTES = len(batch_of(b"0123456789").body)
@@ -255,3 +260,29 @@ def test_reading_up_to_the_middle_of_a_batch_is_refused(disk: FaultyDisk) -> Non
     log.append(batch_of(b"a", b"b"), 1)
     with pytest.raises(ValueError, match="inside a batch"):
         log.plan(0, upto=1, max_bytes=1000).run(wait=True)
+
+
+def test_a_hole_at_the_end_is_read_up_to_its_end_whatever_marks_follow_it() -> None:
+    """A repair has given the last records up, and left the mark behind them."""
+    log = RawLog(MemoryDisk())
+    log.data(b"a", b"b")
+    kept = log.end
+    log.data(b"c")
+    log.mark()
+    data = log.disk.read_file(log.path) or b""
+    log.disk.replace_file(log.path, flipped(data, 8 * (log.placed[1].position + 100)))
+    directory = DataDirectory(log.disk, bytes(16))
+    place = directory.place_of(DIRECTORY)
+    assert place is not None
+    report = repair(directory, place, Mode.SALVAGE, confirm=True, now_us=log.now_us)
+    assert [hole[:2] for hole in report.holes] == [(2, 3)]
+    opened = Log.open(log.disk, DIRECTORY, LOG_ID, now_us=log.now_us)
+    hint = opened.plan(0, upto=2, max_bytes=1000).run(wait=True)
+    assert hint is not None
+    assert hint.next_offset == kept.next_offset == 2
+    for given in (None, hint.hint):
+        chunk = opened.plan(2, upto=3, max_bytes=1000, hint=given).run(wait=True)
+        assert chunk is not None
+        assert (chunk.record_count, chunk.next_offset) == (0, 3)
+    opened.append(batch_of(b"d"), log.now_us)
+    assert read_all(opened, 2) == [(3, b"d")]

@@ -201,4 +201,13 @@ REVIEWED_STORAGE: Final = (
         "tests/broker/storage/test_verify.py::"
         "test_what_is_wrong_with_a_deleted_topic_is_no_matter_unless_the_catalog_is_damaged",
     ),
+    Bug(
+        "A repair gave up the last records, and left the mark behind them. Who had read "
+        "everything before asked to read up to the end of the hole: that was taken for a wish "
+        "that ends inside a batch, and ended the broker, at every start, until more was "
+        "published.",
+        "a model of repairs",
+        "tests/broker/storage/test_reading.py::"
+        "test_a_hole_at_the_end_is_read_up_to_its_end_whatever_marks_follow_it",
+    ),
 )
