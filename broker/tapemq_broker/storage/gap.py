@@ -18,6 +18,9 @@ _LAYOUT: Final = struct.Struct(
     "I"  # previous_checksum
 )
 
+PREVIOUS_CHECKSUM_AT: Final = struct.calcsize(">BQQ")
+"""Where in the body the checksum is that the next batch names."""
+
 
 class Gap(NamedTuple):
     """What is missing: the offsets from the batch's base offset up to ``to_offset``.

@@ -18,6 +18,7 @@ from tapemq.batch import (
 from tapemq.batch.header import MAGIC
 from tapemq_broker.storage.decision import Place
 from tapemq_broker.storage.disk import File
+from tapemq_broker.storage.gap import PREVIOUS_CHECKSUM_AT
 from tapemq_broker.storage.running_checksum import RunningChecksum
 
 WINDOW_BYTES: Final = 1024 * 1024
@@ -163,9 +164,10 @@ def _find_magic(window: Window, position: int) -> int | None:
 
 
 def last_batch(window: Window, size_bytes: int, last_checksum: int) -> Batch | None:
-    """The batch that ends at ``size_bytes`` and whose header has the given checksum, if any.
+    """The batch that ends at ``size_bytes`` and leaves the log at the given checksum, if any.
 
-    Found backwards from the end, so that a segment need not be walked through from its start.
+    That is the one of its header, or the one that a gap names. Found backwards from the end, so
+    that a segment need not be walked through from its start.
     None also when the bytes cannot be read.
     """
     try:
@@ -183,14 +185,19 @@ def last_batch(window: Window, size_bytes: int, last_checksum: int) -> Batch | N
 _REACHES_BYTES: Final = (64 * 1024, 1024 * 1024, HEADER_BYTES + BODY_BYTES_MAX)
 
 
+_GAP_BYTES: Final = HEADER_BYTES + PREVIOUS_CHECKSUM_AT + 4
+"""Of a gap, up to the end of the checksum that it names."""
+
+
 def _batch_ending_at(window: Window, start: int, end: int, last_checksum: int) -> Batch | None:
     region = bytes(window.view(start, end - start))
     wanted = last_checksum.to_bytes(4, "big")
     found = region.rfind(wanted)
     while found >= 0:
-        position = start + found + len(wanted) - HEADER_BYTES
-        batch = read_batch(window, position) if position >= start else None
-        if isinstance(batch, Batch) and position + batch.header.batch_bytes == end:
-            return batch
+        header_end = start + found + len(wanted)
+        for position in (header_end - HEADER_BYTES, header_end - _GAP_BYTES):
+            batch = read_batch(window, position) if position >= start else None
+            if isinstance(batch, Batch) and position + batch.header.batch_bytes == end:
+                return batch
         found = region.rfind(wanted, 0, found + len(wanted) - 1)
     return None

@@ -22,6 +22,7 @@ from tests.support.crashing_disk import Crash, CrashingDisk
 from tests.support.disk_image import fill, flipped, make_disk, take_image
 from tests.support.faulty_disk import FaultyDisk, failing
 from tests.support.log_reader import Read, read_batches, read_log
+from tests.support.logs import batch_of
 from tests.support.raw_log import DIRECTORY, LOG_ID, RawLog
 from tests.support.recovery_cases import CASES, Case, Damage, prepare
 
@@ -204,6 +205,19 @@ def test_offsets_are_not_given_again_that_are_gone_behind_the_damage(
         write_repair_note(LogFiles(disk, DIRECTORY, LOG_ID), end.next_offset)
     assert run(disk, mode).next_offset == end.next_offset
     assert open_log(disk).next_offset == end.next_offset
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_a_log_that_ends_with_a_gap_opens_after_a_clean_stop(mode: Mode) -> None:
+    """Its last batch is not the one that the next one names."""
+    damage = Damage()
+    damage.cut(16)
+    disk, claims = damage.disk(), Claims(durable_floor=18)
+    assert run(disk, mode, claims).next_offset == 18
+    entry = open_log(disk, claims).close(clean=True, now_us=NOW_US)
+    log = Log.open(disk, DIRECTORY, LOG_ID, clean=entry, now_us=NOW_US)
+    assert (log.recovered.row, log.recovered.tail_base) == (Row.CLEAN, None)
+    assert log.append(batch_of(b"more"), NOW_US) == 18
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.row is Row.NEWER_FORMAT])

@@ -210,4 +210,13 @@ REVIEWED_STORAGE: Final = (
         "tests/broker/storage/test_reading.py::"
         "test_a_hole_at_the_end_is_read_up_to_its_end_whatever_marks_follow_it",
     ),
+    Bug(
+        "A log that ends with a gap was refused as changed since the clean stop: the note "
+        "names the checksum that the next batch will name, and that is not the one of the "
+        "gap's header. Where a segment in the middle ended so, each start read all that was "
+        "behind it.",
+        "a model of repairs",
+        "tests/broker/storage/test_repair.py::"
+        "test_a_log_that_ends_with_a_gap_opens_after_a_clean_stop",
+    ),
 )
