@@ -65,7 +65,7 @@ class Planner:
 
     def plan(self, found: list[Stretch], mode: Mode, known_upto: int) -> Plan:
         """Every offset below ``known_upto`` was given out once, so the log goes on behind it."""
-        self._end = found[0].before if found else LogEnd()
+        self._end = found[0].beginning if found else LogEnd()
         reason = _MISSING
         for stretch in found:
             if not stretch.is_sound:
@@ -103,6 +103,8 @@ class Planner:
         if not self._joins(stretch):
             self._holes.append(Hole(self._end.next_offset, to.next_offset, reason))
         if self._is_first(stretch):
+            if self._end.next_offset < base and not self._outputs:
+                self._outputs.append(Output(self._end.next_offset, []))  # nothing is left of it
             if self._end.next_offset < base < to.next_offset:
                 self._append(_gap_batch(Gap(base, to.next_batch - 1, 0, reason)))
             elif self._end.next_offset < base:
@@ -145,5 +147,7 @@ def needs_repair(diagnosis: Diagnosis, found: list[Stretch]) -> bool:
         for stretch in found
         if trouble is None or (stretch.segment_base, stretch.start) < trouble[:2]
     ]
+    if kept and kept[0].starts_late:
+        return True
     joined = all(one.after[:3] == other.before[:3] for one, other in pairwise(kept))
     return not (joined and all(stretch.is_sound for stretch in kept))

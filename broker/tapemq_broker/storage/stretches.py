@@ -4,10 +4,11 @@ Unlike recovery, which stops at the first bad place, this goes on behind it. The
 use it; no broker runs meanwhile.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from tapemq.batch import BatchError, Header
+from tapemq.batch import HEADER_BYTES, BatchError, Header, decode_header
 from tapemq_broker.storage.chain import LogEnd
 from tapemq_broker.storage.decision import Place
 from tapemq_broker.storage.log_files import LogFiles
@@ -34,6 +35,19 @@ class Stretch(NamedTuple):
         """Whether these are batches that belong here."""
         return self.place is Place.END
 
+    @property
+    def beginning(self) -> LogEnd:
+        """What the log continues that begins with this stretch. Its first batch says it where
+        older ones were removed."""
+        if self.before.next_offset == self.segment_base > 0:
+            return self.before
+        return LogEnd(next_offset=self.segment_base)
+
+    @property
+    def starts_late(self) -> bool:
+        """Whether something is missing in front of it if it is the oldest one."""
+        return self.is_sound and self.before[:3] != self.beginning[:3]
+
 
 Take = Callable[[int, Batch], object]
 """Called with the base offset of the segment and each sound batch."""
@@ -52,6 +66,7 @@ def stretches(files: LogFiles, take: Take | None = None) -> Iterator[Stretch]:
         reason = f"its directory cannot be read: {error}"
         yield Stretch(0, 0, 0, LogEnd(), LogEnd(), Place.UNREADABLE, reason)
         return
+    borders = [base for base in bases if _begins_as_named(files, base)]
     for base in bases:
         try:
             opened = files.open(base)
@@ -59,26 +74,42 @@ def stretches(files: LogFiles, take: Take | None = None) -> Iterator[Stretch]:
             at = end or LogEnd(next_offset=base)
             yield Stretch(base, 0, 0, at, at, Place.UNREADABLE, f"opening failed: {error}")
             continue
+        upto = next(iter(borders[bisect_right(borders, base) :]), None)
         with opened as file:
-            for stretch in _Segment(files, Window(file), base, take).stretches(end):
+            for stretch in _Segment(files, Window(file), base, upto, take).stretches(end):
                 yield stretch
                 end = stretch.after
 
 
+def _begins_as_named(files: LogFiles, base: int) -> bool:
+    """Whether a segment begins with a batch that belongs there: its name is to be believed."""
+    try:
+        with files.open(base) as file:
+            header = decode_header(file.read(0, HEADER_BYTES))
+    except (BatchError, OSError):
+        return False
+    return (header.log_id, header.base_offset) == (files.log_id, base)
+
+
 class _Segment:
-    def __init__(self, files: LogFiles, window: Window, base: int, take: Take | None) -> None:
+    """``upto``: where a later segment begins, if one does."""
+
+    def __init__(
+        self, files: LogFiles, window: Window, base: int, upto: int | None, take: Take | None
+    ) -> None:
         self._files = files
         self._window = window
         self._base = base
+        self._upto = upto
         self._take = take
 
     def stretches(self, end: LogEnd | None) -> Iterator[Stretch]:
         """``end`` is where the log was left by the segments before; None if this is the oldest."""
         first = read_batch(self._window, 0)
         if end is None:
-            oldest = first.header if first else None
-            end = LogEnd.before(oldest) if oldest and self._base else LogEnd()
-            end = end._replace(next_offset=self._base)
+            end = LogEnd(next_offset=self._base)
+            if first and first.header and self._begins(first.header):
+                end = LogEnd.before(first.header)
         if isinstance(first, Batch) and self._resumes(end, first.header):
             end = LogEnd.before(first.header)
         position = 0
@@ -129,14 +160,20 @@ class _Segment:
                 return position
         return self._window.size_bytes
 
+    def _begins(self, header: Header) -> bool:
+        """Whether the oldest segment begins with this batch; older ones were removed."""
+        return header.log_id == self._files.log_id and header.base_offset == self._base > 0
+
     def _resumes(self, end: LogEnd, header: Header) -> bool:
-        """Whether a batch can follow, maybe after others were lost. Old copies cannot."""
+        """Whether a batch can follow, maybe after others were lost. Old copies cannot, nor what
+        belongs into a later segment."""
         if LogEnd.before(header)[:3] == end[:3]:
             return header.log_id == self._files.log_id
         return (
             header.log_id == self._files.log_id
             and header.batch_number > end.next_batch
-            and header.base_offset >= end.next_offset
+            and end.next_offset <= header.base_offset
+            and (self._upto is None or header.next_offset <= self._upto)
             and header.log_epoch >= end.log_epoch
             and header.append_time_us >= end.last_append_time_us
         )

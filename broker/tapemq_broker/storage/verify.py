@@ -176,7 +176,9 @@ class _Verification:
             if not stretch.is_sound:
                 self._bad = self._bad or stretch
                 continue
-            if self._bad is not None or (self._last and self._last.after[:3] != stretch.before[:3]):
+            last = self._last
+            is_late = last.after[:3] != stretch.before[:3] if last else stretch.starts_late
+            if self._bad is not None or is_late:
                 yield self._hole(stretch)
             self._last, self._bad = stretch, None
         if self._bad is not None:
@@ -193,9 +195,13 @@ class _Verification:
             base, position, reason = bad.segment_base, bad.start, bad.reason
             from_offset = bad.before.next_offset
         else:
-            base, position = (last.segment_base, last.stop) if last else (0, 0)
-            from_offset = last.after.next_offset if last else 0
-            reason = "a segment behind this one is missing"
+            base, position, reason = 0, 0, "what the segment should begin with is missing"
+            from_offset = 0
+            if last is not None:
+                base, position, from_offset = last.segment_base, last.stop, last.after.next_offset
+                reason = "a segment behind this one is missing"
+            elif following is not None:
+                base = from_offset = following.segment_base
         is_torn = self._torn_from is not None and (base, position) >= self._torn_from
         return Problem(
             self._files.directory,

@@ -2,11 +2,14 @@ import pytest
 
 from tapemq.batch import iter_batches
 from tapemq_broker.storage.diagnosis import Claims, diagnose
+from tapemq_broker.storage.directory import DataDirectory
 from tapemq_broker.storage.gap import decode_gap
 from tapemq_broker.storage.log_files import LogFiles
+from tapemq_broker.storage.memory_disk import MemoryDisk
 from tapemq_broker.storage.repair_plan import Hole, Mark, Mode, Plan, Planner, needs_repair
-from tapemq_broker.storage.stretches import stretches
-from tests.support.raw_log import DIRECTORY, LOG_ID
+from tapemq_broker.storage.stretches import Stretch, stretches
+from tapemq_broker.storage.verify import verify
+from tests.support.raw_log import DIRECTORY, LOG_ID, RawLog
 from tests.support.recovery_cases import Damage
 
 NOW_US = 9_000_000
@@ -103,6 +106,47 @@ def test_oldest_segment_keeps_its_name_and_begins_with_the_gap(kept: tuple[int, 
     assert plan.outputs[0].base_offset == kept[0]
     assert isinstance(plan.outputs[0].items[0], Mark)
     assert [hole[:2] for hole in plan.holes] == [(kept[0], kept[0] + 2)]
+
+
+@pytest.mark.parametrize("kept", [(0, 6, 12), (6, 12)])
+def test_oldest_segment_of_which_nothing_is_left_is_a_gap(kept: tuple[int, ...]) -> None:
+    """Its name stays: that is where the log begins."""
+    damage = Damage()
+    damage.keep_only(*kept)
+    path = damage.path(kept[0])
+    damage.image[path] = b"x" * len(damage.image[path])
+    plan = plan_of(damage)
+    assert [output.base_offset for output in plan.outputs] == list(kept)
+    assert [hole[:2] for hole in plan.holes] == [(kept[0], kept[1])]
+
+
+def test_an_oldest_segment_under_a_wrong_name_begins_with_a_gap() -> None:
+    """Recovery does not look into it, where the index of a later one says that it was on disk."""
+    damage = Damage()
+    damage.log.seal(6)
+    damage.retake()
+    damage.keep_only(0, 6, 12)
+    damage.image[damage.path(0)] = damage.image[damage.path(0)][damage.placed(2).position :]
+    files = LogFiles(damage.disk(), DIRECTORY, LOG_ID)
+    diagnosis = diagnose(files, Claims())
+    assert not diagnosis.row.refuses
+    assert needs_repair(diagnosis, list(stretches(files)))
+    assert [hole[:2] for hole in plan_of(damage).holes] == [(0, 2)]
+    problems = verify(DataDirectory(files.disk, bytes(16)))
+    assert [problem[3:5] for problem in problems if not problem.is_harmless] == [(0, 2)]
+
+
+def test_a_log_of_which_the_first_mark_is_gone_begins_with_a_gap() -> None:
+    """No offset is lost. But the first batch must be the first of all."""
+    log = RawLog(MemoryDisk())
+    log.mark()
+    data = log.data(b"a").data
+    log.disk.replace_file(log.path, data)
+    found = list(stretches(LogFiles(log.disk, DIRECTORY, LOG_ID)))
+    plan = Planner(LOG_ID, 3, NOW_US).plan(found, Mode.SALVAGE, 1)
+    (output,) = plan.outputs
+    assert isinstance(output.items[0], Mark)
+    assert isinstance(output.items[1], Stretch)
 
 
 def test_log_that_is_gone_begins_behind_what_is_known() -> None:

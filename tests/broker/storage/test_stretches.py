@@ -70,6 +70,32 @@ def test_missing_segment_leaves_a_jump() -> None:
     assert offsets(stretches_of(damage)[0]) == [(0, 6), (12, 18)]
 
 
+@pytest.mark.parametrize("base", [0, 6])
+def test_a_copy_of_a_later_segment_costs_no_other(base: int) -> None:
+    """Under a wrong name, what is in it does not belong there; all else does."""
+    damage = Damage()
+    damage.image[damage.path(base)] = damage.image[damage.path(12)]
+    kept = [(first, first + 6) for first in (0, 6, 12) if first != base]
+    assert [one for one in offsets(stretches_of(damage)[0]) if one is not Place.FOREIGN] == kept
+
+
+def test_a_segment_with_a_wrong_name_costs_no_batch_of_those_before_it() -> None:
+    damage = Damage()
+    damage.flip(6, 30)
+    damage.image[damage.path(9)] = damage.image.pop(damage.path(12))
+    assert offsets(stretches_of(damage)[0]) == [(0, 6), Place.DAMAGED, (8, 12), (12, 18)]
+
+
+def test_an_oldest_segment_of_another_log_says_nothing_of_this_one() -> None:
+    damage = Damage()
+    damage.keep_only(6, 12)
+    other = RawLog(MemoryDisk(), log_id=LOG_ID._replace(topic_id=99))
+    for _ in range(20):
+        other.data(b"x")
+    damage.image[damage.path(6)] = other.placed[19].data
+    assert offsets(stretches_of(damage)[0]) == [Place.FOREIGN, (12, 18)]
+
+
 def test_log_whose_beginning_was_removed() -> None:
     damage = Damage()
     damage.keep_only(12)

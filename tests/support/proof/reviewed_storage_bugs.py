@@ -219,4 +219,38 @@ REVIEWED_STORAGE: Final = (
         "tests/broker/storage/test_repair.py::"
         "test_a_log_that_ends_with_a_gap_opens_after_a_clean_stop",
     ),
+    Bug(
+        "A repair of a log of whose oldest segment nothing was left ended with an IndexError: "
+        "the log could not be used again.",
+        "a model of repairs",
+        "tests/broker/storage/test_repair_plan.py::"
+        "test_oldest_segment_of_which_nothing_is_left_is_a_gap",
+    ),
+    Bug(
+        "A log that had lost only the mark that it began with was refused, and no repair "
+        "helped: nothing was missing in front of its first sound batch, it found.",
+        "a model of repairs",
+        "tests/broker/storage/test_repair_plan.py::"
+        "test_a_log_of_which_the_first_mark_is_gone_begins_with_a_gap",
+    ),
+    Bug(
+        "Where a segment held a copy of a later one, salvage took all in between for older "
+        "copies, and gave it up.",
+        "a model of repairs",
+        "tests/broker/storage/test_stretches.py::test_a_copy_of_a_later_segment_costs_no_other",
+    ),
+    Bug(
+        "Where the oldest segment held bytes of another log, salvage compared all others with "
+        "those, and gave them up.",
+        "a model of repairs",
+        "tests/broker/storage/test_stretches.py::"
+        "test_an_oldest_segment_of_another_log_says_nothing_of_this_one",
+    ),
+    Bug(
+        "An oldest segment without its beginning was read as damaged, and verify and repair "
+        "found nothing wrong.",
+        "a model of repairs",
+        "tests/broker/storage/test_repair_plan.py::"
+        "test_an_oldest_segment_under_a_wrong_name_begins_with_a_gap",
+    ),
 )
