@@ -82,6 +82,8 @@ class _Restating:
         self.size_bytes = 0
         self.changes_bytes = 0
         self.parts = 0
+        # A repair has given up what lies between its parts, or in front of them.
+        self.has_gap = False
 
 
 class LastValues:
@@ -99,22 +101,32 @@ class LastValues:
         self.snapshot_bytes = 0
         self.changes_bytes = 0
         self._restating: _Restating | None = None
+        self._begins_with_state = False
 
     def restore(self, state: bytes | None) -> None:
         """Start from a state of snapshot(), or from nothing. Raises ValueError."""
         self._restating = None
+        self._begins_with_state = state is not None
         entries, *numbers = _decode_state(state) if state else ({}, 0, 0, 0, 0)
         self.entries = entries
         self.snapshot_base, self.snapshot_end, self.snapshot_bytes, self.changes_bytes = numbers
 
-    def snapshot(self) -> bytes:
-        """The state for restore(). A snapshot in the log that is not complete is left out."""
+    def snapshot(self) -> bytes | None:
+        """The state for restore(). A snapshot in the log that is not complete is left out.
+
+        None while its parts count one by one: whoever began in between would pass the others by.
+        """
+        if self._restating is not None and self._restating.has_gap:
+            return None
         numbers = (self.snapshot_base, self.snapshot_end, self.snapshot_bytes, self.changes_bytes)
         return bytes(msgpack.packb((self.entries, *numbers)))
 
     def observe(self, header: Header, body: memoryview) -> None:
         """Take the next batch of the log. Raises ValueError (BatchError)."""
-        if header.kind in (Kind.MARK, Kind.GAP):
+        if header.kind is Kind.MARK:
+            return
+        if header.kind is Kind.GAP:
+            self._pass_gap()
             return
         values, keys, _ = decode_columns(body)
         records = dict(zip(keys or (), values, strict=True))
@@ -151,15 +163,34 @@ class LastValues:
         if number == 0:
             self._restating = _Restating(header.base_offset)
         restating = self._restating
-        if restating is None or restating.parts != number:
+        if restating is None or (restating.parts != number and not restating.has_gap):
             # The rest of a snapshot whose beginning is in front of what was restored.
             self._restating = None
+            return
+        if restating.has_gap:
+            self._take_single_part(restating, entries)
+            self._restating = None if is_last else restating
             return
         _update(restating.entries, entries)
         restating.parts += 1
         restating.size_bytes += header.batch_bytes
         if is_last:
             self._complete(restating, header.next_offset)
+
+    def _pass_gap(self) -> None:
+        """A repair gave up what was here. No snapshot that it is in will be complete; what is left
+        of one may be all that says what came before."""
+        restating = self._restating
+        if restating is None and not self._begins_with_state:
+            restating = self._restating = _Restating(0)
+        if restating is not None:
+            restating.has_gap = True
+            self._take_single_part(restating, restating.entries)
+
+    def _take_single_part(self, restating: _Restating, entries: Changes) -> None:
+        """Take what a part restates, unless it was changed since the snapshot began."""
+        changed = restating.changes
+        _update(self.entries, {key: entries[key] for key in entries if key not in changed})
 
     def _complete(self, restating: _Restating, end: int) -> None:
         self._restating = None

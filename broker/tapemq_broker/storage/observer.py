@@ -24,9 +24,10 @@ class Observer(Protocol):
         Raises ValueError for one that it cannot make sense of: then the log is refused.
         """
 
-    def snapshot(self) -> bytes:
-        """The state as of now. Asked at a clean stop, and in append() when a segment rolls.
+    def snapshot(self) -> bytes | None:
+        """The state as of now; None if nobody can begin here.
 
+        Asked at a clean stop, and in append() when a segment rolls.
         A state that counts the batch that is just being appended must bear to be shown it again.
         """
 

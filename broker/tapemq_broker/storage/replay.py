@@ -34,7 +34,7 @@ class Replay:
         interval_bytes: int,
     ) -> None:
         self.indexes: Final[dict[int, Index]] = {}
-        self.last_state: tuple[LogEnd, bytes] | None = None
+        self.last_state: tuple[LogEnd, bytes | None] | None = None
         self.useless_states: Final[set[int]] = set()
         self._disk: Final = disk
         self._directory: Final = directory

@@ -5,14 +5,17 @@ from random import Random
 
 import pytest
 
-from tapemq.batch import Kind, LogId, Role
+from tapemq.batch import Header, Kind, LogId, Role, decode_prefix, iter_batches
 from tapemq_broker.storage.clean import CleanEntry
 from tapemq_broker.storage.decision import Row
+from tapemq_broker.storage.directory import DataDirectory
 from tapemq_broker.storage.disk import Buffer
 from tapemq_broker.storage.errors import LogFull, LogRefused
 from tapemq_broker.storage.last_values import PART_BYTES
 from tapemq_broker.storage.memory_disk import MemoryDisk, MemoryFile
 from tapemq_broker.storage.record_log import LogSettings
+from tapemq_broker.storage.repair import repair
+from tapemq_broker.storage.repair_plan import Mode
 from tapemq_broker.storage.state_log import SNAPSHOT_BYTES_MIN, StateLog
 from tests.support.crashing_disk import CrashingDisk
 from tests.support.disk_image import flipped, make_disk, take_image
@@ -244,3 +247,44 @@ def test_rotten_state_is_refused_by_name() -> None:
     image[path] = flipped(image[path], 8 * 100)
     with pytest.raises(LogRefused, match=DIRECTORY):
         open_state(make_disk(image))
+
+
+@pytest.mark.parametrize("lost", range(4))
+def test_a_repair_costs_no_entry_of_the_parts_of_a_snapshot_that_are_left(lost: int) -> None:
+    """They are all that is left of it, once what was in front of the snapshot was removed."""
+    disk = MemoryDisk()
+    state = open_state(disk)
+    for number in range(300):
+        state.put({b"%d" % number: VALUE * 3}, NOW_US)
+        sync(disk, state)
+    fill_up(disk, state, 150, keys=9)
+    expected = dict(state.entries)
+    assert state.log.first_offset > 0
+    image = take_image(disk)
+    path, header = parts_of(state, image)[lost]
+    data = image[path]
+    at = data.index(header.encode()[0])
+    image[path] = flipped(data, 8 * (at + 500))
+    disk = make_disk(image)
+    directory = DataDirectory(disk, bytes(16))
+    place = directory.place_of(DIRECTORY)
+    assert place is not None
+    report = repair(directory, place, Mode.SALVAGE, confirm=True, now_us=NOW_US)
+    (hole,) = report.holes
+    for _ in range(2):
+        state = open_state(disk)
+        assert state.entries.items() <= expected.items()
+        assert len(state.entries) >= len(expected) - (hole.to_offset - hole.from_offset)
+        fill_up(disk, state, 60, keys=9)
+        state.close(clean=True, now_us=NOW_US)
+
+
+def parts_of(state: StateLog, image: dict[str, bytes]) -> list[tuple[str, Header]]:
+    """The parts of the snapshot that a log begins with, and their files."""
+    found: list[tuple[str, Header]] = []
+    for path in sorted(path for path in image if path.endswith(".log")):
+        for header, body in iter_batches(memoryview(image[path])):
+            if header.record_count and decode_prefix(body).extension_length:
+                found.append((path, header))
+    assert found[0][1].base_offset == state.log.first_offset
+    return found

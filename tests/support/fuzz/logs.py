@@ -47,7 +47,7 @@ def decoders() -> Iterator[Decoder]:
     yield Decoder("state log", [*bodies_of("groups"), *parts], _add_up, (ValueError,))
     values = LastValues()
     values.apply(_ENTRIES, 99)
-    states = [values.snapshot()]
+    states = [values.snapshot() or b""]
     yield Decoder("state of a state log", states, _restore, (ValueError,), is_packed=True)
 
 

@@ -253,4 +253,11 @@ REVIEWED_STORAGE: Final = (
         "tests/broker/storage/test_repair_plan.py::"
         "test_an_oldest_segment_under_a_wrong_name_begins_with_a_gap",
     ),
+    Bug(
+        "Salvage kept the sound parts of a snapshot of which one was damaged, and nobody took "
+        "them: all groups in them were forgotten, though no hole named them.",
+        "a model of repairs",
+        "tests/broker/storage/test_state_log.py::"
+        "test_a_repair_costs_no_entry_of_the_parts_of_a_snapshot_that_are_left",
+    ),
 )
