@@ -4,7 +4,6 @@ What was durable is never lost and never changes; what was not may go, but only 
 """
 
 from collections.abc import Callable, Sequence
-from errno import ENOSPC
 from functools import wraps
 from random import Random
 from typing import Concatenate, ParamSpec
@@ -17,57 +16,14 @@ from tapemq.batch import Header, Kind, decode_columns
 from tapemq_broker.storage.clean import CleanEntry
 from tapemq_broker.storage.flusher import Flusher
 from tapemq_broker.storage.log import Log
-from tapemq_broker.storage.memory_tree import NameChange, Write
 from tapemq_broker.storage.record_log import LogSettings
 from tapemq_broker.storage.segment_cache import SegmentCache
-from tests.support.faulty_disk import FaultyDisk
+from tests.support.crashing_disk import Crash
 from tests.support.logs import DIRECTORY, LOG_ID, batch_of, read_all
+from tests.support.unreliable_disk import UnreliableDisk
 
 SETTINGS = LogSettings(segment_bytes=700, index_interval_bytes=200)
 Records = list[tuple[int, bytes | None]]
-
-
-class Crash(BaseException):
-    """The process ends here."""
-
-
-class UnreliableDisk(FaultyDisk):
-    """Of what was not synced, a power cut leaves any part. There may be no room for some files."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.random = Random(0)
-        self.no_room_for: tuple[str, ...] = ()
-        self._calls_left = 0
-        self.fail = self._fail
-
-    def crash_in(self, calls: int) -> None:
-        """End the process in one of the next calls that change something."""
-        self._calls_left = calls
-
-    def work_again(self) -> None:
-        self._calls_left = 0
-
-    def _fail(self, operation: str, path: str) -> None:
-        if operation in ("create", "append") and path.endswith(self.no_room_for):
-            raise OSError(ENOSPC, "no space left", path)
-        if self._calls_left and operation != "open":
-            self._calls_left -= 1
-            if self._calls_left == 0:
-                raise Crash
-
-    def surviving_writes(self, path: str, pending: Sequence[Write]) -> Sequence[Write]:
-        survivors = []
-        for write in pending:
-            if self.random.random() < 0.6:
-                start = self.random.choice((0, 0, 0, 40, 100))
-                stop = self.random.choice((None, None, None, 70, 120))
-                data = write.data[start:stop] if write.data else write.data
-                survivors.append(Write(write.position + start, data))
-        return survivors
-
-    def surviving_names(self, path: str, pending: Sequence[NameChange]) -> Sequence[NameChange]:
-        return [change for change in pending if self.random.random() < 0.5]
 
 
 class Counter:
@@ -115,8 +71,7 @@ def surviving(
 class LogMachine(RuleBasedStateMachine):
     @initialize(random=st.randoms(use_true_random=False))
     def begin(self, random: Random) -> None:
-        self.disk = UnreliableDisk()
-        self.disk.random = random
+        self.disk = UnreliableDisk(random)
         self.records: Records = []
         self.times: list[int] = []
         self.told = 0
@@ -134,8 +89,7 @@ class LogMachine(RuleBasedStateMachine):
                 self.disk.power_cut()
             self.disk.posted.clear()
             self.disk.work_again()
-            if self.disk.random.random() < 0.5:
-                self.disk.crash_in(self.disk.random.randint(1, 8))
+            self.disk.crash_at_times()
             try:
                 self.open()
             except Crash:
