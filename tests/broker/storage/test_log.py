@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from tapemq.batch import BODY_BYTES_MAX, HEADER_BYTES, Kind
-from tapemq_broker.storage.decision import Row
 from tapemq_broker.storage.errors import LogFailed, LogFull, LogRefused, NoFiles
 from tapemq_broker.storage.index import Index
 from tapemq_broker.storage.log import Log
@@ -15,7 +14,7 @@ from tapemq_broker.storage.segment import Segment
 from tapemq_broker.storage.segment_cache import SegmentCache
 from tapemq_broker.storage.segment_reader import SegmentReader
 from tests.support.faulty_disk import FaultyDisk, failing
-from tests.support.logs import DIRECTORY, LOG_ID, batch_of, headers, read_all, sync
+from tests.support.logs import DIRECTORY, LOG_ID, batch_of, read_all, sync
 
 SETTINGS = LogSettings(segment_bytes=1000, index_interval_bytes=200)
 FULL = [errno.ENOSPC, errno.EDQUOT, errno.EFBIG]
@@ -317,60 +316,12 @@ def test_what_is_appended_while_a_time_is_looked_up_is_not_passed_over(
     assert log.next_offset == 2
 
 
-def test_a_clean_stop_saves_the_scan(disk: FaultyDisk, log: Log) -> None:
-    for _ in range(5):
-        log.append(RECORD, 5)
-    entry = log.close(clean=True, now_us=6)
-    assert entry is not None
-    assert (entry.log_id, entry.next_offset, entry.end.last_append_time_us) == (LOG_ID, 5, 6)
-    decoded = Index.decode(disk.read_file(index_path(DIRECTORY, 2)) or b"")
-    assert decoded is not None
-    assert not decoded[0].complete, "more will be appended"
-    disk.power_cut()
-    again = Log.open(disk, DIRECTORY, LOG_ID, settings=SETTINGS, clean=entry, now_us=7)
-    assert again.recovered.row is Row.CLEAN
-    assert again.recovered.tail_base is None
-    assert (again.next_offset, again.durable_offset) == (5, 5)
-    assert len(read_all(again, 0)) == 5
-    assert again.append(RECORD, 7) == 5
-
-
 def test_what_was_just_sealed_can_be_read_without_waiting(disk: FaultyDisk, log: Log) -> None:
     for _ in range(3):
         log.append(RECORD, 5)
     sync(log, disk)
     disk.fail = lambda operation, path: pytest.fail("the disk is touched")
     assert log.plan(1, upto=2, max_bytes=1000).run(wait=False) is not None
-
-
-def test_a_clean_stop_proves_the_last_batch(disk: FaultyDisk, log: Log) -> None:
-    log.append(RECORD, 5)
-    log.close(clean=True, now_us=6)
-    again = open_log(disk)
-    chunk = again.plan(0, upto=1, max_bytes=1 << 20).run(wait=True)
-    assert chunk is not None
-    data = disk.read_file(segment_path(DIRECTORY, 0)) or b""
-    mark = headers(memoryview(data))[1]
-    assert (mark.kind, mark.durable_batch) == (Kind.MARK, 1)
-
-
-def test_a_clean_stop_fits_on_a_full_disk(disk: FaultyDisk, log: Log) -> None:
-    log.append(RECORD, 5)
-    disk.fail = failing("append", errno.ENOSPC)
-    disk.synced.clear()
-    entry = log.close(clean=True, now_us=6)
-    # Once more when half of a mark was cut off again, or a power cut could bring that back.
-    assert disk.synced == [segment_path(DIRECTORY, 0)] * 2
-    disk.fail = lambda operation, path: None
-    again = Log.open(disk, DIRECTORY, LOG_ID, clean=entry, now_us=7)
-    assert again.next_offset == 1
-
-
-def test_a_log_that_failed_does_not_stop_cleanly(disk: FaultyDisk, log: Log) -> None:
-    disk.fail = failing("append", errno.EIO)
-    with pytest.raises(LogFailed):
-        log.append(RECORD, 5)
-    assert log.close(clean=True, now_us=6) is None
 
 
 def test_the_log_epoch_tells_of_a_cut(disk: FaultyDisk, log: Log) -> None:

@@ -64,6 +64,8 @@ _CUT_BACK: Final = "tests/broker/storage/test_cut_back.py"
 _OPENING: Final = "tests/broker/storage/test_opening.py"
 _SIDE_FILES: Final = "tests/broker/storage/test_side_files.py"
 _SEALING: Final = "tests/broker/storage/test_sealing.py"
+_CLEAN_STOPS: Final = "tests/broker/storage/test_clean_stops.py"
+_RECORD_LOG: Final = "tests/broker/storage/test_record_log.py"
 _READING: Final = "tests/broker/storage/test_reading.py"
 _REPAIR: Final = "tests/broker/storage/test_repair.py"
 
@@ -83,7 +85,7 @@ TARGETS: Final = (
     _storage("replay", _SIDE_FILES, _OPENING, _RECOVERY),
     _storage("opening", _SIDE_FILES, _RECOVERY, _FAILED_SYNCS),
     _storage("side_files", _SEALING, _OPENING),
-    _storage("log", "tests/broker/storage/test_record_log.py", _SIDE_FILES, _SEALING, _READING),
+    _storage("log", _CLEAN_STOPS, _RECORD_LOG, _SIDE_FILES, _SEALING, _READING),
     _storage("clean", _OPENING),
     _storage("segment", "tests/broker/storage/test_log.py", _CUT_BACK),
     _storage("snapshot", "tests/broker/storage/test_state_log.py", _OPENING),
