@@ -95,7 +95,10 @@ def _extras(headers: Mapping[str, Scalar] | None, attributes: Mapping[str, Scala
 def _ttl_us(ttl: Duration) -> int:
     seconds = ttl.total_seconds() if isinstance(ttl, timedelta) else ttl
     if not 1e-6 <= seconds <= TTL_US_MAX / 1_000_000:
-        raise ValueError(f"a time to live is more than 0 seconds, not {ttl!r}")
+        longest_s = TTL_US_MAX // 1_000_000
+        raise ValueError(
+            f"a time to live is more than 0 seconds and at most {longest_s:,}, not {ttl!r}"
+        )
     return round(seconds * 1_000_000)
 
 

@@ -92,8 +92,8 @@ def _retry(name: str, value: Backoff | Sequence[Duration]) -> Settings:
         if not value:
             raise ValueError(f"{name} is a Backoff or a list of at least one delay")
         return {"retry_delays_ms": ",".join(str(milliseconds(delay)) for delay in value)}
-    if value.factor < 1 or not 0 <= value.jitter <= 1:
-        raise ValueError(f"{name}: a factor is at least 1 and a jitter is 0 to 1, not {value}")
+    if not 1 <= value.factor <= 100 or not 0 <= value.jitter <= 1:
+        raise ValueError(f"{name}: a factor is 1 to 100 and a jitter is 0 to 1, not {value}")
     return {
         "retry_delays_ms": "",
         "retry_base_ms": milliseconds(value.first),

@@ -11,6 +11,7 @@ CatchUp = Literal["all", "last", "none"]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_SECONDS_END: Final = 100_000_000_000
 
 
 class Due(NamedTuple):
@@ -39,8 +40,11 @@ def due_at(name: str, at: datetime) -> Due:
 
 
 def milliseconds(name: str, duration: Duration) -> int:
-    """A duration, rounded up. Raises ValueError if it is negative."""
+    """A duration, rounded up. Raises ValueError if it is negative, or of 3,000 years and more."""
     seconds = duration.total_seconds() if isinstance(duration, timedelta) else duration
-    if not 0 <= seconds < 1e11:
-        raise ValueError(f"{name} is not negative, in seconds or as a timedelta, not {duration!r}")
+    if not 0 <= seconds < _SECONDS_END:
+        raise ValueError(
+            f"{name} is not negative and less than {_SECONDS_END:,} seconds, as a number or a "
+            f"timedelta, not {duration!r}"
+        )
     return -int(-seconds * 1000 // 1)

@@ -1,6 +1,7 @@
 """What an application may choose about a stream, checked."""
 
 from collections.abc import Sequence
+from operator import index
 
 from tapemq.streams.credit import Grant
 from tapemq.streams.plan import StreamOptions
@@ -28,16 +29,24 @@ def stream_options(
     interval_s = commit_interval
     if interval_s is not None:
         interval_s = check_positive_timeout("commit_interval", interval_s)
-    if partitions is not None and not 1 <= len(partitions) <= 64:
-        raise ValueError(f"1 to 64 partitions can be named, not {len(partitions)}")
+    numbers = () if partitions is None else _numbers(partitions)
+    if partitions is not None and not 1 <= len(numbers) <= 64:
+        raise ValueError(f"1 to 64 partitions can be named, not {len(numbers)}")
     return StreamOptions(
         topic=check_name("topic", topic),
         group="" if group is None else check_name("group", group),
         member=member,
         start=wire_start(start),
-        partitions=tuple(partitions or ()),
+        partitions=numbers,
         prefetch=Grant(prefetch_records, prefetch_bytes),
         hold=hold,
         commit_interval_s=interval_s,
         timeout_s=timeout_s,
     )
+
+
+def _numbers(partitions: Sequence[int]) -> tuple[int, ...]:
+    try:
+        return tuple(map(index, partitions))
+    except TypeError:
+        raise TypeError(f"partitions are whole numbers, not {partitions!r}") from None

@@ -65,6 +65,7 @@ def test_delays_by_formula_or_list() -> None:
         {"retry": [-1]},
         {"retry": Backoff(factor=0.5)},
         {"retry": Backoff(jitter=2)},
+        {"retry": Backoff(jitter=float("nan"))},
         {"attempts": 5},
     ],
     ids=str,
@@ -72,6 +73,12 @@ def test_delays_by_formula_or_list() -> None:
 def test_impossible_settings_are_refused(setting: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"not|is|there"):
         wire_settings(setting)
+
+
+@pytest.mark.parametrize("factor", [0.5, 101, 1e308, float("inf"), float("nan")])
+def test_a_factor_that_cannot_be_sent_is_named(factor: float) -> None:
+    with pytest.raises(ValueError, match="retry: a factor is 1 to 100"):
+        wire_settings({"retry": Backoff(factor=factor)})
 
 
 def test_unknown_setting_is_told_what_there_is() -> None:

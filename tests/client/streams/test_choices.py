@@ -41,3 +41,9 @@ def test_an_interval_is_one_that_timers_can_count() -> None:
     assert options.commit_interval_s == check_timeout("longest", float("inf"))
     with pytest.raises(TypeError, match="commit_interval"):
         stream_options("t", **CHOICES | {"commit_interval": "1"})
+
+
+@pytest.mark.parametrize("partitions", [[float("nan")], [0.5], ["0"], [None], "0", 0], ids=str)
+def test_partitions_that_are_no_numbers_are_named(partitions: Any) -> None:
+    with pytest.raises(TypeError, match="partitions are whole numbers, not"):
+        stream_options("t", **CHOICES | {"partitions": partitions})

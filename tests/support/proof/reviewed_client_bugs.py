@@ -314,4 +314,11 @@ REVIEWED_CLIENT: Final = (
         "a review",
         "tests/client/testing/test_broker.py::test_crashes_leave_no_index_of_schedules_open",
     ),
+    Bug(
+        "A `Backoff` with an infinite factor raised OverflowError, partitions that are no "
+        "numbers ZeroDivisionError, and a delay, an interval or a time to live that is too "
+        "long was called negative.",
+        "a review",
+        "tests/client/queues/test_settings.py::test_a_factor_that_cannot_be_sent_is_named",
+    ),
 )
