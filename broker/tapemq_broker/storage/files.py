@@ -4,6 +4,7 @@ import errno
 import fcntl
 import mmap
 import os
+import stat
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -30,6 +31,17 @@ _LOCK_NAME: Final = "LOCK"
 _NOWAIT: Final[int | None] = getattr(os, "RWF_NOWAIT", None)
 _drop_pages: Final[Callable[[int, int, int, int], None] | None] = getattr(os, "posix_fadvise", None)
 _sync_data: Final[Callable[[int], None]] = getattr(os, "fdatasync", os.fsync)
+
+
+def _open_file(full: str, flags: int) -> int:
+    """Raises OSError, for what is no file, too: opening a pipe waits for whoever writes to it, and
+    a device has no end.
+    """
+    with suppress(FileNotFoundError):
+        mode = os.stat(full).st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise OSError(errno.EINVAL, "This is no regular file", full)
+    return os.open(full, flags | os.O_CLOEXEC, _FILE_MODE)
 
 
 def _open_directory(path: str) -> int:
@@ -196,10 +208,10 @@ class OsDisk:
         if self._read_only:
             if create:
                 raise OSError(errno.EROFS, os.strerror(errno.EROFS), full)
-            return OsFile(path, os.open(full, os.O_RDONLY | os.O_CLOEXEC))
+            return OsFile(path, _open_file(full, os.O_RDONLY))
         if create:
             return self._create(path, full)
-        return OsFile(path, os.open(full, os.O_RDWR | os.O_CLOEXEC))
+        return OsFile(path, _open_file(full, os.O_RDWR))
 
     def _create(self, path: str, full: str) -> OsFile:
         directory = _open_directory(os.path.dirname(full))
@@ -247,7 +259,7 @@ class OsDisk:
 
     def read_file(self, path: str) -> bytes | None:
         try:
-            with open(self._full(path), "rb", buffering=0) as file:
+            with open(_open_file(self._full(path), os.O_RDONLY), "rb", buffering=0) as file:
                 return file.read()
         except FileNotFoundError:
             return None
@@ -257,9 +269,9 @@ class OsDisk:
             self._check_removals()  # a clean stop notes here that all else is on disk
         full = self._full(path)
         temporary = f"{full}.tmp"
-        flags = os.O_WRONLY | os.O_CLOEXEC | os.O_CREAT | os.O_TRUNC
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
         try:
-            with open(os.open(temporary, flags, _FILE_MODE), "wb") as file:
+            with open(_open_file(temporary, flags), "wb") as file:
                 file.write(data)
                 if durable:
                     file.flush()
@@ -306,7 +318,7 @@ class OsDisk:
         access, mode = os.O_RDWR | os.O_CREAT, fcntl.LOCK_EX
         if self._read_only:
             access, mode = os.O_RDONLY, fcntl.LOCK_SH
-        descriptor = os.open(path, access | os.O_CLOEXEC, _FILE_MODE)
+        descriptor = _open_file(path, access)
         try:
             fcntl.flock(descriptor, mode | fcntl.LOCK_NB)
         except OSError:

@@ -260,4 +260,10 @@ REVIEWED_STORAGE: Final = (
         "tests/broker/storage/test_state_log.py::"
         "test_a_repair_costs_no_entry_of_the_parts_of_a_snapshot_that_are_left",
     ),
+    Bug(
+        "With a named pipe in the place of a segment, a state or any other file of the data "
+        "directory, a start or `verify` waited for ever; a device was read without an end.",
+        "a review",
+        "tests/broker/storage/test_strange_files.py::test_what_is_no_file_is_not_opened",
+    ),
 )
