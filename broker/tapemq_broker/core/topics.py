@@ -35,6 +35,8 @@ CATALOG = LogId(0, 0, Role.CATALOG)
 _TOPIC_KEY = b"topic/"
 _GONE: Final = re.compile(rb"gone/([0-9a-f]{16})/([A-Za-z0-9._@-]+)")
 PAGE_NAMES = 64
+WAITING_MAX: Final = 16_384
+"""Requests of all clients that wait for topics to be made: a disk that hangs makes none."""
 
 
 class Topics:
@@ -49,6 +51,7 @@ class Topics:
         self.by_id: dict[int, Topic] = {}
         self._by_name: dict[str, Topic] = {}
         self._preparing: dict[str, list[Request]] = {}
+        self._waiting = 0  # the requests in there
         self.group_count = 0
         self.refused: dict[str, str] = {}
         """By name, why: topics that the catalog has, and of which it says nonsense."""
@@ -111,7 +114,11 @@ class Topics:
             return self.describe(request, name)
         waiting = self._preparing.get(name)
         if waiting is not None and or_describe:
+            if self._waiting >= WAITING_MAX:
+                text = f"{self._waiting} requests wait for topics that are being made"
+                raise Refused("overloaded", text, 1.0)
             waiting.append(request)
+            self._waiting += 1
             return []
         if waiting is not None or name in self._by_name:
             raise Refused("topic_exists", f"there is a topic {name!r} already")
@@ -138,14 +145,19 @@ class Topics:
 
     def answers(self, info: TopicInfo) -> Effects:
         """To those who wanted the topic so: the catalog's entry has to be on disk first."""
-        waiting = self._preparing.pop(info.name, ())
+        waiting = self._take_waiting(info.name)
         return [ReplyWhenDurable(CATALOG, None, request, info) for request in waiting]
 
     def unprepared(self, info: TopicInfo, refused: Refused) -> Effects:
         """The logs of PrepareTopic could not be made."""
         self._preparing_partitions.pop(info.name, None)
-        waiting = self._preparing.pop(info.name, ())
+        waiting = self._take_waiting(info.name)
         return [Reply(request, refused.refusal) for request in waiting]
+
+    def _take_waiting(self, name: str) -> list[Request]:
+        waiting = self._preparing.pop(name, [])
+        self._waiting -= len(waiting)
+        return waiting
 
     def alter(
         self, request: Request, name: str, partitions: int, settings: TopicSettings
@@ -246,6 +258,7 @@ class Topics:
                 f"many: this broker has {self._partitions_total + coming} and holds at most {most}",
             )
         self._preparing[name] = [request]
+        self._waiting += 1
         self._preparing_partitions[name] = partitions
 
     def _check_partitions(self, partitions: int) -> None:

@@ -243,3 +243,24 @@ def test_logs_of_a_topic_are_two_for_each_partition_and_one_of_schedules() -> No
     partitions = [LogId(7, number, role) for number in (0, 1) for role in roles]
     assert list(logs_of(ORDERS, {schedule_key(8): b""})) == partitions
     assert list(logs_of(ORDERS, {schedule_key(7): b""})) == [*partitions, schedules]
+
+
+def test_no_more_requests_wait_for_topics_than_fit(
+    topics: Topics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a disk hangs, requests for a topic that is being made had no end."""
+    monkeypatch.setattr("tapemq_broker.core.topics.WAITING_MAX", 3)
+    topics.create(ONE, "a", 1, {}, topic_id=1)
+    topics.create(ONE, "b", 1, {}, topic_id=2)
+    assert topics.create(TWO, "a", 1, {}, topic_id=3, or_describe=True) == []
+    wish = {"topic_id": 4, "or_describe": True}
+    assert refusal(topics, "create", "b", 1, {}, **wish) == "overloaded"
+    made, none = TopicInfo("a", 1, 1, 1, {}), Refused("disk_full", "no room")
+    topics.prepared(made)
+    assert len(topics.answers(made)) == 2
+    for _ in range(2):
+        assert topics.create(TWO, "b", 1, {}, topic_id=4, or_describe=True) == []
+    assert refusal(topics, "create", "b", 1, {}, **wish) == "overloaded"
+    assert len(topics.unprepared(TopicInfo("b", 2, 1, 1, {}), none)) == 3
+    topics.create(ONE, "b", 1, {}, topic_id=5)
+    assert topics.create(TWO, "b", 1, {}, topic_id=6, or_describe=True) == []

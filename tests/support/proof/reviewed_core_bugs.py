@@ -297,4 +297,17 @@ REVIEWED_CORE: Final = (
         "tests/broker/server/test_leases.py::"
         "test_a_lease_for_which_no_file_can_be_opened_is_read_again",
     ),
+    Bug(
+        "Requests for topics that were being made were counted nowhere: where a disk hung at "
+        "that, clients that went on asking filled the memory.",
+        "a review",
+        "tests/broker/core/test_topics.py::test_no_more_requests_wait_for_topics_than_fit",
+    ),
+    Bug(
+        "Each retry of a schedule that was not on disk yet made a task that nobody counted: "
+        "while a disk hung, one client's retries filled the memory.",
+        "a review",
+        "tests/broker/server/handlers/test_schedules.py::"
+        "test_who_schedules_the_same_again_and_again_is_not_read",
+    ),
 )

@@ -172,8 +172,9 @@ class ScheduleCommands:
     async def _repeat(self, job: Job, volume: Volume, first_id: int) -> None:
         """Answer a retry with what there was made first."""
         ids = range(first_id, first_id + len(job.later_us))
-        # Ids are offsets plus one, so this is where the last entry ends.
-        await self._schedules.shelf.durable(volume, ids[-1])
+        with self._engine.unanswered.counting(job.request.session, LARGE):
+            # Ids are offsets plus one, so this is where the last entry ends.
+            await self._schedules.shelf.durable(volume, ids[-1])
         due_us = 0
         for schedule_id, later_us in zip(ids, job.later_us, strict=True):
             found = await self._look(volume, Name(schedule_id, b""))

@@ -1,3 +1,4 @@
+import asyncio
 import threading
 from datetime import timedelta
 from functools import partial
@@ -5,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tapemq.batch import BodyPrefix, Columns, decode_columns, encode_body
+from tapemq.batch import BodyPrefix, Columns, checksum, decode_columns, encode_body
 from tapemq.wire import messages as m
 from tapemq_broker.core.inspection import inspect
 from tapemq_broker.server import engine
@@ -16,6 +17,7 @@ from tapemq_broker.storage.schedules.index import Row
 from tests.support.raw_client import RawClient, Refused
 from tests.support.running_server import running_server
 from tests.support.scheduled_broker import START, TOPIC, scheduled_broker
+from tests.support.stuck_disk import StuckDisk
 
 
 async def test_a_schedule_is_told_as_it_was_made() -> None:
@@ -140,3 +142,29 @@ async def test_who_schedules_on_behind_what_is_looked_up_is_not_read(
             with pytest.raises(Refused):
                 await client.answer(correlation, m.Scheduled)
     assert 10 <= seen < 1000  # so many come with what has been read by then
+
+
+async def test_who_schedules_the_same_again_and_again_is_not_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each retry of what is not on disk yet is a task that waits for it."""
+    monkeypatch.setattr(engine, "Unanswered", partial(Unanswered, most=10 * LARGE))
+    disk = StuckDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
+        client, other = [await RawClient.connect(server.port) for _ in range(2)]
+        topic, producer_id = await client.topic("t"), await client.open_producer()
+        bodies = [
+            encode_body(Columns([bytes(1000)]), producer_id=producer_id, first_sequence=number)
+            for number in range(2)
+        ]
+        wishes = [m.Schedule(topic.topic_id, 0, checksum(body), 1 << 52) for body in bodies]
+        await client.ask(wishes[0], m.Scheduled, bodies[0])  # the log is made
+        disk.stuck = True
+        sent, seen = [client.send(wishes[1], bodies[1]) for _ in range(1000)], -1
+        while seen != (seen := server.status().publishing_bytes // len(bodies[1])):
+            for _ in range(50):
+                await other.ask(m.Ping(), m.Pong)
+        disk.release()
+        answers = [await client.answer(correlation, m.Scheduled) for correlation in sent]
+    assert len({answer.schedule_id for answer in answers}) == 1
+    assert 10 <= seen < 700  # so many come with what has been read by then
