@@ -1,5 +1,6 @@
 """Publishing through a real server: receipts, retries, refusals, windows."""
 
+import asyncio
 import threading
 from functools import partial
 from typing import Any
@@ -16,6 +17,7 @@ from tapemq_broker.server.handlers import publishing
 from tapemq_broker.server.unanswered import LARGE, Unanswered
 from tests.support.raw_client import RawClient, Refused
 from tests.support.running_server import running_server
+from tests.support.stuck_disk import StuckDisk
 
 
 @pytest.mark.both_loops
@@ -90,15 +92,18 @@ async def test_refusals_are_answers_and_the_session_goes_on() -> None:
 
 
 async def test_who_ignores_the_publish_window_is_closed() -> None:
-    async with running_server(publish_window_bytes=2048) as server:
+    disk = StuckDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk, publish_window_bytes=2048) as server:
         client = await RawClient.connect(server.port)
         topic = await client.topic("t")
         body = encode_body(Columns([b"x" * 1500]))
+        disk.stuck = True  # else some may be answered before all have come
         for _ in range(4):
             client.send(m.Publish(topic.topic_id, 0, checksum(body)), body)
         failure, _ = await client.push(m.Failure)
         assert failure.code == LIMIT_EXCEEDED.code
         assert await client.at_end()
+        disk.release()
 
 
 async def test_a_heavy_body_is_inspected_aside_and_keeps_its_place() -> None:
