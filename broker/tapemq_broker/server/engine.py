@@ -79,6 +79,7 @@ class Engine:
         logs.on_durable = self._durable
         logs.on_written = self._written
         logs.take_changes = core.take_changes
+        sessions.is_overrun = self.unanswered.is_overrun
         sessions.on_closed = self._session_closed
         sessions.on_unparked = self._unparked
 

@@ -32,6 +32,10 @@ _WHILE_DRAINING: Final = frozenset({m.Ping, m.Pong, m.Bye, m.Credit})
 _STOPPING: Final = m.Failure(
     OVERLOADED.code, "the broker is stopping; connect again later", retry_after_ms=1000
 )
+_WHILE_OVERRUN: Final = _WHILE_DRAINING | {m.Hello, m.Started, m.Extend, m.Unsubscribe}
+_OVERRUN: Final = m.Failure(
+    OVERLOADED.code, "too many requests wait for the broker's disk", retry_after_ms=1000
+)
 
 
 def _not_started(
@@ -49,6 +53,7 @@ class Sessions:
         self.counters = counters
         self.by_number: dict[int, Connection] = {}
         self.handle: Handle = _not_started
+        self.is_overrun: Callable[[int], bool] = lambda number: False
         self.on_closed: Callable[[int], None] = lambda number: None
         self.on_unparked: Callable[[int, list[Deliver]], None] = lambda number, deliveries: None
         self.tokens = SessionTokens()
@@ -120,6 +125,10 @@ class Sessions:
         if correlation in connection.publish_sizes and type(message) is not m.Ping:
             # Its answer would pass for that of the publish, whose bytes are counted by its number.
             raise ProtocolError(f"correlation {correlation} is that of a publish without an answer")
+        if self.is_overrun(connection.number) and type(message) not in _WHILE_OVERRUN:
+            self.counters.refusals["overloaded"] = self.counters.refusals.get("overloaded", 0) + 1
+            connection.send(_OVERRUN, correlation=correlation)
+            return
         request = Request(connection.number, correlation, self._deadline(message))
         self.handle(connection, message, request, payload)
 

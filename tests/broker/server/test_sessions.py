@@ -1,11 +1,14 @@
 """All connections: limits, and an end without anybody left."""
 
 import asyncio
+from functools import partial
 
 import pytest
 
 from tapemq.wire import messages as m
 from tapemq.wire.errors import PROTOCOL_ERROR
+from tapemq_broker.server import engine
+from tapemq_broker.server.unanswered import Unanswered
 from tests.support.raw_client import RawClient, Refused
 from tests.support.running_server import running_server
 from tests.support.stuck_disk import StuckDisk
@@ -49,6 +52,31 @@ async def test_a_ping_may_carry_the_number_of_an_open_publish() -> None:
         correlation = client.send_publish(topic, b"a")
         client.send(m.Ping(), correlation=correlation)
         assert (await client.publish(topic, b"b")).base_offset == 1
+
+
+async def test_clients_that_come_ask_and_go_do_not_fill_the_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(engine, "Unanswered", partial(Unanswered, in_all_max=10))
+    disk = StuckDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        disk.stuck = True
+        for _ in range(3):
+            guest = await RawClient.connect(server.port)
+            for _ in range(10):
+                guest.send_publish(topic, b"x")
+            await guest.ask(m.Ping(), m.Pong)
+            guest.send(m.Bye())
+            assert await guest.at_end()
+        with pytest.raises(Refused) as refused:
+            await client.publish(topic, b"y")
+        assert refused.value.name == "overloaded"
+        disk.release()
+        while server.status().publishing_bytes or server._engine.unanswered.is_overrun(1):
+            await client.ask(m.Ping(), m.Pong)
+        await client.publish(topic, b"y")
 
 
 async def test_a_stop_says_goodbye_to_everybody() -> None:

@@ -1,4 +1,4 @@
-from tapemq_broker.server.unanswered import Unanswered
+from tapemq_broker.server.unanswered import LARGE, Unanswered
 
 
 def test_who_has_too_many_is_told_once_until_half_of_them_are_answered() -> None:
@@ -38,6 +38,30 @@ def test_who_is_gone_is_told_nothing_and_what_it_had_asked_for_ends_quietly() ->
     unanswered.remove(7, 9)
     assert heard == [(7, True)]
     assert not unanswered._counts
+
+
+def test_beyond_what_all_may_have_each_has_a_share_and_beyond_twice_that_nobody_has() -> None:
+    """What clients asked for that came and went was counted no more, and still waited."""
+    unanswered = Unanswered(lambda session, crowded: None, in_all_max=10)
+    unanswered.add(1, 9)
+    unanswered.add(2)
+    assert [unanswered.is_overrun(session) for session in (1, 2, 3)] == [True, False, False]
+    unanswered.forget(1)
+    unanswered.add(2, 4)
+    assert [unanswered.is_overrun(session) for session in (2, 3)] == [True, False]
+    unanswered.add(3, 6)
+    assert unanswered.is_overrun(4)
+    unanswered.remove(1, 9)
+    assert [unanswered.is_overrun(session) for session in (2, 3, 4)] == [True, True, False]
+    unanswered.remove(3, 6)
+    assert not any(unanswered.is_overrun(session) for session in (2, 3, 4))
+
+
+def test_what_goes_with_its_session_is_no_burden_then() -> None:
+    unanswered = Unanswered(lambda session, crowded: None, in_all_max=1)
+    unanswered.add(1, LARGE, lasts=False)
+    unanswered.forget(1)
+    assert not unanswered.is_overrun(1)
 
 
 def test_sessions_without_any_are_forgotten() -> None:

@@ -310,4 +310,12 @@ REVIEWED_CORE: Final = (
         "tests/broker/server/handlers/test_schedules.py::"
         "test_who_schedules_the_same_again_and_again_is_not_read",
     ),
+    Bug(
+        "Requests that wait for the disk were bounded for each connection alone, and those of "
+        "one that had gone counted no more: clients that came, asked and went filled the "
+        "memory while a disk hung.",
+        "a review",
+        "tests/broker/server/test_sessions.py::"
+        "test_clients_that_come_ask_and_go_do_not_fill_the_memory",
+    ),
 )

@@ -44,7 +44,7 @@ class PublishingHandlers:
             self._engine.reply(request, refusal)
         elif connection.held or is_heavy(payload):
             # Their bytes are counted; what they take beside these may be much more.
-            self._engine.unanswered.add(request.session, LARGE)
+            self._engine.unanswered.add(request.session, LARGE, lasts=False)
             connection.held.append(Held(message, request, bytes(payload)))
             if len(connection.held) == 1:
                 self._engine.spawn(self._publish_held(connection))
@@ -70,7 +70,7 @@ class PublishingHandlers:
                 self._append(message, request, body, prefix)
             if connection.held:
                 connection.held.popleft()
-                self._engine.unanswered.remove(request.session, LARGE)
+                self._engine.unanswered.remove(request.session, LARGE, lasts=False)
 
     def _append(
         self,

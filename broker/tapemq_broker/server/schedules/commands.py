@@ -79,7 +79,7 @@ class ScheduleCommands:
         """Make a schedule, and answer when it is on disk."""
         if job.topic_id in self._lines:
             # Its bytes are counted; what it takes beside these may be much more.
-            self._engine.unanswered.add(job.request.session, LARGE)
+            self._engine.unanswered.add(job.request.session, LARGE, lasts=False)
             self._lines.add(job.topic_id, job.request.session, job)
         elif not self._at_once(job):
             self._lines.begin(job.topic_id)
@@ -104,7 +104,7 @@ class ScheduleCommands:
                 await self.answering(job.request, partial(self._schedule, job))
             job = self._lines.next(first.topic_id)
             if job is not None:
-                self._engine.unanswered.remove(job.request.session, LARGE)
+                self._engine.unanswered.remove(job.request.session, LARGE, lasts=False)
 
     async def _schedule(self, job: Job) -> None:
         volume = await self._schedules.volume(job.topic_id)
