@@ -72,9 +72,9 @@ def open_log(
         states = _bring_states_to_disk(disk, directory, states)
     last = segments[-1]
     if replay.last_state and replay.last_state[0].next_offset == last.base_offset:
-        if files := write_state(disk, directory, log_id, *replay.last_state):
-            _bring_to_disk(disk, files)
-            states.add(last.base_offset)
+        files = write_state(disk, directory, log_id, *replay.last_state)
+        _bring_to_disk(disk, files)
+        states |= {last.base_offset} if files else set()
     last.index = replay.indexes.get(last.base_offset) or _index_of_last(cache, log_id, last)
     # A log may have thousands of segments; their headers are of no use any more.
     recovered = recovered._replace(segments=recovered.segments[-1:])
