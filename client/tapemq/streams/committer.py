@@ -100,6 +100,14 @@ class Committer:
 
         Raises Fenced if a partition went to somebody else before that, who handles it again; Error.
         """
+        try:
+            await self._commit_pending()
+            self._intake.check_lost()
+        except Fenced:
+            self._intake.accept_losses()
+            raise
+
+    async def _commit_pending(self) -> None:
         timeout_s = self._subscriber.options.timeout_s
         wanted = [(assignment, self._intake.handled(assignment)) for assignment in self._pending()]
         try:

@@ -37,6 +37,9 @@ class Intake:
         self.revoking: set[int] = set()
         # Of partitions that were lost with records handed out: below what they are committed.
         self._unconfirmed: dict[int, int] = {}
+        # Partitions that went with records handed out that are not committed, nobody having been
+        # told yet.
+        self._lost: set[int] = set()
         self._topic = topic
         self._credits: dict[int, Credit] = {}
         self._inbox: deque[_Delivery] = deque()
@@ -50,6 +53,7 @@ class Intake:
         is, and what was in hand when the stream was left was not committed."""
         for assignment in tuple(self.assignments.values()):
             self.forget(assignment)
+        self._lost.clear()
 
     # What the broker says
 
@@ -74,6 +78,7 @@ class Intake:
             assignment = self.assignments[partition] = Assignment(partition)
         self._stop(assignment)
         self.revoking.discard(partition)
+        self._lost.discard(partition)
         if not assignment.assign(message, known):
             self._forget_hand(assignment)
         confirmed = self._unconfirmed.pop(partition, message.offset)
@@ -230,7 +235,22 @@ class Intake:
         if self.assignments.get(assignment.partition) is assignment:
             if self.handled(assignment) > assignment.committed:
                 self._unconfirmed[assignment.partition] = assignment.committed
+            if self.position(assignment) > assignment.committed:
+                self._lost.add(assignment.partition)
             self._stop(assignment)
             self._forget_hand(assignment)
             self.revoking.discard(assignment.partition)
             del self.assignments[assignment.partition]
+
+    def check_lost(self) -> None:
+        """Raise Fenced if partitions have gone with records handed out that are not committed."""
+        if self._lost:
+            numbers = ", ".join(map(str, sorted(self._lost)))
+            raise Fenced(
+                f"partition {numbers} went to another member before what was handed out was "
+                "committed: that is handed out again"
+            )
+
+    def accept_losses(self) -> None:
+        """Whoever asked was told, or does not ask: those records are handed out again."""
+        self._lost.clear()

@@ -75,6 +75,8 @@ class Stream:
     async def _next_hand(self) -> HandOut:
         """What to hand out next; what was in hand before is handled."""
         subscriber, intake = self._subscriber, self._intake
+        if self._committer is not None and self._committer.automatic:
+            intake.accept_losses()
         while True:
             try:
                 hand = intake.next_hand()
@@ -198,6 +200,7 @@ class Stream:
         try:
             if committer is not None and committer.automatic and not self._is_closed:
                 if error is None:
+                    self._intake.accept_losses()  # they were logged
                     await self.commit()
                 else:
                     await committer.finish_quietly()

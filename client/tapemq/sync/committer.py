@@ -118,6 +118,16 @@ class Committer:
 
         Raises Fenced if a partition went to somebody else before that, who handles it again; Error.
         """
+        try:
+            self._commit_pending()
+            with self._shared.lock:
+                self._intake.check_lost()
+        except Fenced:
+            with self._shared.lock:
+                self._intake.accept_losses()
+            raise
+
+    def _commit_pending(self) -> None:
         timeout_s = self._subscriber.options.timeout_s
         until = self._shared.time() + timeout_s
         with self._shared.lock:

@@ -84,6 +84,8 @@ class Stream:
     def _next_hand(self) -> tuple[HandOut | None, Promise[None] | None]:
         """What to hand out next, or what to wait for; what was in hand before is handled."""
         subscriber, intake = self._subscriber, self._intake
+        if self._committer is not None and self._committer.automatic:
+            intake.accept_losses()
         try:
             hand = intake.next_hand()
         except BatchError as error:
@@ -205,6 +207,7 @@ class Stream:
         try:
             if committer is not None and committer.automatic and not self._is_closed:
                 if error is None:
+                    self._intake.accept_losses()  # they were logged
                     self.commit()
                 else:
                     committer.finish_quietly()

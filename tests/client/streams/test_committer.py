@@ -230,6 +230,57 @@ async def test_commit_of_what_went_to_somebody_else_meanwhile_is_no_success(
         await committing
 
 
+async def test_commit_of_a_record_in_hand_whose_partition_was_given_up_is_no_success(
+    member: Member,
+) -> None:
+    await member.read(2)
+    await member.revoke(0, deadline_ms=1)
+    await member.broker.received(m.Release)
+    with pytest.raises(tapemq.Fenced, match="partition 0 went to another member"):
+        await member.stream.commit()
+    assert member.cursor(0) == 1
+    await member.stream.commit()  # it was told, once
+    await member.read(1)
+    assert member.seen[-1] == (1, 0)
+    await member.stream.commit()
+    assert member.cursor(1) == 1
+
+
+async def test_commit_after_a_partition_went_with_what_was_never_committed_is_no_success(
+    broker: FakeBroker,
+) -> None:
+    async with await client_of(broker) as client, reader(client, None) as stream:
+        member = Member(broker, stream)
+        await member.read(2)
+        await member.revoke(0)
+        await member.read(1)
+        await broker.received(m.Release)
+        with pytest.raises(tapemq.Fenced, match="partition 0 went to another member"):
+            await stream.commit()
+        assert (member.cursor(0), member.cursor(1)) == (0, 1)
+
+
+async def test_what_is_committed_as_time_goes_by_says_nothing_of_a_record_before_that_in_hand(
+    member: Member,
+) -> None:
+    """It was logged; whoever goes on does not ask."""
+    await member.read(2)
+    await member.revoke(0, deadline_ms=1)
+    await member.broker.received(m.Release)
+    await member.read(1)
+    await member.stream.commit()
+    assert member.cursor(1) == 1
+
+
+async def test_commit_of_what_came_back_is_a_success(member: Member) -> None:
+    await member.read(2)
+    await member.revoke(0, deadline_ms=1)
+    await member.broker.received(m.Release)
+    await member.assign(0, 2, 1)
+    await member.stream.commit()
+    assert member.stream.position[0] == 1
+
+
 async def test_fenced_commit_on_the_way_is_logged(
     broker: FakeBroker, caplog: pytest.LogCaptureFixture
 ) -> None:

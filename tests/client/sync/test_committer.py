@@ -213,6 +213,34 @@ def test_commit_of_what_went_to_somebody_else_meanwhile_is_no_success(member: Me
         outcome(committing)
 
 
+def test_commit_of_a_record_in_hand_whose_partition_was_given_up_is_no_success(
+    member: Member,
+) -> None:
+    member.read(2)
+    member.revoke(0, deadline_ms=1)
+    member.thread.received(m.Release)
+    with pytest.raises(tapemq.Fenced, match="partition 0 went to another member"):
+        member.stream.commit()
+    assert member.cursor(0) == 1
+    member.stream.commit()  # it was told, once
+    member.read(1)
+    assert member.seen[-1] == (1, 0)
+    member.stream.commit()
+    assert member.cursor(1) == 1
+
+
+def test_what_is_committed_as_time_goes_by_says_nothing_of_a_record_before_that_in_hand(
+    member: Member,
+) -> None:
+    """It was logged; whoever goes on does not ask."""
+    member.read(2)
+    member.revoke(0, deadline_ms=1)
+    member.thread.received(m.Release)
+    member.read(1)
+    member.stream.commit()
+    assert member.cursor(1) == 1
+
+
 def test_fenced_commit_on_the_way_is_logged(
     thread: BrokerThread, caplog: pytest.LogCaptureFixture
 ) -> None:
