@@ -38,7 +38,7 @@ from tapemq_broker.storage.chain import LogEnd
 from tapemq_broker.storage.evidence import Behind
 from tapemq_broker.storage.flusher import Flusher
 from tapemq_broker.storage.state_log import StateLog
-from tests.support.simulation import damage_trials, plans
+from tests.support.simulation import broken, damage_trials, plans
 from tests.support.simulation.checker import RULES
 from tests.support.simulation.sim_disk import Trouble
 from tests.support.simulation.simulation import Run, Simulation
@@ -287,6 +287,8 @@ CONTROLS: Final[dict[str, Callable[[Patch], None]]] = {
     "catalog": forget_some_topics,
     "overfull": drop_nothing,
     "removed": remove_all_but_the_newest,
+    "hoarded": broken.remove_nothing_by_age,
+    "forgotten": broken.forget_producers_of_what_is_removed,
     "backdated": stamp_with_a_clock_that_jumps,
     "undelivered": commit_too_much,
     "redelivered": commit_nothing,
@@ -298,13 +300,25 @@ CONTROLS: Final[dict[str, Callable[[Patch], None]]] = {
     "hasty": retry_at_once,
     "overtaken": let_others_pass_what_failed,
     "unburied": forget_the_dead,
+    "usurped": broken.let_leases_end_early,
+    "uncounted": broken.count_no_crashes,
     "unworked": pass_over_leased_records,
     "unfired": fire_into_nothing,
     "early": fire_early,
     "late": fire_late,
     "cancelled": cancel_nothing,
     "stuck": sync_no_more_after_a_while,
+    "unseen": broken.wake_no_stream_now_and_then,
 }
+MORE: Final[tuple[tuple[str, Callable[[Patch], None]], ...]] = (
+    ("unseen", broken.wake_no_queue_now_and_then),
+    ("unseen", broken.resume_no_slow_reader),
+    ("hoarded", broken.remove_nothing_by_size),
+    ("usurped", broken.take_stale_acks),
+    ("usurped", broken.take_stale_commits),
+    ("usurped", broken.take_partitions_at_once),
+    ("uncounted", broken.try_for_ever),
+)
 
 
 def test_every_rule_has_a_control() -> None:
@@ -314,6 +328,14 @@ def test_every_rule_has_a_control() -> None:
 @pytest.mark.parametrize("rule", CONTROLS)
 def test_rule_fires(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
     CONTROLS[rule](monkeypatch)
+    assert caught(lambda run: rule in run.broken)
+
+
+@pytest.mark.parametrize(("rule", "break_it"), MORE)
+def test_rule_fires_in_other_ways(
+    rule: str, break_it: Callable[[Patch], None], monkeypatch: Patch
+) -> None:
+    break_it(monkeypatch)
     assert caught(lambda run: rule in run.broken)
 
 

@@ -6,10 +6,9 @@ import pytest
 
 from tests.support.simulation.loop import SimLoop, SimulationError
 from tests.support.simulation.network import SimNetwork
-from tests.support.simulation.pipe import WINDOW_BYTES
 from tests.support.simulation.process import Process
 from tests.support.simulation.transport import SimTransport
-from tests.support.simulation.weather import Weather, draw_weather
+from tests.support.simulation.weather import WINDOW_BYTES, Weather, draw_weather
 
 PORT = 7077
 ROUGH = Weather(latency_s=1e-3, spike_chance=0.1, spike_s=0.5, split_chance=0.5)

@@ -318,4 +318,13 @@ REVIEWED_CORE: Final = (
         "tests/broker/server/test_sessions.py::"
         "test_clients_that_come_ask_and_go_do_not_fill_the_memory",
     ),
+    Bug(
+        "All readers of the simulation ended before its last look, and what it removed or leased "
+        "was never in need of a look by somebody who waits: it passed a broker that tells readers "
+        "of more now and then, forgets slow ones, never removes anything, forgets producers with "
+        "what it removes, lets leases end early, takes stale commits and acks, takes partitions "
+        "from members at once, or does not count crashes.",
+        "a review",
+        "tests/simulation/test_negative_controls.py::test_rule_fires_in_other_ways",
+    ),
 )

@@ -20,13 +20,18 @@ unacked_lost           group_rules.undelivered,                      a group nev
                        group_rules.position_ahead,
                        work_rules.unworked
 stuck                  liveness_rules.stuck                          nothing is done for a minute
+(ours)                 liveness_rules.unseen                        a reader waits for ever
 (ours)                 work_rules.miscounted                         wrong counts of failures
 (ours)                 work_rules.hasty, work_rules.overtaken        back too soon, out of lane
+(ours)                 work_rules.usurped                            leases that end early, or late
+(ours)                 work_rules.uncounted                          attempts that do not count
 (ours)                 work_rules.unburied                           dead records lost or invented
 (ours)                 group_rules.seek_forgotten                    a seek that was confirmed
 (ours)                 schedule_rules.unfired, early, late           schedules lost, early, late
 (ours)                 schedule_rules.cancelled                      and undead
 (ours)                 removal_rules.removed                         what settings keep is gone
+(ours)                 removal_rules.hoarded                         what they do not keep is not
+(ours)                 removal_rules.forgotten                       a producer, with its records
 (ours)                 removal_rules.backdated                       times that go back in a log
 (ours)                 record_rules.catalog                          topics gone, or back
 (ours)                 record_rules.overfull                         more than a topic's limit
@@ -50,7 +55,7 @@ from tests.support.simulation.group_rules import (
     undelivered,
 )
 from tests.support.simulation.history import History, Outcome
-from tests.support.simulation.liveness_rules import stuck
+from tests.support.simulation.liveness_rules import stuck, unseen
 from tests.support.simulation.reader_rules import nonmonotonic, skip
 from tests.support.simulation.record_rules import (
     catalog,
@@ -63,7 +68,7 @@ from tests.support.simulation.record_rules import (
     reordered,
     torn_batch,
 )
-from tests.support.simulation.removal_rules import backdated, removed
+from tests.support.simulation.removal_rules import backdated, forgotten, hoarded, removed
 from tests.support.simulation.schedule_rules import cancelled, early, late, unfired
 from tests.support.simulation.work_rules import (
     hasty,
@@ -71,7 +76,9 @@ from tests.support.simulation.work_rules import (
     overtaken,
     settled_again,
     unburied,
+    uncounted,
     unworked,
+    usurped,
 )
 
 Rule = Callable[[History], Iterator[str]]
@@ -79,13 +86,13 @@ Rule = Callable[[History], Iterator[str]]
 RULES: Final[tuple[Rule, ...]] = (
     *(inconsistent_offset, duplicate, lost, hole, phantom, reordered, torn_batch),
     *(skip, nonmonotonic, catalog, overfull),
-    *(removed, backdated),
+    *(removed, hoarded, forgotten, backdated),
     *(undelivered, redelivered, position_regression, position_ahead, seek_forgotten),
-    *(settled_again, miscounted, hasty, overtaken, unburied, unworked),
+    *(settled_again, miscounted, hasty, overtaken, unburied, unworked, usurped, uncounted),
     *(unfired, early, late, cancelled),
-    stuck,
+    *(stuck, unseen),
 )
-STUCK: Final[tuple[Rule, ...]] = (stuck,)
+STUCK: Final[tuple[Rule, ...]] = (stuck, unseen)
 _SHOWN_MAX: Final = 3
 
 

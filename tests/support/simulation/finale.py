@@ -8,11 +8,15 @@ from typing import Final
 
 import tapemq
 from tapemq.client import Client
+from tests.support.simulation.handing_over import HandingOver
 from tests.support.simulation.history import Delivery, Extent, LogName, Place, Position
+from tests.support.simulation.leasing import Leasing
 from tests.support.simulation.machine import Death
 from tests.support.simulation.plans import GroupPlan
+from tests.support.simulation.retiring import Retiring
 from tests.support.simulation.scene import Scene
 from tests.support.simulation.scheduling_app import none_pending
+from tests.support.simulation.vigil import Vigil
 from tests.support.simulation.working_app import DrainingApp
 from tests.support.simulation.workload import Workload
 
@@ -35,6 +39,12 @@ class Finale:
         await self._end_broker()
         await self._scene.machine.ready()
         await self._scene.app("final", self._look_at_everything).run()
+        network = self._scene.loop.network
+        network.weather = network.weather._replace(spike_chance=0.0)  # for new connections
+        await Vigil(self._scene, self._workload).run()
+        await HandingOver(self._scene).run()
+        await Leasing(self._scene).run()
+        await Retiring(self._scene).run()
 
     async def _look_at_everything(self, client: Client) -> None:
         await self._read_everything(client)

@@ -117,6 +117,17 @@ class Work:
     done_s: float = inf
 
 
+@dataclass(slots=True)
+class Watch:
+    """A record that a reader waits for, who is there and has read all before it. ``value``: how it
+    begins."""
+
+    reader: str
+    value: bytes
+    published_s: float
+    seen_s: float = inf
+
+
 class Terms(NamedTuple):
     """What a queue group was told to do. ``retry_s``: the delay behind a failure, about."""
 
@@ -169,6 +180,43 @@ class Extent(NamedTuple):
     at_s: float
 
 
+class Old(NamedTuple):
+    """A log that nobody holds, with more than its topic keeps. What is up to ``offset`` is too
+    old; ``most_bytes`` are left if it is too long."""
+
+    extent: Extent
+    settings: Mapping[str, int]
+    offset: int
+    most_bytes: int
+
+
+class Retry(NamedTuple):
+    """A record was sent twice, the first time without an answer: where that put it, and where it
+    is as answered at last; None: nobody knows."""
+
+    log: LogName
+    offset: int
+    answered: int | None
+
+
+@dataclass(slots=True)
+class Trial:
+    """A reader or worker who came to grief had a record, which then came to another one.
+
+    ``until_s``: nobody else may have it before. ``stale``: what came of the first one's commit or
+    ack when the second one had it. ``attempts``: the failures and crashes with which a worker got
+    it each time, ``wanted`` those that there were. ``is_dead``: whether it is, having failed as
+    often as it may.
+    """
+
+    wanted: list[tuple[int, int]] = field(default_factory=list)
+    until_s: float = inf
+    second_s: float = inf
+    stale: Outcome = Outcome.PENDING
+    attempts: list[tuple[int, int]] = field(default_factory=list)
+    is_dead: bool = True
+
+
 class Most(NamedTuple):
     """How long a partition may get; 0: as long as it likes."""
 
@@ -198,6 +246,8 @@ class History:
     """What queue groups that have been drained list as dead."""
     queue_starts: dict[tuple[str, LogName], int] = field(default_factory=dict)
     """The first offsets of logs when a queue group was made, of those made only at the end."""
+    trials: list[Trial] = field(default_factory=list)
+    watches: list[Watch] = field(default_factory=list)
     schedules: list[Schedule] = field(default_factory=list)
     scheduled_times: dict[bytes, datetime] = field(default_factory=dict)
     """When the broker published what was scheduled: the times of the records themselves."""
@@ -221,6 +271,8 @@ class History:
     final_times: dict[LogName, dict[int, datetime]] = field(default_factory=dict)
     """When the broker appended what is in ``final``, as it says."""
     extents: list[Extent] = field(default_factory=list)
+    old: list[Old] = field(default_factory=list)
+    retries: list[Retry] = field(default_factory=list)
     first_offsets: dict[LogName, int] = field(default_factory=dict)
     topics: dict[str, bool | None] = field(default_factory=dict)
     """Topics that came and went: whether each must be there at the end; None: it may be."""

@@ -8,6 +8,9 @@ from tests.support.simulation.history import History, Outcome
 
 PATIENCE_S: Final = 60.0
 """How long a broker may be up and do nothing while someone waits for it."""
+WATCH_S: Final = 10.0
+"""How long a record may take where nothing goes wrong; a connection that is given up takes
+longer."""
 
 
 def stuck(history: History) -> Iterator[str]:
@@ -46,3 +49,10 @@ def _calls(history: History) -> Iterator[tuple[float, float]]:
     for commit in history.commits:
         if commit.done_s < inf:  # else who made it was killed: it has a time limit
             yield commit.invoked_s, commit.done_s
+
+
+def unseen(history: History) -> Iterator[str]:
+    """A reader that stays open is not given what is published, though nothing goes wrong."""
+    for watch in history.watches:
+        if watch.seen_s > watch.published_s + WATCH_S:
+            yield f"{watch.reader} waits since {watch.published_s:.6f} s for {watch.value!r}"

@@ -3,14 +3,11 @@
 from collections import deque
 from enum import Enum
 from random import Random
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tests.support.simulation.transport import SimTransport
     from tests.support.simulation.weather import Weather
-
-WINDOW_BYTES: Final = 256 * 1024
-"""What the two kernels hold between the sending and the receiving process."""
 
 
 class Last(Enum):
@@ -52,7 +49,7 @@ class Pipe:
         self.push()
 
     def _room_bytes(self) -> int:
-        return WINDOW_BYTES - self._flying_bytes - len(self.arrived)
+        return self._weather.window_bytes - self._flying_bytes - len(self.arrived)
 
     def end(self) -> None:
         """Send an end of file behind everything written so far."""

@@ -53,6 +53,25 @@ def _too_early(history: History, extent: Extent, settings: _Settings) -> Iterato
             )
 
 
+def hoarded(history: History) -> Iterator[str]:
+    """What a topic's settings do not keep is there for ever."""
+    for extent, settings, offset, most_bytes in history.old:
+        if "retention_age_s" in settings:
+            # A clock that has jumped may take records for younger than they are.
+            is_left = extent.first_offset <= offset and not history.jumps
+        else:
+            is_left = extent.size_bytes > most_bytes
+        if is_left:
+            yield f"{extent} is more than {dict(settings)} keep"
+
+
+def forgotten(history: History) -> Iterator[str]:
+    """A record that is sent again is taken for a new one, since the first one was removed."""
+    for retry in history.retries:
+        if retry.answered != retry.offset:
+            yield f"a record is at {retry.offset} of {retry.log}, and again at {retry.answered}"
+
+
 def backdated(history: History) -> Iterator[str]:
     """A record's time is before that of the one in front of it."""
     for log, times in history.final_times.items():

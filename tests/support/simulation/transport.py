@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.support.simulation.pipe import WINDOW_BYTES, Pipe
+from tests.support.simulation.pipe import Pipe
 from tests.support.simulation.process import process_of
+from tests.support.simulation.weather import WINDOW_BYTES
 
 if TYPE_CHECKING:
     from tests.support.simulation.loop import SimLoop

@@ -1,7 +1,10 @@
 """How the network behaves."""
 
 from random import Random
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+WINDOW_BYTES: Final = 256 * 1024
+"""What the two kernels hold between the sending and the receiving process."""
 
 
 class Weather(NamedTuple):
@@ -11,6 +14,7 @@ class Weather(NamedTuple):
     spike_chance: float = 0.0
     spike_s: float = 0.0
     split_chance: float = 0.0
+    window_bytes: int = WINDOW_BYTES
 
     def delay_s(self, random: Random) -> float:
         """How long a piece of data travels."""
@@ -38,4 +42,5 @@ def draw_weather(random: Random) -> Weather:
         spike_chance=random.choice((0.0, 0.01, 0.05)),
         spike_s=random.choice((0.005, 0.1, 1.0)),
         split_chance=random.choice((0.0, 0.05, 0.5)),
+        window_bytes=random.choice((4096, WINDOW_BYTES)),
     )

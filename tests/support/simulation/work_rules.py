@@ -114,6 +114,24 @@ def unburied(history: History) -> Iterator[str]:
             yield f"{group} does not list {place} as dead; {handed[-1].worker} had rejected it"
 
 
+def usurped(history: History) -> Iterator[str]:
+    """A record that somebody has comes to another one, or is settled by one who has lost it."""
+    for trial in history.trials:
+        if trial.second_s < trial.until_s:
+            yield f"handed out at {trial.second_s:.6f} s, and held until {trial.until_s:.6f} s"
+        if trial.stale is Outcome.OK:
+            yield f"a commit or ack counted of a record that was lost at {trial.second_s:.6f} s"
+
+
+def uncounted(history: History) -> Iterator[str]:
+    """A failure or crash does not count, or more of them than a record may have do not end it."""
+    for trial in history.trials:
+        if trial.attempts != trial.wanted:
+            yield f"{trial.attempts} are the failures and crashes, not {trial.wanted}"
+        if not trial.is_dead:
+            yield f"a record has failed {trial.attempts} times and once more, and is not dead"
+
+
 def _may_settle(work: Work) -> bool:
     return work.verb in _FINAL and work.outcome is not Outcome.FAILED
 

@@ -1,0 +1,102 @@
+"""Brokers that are wrong even where nothing goes wrong around them: see the finale's last parts."""
+
+from typing import Any
+
+import pytest
+
+from tapemq_broker.core import effects as e
+from tapemq_broker.core.group import StreamGroup
+from tapemq_broker.core.queue import queues
+from tapemq_broker.core.queue.leases import Leases
+from tapemq_broker.core.queue.policy import Policy
+from tapemq_broker.core.queue.settling import Settling
+from tapemq_broker.core.results import Settled
+from tapemq_broker.core.sharing import Sharing
+from tapemq_broker.core.streams import Streams
+from tapemq_broker.server import retention
+from tapemq_broker.server.connection import Connection
+from tapemq_broker.server.observer import ProducersObserver
+
+Patch = pytest.MonkeyPatch
+
+
+def lose_every_third_call(patch: Patch, of: type) -> None:
+    """Readers are not told of more, now and then."""
+    visible, calls = vars(of)["visible"], [0]
+
+    def lose(self: Any, *more: Any) -> e.Effects:
+        calls[0] += 1
+        effects: e.Effects = visible(self, *more) if calls[0] % 3 else []
+        return effects
+
+    patch.setattr(of, "visible", lose)
+
+
+def wake_no_stream_now_and_then(patch: Patch) -> None:
+    lose_every_third_call(patch, Streams)
+
+
+def wake_no_queue_now_and_then(patch: Patch) -> None:
+    lose_every_third_call(patch, queues.Queues)
+
+
+def resume_no_slow_reader(patch: Patch) -> None:
+    patch.setattr(Connection, "resume_writing", lambda self: None)
+
+
+def remove_nothing(patch: Patch, limit: str) -> None:
+    decide = vars(retention)["retained_from"]
+    patch.setattr(
+        *(retention, "retained_from"),
+        lambda *log, **limits: decide(*log, **{**limits, limit: None}),
+    )
+
+
+def remove_nothing_by_age(patch: Patch) -> None:
+    remove_nothing(patch, "max_age_us")
+
+
+def remove_nothing_by_size(patch: Patch) -> None:
+    remove_nothing(patch, "max_bytes")
+
+
+def forget_producers_of_what_is_removed(patch: Patch) -> None:
+    restore = ProducersObserver.restore
+    patch.setattr(ProducersObserver, "restore", lambda self, _: restore(self, None))
+
+
+def let_leases_end_early(patch: Patch) -> None:
+    expired = Leases.expired
+    patch.setattr(Leases, "expired", lambda self, now: expired(self, now + 0.3))
+
+
+def take_stale_acks(patch: Patch) -> None:
+    patch.setattr(queues, "Settled", lambda _lost: Settled([]))
+
+
+def take_stale_commits(patch: Patch) -> None:
+    patch.setattr(StreamGroup, "check_claim", lambda *_: None)
+
+
+def take_partitions_at_once(patch: Patch) -> None:
+    revoke = Sharing._revoke
+
+    def hurry(self: Sharing, topic: Any, group: Any, number: int, now: float, *rest: Any) -> None:
+        revoke(self, topic, group, number, now - 10, *rest)
+
+    patch.setattr(Sharing, "_revoke", hurry)
+
+
+def count_no_crashes(patch: Patch) -> None:
+    patch.setattr(Settling, "lost", lambda self, held, _now, out: self.release_all(held, out))
+
+
+def try_for_ever(patch: Patch) -> None:
+    fail = Settling._fail
+
+    def again(self: Settling, held: Any, *rest: Any) -> None:
+        policy: Policy = held.group.terms.policy
+        object.__setattr__(policy, "max_attempts", 0)
+        fail(self, held, *rest)
+
+    patch.setattr(Settling, "_fail", again)
