@@ -1,6 +1,7 @@
 """Writing down what a full segment needs for the next start: its index and the observer's state.
 
-Both are caches. Failing to write one is no error: it is made anew from the log when it is needed.
+Failing to write one is no error: an index is made anew from the log when it is needed, and so is a
+state, as long as what it was made of is not removed: see side_files.
 """
 
 from contextlib import suppress

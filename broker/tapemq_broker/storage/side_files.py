@@ -46,7 +46,7 @@ class SideFiles:
 
     def seal(self, rolled: Ending, index: Index | None) -> None:
         """Write what the next start needs of a segment that is on disk. What cannot be written is
-        no error: it is made anew from the log."""
+        no error: an index is made anew from the log, and a state written before a removal."""
         segment = rolled.segment
         if index is not None:
             self._unsynced += write_index(

@@ -1,4 +1,5 @@
-"""An observer's state at rest: a cache, never trusted over the log.
+"""An observer's state at rest: never trusted over the log, and all that is left of what retention
+has removed from it.
 
 File, integers big-endian and unsigned::
 

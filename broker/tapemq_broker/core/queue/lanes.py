@@ -351,7 +351,7 @@ class Lanes:
                 lane.beyond_first = offset
                 continue
             self._beyond.take(lane, offset)
-            self._keys[offset] = key  # None: it cannot be read; its lease will meet the damage
+            self._keys[offset] = key  # None: it is not in the log any more; its lease finds that
             self._known.add(offset)
             self._enter(offset)
         if sought.has_beyond and sought.key not in stopped:
