@@ -10,6 +10,8 @@ import struct
 import subprocess
 from pathlib import Path
 
+from tests.support.crash.mount_namespace import MountNamespace
+
 _EXT4_IOC_SHUTDOWN = 0x8004587D
 _NO_LOG_FLUSH = struct.pack("I", 2)
 _IMAGE_BYTES = 512 * 1024 * 1024
@@ -27,11 +29,12 @@ def missing() -> str:
 
 
 class PoweredDisk:
-    """Mounted at ``path`` between start() and stop()."""
+    """Mounted at ``path`` between start() and stop(), for this thread and its children alone."""
 
     def __init__(self, directory: Path) -> None:
         self._image = directory / "disk.img"
         self.path = directory / "disk"
+        self._namespace = MountNamespace()
 
     def start(self) -> None:
         """Make the file system and mount it."""
@@ -39,6 +42,7 @@ class PoweredDisk:
         with self._image.open("wb") as image:
             image.truncate(_IMAGE_BYTES)
         run_tool("mkfs.ext4", "-q", "-F", str(self._image))
+        self._namespace.enter()
         self._mount()
 
     def cut(self) -> None:
@@ -61,13 +65,16 @@ class PoweredDisk:
             if not kept:
                 return
         raise AssertionError(
-            "a mount namespace that was made meanwhile, by something else, keeps the old mount "
-            f"({kept.strip()}); run this test on its own"
+            "a mount namespace that was made meanwhile, by what is under test, keeps the mount "
+            f"({kept.strip()})"
         )
 
     def stop(self) -> None:
         """Unmount."""
-        run_tool("umount", str(self.path))
+        try:
+            run_tool("umount", str(self.path))
+        finally:
+            self._namespace.leave()
 
     def _mount(self) -> None:
         run_tool("mount", "-o", "loop", str(self._image), str(self.path))
