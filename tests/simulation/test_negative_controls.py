@@ -302,6 +302,9 @@ CONTROLS: Final[dict[str, Callable[[Patch], None]]] = {
     "unburied": forget_the_dead,
     "usurped": broken.let_leases_end_early,
     "uncounted": broken.count_no_crashes,
+    "undead": broken.let_no_crash_be_the_last,
+    "recounted": broken.forget_crashes_at_a_restart,
+    "misfiled": broken.bury_without_the_last_failure,
     "unworked": pass_over_leased_records,
     "unfired": fire_into_nothing,
     "early": fire_early,
@@ -318,7 +321,10 @@ MORE: Final[tuple[tuple[str, Callable[[Patch], None]], ...]] = (
     ("usurped", broken.take_stale_commits),
     ("usurped", broken.take_partitions_at_once),
     ("uncounted", broken.try_for_ever),
+    ("unburied", broken.forget_who_failed_too_often),
 )
+ALONE: Final = ("undead", "recounted", "misfiled")
+"""What these forbid, no other rule notices."""
 
 
 def test_every_rule_has_a_control() -> None:
@@ -328,7 +334,7 @@ def test_every_rule_has_a_control() -> None:
 @pytest.mark.parametrize("rule", CONTROLS)
 def test_rule_fires(rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
     CONTROLS[rule](monkeypatch)
-    assert caught(lambda run: rule in run.broken)
+    assert caught(lambda run: set(run.broken) == {rule} if rule in ALONE else rule in run.broken)
 
 
 @pytest.mark.parametrize(("rule", "break_it"), MORE)

@@ -4,6 +4,7 @@ import pytest
 
 from tests.support.simulation.checker import check
 from tests.support.simulation.history import (
+    Dead,
     History,
     LogName,
     Outcome,
@@ -59,7 +60,7 @@ def history() -> History:
         works=works,
         queues={"q": "orders"},
         terms={"q": Terms(1.0, key_lanes=True)},
-        dead={"q": [place(2)]},
+        dead={"q": [Dead(place(2), "rejected")]},
         final={LOG: {number: value(number) for number in range(3)}},
         up=[(0.0, 30.0)],
     )
@@ -184,16 +185,18 @@ def test_keys_say_nothing_of_what_was_gone(history: History) -> None:
 
 def test_dead_record_is_lost_or_twice_there(history: History) -> None:
     history.dead["q"] = []
-    assert broken(history) == {"unburied"}
-    history.dead["q"] = [place(2), place(2)]
+    assert broken(history) == {"unburied", "unworked"}
+    history.dead["q"] = 2 * [Dead(place(2), "rejected")]
     assert broken(history) == {"unburied"}
     history.works[-1].outcome = Outcome.UNKNOWN
     history.dead["q"] = []
+    assert broken(history) == {"unworked"}
+    history.dead.clear()
     assert broken(history) == set()
 
 
 def test_record_is_dead_and_nobody_rejected_it(history: History) -> None:
-    history.dead["q"].append(place(0))
+    history.dead["q"].append(Dead(place(0), "rejected"))
     assert broken(history) == {"unburied"}
 
 

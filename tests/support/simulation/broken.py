@@ -1,5 +1,8 @@
-"""Brokers that are wrong even where nothing goes wrong around them: see the finale's last parts."""
+"""Brokers that are wrong even where nothing goes wrong around them: see the finale's last parts.
+And those that miscount attempts.
+"""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,9 +10,12 @@ import pytest
 from tapemq_broker.core import effects as e
 from tapemq_broker.core.group import StreamGroup
 from tapemq_broker.core.queue import queues
+from tapemq_broker.core.queue.dead import Dead
 from tapemq_broker.core.queue.leases import Leases
+from tapemq_broker.core.queue.ledger import Ledger
 from tapemq_broker.core.queue.policy import Policy
 from tapemq_broker.core.queue.settling import Settling
+from tapemq_broker.core.queue.trouble import Trouble
 from tapemq_broker.core.results import Settled
 from tapemq_broker.core.sharing import Sharing
 from tapemq_broker.core.streams import Streams
@@ -89,6 +95,45 @@ def take_partitions_at_once(patch: Patch) -> None:
 
 def count_no_crashes(patch: Patch) -> None:
     patch.setattr(Settling, "lost", lambda self, held, _now, out: self.release_all(held, out))
+
+
+def let_no_crash_be_the_last(patch: Patch) -> None:
+    fail = Settling._fail
+
+    def go_on(self: Settling, held: Any, offset: int, why: Any, outcome: Any) -> None:
+        policy: Policy = held.group.terms.policy
+        most = policy.max_attempts
+        object.__setattr__(policy, "max_attempts", 0 if why.crashed else most)
+        fail(self, held, offset, why, outcome)
+        object.__setattr__(policy, "max_attempts", most)
+
+    patch.setattr(Settling, "_fail", go_on)
+
+
+def forget_crashes_at_a_restart(patch: Patch) -> None:
+    decode = Trouble.decode
+    patch.setattr(Trouble, "decode", lambda value: replace(decode(value), crashes=0))
+
+
+def bury_without_the_last_failure(patch: Patch) -> None:
+    bury = Ledger.bury
+
+    def forget(self: Ledger, offset: int, dead: Dead) -> None:
+        bury(self, offset, dead._replace(failures=max(dead.failures - 1, 0)))
+
+    patch.setattr(Ledger, "bury", forget)
+
+
+def forget_who_failed_too_often(patch: Patch) -> None:
+    die = Settling._die
+
+    def settle(self: Settling, held: Any, offset: int, why: Any, outcome: Any) -> None:
+        if why.reason == "failed":
+            self.done(held, (offset, offset + 1), outcome)
+        else:
+            die(self, held, offset, why, outcome)
+
+    patch.setattr(Settling, "_die", settle)
 
 
 def try_for_ever(patch: Patch) -> None:

@@ -26,6 +26,9 @@ stuck                  liveness_rules.stuck                          nothing is 
 (ours)                 work_rules.usurped                            leases that end early, or late
 (ours)                 work_rules.uncounted                          attempts that do not count
 (ours)                 work_rules.unburied                           dead records lost or invented
+(ours)                 attempt_rules.undead                          more attempts than there are
+(ours)                 attempt_rules.recounted                       attempts that are forgotten
+(ours)                 attempt_rules.misfiled                        dead for a wrong reason
 (ours)                 group_rules.seek_forgotten                    a seek that was confirmed
 (ours)                 schedule_rules.unfired, early, late           schedules lost, early, late
 (ours)                 schedule_rules.cancelled                      and undead
@@ -47,6 +50,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from tests.support.simulation.attempt_rules import misfiled, recounted, undead
 from tests.support.simulation.group_rules import (
     position_ahead,
     position_regression,
@@ -89,6 +93,7 @@ RULES: Final[tuple[Rule, ...]] = (
     *(removed, hoarded, forgotten, backdated),
     *(undelivered, redelivered, position_regression, position_ahead, seek_forgotten),
     *(settled_again, miscounted, hasty, overtaken, unburied, unworked, usurped, uncounted),
+    *(undead, recounted, misfiled),
     *(unfired, early, late, cancelled),
     *(stuck, unseen),
 )
@@ -132,6 +137,9 @@ def report(history: History) -> dict[str, int]:
         "settled": sum(work.outcome is Outcome.OK for work in history.works),
         "committed": sum(commit.outcome is Outcome.OK for commit in history.commits),
         "scheduled": sum(item.outcome is Outcome.OK for item in history.schedules),
+        "exhausted": sum(
+            record.reason != "rejected" for dead in history.dead.values() for record in dead
+        ),
         "handed_out_max": max(handed_out.values(), default=0),
         "p99_ms": round(_p99_s(history) * 1000),
     }

@@ -129,10 +129,21 @@ class Watch:
 
 
 class Terms(NamedTuple):
-    """What a queue group was told to do. ``retry_s``: the delay behind a failure, about."""
+    """What a queue group was told to do. ``retry_s``: the delay behind a failure, about;
+    ``max_attempts``: 0 is no limit."""
 
     retry_s: float
     key_lanes: bool
+    max_attempts: int = 0
+
+
+class Dead(NamedTuple):
+    """A dead record, as a queue group lists it."""
+
+    place: Place
+    reason: str
+    failures: int = 0
+    crashes: int = 0
 
 
 @dataclass(slots=True)
@@ -242,7 +253,7 @@ class History:
     """Queue groups that have been drained at the end, and their topics."""
     terms: dict[str, Terms] = field(default_factory=dict)
     """What queue groups were told to do."""
-    dead: dict[str, list[Place]] = field(default_factory=dict)
+    dead: dict[str, list[Dead]] = field(default_factory=dict)
     """What queue groups that have been drained list as dead."""
     queue_starts: dict[tuple[str, LogName], int] = field(default_factory=dict)
     """The first offsets of logs when a queue group was made, of those made only at the end."""

@@ -48,6 +48,7 @@ class QueuePlan(NamedTuple):
     lease_s: float
     retry_s: float
     key_lanes: bool
+    max_attempts: int = 0
 
 
 def draw_topics(random: Random, *, large: bool) -> list[TopicPlan]:
@@ -116,4 +117,12 @@ def draw_queues(random: Random, topics: list[TopicPlan], *, large: bool) -> list
             key_lanes=random.random() < 0.3,
         )
         for number in range(random.randrange(1, 3) if large else 1)
+    ]
+
+
+def draw_attempts(random: Random, queues: list[QueuePlan]) -> list[QueuePlan]:
+    """The queue groups, some of which do not let a record fail as often as it likes."""
+    return [
+        queue._replace(max_attempts=random.randrange(2, 6)) if random.random() < 0.5 else queue
+        for queue in queues
     ]

@@ -20,7 +20,7 @@ _FINAL = ("ack", "reject")
 
 def settled_again(history: History) -> Iterator[str]:
     """A record comes again after a confirmed ack, or when it is dead."""
-    for (group, place), works in _by_record(history).items():
+    for (group, place), works in by_record(history).items():
         final = [work for work in works if work.verb in _FINAL and work.outcome is Outcome.OK]
         for work in works:
             if final and work.lease_id > final[0].lease_id:
@@ -34,7 +34,7 @@ def settled_again(history: History) -> Iterator[str]:
 
 def miscounted(history: History) -> Iterator[str]:
     """A record's failures or crashes are more or fewer than there were."""
-    for (group, place), works in _by_record(history).items():
+    for (group, place), works in by_record(history).items():
         for number, work in enumerate(works):
             before = [other for other in works[:number] if other.lease_id < work.lease_id]
             nacked = [other for other in before if other.verb == "nack"]
@@ -52,7 +52,7 @@ def miscounted(history: History) -> Iterator[str]:
 
 def hasty(history: History) -> Iterator[str]:
     """A record comes again before the delay behind its failure is over."""
-    for (group, place), works in _by_record(history).items():
+    for (group, place), works in by_record(history).items():
         retry_s = history.terms[group].retry_s if group in history.terms else 0
         delay_s = int(1000 * retry_s * (1 - RETRY_JITTER)) / 1000  # whole milliseconds
         for nacked in works:
@@ -75,7 +75,7 @@ def overtaken(history: History) -> Iterator[str]:
     for place, value in sorted(history.final_places()):
         if value in keys:
             lanes[place.log, keys[value]].append(place)
-    works = _by_record(history)
+    works = by_record(history)
     for group, terms in history.terms.items():
         if terms.key_lanes:
             for lane in lanes.values():
@@ -89,7 +89,8 @@ def _overtaken_in(
     settled_by: float = -1
     for before, place in zip([None, *lane], lane, strict=False):
         if before is not None and not _was_gone(history, group, before):
-            ends = [work.lease_id for work in works.get((group, before), ()) if _may_settle(work)]
+            handed = works.get((group, before), ())
+            ends = [work.lease_id for work in handed if _may_end(history, work)]
             settled_by = max(settled_by, min(ends, default=inf))
         for work in works.get((group, place), ()):
             if work.lease_id <= settled_by:
@@ -101,17 +102,24 @@ def _overtaken_in(
 
 
 def unburied(history: History) -> Iterator[str]:
-    """What was rejected is not among the dead, or what was not is; or it is there twice."""
-    works = _by_record(history)
+    """What was rejected, or has failed as often as it may, is not among the dead, or what has not
+    is; or it is there twice."""
+    works = by_record(history)
     for group, dead in history.dead.items():
-        for place, count in Counter(dead).items():
-            rejects = [work for work in works.get((group, place), ()) if work.verb == "reject"]
-            if count > 1 or not any(map(_may_settle, rejects)):
-                yield f"{group} lists {place} as dead, {count} times; nobody rejected it so often"
+        for place, count in Counter(record.place for record in dead).items():
+            handed = works.get((group, place), ())
+            if count > 1 or not any(may_die(history, work) for work in handed):
+                yield f"{group} lists {place} as dead, {count} times; it did not die so often"
+    listed = _listed(history)
     for (group, place), handed in works.items():
-        surely = any(work.verb == "reject" and work.outcome is Outcome.OK for work in handed)
-        if surely and group in history.dead and place not in history.dead[group]:
-            yield f"{group} does not list {place} as dead; {handed[-1].worker} had rejected it"
+        ends = [work for work in handed if work.outcome is Outcome.OK and may_die(history, work)]
+        if ends and group in history.dead and (group, place) not in listed:
+            yield f"{group} does not list {place} as dead; {ends[0].worker} said {ends[0].verb}"
+
+
+def _listed(history: History) -> set[_Key]:
+    """The dead of all groups."""
+    return {(group, record.place) for group, dead in history.dead.items() for record in dead}
 
 
 def usurped(history: History) -> Iterator[str]:
@@ -136,10 +144,35 @@ def _may_settle(work: Work) -> bool:
     return work.verb in _FINAL and work.outcome is not Outcome.FAILED
 
 
+def may_be_last(history: History, work: Work) -> bool:
+    """One attempt was left to the record, and this may count as one: it failed, or crashed."""
+    terms = history.terms.get(work.group)
+    if terms is None or not 0 < terms.max_attempts <= work.failures + work.crashes + 1:
+        return False
+    return work.verb == "nack" or work.outcome is not Outcome.OK
+
+
+def may_die(history: History, work: Work) -> bool:
+    """The record may be dead since."""
+    is_rejected = work.verb == "reject" and work.outcome is not Outcome.FAILED
+    return is_rejected or may_be_last(history, work)
+
+
+def _may_end(history: History, work: Work) -> bool:
+    """Nobody may have to handle the record any more."""
+    return _may_settle(work) or may_be_last(history, work)
+
+
 def unworked(history: History) -> Iterator[str]:
     """A record was never settled, though the group was drained at the end, and holds it."""
-    works = _by_record(history)
-    settled = {key for key, handed in works.items() if any(map(_may_settle, handed))}
+    works = by_record(history)
+    settled = _listed(history)
+    for (group, place), handed in works.items():
+        # Whoever died is listed, if the list is known.
+        acks = [work for work in handed if work.verb == "ack" and _may_settle(work)]
+        is_dead = group not in history.dead and any(may_die(history, work) for work in handed)
+        if acks or is_dead:
+            settled.add((group, place))
     known: defaultdict[tuple[str, LogName], set[int]] = defaultdict(set)
     for group, place in works:
         known[group, place.log].add(place.offset)
@@ -163,7 +196,7 @@ def _was_gone(history: History, group: str, place: Place) -> bool:
     return place.offset < max(start, history.dropped_upto.get(place.log, 0))
 
 
-def _by_record(history: History) -> dict[_Key, list[Work]]:
+def by_record(history: History) -> dict[_Key, list[Work]]:
     """What happened to each record in each group, in the order of leases."""
     found: defaultdict[_Key, list[Work]] = defaultdict(list)
     for work in sorted(history.works, key=lambda work: work.lease_id):

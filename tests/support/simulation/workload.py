@@ -13,6 +13,7 @@ from tests.support.simulation.plans import (
     GroupPlan,
     QueuePlan,
     TopicPlan,
+    draw_attempts,
     draw_groups,
     draw_limits,
     draw_queues,
@@ -51,12 +52,14 @@ class Workload:
         if not kept:
             self.topics.append(TopicPlan("topic-later", 1))
         self.groups = draw_groups(random, self.topics, large=scene.large)
-        self.queues = draw_queues(random, self.topics, large=scene.large)
+        queues = draw_queues(random, self.topics, large=scene.large)
+        self.queues = draw_attempts(scene.limits, queues)
         scene.history.settings = {
             topic.name: {**topic.retention, **topic.limits} for topic in self.topics
         }
         scene.history.terms = {
-            queue.group: Terms(queue.retry_s, queue.key_lanes) for queue in self.queues
+            queue.group: Terms(queue.retry_s, queue.key_lanes, queue.max_attempts)
+            for queue in self.queues
         }
 
     async def prepare(self) -> None:
