@@ -154,6 +154,20 @@ class Topics:
         waiting = self._take_waiting(info.name)
         return [Reply(request, refused.refusal) for request in waiting]
 
+    def overdue(self, now: float) -> list[Request]:
+        """Requests whose topic was not made by their deadline. It is made all the same."""
+
+        def is_late(request: Request) -> bool:
+            return request.deadline is not None and request.deadline <= now
+
+        late: list[Request] = []
+        for name, waiting in self._preparing.items():
+            if any(map(is_late, waiting)):
+                late += filter(is_late, waiting)
+                self._preparing[name] = [one for one in waiting if not is_late(one)]
+        self._waiting -= len(late)
+        return late
+
     def _take_waiting(self, name: str) -> list[Request]:
         waiting = self._preparing.pop(name, [])
         self._waiting -= len(waiting)

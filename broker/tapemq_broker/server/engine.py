@@ -380,7 +380,7 @@ class Engine:
     def expire_requests(self, now: float) -> None:
         """Answer requests whose deadline has come before their answer."""
         late = Refusal("deadline_exceeded", "not on disk by the deadline; it may still get there")
-        for request in self.receipts.expired(now):
+        for request in (*self.receipts.expired(now), *self.core.topics.overdue(now)):
             self.reply(request, late)
 
 

@@ -264,3 +264,24 @@ def test_no_more_requests_wait_for_topics_than_fit(
     assert len(topics.unprepared(TopicInfo("b", 2, 1, 1, {}), none)) == 3
     topics.create(ONE, "b", 1, {}, topic_id=5)
     assert topics.create(TWO, "b", 1, {}, topic_id=6, or_describe=True) == []
+
+
+def test_who_waits_for_a_topic_until_its_deadline_waits_no_longer(
+    topics: Topics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The topic is made all the same, and others go on waiting for it."""
+    monkeypatch.setattr("tapemq_broker.core.topics.WAITING_MAX", 3)
+    maker, early, late = Request(1, 1, 5.0), Request(1, 2, 5.0), Request(1, 3, 6.0)
+    topics.create(maker, "orders", 2, {}, topic_id=7)
+    for request in (early, late):
+        assert topics.create(request, "orders", 1, {}, topic_id=8, or_describe=True) == []
+    assert topics.overdue(4.9) == []
+    assert topics.overdue(5.0) == [maker, early]
+    assert topics.overdue(5.0) == []
+    for request in (ONE, TWO):  # there is room for them
+        assert topics.create(request, "orders", 1, {}, topic_id=8, or_describe=True) == []
+    topics.prepared(ORDERS)
+    assert topics.answers(ORDERS) == [
+        ReplyWhenDurable(CATALOG, None, request, ORDERS) for request in (late, ONE, TWO)
+    ]
+    assert topics.overdue(9.0) == []

@@ -334,4 +334,11 @@ REVIEWED_CORE: Final = (
         "a review",
         "tests/simulation/test_negative_controls.py::test_rule_fires",
     ),
+    Bug(
+        "Requests for a topic that was being made, that of its maker too, heeded no deadline: "
+        "where a disk hung they were never answered.",
+        "a review",
+        "tests/broker/server/test_making_topics.py::"
+        "test_who_waits_for_a_topic_that_is_made_is_told_at_the_deadline",
+    ),
 )
