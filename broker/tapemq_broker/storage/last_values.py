@@ -121,6 +121,11 @@ class LastValues:
         numbers = (self.snapshot_base, self.snapshot_end, self.snapshot_bytes, self.changes_bytes)
         return bytes(msgpack.packb((self.entries, *numbers)))
 
+    def opened(self) -> None:
+        """All of the log was seen. No part comes any more of a snapshot that is not complete: the
+        next one begins anew."""
+        self._restating = None
+
     def observe(self, header: Header, body: memoryview) -> None:
         """Take the next batch of the log. Raises ValueError (BatchError)."""
         if header.kind is Kind.MARK:

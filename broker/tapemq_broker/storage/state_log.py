@@ -79,6 +79,7 @@ class StateLog:
             must_exist=must_exist,
             cache=cache,
         )
+        state.opened()
         # What is old goes with the next put: whoever opens it may find that it makes no sense, and
         # then what the clean stop noted must go on to fit.
         return cls(log, kind, state)

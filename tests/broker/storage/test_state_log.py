@@ -13,9 +13,10 @@ from tapemq_broker.storage.disk import Buffer
 from tapemq_broker.storage.errors import LogFull, LogRefused
 from tapemq_broker.storage.last_values import PART_BYTES
 from tapemq_broker.storage.memory_disk import MemoryDisk, MemoryFile
+from tapemq_broker.storage.paths import state_path
 from tapemq_broker.storage.record_log import LogSettings
 from tapemq_broker.storage.repair import repair
-from tapemq_broker.storage.repair_plan import Mode
+from tapemq_broker.storage.repair_plan import Hole, Mode
 from tapemq_broker.storage.state_log import SNAPSHOT_BYTES_MIN, StateLog
 from tests.support.crashing_disk import CrashingDisk
 from tests.support.disk_image import flipped, make_disk, take_image
@@ -252,6 +253,26 @@ def test_rotten_state_is_refused_by_name() -> None:
 @pytest.mark.parametrize("lost", range(4))
 def test_a_repair_costs_no_entry_of_the_parts_of_a_snapshot_that_are_left(lost: int) -> None:
     """They are all that is left of it, once what was in front of the snapshot was removed."""
+    disk, expected, hole = salvaged(lost)
+    for _ in range(2):
+        state = open_state(disk)
+        assert state.entries.items() <= expected.items()
+        assert len(state.entries) >= len(expected) - (hole.to_offset - hole.from_offset)
+        fill_up(disk, state, 60, keys=9)
+        state.close(clean=True, now_us=NOW_US)
+
+
+def test_states_are_written_behind_a_repair_that_lost_the_end_of_a_snapshot() -> None:
+    """Else each start adds up all of the log, and nothing goes from it, until the next snapshot."""
+    disk, _, _ = salvaged(-1)
+    state = open_state(disk)
+    state.close(clean=True, now_us=NOW_US)
+    assert disk.read_file(state_path(DIRECTORY, state.log.next_offset)) is not None
+
+
+def salvaged(lost: int) -> tuple[MemoryDisk, dict[bytes, bytes], Hole]:
+    """A disk on which one part of a snapshot was damaged and given up, what there was, and where
+    the part was."""
     disk = MemoryDisk()
     state = open_state(disk)
     for number in range(300):
@@ -271,12 +292,7 @@ def test_a_repair_costs_no_entry_of_the_parts_of_a_snapshot_that_are_left(lost: 
     assert place is not None
     report = repair(directory, place, Mode.SALVAGE, confirm=True, now_us=NOW_US)
     (hole,) = report.holes
-    for _ in range(2):
-        state = open_state(disk)
-        assert state.entries.items() <= expected.items()
-        assert len(state.entries) >= len(expected) - (hole.to_offset - hole.from_offset)
-        fill_up(disk, state, 60, keys=9)
-        state.close(clean=True, now_us=NOW_US)
+    return disk, expected, hole
 
 
 def parts_of(state: StateLog, image: dict[str, bytes]) -> list[tuple[str, Header]]:

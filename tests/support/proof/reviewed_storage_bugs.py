@@ -266,4 +266,12 @@ REVIEWED_STORAGE: Final = (
         "a review",
         "tests/broker/storage/test_strange_files.py::test_what_is_no_file_is_not_opened",
     ),
+    Bug(
+        "Behind a repair that had lost the last part of a snapshot of state, no state file was "
+        "written until the next snapshot: each start added up all of the log, and nothing of it "
+        "went.",
+        "a review",
+        "tests/broker/storage/test_state_log.py::"
+        "test_states_are_written_behind_a_repair_that_lost_the_end_of_a_snapshot",
+    ),
 )
