@@ -1,10 +1,13 @@
 """A connection of the HTTP side: who is silent, or one too many, is closed."""
 
 import asyncio
+import logging
 from itertools import count
 from typing import Any, Final
 
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+
+_log = logging.getLogger("tapemq.admin")
 
 CONNECTIONS_MAX: Final = 100
 WAIT_S: Final = 15
@@ -45,6 +48,12 @@ class HttpConnection(H11Protocol):
     def send_400_response(self, msg: str) -> None:
         """What came is not HTTP. uvicorn's alone would have the application answer, too, or answer
         what is answered already, and log the failure of that as an error of the broker's."""
+        peer = f"{self.client[0]}:{self.client[1]}" if self.client else "?"
+        _log.warning(
+            "HTTP connection from %s closed: what came is no HTTP request. Health and metrics are "
+            "here; a client of the broker connects to its other port",
+            peer,
+        )
         cycle: RequestResponseCycle | None = self.cycle
         if cycle is None or not cycle.response_started:
             super().send_400_response(msg)

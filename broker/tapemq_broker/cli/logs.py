@@ -18,7 +18,7 @@ _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {
 }
 _PREFIX: Final = "tapemq."
 # They log what the broker's own log says better.
-_QUIETER: Final = {"uvicorn": logging.WARNING, "asyncio": logging.WARNING}
+_QUIETER: Final = {"uvicorn": logging.ERROR, "asyncio": logging.WARNING}
 
 
 def set_up(level: str, form: str, stream: TextIO | None = None) -> None:

@@ -124,6 +124,8 @@ async def test_a_bad_request_is_no_error_of_the_broker(caplog: pytest.LogCapture
         bad = await asyncio.open_connection("127.0.0.1", port)
         bad[1].write(BAD_CHUNK)
         assert (await end_of(bad)).startswith(b"HTTP/1.1 400 ")
+        host, number = bad[1].get_extra_info("sockname")
+        assert f"HTTP connection from {host}:{number} closed: what came is no HTTP" in caplog.text
         late = await asyncio.open_connection("127.0.0.1", port)
         late[1].write(BAD_CHUNK.partition(b"nonsense")[0])
         await late[0].readuntil(b'{"status":"ok"}')

@@ -98,6 +98,6 @@ def test_set_up_sends_what_is_loud_enough_to_the_stream(form: str) -> None:
 def test_the_web_server_is_quieter_than_the_broker() -> None:
     stream = io.StringIO()
     set_up("debug", "text", stream)
-    logging.getLogger("uvicorn.error").info("quiet")
+    logging.getLogger("uvicorn.error").warning("Invalid HTTP request received.")
     logging.getLogger("tapemq.broker").debug("loud")
     assert [line.split(": ")[1] for line in stream.getvalue().splitlines()] == ["loud"]

@@ -341,4 +341,10 @@ REVIEWED_CORE: Final = (
         "tests/broker/server/test_making_topics.py::"
         "test_who_waits_for_a_topic_that_is_made_is_told_at_the_deadline",
     ),
+    Bug(
+        "What came to the HTTP port and was no HTTP (a client of the broker, TLS) was logged in "
+        "the words of a library, without who sent it, or what to do.",
+        "a review",
+        "tests/broker/admin/test_http_connection.py::test_a_bad_request_is_no_error_of_the_broker",
+    ),
 )
