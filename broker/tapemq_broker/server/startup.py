@@ -90,7 +90,7 @@ class Startup:
             log.error("topic %s is refused: %s", name, self._logs.store.told(refused))
         places = [(topic, number) for topic in topics for number in range(topic.info.partitions)]
         self._progress.partitions = len(places)
-        opened = _each(self._open_partition, places, self._world.recovery_threads)
+        opened = side_by_side(self._open_partition, places, self._world.recovery_threads)
         for (topic, number), groups in zip(places, opened, strict=True):
             if groups is not None:
                 self._take_groups(core, topic, number, groups)
@@ -227,7 +227,7 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
-def _each(work: Callable[[T], Made], items: Iterable[T], threads: int) -> Iterator[Made]:
+def side_by_side(work: Callable[[T], Made], items: Iterable[T], threads: int) -> Iterator[Made]:
     """What it makes of all, in order. Once it fails for one, no other is begun."""
     if threads == 1:
         yield from map(work, items)

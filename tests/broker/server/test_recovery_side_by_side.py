@@ -6,6 +6,8 @@ from threading import Barrier
 
 import pytest
 
+from tapemq.batch import Columns, checksum, encode_body
+from tapemq.wire import messages as m
 from tapemq_broker.storage.disk import File
 from tapemq_broker.storage.errors import SyncFailed
 from tapemq_broker.storage.memory_disk import MemoryDisk, Post
@@ -36,6 +38,24 @@ async def test_partitions_are_recovered_at_the_same_time() -> None:
                 assert receipt.base_offset == 1
 
 
+async def test_schedule_logs_are_recovered_at_the_same_time() -> None:
+    disk = MeetingDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
+        client = await RawClient.connect(server.port)
+        body = encode_body(Columns([b"x"]))
+        for number in range(3):
+            topic = await client.topic(f"t{number}")
+            wish = m.Schedule(topic.topic_id, 0, checksum(body), delay_ms=10**9)
+            await client.ask(wish, m.Scheduled, body)
+    disk.remove("CLEAN")
+    disk.synced.clear()
+    disk.meets_at = ".schedule"
+    disk.meet = Barrier(3, timeout=10)
+    async with running_server(disk, recovery_threads=3) as server:
+        assert not disk.meet.broken
+        assert sum(server.status().totals["logs_opened"].values()) == 1 + 3 * 3
+
+
 async def test_what_fails_one_of_the_threads_that_recover_fails_the_start() -> None:
     """And the rest is not begun."""
     disk = MeetingDisk(post=asyncio.get_running_loop().call_soon)
@@ -52,9 +72,10 @@ async def test_what_fails_one_of_the_threads_that_recover_fails_the_start() -> N
 
 
 class MeetingDisk(MemoryDisk):
-    """On which the first syncs of group logs wait for each other, or those of one of them fail."""
+    """On which the first syncs of logs of a kind wait for each other, or those of one fail."""
 
     meet: Barrier | None = None
+    meets_at = ".groups"
     fails_at = "nothing"
 
     def __init__(self, *, post: Post | None = None) -> None:
@@ -66,7 +87,7 @@ class MeetingDisk(MemoryDisk):
         directory = file.path.rpartition("/")[0]
         if directory.endswith(self.fails_at):
             raise SyncFailed(errno.EIO, "the disk fails", file.path)
-        if directory.endswith(".groups") and directory not in self.synced:
+        if directory.endswith(self.meets_at) and directory not in self.synced:
             self.synced.add(directory)
             if self.meet and len(self.synced) <= self.meet.parties:
                 self.meet.wait()

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from threading import Lock
 from typing import Final
 
 from tapemq.batch import LogId
@@ -24,6 +25,7 @@ from tapemq_broker.server.schedules.indexer import Indexer
 from tapemq_broker.server.schedules.loading import Loading
 from tapemq_broker.server.schedules.shelf import Shelf, Volume
 from tapemq_broker.server.schedules.zones import zone
+from tapemq_broker.server.startup import side_by_side
 from tapemq_broker.storage.clean import CleanEntry
 from tapemq_broker.storage.errors import CorruptLog, LogFull, LogRefused
 from tapemq_broker.storage.log import Log
@@ -51,6 +53,7 @@ class Schedules:
         )
         # Topics whose schedule log is being made: their files are not to be removed meanwhile.
         self._making: Final[dict[int, asyncio.Event]] = {}
+        self._opening: Final = Lock()
         engine.on_topic_prepared = self._topic_prepared
         engine.on_topic_removed = self._topic_removed
 
@@ -61,31 +64,37 @@ class Schedules:
 
         Also those that the catalog has forgotten, in a repair or because it is an older copy.
         """
-        opened = []
+        found: list[tuple[Volume, TopicInfo]] = []
         for topic in self._engine.core.topics.by_id.values():
             if self._is_in_catalog(topic.info.topic_id) or self._engine.logs.store.has_schedules(
                 topic.info
             ):
                 volume = Volume(topic.info.topic_id, topic.info.name, self.shelf.backlog)
                 self.shelf.volumes[volume.topic_id] = volume
-                made = self._open(volume, topic.info, clean.get(volume.book.log))
-                opened += [made] if made else []
-        return opened
+                found.append((volume, topic.info))
+        threads = self._engine.world.recovery_threads
+        opened = side_by_side(lambda one: self._open(*one, clean), found, threads)
+        return [made for made in opened if made is not None]
 
     def _is_in_catalog(self, topic_id: int) -> bool:
         return self._engine.logs.last_value(CATALOG, schedule_key(topic_id)) is not None
 
-    def _open(self, volume: Volume, info: TopicInfo, clean: CleanEntry | None) -> Log | None:
+    def _open(
+        self, volume: Volume, info: TopicInfo, clean: Mapping[LogId, CleanEntry]
+    ) -> Log | None:
+        """In any thread."""
         try:
             must_exist = self._is_in_catalog(info.topic_id)
-            made = self._open_log(volume, info, clean, must_exist=must_exist)
+            of_stop = clean.get(volume.book.log)
+            made = self._open_log(volume, info, of_stop, must_exist=must_exist)
         except (LogRefused, CorruptLog) as refused:
             volume.damage = str(refused)
             told = self._engine.logs.store.told(refused)
             log.error("topic %s: its schedules are refused: %s", info.name, told)
             return None
         volume.book.next_offset = made.next_offset
-        self._engine.logs.add_data(made)
+        with self._opening:
+            self._engine.logs.add_data(made)
         return made
 
     def start(self) -> None:
