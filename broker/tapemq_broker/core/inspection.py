@@ -63,7 +63,8 @@ def inspect(body: bytes | memoryview, body_checksum: int, limits: BatchLimits) -
     """The prefix of a body that is sound and within the limits. Raises Refused."""
     if len(body) > limits.batch_bytes:
         raise Refused(
-            "batch_too_large", f"a batch of {len(body)} bytes; {limits.batch_bytes} are allowed"
+            "batch_too_large",
+            f"a batch of {len(body)} bytes; batch_bytes_max is {limits.batch_bytes}",
         )
     if checksum(body) != body_checksum:
         raise Refused("bad_batch", "the body does not match the checksum that came with it")
@@ -71,13 +72,15 @@ def inspect(body: bytes | memoryview, body_checksum: int, limits: BatchLimits) -
         if (inflated := decode_prefix(body).data_length) > limits.batch_bytes:
             raise Refused(
                 "batch_too_large",
-                f"a batch of {inflated} bytes, decompressed; {limits.batch_bytes} are allowed",
+                f"a batch of {inflated} bytes, decompressed; "
+                f"batch_bytes_max is {limits.batch_bytes}",
             )
         prefix, longest = check_body(body)
     except BatchError as error:
         raise Refused("bad_batch", str(error)) from None
     if longest > limits.record_bytes:
         raise Refused(
-            "batch_too_large", f"a record of {longest} bytes; {limits.record_bytes} are allowed"
+            "batch_too_large",
+            f"a record of {longest} bytes; record_bytes_max is {limits.record_bytes}",
         )
     return prefix

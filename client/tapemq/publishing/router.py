@@ -216,7 +216,10 @@ class Router(ABC):
             sent = lane.take(self._clock.wall_us())
             most = connection.limits.batch_bytes_max
             if sent.size_bytes > most:  # the broker would end the session, each time anew
-                text = f"a batch of {sent.size_bytes} bytes; the broker takes {most} now"
+                text = (
+                    f"a batch of {sent.size_bytes} bytes, made when the broker took as much; now "
+                    f"its batch_bytes_max is {most}: raise that, or publish the records anew"
+                )
                 self._answered(lane, sent, PayloadTooLarge(text))
                 return
             message = m.Publish(self._route.topic_id, lane.partition, sent.checksum, sent.level)

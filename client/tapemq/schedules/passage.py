@@ -102,8 +102,8 @@ def check_size(body: bytes, limits: m.Welcome) -> None:
     broker may take less than when its records were gathered."""
     if len(body) > limits.batch_bytes_max:
         raise PayloadTooLarge(
-            f"{len(body)} bytes to be scheduled together; the broker takes {limits.batch_bytes_max}"
-            " now"
+            f"{len(body)} bytes to be scheduled together; the broker's batch_bytes_max is "
+            f"{limits.batch_bytes_max} now: raise that, or publish smaller records"
         )
 
 

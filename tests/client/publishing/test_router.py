@@ -219,6 +219,7 @@ def test_what_is_too_large_since_a_restart_is_not_sent_again_and_again(
     shell.link_up(talk)
     assert published(talk) == []
     assert type(shell.failure) is (IndeterminateError if is_sent else PayloadTooLarge)
+    assert "now its batch_bytes_max is 1000: raise that, or" in str(shell.failure)
 
 
 def test_what_is_just_as_large_as_the_broker_takes_is_sent_again(hands: Hands) -> None:

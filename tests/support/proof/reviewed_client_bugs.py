@@ -329,4 +329,11 @@ REVIEWED_CLIENT: Final = (
         "tests/client/streams/test_committer.py::"
         "test_commit_of_a_record_in_hand_whose_partition_was_given_up_is_no_success",
     ),
+    Bug(
+        "The error of a batch, or of what is scheduled together, that a broker with a lower "
+        "limit takes no more said neither which setting that is nor what to do.",
+        "a review",
+        "tests/client/publishing/test_router.py::"
+        "test_what_is_too_large_since_a_restart_is_not_sent_again_and_again",
+    ),
 )
