@@ -1,6 +1,7 @@
 """Reading a topic as a queue, message by message or batch by batch."""
 
 import asyncio
+import builtins
 from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 from typing import Any, Final, Self
@@ -15,6 +16,7 @@ from tapemq.queues.message_batch import MessageBatch
 from tapemq.queues.options import QueueOptions
 from tapemq.queues.outcome import Exceptions, Retry, check_exceptions, check_function, finish
 from tapemq.queues.subscriber import QueueSubscriber
+from tapemq.timeouts import check_timeout
 
 _TURN_S: Final = 0.005
 """The event loop gets its turn this often, even if messages are always there."""
@@ -25,9 +27,8 @@ class Queue:
 
     ``async with client.queue(...) as queue``, then ``async for message in queue``. Each message is
     this consumer's until it is settled: best with ``async with message.process()``. Its lease is
-    renewed for as long as the process lives. Several tasks may iterate at the same time. To wait no
-    longer than 5 s for one: ``await asyncio.wait_for(anext(aiter(queue)), 5)``, with a new iterator
-    each time, since Python ends one whose wait was cancelled.
+    renewed for as long as the process lives. Several tasks may iterate at the same time.
+    ``get(timeout=)`` takes one message, and waits for no longer.
 
     Leaving the block stops taking, waits for ``process()`` blocks to end (at most 10 s), gives
     back what is not settled, and waits until all settlements are on disk. After a loss of the
@@ -77,6 +78,35 @@ class Queue:
                 yield message
                 if now() >= self._turn_at:
                     await self._give_turn()
+
+    async def get(self, *, timeout: float | None = None) -> Message | None:
+        """The next message; None if none has come within ``timeout`` seconds, or after stop().
+
+        With 0 only what is here already is taken; with None, one is waited for. Raises what
+        iterating raises.
+        """
+        until = None
+        if timeout is not None:
+            until = self._loop.time() + check_timeout("timeout", timeout)
+        if self._loop.time() >= self._turn_at:
+            await self._give_turn()
+        while True:
+            try:
+                # What takes a message is not under this: it would be given back again.
+                async with asyncio.timeout_at(until):
+                    hand = await self._next_hand()
+            except builtins.TimeoutError:
+                return None
+            if hand is None:
+                return None
+            message: Message | None
+            if hand.lease.redelivered:
+                message = await self._next_redelivered(hand)
+            else:
+                message = next(hand.messages)
+                self._desk.schedule()  # to say that this one has started
+            if message is not None:
+                return message
 
     async def batches(self) -> AsyncIterator[MessageBatch]:
         """The same messages, up to 512 that were leased together at a time."""

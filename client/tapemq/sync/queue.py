@@ -1,5 +1,6 @@
 """Reading a topic as a queue without asyncio, message by message or batch by batch."""
 
+import math
 import threading
 from collections.abc import Callable, Iterator
 from types import TracebackType
@@ -17,6 +18,7 @@ from tapemq.sync.message_batch import MessageBatch
 from tapemq.sync.promise import Promise
 from tapemq.sync.queue_subscriber import QueueSubscriber
 from tapemq.sync.shared import Shared
+from tapemq.timeouts import check_timeout
 
 _WAIT_S: Final = 3600.0
 """So long at a time; then it looks again."""
@@ -28,8 +30,9 @@ class Queue:
     ``with client.queue(...) as queue``, then ``for message in queue``. Each message is this
     consumer's until it is settled: best with ``with message.process()``. A thread of the client
     renews its lease for as long as the process lives, also while handlers are busy. Several
-    threads may iterate at the same time, and settle what others took; a process that was forked
-    has to open a queue of its own, and cannot settle what its parent took.
+    threads may iterate at the same time, and settle what others took; ``get(timeout=)`` takes one
+    message, and waits for no longer. A process that was forked has to open a queue of its own, and
+    cannot settle what its parent took.
 
     Leaving the block stops taking, waits for ``process()`` blocks to end (at most 10 s), gives
     back what is not settled, and waits until all settlements are on disk. After a loss of the
@@ -65,20 +68,34 @@ class Queue:
     def _messages(self) -> Iterator[Message]:
         desk = self._desk
         while True:
-            change: Promise[None] | Beginning | None = None
             with self._shared.lock:
                 message = next(self._fresh, None)
                 if message is not None and not desk.scheduled:
                     desk.schedule()  # to say that this one has started
-            if message is None:
-                with self._shared.lock, self._shared.turn:
-                    message, change = self._take()
-            if message is not None:
-                yield message
-            elif change is not None:
-                change.wait(_WAIT_S)
-            else:
+            if message is None and (message := self.get()) is None:
                 return
+            yield message
+
+    def get(self, *, timeout: float | None = None) -> Message | None:
+        """The next message; None if none has come within ``timeout`` seconds, or after stop().
+
+        With 0 only what is here already is taken; with None, one is waited for. Raises what
+        iterating raises.
+        """
+        until = math.inf
+        if timeout is not None:
+            until = self._shared.time() + check_timeout("timeout", timeout)
+        while True:
+            with self._shared.lock, self._shared.turn:
+                message, change = self._take()
+            if message is not None or change is None:
+                return message
+            left_s = until - self._shared.time()
+            if not change.wait(min(left_s, _WAIT_S)) and isinstance(change, Promise):
+                with self._shared.lock:
+                    self._subscriber.changes.forget(change)
+            if left_s <= 0:
+                return None
 
     def _take(self) -> tuple[Message | None, Promise[None] | Beginning | None]:
         """The next message, or what to wait for; neither if nothing more is to be taken."""
