@@ -35,6 +35,8 @@ _CACHE_KIB: Final = 16 * 1024
 _JOURNAL_PAGES: Final = 16 * 1024
 """Of 4 KiB. A transaction changes pages all over the index of times; the longer the journal, the
 fewer of them are copied more than once. With 1,000 pages a million rows take twice as long."""
+_JOURNAL_BYTES: Final = _JOURNAL_PAGES * 4096
+"""What is left of it when it has grown larger, as where a topic with a million schedules goes."""
 
 _SCHEMA: Final = """
 CREATE TABLE topic (
@@ -100,6 +102,7 @@ class SqliteScheduleIndex:
             # Not synced with each transaction: a power cut may take the last ones, never a part.
             db.execute("PRAGMA synchronous = NORMAL")
             db.execute(f"PRAGMA wal_autocheckpoint = {_JOURNAL_PAGES}")
+            db.execute(f"PRAGMA journal_size_limit = {_JOURNAL_BYTES}")
             db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             version = db.execute("PRAGMA user_version").fetchone()[0]
             if version not in (0, _VERSION):

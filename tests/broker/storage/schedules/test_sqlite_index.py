@@ -116,6 +116,23 @@ def test_the_files_are_for_the_broker_alone(tmp_path: Path) -> None:
     index.close()
 
 
+def test_a_journal_that_much_was_done_at_once_in_gets_shorter_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would else be as large as the index for ever, where a topic with all of that goes."""
+    monkeypatch.setattr("tapemq_broker.storage.schedules.sqlite_index._JOURNAL_PAGES", 16)
+    monkeypatch.setattr("tapemq_broker.storage.schedules.sqlite_index._JOURNAL_BYTES", 16 * 4096)
+    index = SqliteScheduleIndex(tmp_path / "index")
+    rows = [ROW._replace(schedule_id=n, record=bytes(1000), key=b"") for n in range(1, 501)]
+    index.apply(7, 500, list(map(Put, rows)))
+    journal = tmp_path / "index-wal"
+    assert journal.stat().st_size > 8 * 16 * 4096
+    index.apply(7, 501, [Put(ROW)])
+    assert journal.stat().st_size <= 16 * 4096
+    index.close()
+    assert not journal.exists()
+
+
 def _modes(directory: Path) -> dict[str, int]:
     return {path.name: path.stat().st_mode & 0o777 for path in directory.iterdir()}
 
