@@ -51,6 +51,10 @@ class QueueIntake:
         self.subscription = subscription
         self._credit = Credit(window)
 
+    def is_subscribed(self, subscription: int) -> bool:
+        """Whether this is the subscription that there is."""
+        return self._credit is not None and subscription == self.subscription
+
     def cut_off(self) -> int:
         """The subscription is gone: all that was leased comes again, here or elsewhere.
 

@@ -7,11 +7,12 @@ on whichever connection there is, and is called back by ``timers``. Both shells 
 import logging
 import math
 from abc import ABC, abstractmethod
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
-from typing import Any, Final, Protocol
+from functools import partial
+from typing import Any, Final, NamedTuple, Protocol
 
-from tapemq.errors import ConnectionLost, Error
+from tapemq.errors import ConnectionLost, Error, Overloaded
 from tapemq.network.exchange import Exchange
 from tapemq.queues.confirmation import Confirmation, Done, Waiter, lease_lost
 from tapemq.queues.intake import QueueIntake
@@ -30,6 +31,17 @@ for something takes a turn of the loop for each message, and two frames would co
 
 DRAIN_S: Final = 10.0
 """How long handlers may take to end when a queue is left."""
+
+_AGAIN_S: Final = 0.1
+"""The least time before what an overloaded broker has refused is said again."""
+
+
+class _Frame(NamedTuple):
+    """What is sent of a settlement at a time."""
+
+    request: m.Settle
+    payload: bytes
+    confirmation: Confirmation
 
 
 class Timers(Protocol):
@@ -80,6 +92,9 @@ class Ledger(ABC):
         self._on_lease = on_lease
         self._waiters: defaultdict[Verdict, list[Waiter]] = defaultdict(list)
         self._unanswered = 0
+        # What an overloaded broker has refused, and until when it is not said again, nor more.
+        self._refused: deque[tuple[_Frame, Overloaded]] = deque()
+        self._resting: Any = None
         self._said_at = 0.0
         self._flushing: Any = None
         self._renewal: Any = None
@@ -170,6 +185,9 @@ class Ledger(ABC):
         waiters, self._waiters = self._waiters, defaultdict(list)
         for waiter in (waiter for some in waiters.values() for waiter in some):
             waiter.done(lease_lost(waiter.first_offset))
+        self._stop_resting()
+        while self._refused:
+            self._end(*self._refused.popleft())
         if unsaid:
             self._too_late(unsaid)
         self._stop_renewing()
@@ -214,8 +232,9 @@ class Ledger(ABC):
         if connection is None:
             return  # what is to be said is void: cut_off() came, or comes
         try:
-            for settlement in self._intake.take_settlements():
-                self._say(connection, settlement)
+            if self._resting is None:
+                for settlement in self._intake.take_settlements():
+                    self._say(connection, settlement)
             for payload in chunks(self._intake.take_started()):
                 connection.push(m.Started(self._intake.subscription), payload)
             self._grant(connection)
@@ -230,20 +249,56 @@ class Ledger(ABC):
         payloads = list(settlement.payloads())
         waiters = self._waiters.pop(settlement.verdict, [])
         confirmation = Confirmation(len(payloads), waiters)
-
-        def answered(result: Any) -> None:
-            self._unanswered -= 1
-            self._progressed()
-            if isinstance(result, Error):
-                level = logging.INFO if isinstance(result, ConnectionLost) else logging.WARNING
-                log.log(level, "%s: settlements were not confirmed: %s", self._name, result)
-            if lost := confirmation.answered(result):
-                self._too_late(lost)
-
         request = settlement.request(self._intake.subscription)
         for payload in payloads:
             self._unanswered += 1
-            connection.send(request, answered, payload)
+            self._send(connection, _Frame(request, payload, confirmation))
+
+    def _send(self, connection: Exchange, frame: _Frame) -> None:
+        connection.send(frame.request, partial(self._answered, frame), frame.payload)
+
+    def _answered(self, frame: _Frame, result: Any) -> None:
+        is_subscribed = self._intake.is_subscribed(frame.request.subscription)
+        if isinstance(result, Overloaded) and is_subscribed:
+            self._refused.append((frame, result))
+            self._rest(result)
+        else:
+            self._end(frame, result)
+
+    def _end(self, frame: _Frame, result: Any) -> None:
+        self._unanswered -= 1
+        self._progressed()
+        if isinstance(result, Error):
+            level = logging.INFO if isinstance(result, ConnectionLost) else logging.WARNING
+            log.log(level, "%s: settlements were not confirmed: %s", self._name, result)
+        if lost := frame.confirmation.answered(result):
+            self._too_late(lost)
+
+    def _rest(self, error: Overloaded) -> None:
+        """Nothing was changed, and the leases are held: what was refused is said again later, and
+        what comes meanwhile is gathered. Its credit is not granted before."""
+        if self._resting is None:
+            pause_s = max(error.retry_after, _AGAIN_S)
+            log.warning("%s: settles again in %g s: %s", self._name, pause_s, error)
+            self._resting = self._timers.call_later(pause_s, self._resume)
+
+    def _stop_resting(self) -> None:
+        if self._resting is not None:
+            self._resting.cancel()
+            self._resting = None
+
+    def _resume(self) -> None:
+        self._resting = None
+        connection = self._connection()
+        if connection is None:
+            return  # cut_off() comes
+        try:
+            for _ in range(len(self._refused)):
+                self._send(connection, self._refused[0][0])
+                self._refused.popleft()
+        except ConnectionLost:
+            log.debug("%s: the connection was lost while settling", self._name)
+        self.flush()
 
     def _grant(self, connection: Exchange) -> None:
         grants = self._intake.grants

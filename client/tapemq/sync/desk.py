@@ -125,6 +125,7 @@ class Desk(Ledger):
         """This process is a child: the leases are the parent's."""
         self._changes = Changes()
         self._waiters.clear()
+        self._refused.clear()
         self._intake.cut_off()
 
 

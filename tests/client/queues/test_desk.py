@@ -120,6 +120,25 @@ async def test_refused_settlement_is_logged(world: World, caplog: pytest.LogCapt
     assert "not confirmed: damaged" in caplog.text
 
 
+async def test_an_overloaded_broker_is_told_again_of_what_was_settled(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds the leases: they would run out, and count as crashes."""
+    monkeypatch.setattr(ledger_module, "_AGAIN_S", 0.0)
+    busy = m.Failure(wire.OVERLOADED.code, "too many requests wait for the broker's disk")
+    world.broker.react(m.Settle, busy, busy, busy)
+    async with world.queue() as queue:
+        one, two, three = await take(queue, 3)
+        await one.ack(confirm=True)
+        assert len(world.broker.of(m.Settle)) == 4
+        world.broker.react(m.Settle, busy)
+        await two.ack()
+        await world.broker.received(m.Settle, 5)
+        await three.nack()
+    assert (world.acked(), world.group.offsets("nack")) == ([0, 1], [2])
+    assert queue.lost == 0
+
+
 async def test_leaving_gives_up_on_handlers_that_do_not_end(
     world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

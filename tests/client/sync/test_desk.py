@@ -3,6 +3,7 @@ import signal
 import pytest
 
 import tapemq
+from tapemq.queues import ledger as ledger_module
 from tapemq.sync import desk as desk_module
 from tapemq.wire import errors as wire
 from tapemq.wire import messages as m
@@ -53,6 +54,21 @@ def test_refused_settlement_is_raised_or_logged(
         with pytest.raises(tapemq.StorageFailed):
             two.ack(confirm=True)
     assert "not confirmed: damaged" in caplog.text
+
+
+def test_an_overloaded_broker_is_told_again_of_what_was_settled(
+    world: QueueWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_module, "_AGAIN_S", 0.0)
+    busy = m.Failure(wire.OVERLOADED.code, "too many requests wait for the broker's disk")
+    world.thread.react(m.Settle, busy, busy)
+    with world.queue() as queue:
+        one, two = take(queue, 2)
+        one.ack(confirm=True)
+        world.thread.react(m.Settle, busy)
+        two.ack()
+    assert world.said("ack") == [0, 1]
+    assert queue.lost == 0
 
 
 def test_leaving_waits_until_all_is_on_disk(world: QueueWorld) -> None:

@@ -140,4 +140,12 @@ REVIEWED_QUEUE_CLIENT: Final = (
         "tests/client/queues/test_queue_end.py::"
         "test_cancelled_run_ends_though_its_handlers_keep_that_to_themselves",
     ),
+    Bug(
+        "What a consumer settled was dropped where an overloaded broker refused it, as if that "
+        "was stopping: though it was acked, it came again when its lease ran out, with a crash "
+        "counted, and `ack(confirm=True)` called the lease lost.",
+        "a review",
+        "tests/client/queues/test_desk.py::"
+        "test_an_overloaded_broker_is_told_again_of_what_was_settled",
+    ),
 )
