@@ -10,6 +10,7 @@ from tapemq_broker.core.partition import Partition
 from tapemq_broker.core.refusal import Refusal, Refused
 from tapemq_broker.server.connection import Connection
 from tapemq_broker.server.engine import Engine
+from tapemq_broker.server.unanswered import LARGE
 
 log = logging.getLogger("tapemq.broker")
 
@@ -96,7 +97,8 @@ class TimeLookups:
     ) -> None:
         offsets: Mapping[int, int] | None = None
         try:
-            offsets = {p.number: await self._find(p, time_us) for p in partitions}
+            with self._engine.unanswered.counting(request.session, LARGE):
+                offsets = {p.number: await self._find(p, time_us) for p in partitions}
         except Exception as error:  # damage, or a log removed meanwhile: this request's only
             failure = self._failure(partitions[0].log.topic_id, error)
         finally:

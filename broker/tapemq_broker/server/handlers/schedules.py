@@ -17,6 +17,7 @@ from tapemq_broker.server.handlers.lookups import LOOKUPS_MAX
 from tapemq_broker.server.handlers.table import Handler
 from tapemq_broker.server.schedules.commands import Job, Name, ScheduleCommands
 from tapemq_broker.server.schedules.service import Schedules
+from tapemq_broker.server.unanswered import LARGE
 
 _PAGE_ROWS: Final = 64
 
@@ -115,7 +116,8 @@ class ScheduleHandlers:
         self, connection: Connection, request: Request, work: Callable[[], Awaitable[None]]
     ) -> None:
         try:
-            await self._commands.answering(request, work)
+            with self._engine.unanswered.counting(request.session, LARGE):
+                await self._commands.answering(request, work)
         finally:
             connection.lookups -= 1
 

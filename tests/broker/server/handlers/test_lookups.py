@@ -3,12 +3,15 @@
 import asyncio
 import threading
 from collections.abc import Awaitable
+from functools import partial
 from typing import Any
 
 import pytest
 
 from tapemq.wire import messages as m
+from tapemq_broker.server import engine
 from tapemq_broker.server.handlers.lookups import LOOKUPS_MAX
+from tapemq_broker.server.unanswered import LARGE, Unanswered
 from tapemq_broker.storage.log import Log
 from tapemq_broker.storage.memory_disk import MemoryDisk
 from tests.support.raw_client import RawClient, Refused
@@ -145,3 +148,30 @@ async def test_who_looks_a_topic_up_that_is_deleted_meanwhile_hears_so(
         with pytest.raises(Refused) as refused:
             await client.answer(asked, m.Done)
         assert refused.value.name == "stale_metadata"
+
+
+async def test_look_ups_of_clients_that_come_ask_and_go_do_not_fill_the_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They go on to wait while reads hang, and each is a task."""
+    gate = threading.Event()
+
+    def look_later(log: Log, time_us: int) -> int:
+        gate.wait()
+        return 0
+
+    monkeypatch.setattr(engine, "Unanswered", partial(Unanswered, in_all_max=5 * LARGE))
+    monkeypatch.setattr(Log, "offset_at", look_later)
+    async with running_server() as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        for _ in range(4):
+            guest = await RawClient.connect(server.port)
+            for _ in range(10):
+                guest.send(m.DescribePartition(topic.topic_id, 0, time_us=1))
+                await client.ask(m.Ping(), m.Pong)
+            guest.send(m.Bye())
+            assert await guest.at_end()
+        seen = len(server._engine._tasks)
+        gate.set()
+    assert seen <= 11

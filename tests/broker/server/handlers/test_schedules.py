@@ -168,3 +168,30 @@ async def test_who_schedules_the_same_again_and_again_is_not_read(
         answers = [await client.answer(correlation, m.Scheduled) for correlation in sent]
     assert len({answer.schedule_id for answer in answers}) == 1
     assert 10 <= seen < 700  # so many come with what has been read by then
+
+
+async def test_looks_at_schedules_of_clients_that_come_ask_and_go_do_not_fill_the_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They go on to wait while the index hangs, and each is a task."""
+    gate = asyncio.Event()
+
+    async def page_later(*_: Any) -> commands.Page:
+        await gate.wait()
+        return commands.Page([], False, 0)
+
+    monkeypatch.setattr(engine, "Unanswered", partial(Unanswered, in_all_max=5 * LARGE))
+    monkeypatch.setattr(commands.ScheduleCommands, "page", page_later)
+    async with running_server() as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        for _ in range(4):
+            guest = await RawClient.connect(server.port)
+            for _ in range(10):
+                guest.send(m.ListSchedules(topic.topic_id, 0, 0))
+                await client.ask(m.Ping(), m.Pong)
+            guest.send(m.Bye())
+            assert await guest.at_end()
+        seen = len(server._engine._tasks)
+        gate.set()
+    assert seen <= 11
