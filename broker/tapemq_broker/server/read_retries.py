@@ -5,7 +5,6 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from tapemq_broker.server.shortage import Shortage
-from tapemq_broker.storage.errors import NO_FILES_ERRORS
 
 _RETRY_S: Final = 1.0
 
@@ -21,9 +20,8 @@ class ReadRetries:
 
     def takes(self, error: Exception, again: Callable[[], None]) -> bool:
         """Whether an error passes: then ``again`` is called later."""
-        if not isinstance(error, OSError) or error.errno not in NO_FILES_ERRORS:
+        if self._shortage.not_read(error) is None:
             return False
-        self._shortage.not_read(error)
         self._spawn(self._later(again))
         return True
 

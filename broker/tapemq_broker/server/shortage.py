@@ -13,6 +13,7 @@ _FULL: Final = Refusal("disk_full", "the broker's disk is full; nothing was writ
 _NO_FILES: Final = Refusal(
     "overloaded", "the broker can open no more files just now; nothing was written", 1.0
 )
+_NOT_READ: Final = Refusal("overloaded", "the broker can open no more files just now", 1.0)
 _TELL_AGAIN_S: Final = 10.0
 
 
@@ -35,9 +36,13 @@ class Shortage:
         self._tell(f"{what} cannot be made: {advice}", error)
         return Refused(refusal.name, f"{what} cannot be made: {error}", refusal.retry_after_s)
 
-    def not_read(self, error: OSError) -> None:
-        """Log that something waits to be read."""
+    def not_read(self, error: Exception) -> Refusal | None:
+        """If it is for want of open files that something cannot be read, log that. Returns what
+        clients are told then; None: it does not pass."""
+        if not isinstance(error, OSError) or error.errno not in NO_FILES_ERRORS:
+            return None
         self._tell(f"records cannot be read: {_advice(error)[0]}", error)
+        return _NOT_READ
 
     def _tell(self, what: str, error: Exception) -> None:
         now = self._clock.monotonic()

@@ -354,4 +354,11 @@ REVIEWED_CORE: Final = (
         "tests/broker/server/handlers/test_lookups.py::"
         "test_look_ups_of_clients_that_come_ask_and_go_do_not_fill_the_memory",
     ),
+    Bug(
+        "Who began to read at a time while the broker could open no more files, or described a "
+        "queue then, was told for good that the log was damaged.",
+        "a review",
+        "tests/broker/server/handlers/test_lookups.py::"
+        "test_who_looks_up_while_no_file_can_be_opened_may_try_again",
+    ),
 )

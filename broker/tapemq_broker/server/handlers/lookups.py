@@ -115,6 +115,9 @@ class TimeLookups:
             self._engine.core.topics.get(topic_id)
         except Refused as refused:
             return refused.refusal  # its files went with it, and nothing is wrong with the disk
+        passing = self._engine.shortage.not_read(error)
+        if passing is not None:
+            return passing
         log.warning("a look-up by time failed: %s", error)
         return Refusal("storage_failed", str(error))
 

@@ -63,7 +63,8 @@ class QueueAdminHandlers:
         except (KeyError, OffsetOutOfRange):
             chunk = None  # removed meanwhile
         except (CorruptLog, OSError) as error:
-            self._engine.reply(request, Refusal("storage_failed", str(error)))
+            passing = self._engine.shortage.not_read(error)
+            self._engine.reply(request, passing or Refusal("storage_failed", str(error)))
             return
         answer = translate.answer(info)
         if chunk is not None and chunk.record_count and isinstance(answer, m.Queue):

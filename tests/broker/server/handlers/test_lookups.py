@@ -1,6 +1,7 @@
 """A start by time is looked up on disk, before the core is asked."""
 
 import asyncio
+import errno
 import threading
 from collections.abc import Awaitable
 from functools import partial
@@ -175,3 +176,23 @@ async def test_look_ups_of_clients_that_come_ask_and_go_do_not_fill_the_memory(
         seen = len(server._engine._tasks)
         gate.set()
     assert seen <= 11
+
+
+@pytest.mark.parametrize(
+    ("number", "name"), [(errno.EMFILE, "overloaded"), (errno.EIO, "storage_failed")]
+)
+async def test_who_looks_up_while_no_file_can_be_opened_may_try_again(
+    number: int, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log is as sound as before."""
+
+    def fail(log: Log, time_us: int) -> int:
+        raise OSError(number, "it cannot be opened")
+
+    monkeypatch.setattr(Log, "offset_at", fail)
+    async with running_server() as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        with pytest.raises(Refused) as refused:
+            await client.subscribe(topic, start="time", start_value=1)
+        assert refused.value.name == name

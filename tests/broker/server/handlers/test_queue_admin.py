@@ -1,5 +1,6 @@
 """Looking at queue groups and changing them, through a real server."""
 
+import errno
 import threading
 from collections.abc import AsyncIterator
 from functools import partial
@@ -185,3 +186,21 @@ async def test_who_describes_on_while_reads_hang_is_not_read(
         for correlation in sent:
             await client.answer(correlation, m.Queue)
     assert 10 <= seen < 4000  # so many come with what has been read by then
+
+
+@pytest.mark.parametrize(
+    ("number", "name"), [(errno.EMFILE, "overloaded"), (errno.EIO, "storage_failed")]
+)
+async def test_who_describes_while_no_file_can_be_opened_may_try_again(
+    client: QueueClient, number: int, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(plan: ReadPlan, wait: bool) -> Chunk | None:
+        raise OSError(number, "it cannot be opened")
+
+    topic = await client.topic("t")
+    await client.publish(topic, b"x")
+    await client.consume(topic, credit_records=0)
+    monkeypatch.setattr(ReadPlan, "run", fail)
+    with pytest.raises(Refused) as refused:
+        await described(client, topic)
+    assert refused.value.name == name
