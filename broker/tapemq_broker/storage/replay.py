@@ -1,5 +1,6 @@
 """Rebuilding what a log keeps in memory while it is opened: indexes and the observer's state."""
 
+from collections.abc import Iterator
 from contextlib import closing
 from typing import Final
 
@@ -12,7 +13,7 @@ from tapemq_broker.storage.observer import Observer
 from tapemq_broker.storage.paths import base_offsets, segment_path, state_path
 from tapemq_broker.storage.refusal import unreadable
 from tapemq_broker.storage.scan import BadPlace, Batch, Window, read_batch
-from tapemq_broker.storage.snapshot import decode_snapshot
+from tapemq_broker.storage.snapshot import decode_snapshot, is_whole
 from tapemq_broker.storage.survey import beginning
 
 
@@ -88,12 +89,23 @@ class Replay:
     def _restored(self, observer: Observer, end: LogEnd) -> bool:
         """Bring the observer to ``end`` from the newest state of this history, if there is one."""
         self.useless_states.clear()
-        for offset in reversed(self._states):
+        states = reversed(self._states)
+        for offset in states:
             if offset <= end.next_offset and self._begins(observer, offset, end):
                 self._bring(observer, offset, end)
+                if offset not in self._bases:
+                    self._pass_damaged(states)
                 return True
             self.useless_states.add(offset)
         return False
+
+    def _pass_damaged(self, states: Iterator[int]) -> None:
+        """The state of a clean stop is of use this once: the next older one counts from now on, if
+        it is whole."""
+        for offset in states:
+            if is_whole(self._read_state(offset), self._log_id, offset):
+                return
+            self.useless_states.add(offset)
 
     def _begin_anew(self, observer: Observer, end: LogEnd) -> None:
         observer.restore(None)
@@ -110,14 +122,17 @@ class Replay:
         ends = self._ends_at(offset, end)
         if not ends:
             return False
+        data = self._read_state(offset)
+        states = [decode_snapshot(data, self._log_id, place) for place in ends]
+        return any(state is not None and _takes(observer, state) for state in states)
+
+    def _read_state(self, offset: int) -> bytes:
         try:
-            data = self._disk.read_file(state_path(self._directory, offset))
+            return self._disk.read_file(state_path(self._directory, offset)) or b""
         except OSError as error:
             if error.errno in NO_FILES_ERRORS:
                 raise  # it may well be there, and what it is of may be removed by now
-            return False  # It is a cache: without it, more of the log is read.
-        states = [decode_snapshot(data or b"", self._log_id, place) for place in ends]
-        return any(state is not None and _takes(observer, state) for state in states)
+            return b""  # It is a cache: without it, more of the log is read.
 
     def _open(self, base: int) -> "closing[File]":
         path = segment_path(self._directory, base)

@@ -33,12 +33,21 @@ def encode_snapshot(log_id: LogId, end: LogEnd, state: bytes) -> bytes:
 
 def decode_snapshot(data: bytes, log_id: LogId, end: LogEnd) -> bytes | None:
     """The state; None if a bit is wrong, or it is that of another log or another end."""
+    if data[: _HEAD.size] != _head(log_id, end) or not is_whole(data, log_id, end.next_offset):
+        return None
+    return data[_HEAD.size : -_CHECKSUM.size]
+
+
+def is_whole(data: bytes, log_id: LogId, next_offset: int) -> bool:
+    """Whether every bit of a file is right, and it is a state of that log as of an offset: of some
+    history."""
     stop = len(data) - _CHECKSUM.size
-    if stop < _HEAD.size or data[: _HEAD.size] != _head(log_id, end):
-        return None
-    if _CHECKSUM.unpack_from(data, stop) != (checksum(data[:stop]),):
-        return None
-    return data[_HEAD.size : stop]
+    if stop < _HEAD.size:
+        return False
+    magic, version, *place = _HEAD.unpack_from(data)[:6]
+    if (magic, version) != (_MAGIC, _VERSION) or place != [*log_id, next_offset]:
+        return False
+    return bool(_CHECKSUM.unpack_from(data, stop) == (checksum(data[:stop]),))
 
 
 def _head(log_id: LogId, end: LogEnd) -> bytes:

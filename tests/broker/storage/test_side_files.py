@@ -220,6 +220,21 @@ def test_a_damaged_state_counts_for_nothing(counted: CountedLog) -> None:
     counted.cut_power()
 
 
+def test_a_damaged_state_counts_for_nothing_though_a_clean_stop_left_a_later_one(
+    counted: CountedLog,
+) -> None:
+    """That one goes at the start; then the damaged one would be all that is left."""
+    counted.fill(segments=3)
+    *_, known, newest = counted.bases
+    clean = counted.log.close(clean=True, now_us=9)
+    counted.disk.replace_file(state_path(DIRECTORY, newest), b"x")
+    counted.open(clean)
+    assert counted.log.recovered.row is Row.CLEAN
+    counted.log.truncate_front(newest)
+    assert counted.log.first_offset == known
+    counted.cut_power()
+
+
 def test_a_damaged_state_is_written_anew_at_the_next_start(counted: CountedLog) -> None:
     """As long as what it was made of is there."""
     counted.fill(segments=3)

@@ -2,7 +2,7 @@ import pytest
 
 from tapemq.batch import LogId, Role, checksum
 from tapemq_broker.storage.chain import LogEnd
-from tapemq_broker.storage.snapshot import decode_snapshot, encode_snapshot
+from tapemq_broker.storage.snapshot import decode_snapshot, encode_snapshot, is_whole
 from tests.support.logs import LOG_ID
 
 END = LogEnd(99, 42, 0xDEADBEEF, 3, 77)
@@ -56,3 +56,14 @@ def test_no_wrong_bit_is_accepted() -> None:
         assert decode_snapshot(bytes(wrong), LOG_ID, END) is None
     for size_bytes in range(len(data)):
         assert decode_snapshot(data[:size_bytes], LOG_ID, END) is None
+
+
+def test_a_file_is_whole_whatever_its_history() -> None:
+    data = encode_snapshot(LOG_ID, END, b"state")
+    assert is_whole(data, LOG_ID, 99)
+    assert not is_whole(data, LOG_ID, 98)
+    assert not is_whole(data, LogId(7, 1, Role.DATA), 99)
+    assert not any(is_whole(data[:size], LOG_ID, 99) for size in range(len(data)))
+    for at in range(len(data)):
+        flipped = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+        assert not is_whole(flipped, LOG_ID, 99)

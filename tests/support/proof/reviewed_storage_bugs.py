@@ -282,4 +282,12 @@ REVIEWED_STORAGE: Final = (
         "tests/broker/storage/schedules/test_sqlite_index.py::"
         "test_a_journal_that_much_was_done_at_once_in_gets_shorter_again",
     ),
+    Bug(
+        "A start behind a clean stop looked at the state that the stop had left, which is of use "
+        "once, and took an older one for sound that nobody had looked at: where that was damaged, "
+        "retention and a crash forgot producers.",
+        "a review",
+        "tests/broker/storage/test_side_files.py::"
+        "test_a_damaged_state_counts_for_nothing_though_a_clean_stop_left_a_later_one",
+    ),
 )
