@@ -361,4 +361,10 @@ REVIEWED_CORE: Final = (
         "tests/broker/server/handlers/test_lookups.py::"
         "test_who_looks_up_while_no_file_can_be_opened_may_try_again",
     ),
+    Bug(
+        "A schedule that was sent again with other times, beyond the one that it was due at, ended "
+        "the broker: the answer could not be encoded.",
+        "fuzzing of commands",
+        "tests/broker/server/schedules/test_commands.py::test_a_retry_with_other_times_is_refused",
+    ),
 )

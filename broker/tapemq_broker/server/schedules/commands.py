@@ -180,6 +180,8 @@ class ScheduleCommands:
             found = await self._look(volume, Name(schedule_id, b""))
             if found is not None:
                 due_us = found.due_us - later_us
+                if due_us <= 0:  # no answer could say it
+                    raise Refused("bad_request", "these records were sent with other times before")
                 break
         self._engine.reply(job.request, ScheduleResult(first_id, due_us, True, False))
 

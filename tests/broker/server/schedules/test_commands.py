@@ -49,6 +49,22 @@ async def test_a_retry_gets_the_first_id() -> None:
         RawClient.close_all()
 
 
+async def test_a_retry_with_other_times_is_refused() -> None:
+    """There is no time that such a record could have been due at: an answer ended the broker."""
+    async with scheduled_broker() as broker:
+        client, topic = await raw(broker)
+        body = encode_body(Columns([b"x"]), producer_id=9)
+        first = await client.ask(wish(topic, body), m.Scheduled, body)
+        for later_us in (first.due_us, 2**64 - 1):
+            other = wish(topic, body, later_us=pack_times([later_us]))
+            with pytest.raises(Refused, match="other times") as refused:
+                await client.ask(other, m.Scheduled, body)
+            assert refused.value.name == "bad_request"
+        again = await client.ask(wish(topic, body), m.Scheduled, body)
+        assert again == first._replace(duplicate=True)
+        RawClient.close_all()
+
+
 async def test_a_retry_is_known_though_the_clock_has_jumped_ahead_by_days() -> None:
     async with scheduled_broker() as broker:
         client, topic = await raw(broker)
