@@ -237,8 +237,9 @@ class Connection(asyncio.BufferedProtocol):
     def send(
         self, message: m.Message, *, correlation: int = 0, payload: memoryview | None = None
     ) -> None:
-        """Send a message; nothing happens on a connection that is gone."""
-        if self._transport is None:
+        """Send a message; nothing happens on a connection that is gone, or is closing: there
+        writelines() of Python's own transports fails from 3.12 on."""
+        if self._transport is None or self._transport.is_closing():
             return
         now = self._host.clock.monotonic()
         size = 0 if payload is None else len(payload)

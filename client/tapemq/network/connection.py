@@ -47,6 +47,10 @@ class Connection(Exchange, asyncio.BufferedProtocol):
     def _transmit(self, parts: Sequence[bytes]) -> None:
         if self._transport is None:
             raise ConnectionLost("the connection is closed")
+        if self._transport.is_closing():
+            # connection_lost() is about to tell all requests, this one too. From Python 3.12 on,
+            # writelines() of a transport that closes fails, and the request would wait for ever.
+            return
         if len(parts) == 1:
             self._transport.write(parts[0])
         else:

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -159,6 +159,9 @@ class BrokenTransport(asyncio.Transport):
     def __init__(self, source: socket.socket) -> None:
         super().__init__({"socket": source})
 
+    def is_closing(self) -> bool:
+        return False
+
     def write(self, data: bytes | bytearray | memoryview) -> None:
         pass
 
@@ -248,6 +251,25 @@ async def test_who_is_not_read_while_the_disk_hangs_loses_no_lease(
         assert await worker.settle("ack", lease.tokens()) == []
 
 
+class ClosingTransport(BrokenTransport):
+    """As Python's own from 3.12 on: while it closes it takes no writelines()."""
+
+    def is_closing(self) -> bool:
+        return True
+
+    def writelines(self, list_of_data: Iterable[Any]) -> None:
+        raise TypeError("'NoneType' object is not callable")
+
+
+async def test_what_is_delivered_while_the_connection_closes_is_dropped() -> None:
+    """A delivery that failed would end a broker that runs without uvloop, as in a test."""
+    near, far = socket.socketpair()
+    with near, far:
+        connection = Connection(Sessions(Settings(), RealClock(), Counters()))
+        connection.connection_made(ClosingTransport(near))
+        connection.send(m.Deliver(1, 0, 0, 0, 1, 1), payload=memoryview(b"batch"))
+
+
 class ReadTransport(BrokenTransport):
     """Knows whether it is read from."""
 
@@ -258,9 +280,6 @@ class ReadTransport(BrokenTransport):
 
     def resume_reading(self) -> None:
         self.is_read = True
-
-    def is_closing(self) -> bool:
-        return False
 
 
 class WorkingClock(RealClock):

@@ -1,5 +1,6 @@
 import asyncio
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -79,6 +80,30 @@ async def test_requests_in_flight_learn_of_the_loss() -> None:
             await connection.request(m.ListTopics())
         with pytest.raises(ConnectionLost, match="closed"):
             await connection.request(m.ListTopics())
+
+
+class Closing(asyncio.Transport):
+    """As Python's own from 3.12 on: while it closes it takes no writelines()."""
+
+    def is_closing(self) -> bool:
+        return True
+
+    def writelines(self, list_of_data: Iterable[Any]) -> None:
+        raise TypeError("'NoneType' object is not callable")
+
+
+async def test_what_is_sent_while_the_connection_closes_learns_of_the_loss() -> None:
+    """A batch that is never answered keeps all behind it from its partition, for ever."""
+    async with FakeBroker() as broker:
+        connection = await connection_to(broker)
+        transport, connection._transport = connection._transport, Closing()
+        answers: list[Any] = []
+        connection.publish(m.Publish(1, 0, 0), [b"x" * 30, b"x" * 50], answers.append)
+        assert transport is not None
+        transport.close()
+        await connection.lost
+        (answer,) = answers
+        assert isinstance(answer, ConnectionLost)
 
 
 async def test_end_of_the_session_has_its_reason() -> None:
