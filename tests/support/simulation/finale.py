@@ -41,6 +41,8 @@ class Finale:
         await self._scene.app("final", self._look_at_everything).run()
         network = self._scene.loop.network
         network.weather = network.weather._replace(spike_chance=0.0)  # for new connections
+        # A lease may be shorter than a message took before: nothing would ever be acked in time.
+        await self._scene.app("drain", self._drain_queues).run()
         await Vigil(self._scene, self._workload).run()
         await HandingOver(self._scene).run()
         await Leasing(self._scene).run()
@@ -50,6 +52,8 @@ class Finale:
         await self._read_everything(client)
         for plan in self._workload.groups:
             await _Drain(self._scene, plan).run(client)
+
+    async def _drain_queues(self, client: Client) -> None:
         for queue in self._workload.queues:
             await DrainingApp(self._scene, queue).run(client)
         await self._look_at_starts(client)
