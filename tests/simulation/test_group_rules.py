@@ -1,15 +1,18 @@
-"""The rule of seeks against histories that are wrong on purpose."""
+"""The rules of seeks and of claims against histories that are wrong on purpose."""
 
 import pytest
 
 from tests.support.simulation.checker import check
-from tests.support.simulation.group_rules import seek_forgotten
+from tests.support.simulation.group_rules import contended, redelivered, seek_forgotten
 from tests.support.simulation.history import (
+    Commit,
     Delivery,
     History,
     LogName,
+    Outcome,
     Place,
     Position,
+    Publish,
     Reader,
     Seek,
 )
@@ -75,3 +78,54 @@ def test_seek_beyond_what_is_on_disk_goes_no_further_than_that(history: History)
     assert broken(history) == set()
     history.deliveries.append(Delivery("r", Place("orders", 0, 3), b"v3", 4.0))
     assert broken(history) == {"seek_forgotten"}
+
+
+def handed(reader: str, offset: int, at_s: float, generation: int) -> Delivery:
+    return Delivery(reader, Place("orders", 0, offset), b"v%d" % offset, at_s, generation)
+
+
+@pytest.fixture
+def shared() -> History:
+    """A member is handed two records; then another one has its partition, and a third record
+    comes. The first member still hands out the second one, which it had in its memory."""
+    return History(
+        publishes=[
+            Publish("p", offset, "orders", b"v%d" % offset, at_s)
+            for offset, at_s in enumerate((0.0, 0.0, 5.0))
+        ],
+        deliveries=[
+            *(handed("a", 0, 1.0, 7), handed("b", 0, 4.0, 8)),
+            *(handed("a", 1, 6.0, 7), handed("b", 1, 6.0, 8), handed("b", 2, 6.0, 8)),
+        ],
+        readers={name: Reader(name, "orders", "g", True, 0.0) for name in ("a", "b")},
+    )
+
+
+def test_member_hands_out_what_it_had_before_it_lost_the_partition(shared: History) -> None:
+    assert set(check(shared, contended)) == set()
+
+
+def test_member_reads_on_that_has_lost_the_partition(shared: History) -> None:
+    shared.deliveries.append(handed("a", 2, 7.0, 7))
+    assert set(check(shared, contended)) == {"contended"}
+    shared.deliveries[-1] = handed("a", 2, 7.0, 9)
+    assert set(check(shared, contended)) == set()
+
+
+def test_two_members_have_one_claim(shared: History) -> None:
+    shared.deliveries.append(handed("a", 2, 7.0, 8))
+    assert set(check(shared, contended)) == {"contended"}
+    shared.readers["a"].group = "other"
+    assert set(check(shared, contended)) == set()
+
+
+def test_later_claim_begins_behind_what_was_committed(shared: History) -> None:
+    commit = Commit("a", "g", LOG, 1, 1.0, 3.0, Outcome.OK)
+    shared.commits = [commit]
+    assert set(check(shared, redelivered)) == set()  # nobody knows of which claim it was
+    commit.generation = 8
+    assert set(check(shared, redelivered)) == set()
+    commit.generation = 7
+    assert set(check(shared, redelivered)) == {"redelivered"}
+    shared.seeks = [Seek("g", LOG, 0, 3.5, 3.6)]
+    assert set(check(shared, redelivered)) == set()

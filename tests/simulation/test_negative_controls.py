@@ -296,6 +296,7 @@ CONTROLS: Final[dict[str, Callable[[Patch], None]]] = {
     "position_ahead": commit_too_much,
     "settled_again": confirm_before_the_sync,
     "seek_forgotten": agree_to_a_seek,
+    "contended": broken.take_partitions_in_silence,
     "miscounted": write_no_changes_of_groups,
     "hasty": retry_at_once,
     "overtaken": let_others_pass_what_failed,
@@ -323,7 +324,7 @@ MORE: Final[tuple[tuple[str, Callable[[Patch], None]], ...]] = (
     ("uncounted", broken.try_for_ever),
     ("unburied", broken.forget_who_failed_too_often),
 )
-ALONE: Final = ("undead", "recounted", "misfiled")
+ALONE: Final = ("contended", "undead", "recounted", "misfiled")
 """What these forbid, no other rule notices."""
 
 

@@ -367,4 +367,11 @@ REVIEWED_CORE: Final = (
         "fuzzing of commands",
         "tests/broker/server/schedules/test_commands.py::test_a_retry_with_other_times_is_refused",
     ),
+    Bug(
+        "The simulation took it for a rebalance whenever two members of a group were handed the "
+        "records of a partition: it passed a broker that gives a partition to another member "
+        "while the first one reads on.",
+        "a review",
+        "tests/simulation/test_negative_controls.py::test_rule_fires",
+    ),
 )

@@ -1,5 +1,5 @@
 """Brokers that are wrong even where nothing goes wrong around them: see the finale's last parts.
-And those that miscount attempts.
+And those that miscount attempts, or take partitions in silence.
 """
 
 from dataclasses import replace
@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tapemq_broker.core import effects as e
+from tapemq_broker.core import sharing
 from tapemq_broker.core.group import StreamGroup
 from tapemq_broker.core.queue import queues
 from tapemq_broker.core.queue.dead import Dead
@@ -82,6 +83,16 @@ def take_stale_acks(patch: Patch) -> None:
 
 def take_stale_commits(patch: Patch) -> None:
     patch.setattr(StreamGroup, "check_claim", lambda *_: None)
+
+
+def take_partitions_in_silence(patch: Patch) -> None:
+    def take(self: Sharing, topic: Any, group: Any, number: int, now: float, _: Any) -> None:
+        claim = group.claims[number]
+        claim.revoked = True
+        place = topic.info.topic_id, group.name, number, claim.generation
+        self._revoked.append(sharing._Revoked(now + self._revoke_deadline_s, *place))
+
+    patch.setattr(Sharing, "_revoke", take)
 
 
 def take_partitions_at_once(patch: Patch) -> None:

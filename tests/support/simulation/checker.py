@@ -30,6 +30,7 @@ stuck                  liveness_rules.stuck                          nothing is 
 (ours)                 attempt_rules.recounted                       attempts that are forgotten
 (ours)                 attempt_rules.misfiled                        dead for a wrong reason
 (ours)                 group_rules.seek_forgotten                    a seek that was confirmed
+(ours)                 group_rules.contended                         two who read a partition
 (ours)                 schedule_rules.unfired, early, late           schedules lost, early, late
 (ours)                 schedule_rules.cancelled                      and undead
 (ours)                 removal_rules.removed                         what settings keep is gone
@@ -52,6 +53,7 @@ from typing import Final
 
 from tests.support.simulation.attempt_rules import misfiled, recounted, undead
 from tests.support.simulation.group_rules import (
+    contended,
     position_ahead,
     position_regression,
     redelivered,
@@ -92,6 +94,7 @@ RULES: Final[tuple[Rule, ...]] = (
     *(skip, nonmonotonic, catalog, overfull),
     *(removed, hoarded, forgotten, backdated),
     *(undelivered, redelivered, position_regression, position_ahead, seek_forgotten),
+    contended,
     *(settled_again, miscounted, hasty, overtaken, unburied, unworked, usurped, uncounted),
     *(undead, recounted, misfiled),
     *(unfired, early, late, cancelled),

@@ -12,7 +12,9 @@ from tests.support.simulation.handing_over import HandingOver
 from tests.support.simulation.history import Delivery, Extent, LogName, Place, Position
 from tests.support.simulation.leasing import Leasing
 from tests.support.simulation.machine import Death
+from tests.support.simulation.pairing import Pairing
 from tests.support.simulation.plans import GroupPlan
+from tests.support.simulation.reading_app import generation
 from tests.support.simulation.retiring import Retiring
 from tests.support.simulation.scene import Scene
 from tests.support.simulation.scheduling_app import none_pending
@@ -38,6 +40,7 @@ class Finale:
         """See the class."""
         await self._end_broker()
         await self._scene.machine.ready()
+        await Pairing(self._scene).run()
         await self._scene.app("final", self._look_at_everything).run()
         network = self._scene.loop.network
         network.weather = network.weather._replace(spike_chance=0.0)  # for new connections
@@ -162,7 +165,8 @@ class _Drain:
         def take(record: tapemq.Record) -> None:
             assert record.value is not None
             place = Place(record.topic, record.partition, record.offset)
-            history.deliveries.append(Delivery(name, place, record.value, self._scene.loop.time()))
+            at = self._scene.loop.time(), generation(stream, record.partition)
+            history.deliveries.append(Delivery(name, place, record.value, *at))
 
         stream = client.stream(plan.topic, group=plan.group, start="earliest", hold=plan.hold)
         async with stream:

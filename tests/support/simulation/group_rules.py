@@ -54,11 +54,36 @@ def _may_be_stale(history: History, delivery: Delivery, commit: Commit) -> bool:
     reader = history.readers[delivery.reader]
     if history.was_sought(commit.group, commit.log, commit.invoked_s, delivery.at_s):
         return True
+    if delivery.generation > commit.generation:
+        return False  # its claim began at the commit
     return (
         commit.reader != delivery.reader
         and reader.opened_s <= commit.done_s
         and delivery.at_s <= commit.done_s + STALE_OWNER_S
     )
+
+
+def contended(history: History) -> Iterator[str]:
+    """Two members read a partition in one generation; or one reads on when a later one has begun:
+    it is handed what was published after that."""
+    published_s = {publish.value: publish.invoked_s for publish in history.publishes}
+    claims: defaultdict[_GroupLog, dict[int, Delivery]] = defaultdict(dict)
+    for delivery in history.deliveries:
+        group = history.readers[delivery.reader].group
+        if not group or not delivery.generation:
+            continue
+        first = claims[group, delivery.place.log].setdefault(delivery.generation, delivery)
+        others = [first] if first.reader != delivery.reader else []
+        for generation, later in claims[group, delivery.place.log].items():
+            is_new = published_s.get(delivery.value, 0.0) > later.at_s
+            others += [later] if generation > delivery.generation and is_new else []
+        for other in others:
+            yield (
+                f"{delivery.place} was handed to {delivery.reader} at {delivery.at_s:.6f} s in "
+                f"generation {delivery.generation:#x}, but {other.reader} had {other.place} at "
+                f"{other.at_s:.6f} s in generation {other.generation:#x}"
+            )
+            break
 
 
 def _commits(history: History) -> defaultdict[_GroupLog, list[Commit]]:

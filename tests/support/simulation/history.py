@@ -56,12 +56,14 @@ class Publish:
 
 
 class Delivery(NamedTuple):
-    """A record handed to the application by one stream object."""
+    """A record handed to the application by one stream object; ``generation``: of the claim under
+    which it came, 0 if that is not known."""
 
     reader: str
     place: Place
     value: bytes
     at_s: float
+    generation: int = 0
 
 
 @dataclass(slots=True)
@@ -84,7 +86,8 @@ class Reader:
 
 @dataclass(slots=True)
 class Commit:
-    """A group's position, committed by a reader."""
+    """A group's position, committed by a reader under a claim of this generation, or an earlier
+    one."""
 
     reader: str
     group: str
@@ -93,6 +96,7 @@ class Commit:
     invoked_s: float
     done_s: float = inf
     outcome: Outcome = Outcome.PENDING
+    generation: float = inf
 
 
 @dataclass(slots=True)

@@ -74,7 +74,7 @@ class ReadingApp:
                     commits = self._begin_commits(stream, reader)
         finally:
             reader.closed_s = self._scene.loop.time()
-        self._committed(commits)
+        self._committed(stream, commits)
 
     def _open_reader(self) -> Reader:
         self._streams += 1
@@ -90,7 +90,7 @@ class ReadingApp:
             async with asyncio.timeout(duration_s * random.random()):
                 async for records in _some(stream, in_batches=random.random() < 0.2):
                     for record in records:
-                        self._handed(reader, record)
+                        self._handed(stream, reader, record)
                     if pause_s and random.random() < 0.3:
                         await asyncio.sleep(pause_s)
                     if self._group and random.random() < 0.05:
@@ -99,11 +99,13 @@ class ReadingApp:
             if isinstance(error, tapemq.Error):
                 raise
 
-    def _handed(self, reader: Reader, record: tapemq.Record) -> None:
+    def _handed(self, stream: tapemq.Stream, reader: Reader, record: tapemq.Record) -> None:
         place = Place(record.topic, record.partition, record.offset)
         assert record.value is not None
         now_s = self._scene.loop.time()
-        self._scene.history.deliveries.append(Delivery(reader.name, place, record.value, now_s))
+        self._scene.history.deliveries.append(
+            Delivery(reader.name, place, record.value, now_s, generation(stream, place.partition))
+        )
         self._handed_out[record.partition] = record.offset + 1, now_s
 
     async def _commit(self, stream: tapemq.Stream, reader: Reader) -> None:
@@ -115,7 +117,7 @@ class ReadingApp:
                 commit.outcome = Outcome.UNKNOWN
             self._scene.expected(error, *_EXPECTED)
         else:
-            self._committed(commits)
+            self._committed(stream, commits)
 
     def _begin_commits(self, stream: tapemq.Stream, reader: Reader) -> list[Commit]:
         """What a commit now covers: what this stream was handed of the partitions it reads.
@@ -137,8 +139,9 @@ class ReadingApp:
         self._scene.history.commits += commits
         return commits
 
-    def _committed(self, commits: list[Commit]) -> None:
+    def _committed(self, stream: tapemq.Stream, commits: list[Commit]) -> None:
         for commit in commits:
+            commit.generation = generation(stream, commit.log.partition) or inf
             commit.outcome = Outcome.OK
             commit.done_s = self._scene.loop.time()
 
@@ -154,6 +157,12 @@ class ReadingApp:
             await client.seek_group(self._topic, self._group, offset, partition=log.partition)
             made = True
         history.seeks[number] = history.seeks[number]._replace(done_s=loop.time(), made=made)
+
+
+def generation(stream: tapemq.Stream, partition: int) -> int:
+    """Of the claim under which a stream reads a partition now; 0 if it does not."""
+    assignment = stream._intake.assignments.get(partition)
+    return assignment.generation if assignment is not None else 0
 
 
 async def _some(stream: tapemq.Stream, *, in_batches: bool) -> AsyncIterator[list[tapemq.Record]]:

@@ -27,6 +27,7 @@ _FIRING: Final = (
     ("P21", "retention keeps the newest segment and nothing else", "removed"),
     ("P9", "every third time nobody is told that there is more", "unseen"),
     ("P10", "the crash of a consumer does not count", "uncounted"),
+    ("P12", "a partition is taken from a member that is not told of it", "contended"),
     ("P10", "a record whose last attempt was a crash comes again", "undead"),
     ("P10", "crashes of consumers are forgotten at a restart", "recounted"),
     ("P10", "the last failure of a dead record is not listed", "misfiled"),
