@@ -229,8 +229,8 @@ class Broker:
         if topic is None:
             return []
         partition = topic.partitions[log.partition]
-        first_offset = partition.first_offset = max(first_offset, partition.first_offset)
-        return self.queues.groups.truncated(topic, log.partition, first_offset)
+        partition.first_offset = max(first_offset, partition.first_offset)
+        return self.queues.groups.truncated(topic, partition)
 
     def take_changes(self, log: LogId) -> dict[bytes, bytes | None]:
         """What has to be written to a state log of which StateChanged was said."""

@@ -1,7 +1,8 @@
 """Queue groups of all topics: opened, changed, sought, deleted; and as the logs have them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from typing import Final
 
 from tapemq.batch import LogId
@@ -10,7 +11,9 @@ from tapemq_broker.core.effects import (
     Change,
     Detach,
     Effects,
+    Later,
     PutState,
+    Reply,
     ReplyWhenDurable,
     Request,
     TakeBack,
@@ -37,6 +40,9 @@ from tapemq_broker.core.topics import Topics
 _ENTRIES_AT_ONCE: Final = 4096
 """What is put as one stays far below what a batch takes: 65,535 entries, and their bytes."""
 
+_GROUPS_AT_ONCE: Final = 100
+"""So many are told at once what is gone, at up to 30 µs each."""
+
 
 class QueueGroups:
     """What changes settings is refused where the disk is full; what changes records waits."""
@@ -46,6 +52,8 @@ class QueueGroups:
         self._groups_max = groups_max
         self._dispatch = dispatch
         self._orphans: dict[LogId, list[bytes]] = {}
+        # Partitions of which very many groups are being told what is gone; True: more is by now.
+        self._telling: dict[LogId, bool] = {}
 
     def open(
         self, request: Request, topic: Topic, wish: Consume, join: Callable[[QueueGroup], Effects]
@@ -88,6 +96,9 @@ class QueueGroups:
         if terms.policy.key_lanes != group.terms.policy.key_lanes:
             raise Refused("bad_request", "key_lanes is chosen when a group is made, and stays")
 
+        # With ``hold`` it would bring back what it has not been told yet is gone.
+        effects = self._forget_gone([(group, backlog) for backlog in group.backlogs.values()])
+
         def then() -> Effects:
             group.set_terms(terms)
             outcome = Outcome()
@@ -103,9 +114,10 @@ class QueueGroups:
             # With all that has changed: the floor may have passed what is still to be written.
             changes = {**ledger.changes(), head_key(name): head.encode()}
             if len(changes) > _ENTRIES_AT_ONCE:
-                raise Refused("overloaded", "much has changed, and is being written", 0.1)
+                refusal = Refusal("overloaded", "much has changed, and is being written", 0.1)
+                return [*effects, Reply(request, refusal)]
             puts.append(PutState(backlog.partition.groups_log, changes))
-        return [Change(request, puts, then)]
+        return [*effects, Change(request, puts, then)]
 
     def newest_us(self) -> int:
         """When a record of any group failed last, of those that are not settled since."""
@@ -254,13 +266,31 @@ class QueueGroups:
                     outcome.change(group, backlog)
         return self._dispatch.finish(outcome)
 
-    def truncated(self, topic: Topic, number: int, first_offset: int) -> Effects:
-        """Retention has removed records, of which groups without ``hold`` may have needed some."""
+    def truncated(self, topic: Topic, partition: Partition) -> Effects:
+        """Records were removed, of which groups without ``hold`` may have needed some. Very many
+        groups are told some at a time."""
+        if partition.log in self._telling:
+            self._telling[partition.log] = True  # those that were told already know too little
+            return []
+        self._telling[partition.log] = False
+        return self._tell(topic, partition, iter(list(topic.queue_groups.values())))
+
+    def _tell(self, topic: Topic, partition: Partition, groups: Iterator[QueueGroup]) -> Effects:
+        number = partition.number
+        some = list(islice(groups, _GROUPS_AT_ONCE))
+        told = [(group, group.backlogs[number]) for group in some if number in group.backlogs]
+        effects = self._forget_gone(told)
+        if len(some) == _GROUPS_AT_ONCE:
+            return [*effects, Later(partial(self._tell, topic, partition, groups))]
+        is_more = self._telling.pop(partition.log)
+        return effects + (self.truncated(topic, partition) if is_more else [])
+
+    def _forget_gone(self, told: Iterable[tuple[QueueGroup, Backlog]]) -> Effects:
         outcome = Outcome()
         effects: Effects = []
-        for group in topic.queue_groups.values():
-            backlog = group.backlogs.get(number)
-            if backlog is not None and backlog.ledger.hold_offset < first_offset:
+        for group, backlog in told:
+            first_offset = backlog.partition.first_offset
+            if backlog.ledger.hold_offset < first_offset and not backlog.is_closed:
                 self._take_gone(backlog, first_offset, effects)
                 backlog.forget_below(first_offset)
                 outcome.change(group, backlog)

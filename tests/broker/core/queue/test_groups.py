@@ -334,3 +334,51 @@ def test_a_group_of_both_kinds_is_nonsense_and_nothing_of_it_is_taken() -> None:
     world.core.load_groups(1, 0, {b"good": Position(0).encode()})
     with pytest.raises(BadEntry, match="elsewhere"):
         world.core.load_groups(1, 0, {b"good": Head(0, 0, 1, {}).encode()})
+
+
+def test_very_many_groups_are_told_some_at_a_time_what_is_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However many there are, of which each has to forget something."""
+    monkeypatch.setattr(groups_module, "_GROUPS_AT_ONCE", 2)
+    world = queue_world(20)
+    names = [f"g{number}" for number in range(5)]
+    for number, name in enumerate(names, 1):
+        consume(world, number, group=name, records=0, hold=False)
+
+    def floors() -> list[int]:
+        groups = world.core.topics.get(1).queue_groups
+        return [group.backlogs[0].ledger.settled.floor for group in groups.values()]
+
+    world.run(world.core.truncated(data_log(), 4))
+    assert floors() == [4, 4, 0, 0, 0]
+    world.run(world.core.truncated(data_log(), 6))
+    world.turn()
+    assert floors() == [4, 4, 6, 6, 0]
+    while world.turns:
+        world.turn()
+    assert floors() == [6] * 5
+    world.run(world.core.truncated(data_log(), 8))
+    close(world, 5)
+    world.execute(0, lambda r: world.core.groups.delete(r, 1, names[4]))
+    while world.turns:
+        world.turn()
+    world.sync()
+    assert floors() == [8] * 4
+    world.crash()
+    assert floors() == [8] * 4
+
+
+def test_a_group_that_gets_hold_before_it_is_told_what_is_gone_brings_none_of_it_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(groups_module, "_GROUPS_AT_ONCE", 1)
+    world = queue_world(20)
+    consume(world, 1, group="other", records=0, hold=False)
+    consume(world, 2, records=0, hold=False)
+    world.run(world.core.truncated(data_log(), 4))
+    alter(world, hold=True)
+    world.sync()
+    assert world.core.topics.get(1).hold_offset(0) == 4
+    world.crash()
+    assert world.core.topics.get(1).hold_offset(0) == 4
