@@ -1,5 +1,6 @@
 """What partitions let go of, by age and by size."""
 
+from functools import partial
 from typing import Final
 
 from tapemq_broker.config import Settings
@@ -27,14 +28,12 @@ class Retention:
         if max_age_us is None and max_bytes is None:
             return
         now_us = self._engine.age_clock.now_us()
-        offset = retained_from(
-            log.segments(),
-            now_us,
-            max_age_us=max_age_us,
-            max_bytes=max_bytes,
-            hold_offset=topic.hold_offset(log.log_id.partition),
+        rules = partial(
+            retained_from, log.segments(), now_us, max_age_us=max_age_us, max_bytes=max_bytes
         )
-        if offset > log.first_offset:
+        # There may be very many groups to be asked: not where there is nothing to be removed.
+        if rules(hold_offset=None) > log.first_offset:
+            offset = rules(hold_offset=topic.hold_offset(log.log_id.partition))
             self._engine.run(self._engine.core.truncate(log.log_id, offset))
         if outgrows_age(log.segment_begun_us, log.last_append_time_us, now_us, max_age_us):
             self._engine.logs.roll(log)

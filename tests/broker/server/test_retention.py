@@ -3,9 +3,13 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from tapemq.wire import messages as m
 from tapemq_broker.config import MIB, Settings
+from tapemq_broker.core.topic import Topic
 from tapemq_broker.server.clock import RealClock
+from tapemq_broker.server.retention import Retention
 from tapemq_broker.server.server import Server
 from tapemq_broker.storage.memory_disk import MemoryDisk
 from tests.support.raw_client import RawClient
@@ -157,3 +161,27 @@ async def test_a_jump_of_the_clock_makes_nothing_old() -> None:
     assert await first_offset(client, aged) == 0
     RawClient.close_all()
     await server.stop()
+
+
+async def test_groups_are_asked_only_where_something_is_to_be_removed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """There may be ten thousand of them, for each of very many partitions."""
+    settings: dict[str, Any] = {"retention_bytes": 2 * SEGMENT_BYTES, "retention_age_s": 3600}
+    async with running_server(segment_bytes=SEGMENT_BYTES, **settings) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        asked: list[int] = []
+        hold_offset = Topic.hold_offset
+
+        def spy(topic: Topic, partition: int) -> int | None:
+            asked.append(partition)
+            return hold_offset(topic, partition)
+
+        monkeypatch.setattr(Topic, "hold_offset", spy)
+        retention = Retention(Settings(**settings), server._engine)
+        ((_, log),) = server._engine.logs.data_logs()
+        for number in range(10):
+            await client.publish(topic, b"x" * 3000)
+            retention.apply(log)
+            assert bool(asked) == (number > 2)
