@@ -5,6 +5,7 @@ import logging
 from itertools import count
 from typing import Any, Final
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 _log = logging.getLogger("tapemq.admin")
@@ -55,7 +56,7 @@ class HttpConnection(H11Protocol):
             peer,
         )
         cycle: RequestResponseCycle | None = self.cycle
-        if cycle is None or not cycle.response_started:
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):  # of this request, nothing is said
             super().send_400_response(msg)
         self.transport.close()
         if cycle is not None:

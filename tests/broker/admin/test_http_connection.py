@@ -135,6 +135,15 @@ async def test_a_bad_request_is_no_error_of_the_broker(caplog: pytest.LogCapture
     assert {record.levelname for record in caplog.records} == {"WARNING"}
 
 
+async def test_who_sends_nonsense_behind_a_request_that_was_answered_is_told_so() -> None:
+    async with serving() as port:
+        stream = await asyncio.open_connection("127.0.0.1", port)
+        await answered(stream)
+        stream[1].write(b"nonsense\r\n\r\n")
+        assert (await end_of(stream)).startswith(b"HTTP/1.1 400 ")
+        await close(stream)
+
+
 async def test_a_websocket_is_answered_like_any_request_and_nobody_told_what_to_install(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -390,4 +390,11 @@ REVIEWED_CORE: Final = (
         "tests/broker/server/test_retention.py::"
         "test_groups_are_asked_only_where_something_is_to_be_removed",
     ),
+    Bug(
+        "Who sent the HTTP side something else behind a request that had been answered was cut off "
+        "without a word.",
+        "a review",
+        "tests/broker/admin/test_http_connection.py::"
+        "test_who_sends_nonsense_behind_a_request_that_was_answered_is_told_so",
+    ),
 )
