@@ -74,7 +74,7 @@ class Engine:
         ways = (self.run, self.spawn, ReadRetries(self.shortage, self.spawn))
         self._deliveries = Deliveries(core.streams, logs, sessions, *ways)
         self.leases = Leases(core, logs, sessions, world.clock, self.due_clock, *ways)
-        self._key_reads = KeyReads(core.queues, logs, *ways)
+        self._key_reads = KeyReads(core.queues, logs, sessions.counters, *ways)
         self._carry: Final = self._carriers()
         logs.on_durable = self._durable
         logs.on_written = self._written

@@ -9,6 +9,7 @@ from tapemq.batch import BatchError, decode_keys
 from tapemq_broker.core.effects import Effects, ReadKeys
 from tapemq_broker.core.queue.queues import Queues
 from tapemq_broker.server.batches import Batches
+from tapemq_broker.server.counters import Counters
 from tapemq_broker.server.logs import Logs
 from tapemq_broker.server.read_retries import ReadRetries
 from tapemq_broker.storage.errors import CorruptLog, OffsetOutOfRange
@@ -28,12 +29,14 @@ class KeyReads:
         self,
         queues: Queues,
         logs: Logs,
+        counters: Counters,
         run: Callable[[Effects], None],
         spawn: Callable[[Coroutine[Any, Any, None]], None],
         retries: ReadRetries,
     ) -> None:
         self._queues: Final = queues
         self._logs: Final = logs
+        self._counters: Final = counters
         self._run: Final = run
         self._spawn: Final = spawn
         self._retries: Final = retries
@@ -48,11 +51,16 @@ class KeyReads:
         except KeyError:
             return  # the topic is gone
         except (CorruptLog, BatchError, OSError) as error:
-            if not self._retries.takes(error, lambda: self.start(wish)):
-                log.error("cannot read the keys of %s: %s", wish.log, error)
-                self._run(self._queues.keys_unread(wish.log, wish.group, wish.first, str(error)))
+            self._failed(wish, error)
             return
         self._run(self._queues.keys_read(wish.log, wish.group, wish.first, keys))
+
+    def _failed(self, wish: ReadKeys, error: Exception) -> None:
+        if self._retries.takes(error, lambda: self.start(wish)):
+            return
+        self._counters.corrupt_reads += 1
+        log.error("cannot read the keys of %s: %s", wish.log, error)
+        self._run(self._queues.keys_unread(wish.log, wish.group, wish.first, str(error)))
 
     async def _keys(self, wish: ReadKeys) -> Keys:
         data = self._logs.data(wish.log)

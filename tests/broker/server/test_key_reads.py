@@ -9,6 +9,7 @@ import pytest
 from tapemq.batch import Codec, Columns, checksum, encode_body
 from tapemq.wire import messages as m
 from tapemq_broker.core.effects import Effects, ReadKeys
+from tapemq_broker.server.counters import Counters
 from tapemq_broker.server.key_reads import KeyReads, Keys
 from tapemq_broker.storage.errors import CorruptLog, OffsetOutOfRange
 from tapemq_broker.storage.record_log import Chunk
@@ -25,10 +26,11 @@ class Rig:
         self.reported: list[Keys | str] = []
         self.task: asyncio.Task[None] | None = None
         self.durable_offset = 100
+        self.counters = Counters()
         logs: Any = SimpleNamespace(data=lambda log_id: self)
         queues: Any = self
         retries: Any = self
-        self.reads = KeyReads(queues, logs, self.ran, self.spawn, retries)
+        self.reads = KeyReads(queues, logs, self.counters, self.ran, self.spawn, retries)
 
     def plan(self, offset: int, *, upto: int, max_bytes: int) -> "Rig":
         return self
@@ -99,11 +101,15 @@ async def test_what_is_gone_has_no_key(error: Exception, keys: Keys) -> None:
 )
 async def test_what_cannot_be_read_is_not_taken_for_records_without_keys(error: Exception) -> None:
     """They would overtake others, if the next read finds them sound."""
-    assert await Rig(error).keys(7) == str(error)
+    rig = Rig(error)
+    assert await rig.keys(7) == str(error)
+    assert rig.counters.corrupt_reads == 1
 
 
 async def test_what_fails_for_a_reason_that_passes_is_read_again() -> None:
-    assert await Rig(BlockingIOError("for a moment")).keys(4) == [b"a"]
+    rig = Rig(BlockingIOError("for a moment"))
+    assert await rig.keys(4) == [b"a"]
+    assert rig.counters.corrupt_reads == 0
 
 
 async def test_a_topic_that_is_gone_needs_no_keys() -> None:
