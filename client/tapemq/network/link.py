@@ -77,7 +77,9 @@ class Link(LinkState[Connection]):
     @staticmethod
     async def _handshake(connection: Connection) -> None:
         try:
-            await asyncio.shield(connection.opened)
+            # Not shield(): from Python 3.14 on it logs errors of what nobody waits for any more.
+            await asyncio.wait((connection.opened,))
+            connection.opened.result()
         except BaseException:
             connection.abort()
             raise

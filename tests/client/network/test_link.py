@@ -64,6 +64,23 @@ async def test_a_port_that_says_nothing_is_doubted() -> None:
             await link_to(broker).open(TOO_LITTLE_S)
 
 
+async def test_a_port_that_says_nothing_is_no_matter_for_the_log_of_asyncio(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Python 3.14 logs, with a traceback, what shields raise that nobody waits for any more."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        broker = FakeBroker()
+        broker.port = silent.getsockname()[1]
+        with pytest.raises(ConnectionLost):
+            await link_to(broker).open(TOO_LITTLE_S)
+        accepted, _ = silent.accept()
+        with accepted:
+            accepted.setblocking(False)
+            while await asyncio.get_running_loop().sock_recv(accepted, 1024):
+                """Until the connection is lost there."""
+    assert not caplog.records
+
+
 async def test_what_cannot_get_better_fails_at_once() -> None:
     async with FakeBroker() as broker:
         broker.react(m.Hello, m.Failure(wire.UNSUPPORTED_VERSION.code, "only version 9"))
