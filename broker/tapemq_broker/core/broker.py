@@ -20,6 +20,7 @@ from tapemq_broker.core.effects import (
 from tapemq_broker.core.generations import Generations
 from tapemq_broker.core.groups import Groups
 from tapemq_broker.core.inspection import BatchLimits, inspect
+from tapemq_broker.core.leaving import go_on_leaving, without_leaving
 from tapemq_broker.core.length import check_room, droppable
 from tapemq_broker.core.packed import BadEntry
 from tapemq_broker.core.partition import Partition
@@ -73,6 +74,7 @@ class Broker:
     def load_groups(self, topic_id: int, partition: int, entries: Mapping[bytes, bytes]) -> None:
         """What the group log of a partition holds, at start: all of it, or BadEntry is raised."""
         topic = self.topics.get(topic_id)
+        entries = without_leaving(topic, entries)
         positions = dict(stream_positions(entries))
         if not topic.queue_groups.keys().isdisjoint(positions):
             raise BadEntry(f"{topic.queue_groups.keys() & positions} are queues elsewhere")
@@ -90,6 +92,7 @@ class Broker:
             self._positions.extend_groups(topic, effects)
             self._positions.pull_back_groups(topic, effects)
             effects += self.queues.groups.loaded(topic)
+            effects += go_on_leaving(self.topics, topic)
         return effects
 
     def refusing(self, request: Request, command: Callable[[], Effects]) -> Effects:

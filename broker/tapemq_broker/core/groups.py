@@ -1,15 +1,11 @@
 """Commands on groups: commit, seek, look at, change, delete."""
 
 from tapemq_broker.core.counting import counted
-from tapemq_broker.core.effects import Change, Effects, PutState, Reply, ReplyWhenDurable, Request
+from tapemq_broker.core.effects import Effects, Reply, ReplyWhenDurable, Request
 from tapemq_broker.core.group import StreamGroup
+from tapemq_broker.core.leaving import Leaving
 from tapemq_broker.core.partition import Partition
-from tapemq_broker.core.positions import (
-    Positions,
-    deleted_when_put,
-    done_when_put,
-    put_position,
-)
+from tapemq_broker.core.positions import Positions, done_when_put, put_position
 from tapemq_broker.core.queue.groups import QueueGroups
 from tapemq_broker.core.refusal import Refused
 from tapemq_broker.core.results import Done, GroupInfo
@@ -139,11 +135,5 @@ class Groups:
             )
         # Else what a damaged log says of it would come back with a repair.
         topic.check_groups_usable()
-
-        def then() -> Effects:
-            self._topics.remove_group(topic, name)
-            return deleted_when_put(topic, name, request)
-
-        changes = {name.encode(): None}
-        puts = [PutState(partition.groups_log, changes) for partition in topic.partitions]
-        return [Change(request, puts, then)]
+        leaving = Leaving(self._topics, topic, name)
+        return leaving.begin(request, lambda: self._topics.remove_group(topic, name))

@@ -2,14 +2,12 @@
 
 from collections.abc import Callable, Mapping
 
-from tapemq.batch import LogId
 from tapemq_broker.core.effects import (
     Change,
     Effects,
     PutState,
     ReplyWhenDurable,
     Request,
-    WhenDurable,
 )
 from tapemq_broker.core.group import Position, StreamGroup
 from tapemq_broker.core.partition import Partition
@@ -122,19 +120,4 @@ def _put(partition: Partition, name: str, position: Position) -> PutState:
 def done_when_put(topic: Topic, request: Request) -> ReplyWhenDurable:
     """The answer to a change on all partitions. The last log is written last, and syncs go round
     by round: when it is on disk, all are."""
-    return ReplyWhenDurable(_last_log(topic), None, request, Done())
-
-
-def deleted_when_put(topic: Topic, name: str, request: Request) -> Effects:
-    """The same for a group's deletion; until then there is no other group of that name."""
-    topic.leaving.add(name)
-
-    def gone() -> Effects:
-        topic.leaving.discard(name)
-        return []
-
-    return [WhenDurable(_last_log(topic), gone), done_when_put(topic, request)]
-
-
-def _last_log(topic: Topic) -> LogId:
-    return topic.group_partitions()[-1].groups_log
+    return ReplyWhenDurable(topic.group_partitions()[-1].groups_log, None, request, Done())

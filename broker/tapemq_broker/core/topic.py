@@ -116,13 +116,13 @@ class Topic:
             )
 
     def check_group_can_be_made(self, name: str) -> None:
-        """Raise Refused if a group has that name, or if one had it that may still come back.
+        """Raise Refused if a group has that name, or if one had it whose deletion is not complete.
 
-        A crash may keep the deletion in the log of one partition and not in another's: what a new
-        group has then, perhaps of the other kind, and what the old one had, would be one group.
+        What a new group has then, perhaps of the other kind, would count as left of the old one.
         """
         self.check_name_free(name)
         if name in self.leaving:
+            self.check_groups_usable()  # else it waits for a repair, and a start
             raise Refused(
                 "overloaded",
                 f"the deletion of group {name!r} of topic {self.info.name!r} is not on disk yet",

@@ -34,6 +34,7 @@ from tapemq_broker.core.topic import (
 CATALOG = LogId(0, 0, Role.CATALOG)
 _TOPIC_KEY = b"topic/"
 _GONE: Final = re.compile(rb"gone/([0-9a-f]{16})/([A-Za-z0-9._@-]+)")
+_LEAVING: Final = re.compile(rb"leaving/([0-9a-f]{16})/([A-Za-z0-9._@-]+)")
 PAGE_NAMES = 64
 WAITING_MAX: Final = 16_384
 """Requests of all clients that wait for topics to be made: a disk that hangs makes none."""
@@ -66,6 +67,9 @@ class Topics:
         for info in catalog.topics:
             self._add(info)
         self._partitions_total = sum(topic.info.partitions for topic in self.by_id.values())
+        for found in filter(None, map(_LEAVING.fullmatch, entries)):
+            if topic := self.by_id.get(int(found[1], 16)):
+                topic.leaving.add(found[2].decode())
         return list(self.by_id.values())
 
     def get(self, topic_id: int) -> Topic:
@@ -224,7 +228,9 @@ class Topics:
             done = ReplyWhenDurable(CATALOG, None, request, Done())
             return [*tell(topic), RemoveTopic(topic.info), done]
 
-        changes = {_key(name): None, gone_key(name, topic.info.topic_id): b""}
+        topic_id = topic.info.topic_id
+        changes: dict[bytes, bytes | None] = {_key(name): None, gone_key(name, topic_id): b""}
+        changes |= {leaving_key(topic_id, group): None for group in topic.leaving}
         return [Change(request, [PutState(CATALOG, changes)], then)]
 
     def add_group(self, topic: Topic, name: str) -> StreamGroup:
@@ -311,6 +317,12 @@ def read_catalog(entries: Mapping[bytes, bytes]) -> Catalog:
 def schedule_key(topic_id: int) -> bytes:
     """The key under which the catalog says that a topic's schedule log was made."""
     return b"schedule/%016x" % topic_id
+
+
+def leaving_key(topic_id: int, group: str) -> bytes:
+    """The key under which the catalog says that a group is deleted, of which group logs may still
+    say something."""
+    return b"leaving/%016x/%s" % (topic_id, group.encode())
 
 
 def gone_key(name: str, topic_id: int) -> bytes:

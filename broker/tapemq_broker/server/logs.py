@@ -156,6 +156,8 @@ class Logs:
 
     def put_state(self, log_id: LogId, changes: Mapping[bytes, bytes | None], now_us: int) -> None:
         """Write entries of a state log. What a full disk refuses is kept for the next time."""
+        if self._changes.add_to_kept(log_id, changes):
+            return
         try:
             self._write_state(log_id, now_us, changes)
         except LogFull:

@@ -75,6 +75,14 @@ class StateChanges:
         if log_id in self._kept:
             self._write(log_id)
 
+    def add_to_kept(self, log_id: LogId, changes: Changes) -> bool:
+        """Let something newer go with what a full disk did not take, if there is anything: before
+        it or behind it, the older could come last."""
+        kept = self._kept.get(log_id)
+        if kept is not None:
+            kept.update(changes)
+        return kept is not None
+
     def _write(self, log_id: LogId) -> None:
         for changes in batches_of(self._kept[log_id]):
             self._put(log_id, changes)

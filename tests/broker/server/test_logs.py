@@ -328,3 +328,22 @@ async def test_what_is_put_once_there_is_room_is_newer_than_what_waited(kept: in
     logs.put_state(groups, {b"0": b"new"}, 0)
     assert logs.last_value(groups, b"0") == b"new"
     assert len(logs._states[groups].entries) == kept
+
+
+@pytest.mark.parametrize("is_full", [True, False])
+async def test_what_is_put_is_newer_than_changes_that_a_full_disk_did_not_take(
+    is_full: bool,
+) -> None:
+    """A group that is deleted would be there again, with what was changed in it before."""
+    disk = FullDisk(post=asyncio.get_running_loop().call_soon)
+    logs = logs_with_a_catalog(disk)
+    groups = LogId(1, 0, Role.GROUPS)
+    logs.take_changes = lambda log_id: {b"g": b"old"}
+    disk.full = True
+    logs.state_changed(groups)
+    logs.write_soon()
+    disk.full = is_full
+    logs.put_state(groups, {b"g": None}, 0)
+    disk.full = False
+    await logs.all_durable()
+    assert logs._states[groups].entries == {}

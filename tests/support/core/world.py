@@ -305,6 +305,9 @@ class World:
         for log, data in list(self.logs.items()) if records else ():
             if data.durable_offset < data.next_offset:
                 self.durable(log, data.next_offset)
+        catalog = self.states[CATALOG]
+        if catalog.durable_offset < len(catalog.changes):  # a group's deletion ends there, too
+            self.durable(CATALOG, len(catalog.changes))
 
     def sync_round(self, writes: int) -> None:
         """A round of syncs, which began when the oldest so many writes were done."""

@@ -404,4 +404,11 @@ REVIEWED_CORE: Final = (
         "tests/broker/server/test_key_reads.py::"
         "test_what_cannot_be_read_is_not_taken_for_records_without_keys",
     ),
+    Bug(
+        "A crash in the middle of a group's deletion left it on some partitions of its topic; on "
+        "the others it began anew, and got again what it had confirmed.",
+        "the model of the core",
+        "tests/broker/core/test_leaving.py::"
+        "test_a_crash_leaves_a_group_on_all_partitions_or_on_none",
+    ),
 )

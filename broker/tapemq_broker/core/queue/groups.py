@@ -19,9 +19,10 @@ from tapemq_broker.core.effects import (
     TakeBack,
     WhenDurable,
 )
+from tapemq_broker.core.leaving import Leaving
 from tapemq_broker.core.packed import BadEntry
 from tapemq_broker.core.partition import Partition
-from tapemq_broker.core.positions import deleted_when_put, done_when_put
+from tapemq_broker.core.positions import done_when_put
 from tapemq_broker.core.queue.backlog import Backlog
 from tapemq_broker.core.queue.chores import Chore
 from tapemq_broker.core.queue.dispatch import Dispatch
@@ -135,20 +136,18 @@ class QueueGroups:
                 f"group {group.name!r} has {counted(len(group.consumers), 'consumer')}",
             )
         topic.check_groups_usable()
-        head = head_key(group.name)
 
-        def then() -> Effects:
-            self._topics.remove_queue_group(topic, group.name)
+        def remove() -> Effects:
+            # Not before: the group may come back after a crash, with all that was confirmed.
             rest: Effects = []
             for backlog in group.backlogs.values():
                 rest += removing(backlog.partition, backlog.ledger.part_keys())
                 self._dispatch.changed.forget(backlog.ledger)
                 backlog.close()
-            return [*rest, *deleted_when_put(topic, group.name, request)]
+            return rest
 
-        # With the head gone the group is, whatever a crash leaves of the rest; see loaded().
-        puts = [PutState(one.partition.groups_log, {head: None}) for one in group.backlogs.values()]
-        return [Change(request, puts, then)]
+        leaving = Leaving(self._topics, topic, group.name, remove)
+        return leaving.begin(request, lambda: self._topics.remove_queue_group(topic, group.name))
 
     def seek(
         self, request: Request, group: QueueGroup, partition: Partition, start: Start

@@ -5,6 +5,7 @@ from hypothesis.stateful import precondition, rule
 
 from tapemq_broker.core import effects as e
 from tapemq_broker.core.group import Position
+from tapemq_broker.core.results import Done
 from tests.support.core.machine.seeing import SeeingMachine, groups, numbers, starts
 
 
@@ -94,7 +95,11 @@ class GroupRules(SeeingMachine):
         elif self.watcher.members(group):
             self.expect_now(request, "group_busy")
         else:
-            for number in self.everywhere:
-                del self.notes.now[group, number]
+            self.notes.leave(group)
             self.leaving[request] = group
-            self.expect_noted(request, group, *self.everywhere)
+            self.expect(request, lambda result: self._gone(request, group, result))
+
+    def _gone(self, request: e.Request, group: str, result: object) -> None:
+        assert result == Done()
+        self.notes.confirm(request, group, self.everywhere)
+        self.notes.going.discard(group)

@@ -11,11 +11,12 @@ Place = tuple[str, int]
 class Notes:
     """For each group and partition, all that was ever put, and what of it is confirmed.
 
-    ``now`` is the model's; None stands for no position.
+    ``now`` is the model's; None stands for no position. ``going``: groups that are being deleted.
     """
 
     def __init__(self) -> None:
         self.now: dict[Place, Position] = {}
+        self.going: set[str] = set()
         self._put: dict[Place, list[Position | None]] = {}
         self._confirmed: dict[Place, int] = {}
         self._waiting: dict[Request, dict[Place, int]] = {}
@@ -37,6 +38,12 @@ class Notes:
             self.now[group, number] = held if hold else at._replace(hold=False)
         return True
 
+    def leave(self, group: str) -> None:
+        """It is being deleted."""
+        for place in [place for place in self.now if place[0] == group]:
+            del self.now[place]
+        self.going.add(group)
+
     def put(self, put: PutState) -> None:
         """A group log was written to."""
         for name, value in put.changes.items():
@@ -56,25 +63,32 @@ class Notes:
 
     def check(self) -> None:
         """What was put last is what the model has."""
-        last = {place: puts[-1] for place, puts in self._put.items()}
+        last = {place: at[-1] for place, at in self._put.items() if place[0] not in self.going}
         assert {place: at for place, at in last.items() if at is not None} == self.now
 
     def crash(self, left: dict[Place, Position], first_offsets: Sequence[int]) -> None:
-        """After a start: ``left`` may be what was confirmed, or put later, nothing else."""
+        """After a start: ``left`` may be what was confirmed, or put later, nothing else.
+
+        Of a group that was being deleted it is nothing, or what it would be otherwise.
+        """
+        deleted = self.going - {group for group, _ in left}
         for place, puts in self._put.items():
+            if place[0] in deleted:
+                continue
             allowed = puts[self._confirmed.get(place, 0) :]
             found = left.get(place)
             may_be_lost = place[1] >= len(first_offsets)
             if found is not None:
                 first_offset = first_offsets[place[1]]
                 begun_anew = found._replace(hold=False) == Position(first_offset)
-                may_be_lost = may_be_lost or (None in allowed and begun_anew)
+                may_be_lost = may_be_lost or (allowed[0] is None and begun_anew)
                 if found.hold and self._was_held(place[0], left):
                     allowed += [_held(at, first_offset) for at in allowed if at is not None]
             assert found in allowed or may_be_lost, f"{place}: {found} is not among {allowed}"
         holds = {(group, at.hold) for (group, _), at in left.items()}
         assert len(holds) == len({group for group, _ in left}), f"held here and not there: {left}"
         self.now = dict(left)
+        self.going.clear()
         self._put = {place: [None, at] for place, at in left.items()}
         self._confirmed = dict.fromkeys(left, 1)
         self._waiting.clear()

@@ -156,18 +156,16 @@ class LookingAfterRules(SayingRules):
         group = self.groups[name]
         group.settings |= changes
         group.version += 1
-        self.world.altering = name
         queues = self.world.core.queues
         request = self.world.execute(0, lambda r: queues.alter(r, 1, name, changes))
         self.expect(request, lambda result: _is(result, Done()))
 
     def delete(self, name: str) -> None:
         """Only if nobody takes records."""
-        self.world.altering = name
         groups = self.world.core.groups
         before = self.groups.get(name)
         if before is not None and not before.consumers:
-            del self.groups[name]
+            self.world.going[name] = self.groups.pop(name)
         request = self.world.execute(0, lambda r: groups.delete(r, 1, name))
         if before is None:
             self.expect_now(request, "unknown_group")
@@ -175,7 +173,11 @@ class LookingAfterRules(SayingRules):
             self.expect_now(request, "group_busy")
         else:
             self.leaving[request] = name
-            self.expect(request, lambda result: _is(result, Done()))
+            self.expect(request, lambda result: self._gone(name, result))
+
+    def _gone(self, name: str, result: object) -> None:
+        _is(result, Done())
+        del self.world.going[name]
 
     def retain(self, number: int, offset: int) -> None:
         """Retention would like to remove what is below an offset."""
@@ -250,9 +252,11 @@ class LookingAfterRules(SayingRules):
     @precondition(lambda self: self.steps_since_crash > 10)
     @rule(survivors=st.integers(0, 63))
     def crash(self, survivors: int) -> None:
-        """A power cut: leases are gone, confirmed acks are not."""
+        """A power cut: leases are gone, confirmed acks are not, nor where a group was being
+        deleted and is not."""
         self.steps_since_crash = 0
-        confirmed = {name: group.confirmed for name, group in self.groups.items()}
+        groups = {**self.world.going, **self.groups}
+        confirmed = {name: group.confirmed for name, group in groups.items()}
         self.awaited.clear()
         self.leaving.clear()
         self.seen_at.clear()

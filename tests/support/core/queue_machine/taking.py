@@ -103,7 +103,6 @@ class TakingRules(SeeingMachine):
             ]
             group = self.groups[name] = ModelGroup(dict(wanted), [*map(ModelPart, floors)])
         group.consumers[session] = ModelConsumer(records, 1000)
-        self.world.altering = name
         request = self.world.execute(session, lambda r: queues.consume(r, wish))
         if is_new:
             self.expect(request, lambda result: _is(result, Done()))

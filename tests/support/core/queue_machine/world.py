@@ -1,15 +1,18 @@
 """A world that notes what the model has whenever something of a queue group is written."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from tapemq.batch import LogId, Role
 from tapemq_broker.core import effects as e
+from tapemq_broker.core.topics import CATALOG
 from tests.support.core.queue_machine.model import ModelGroup, Snapshot, restored
 from tests.support.core.reading import groups_log
 from tests.support.core.world import World
 
 Written = dict[str, Snapshot]
+_LEAVING = re.compile(rb"leaving/0{15}1/(.*)")
 
 
 class QueueWorld(World):
@@ -17,20 +20,22 @@ class QueueWorld(World):
 
     def __init__(self) -> None:
         self.groups: dict[str, ModelGroup] = {}
+        self.going: dict[str, ModelGroup] = {}
+        """Those that are being deleted."""
         self.written: dict[LogId, list[Written]] = {}
         self._prepared: dict[LogId, list[int]] = {}
-        self.altering = ""
         self.is_crashing = False
         self.on_restored: Callable[[], None] = lambda: None
         super().__init__()
 
-    def _write(self, log: LogId, names: list[str]) -> None:
+    def _write(self, log: LogId, names: Iterable[str], removed: Collection[str] = ()) -> None:
         before = self.written.setdefault(log, [{}])[-1]
         after = dict(before)
         for name in names:
             after.pop(name, None)
-            if name in self.groups:
-                after[name] = self.groups[name].snapshot(log.partition)
+            group = self.groups.get(name) or (self.going.get(name) if name in before else None)
+            if group is not None and name not in removed:
+                after[name] = group.snapshot(log.partition)
         self.written[log].append(after)
 
     def prepare(self) -> None:
@@ -38,12 +43,14 @@ class QueueWorld(World):
         logs = [log for log in self.changed if log.role is Role.GROUPS]
         super().prepare()
         for log in logs:
-            self._write(log, list(self.groups))
+            self._write(log, [*self.groups, *self.going])
             self._prepared.setdefault(log, []).append(len(self.written[log]) - 1)
 
     def _carry_out(self, effect: e.Effect) -> None:
         if isinstance(effect, e.PutState) and effect.log.role is Role.GROUPS:
-            self._write(effect.log, [self.altering])
+            names = {key.partition(b"\0")[0] for key in effect.changes}
+            removed = {name for name in names if effect.changes.get(name, b"") is None}
+            self._write(effect.log, _texts(names), _texts(removed))
         super()._carry_out(effect)
 
     def durable(self, log: LogId, offset: int) -> None:
@@ -88,7 +95,10 @@ class QueueWorld(World):
         self._prepared.clear()
         last = {log.partition: self.written[log][-1] for log in logs}
         names = {name for written in last.values() for name in written}
+        notes = map(_LEAVING.fullmatch, self.states[CATALOG].entries())
+        names -= {note[1].decode() for note in notes if note}
         self.groups = {}
+        self.going.clear()
         for name in sorted(names):
             found = [written.get(name) for _, written in sorted(last.items())]
             newest = max((one for one in found if one), key=lambda one: one.version)
@@ -105,3 +115,7 @@ class QueueWorld(World):
         """All records of a partition."""
         log = self.logs[LogId(1, partition, Role.DATA)]
         return [value for batch in log.batches for value in batch.values]
+
+
+def _texts(names: Iterable[bytes]) -> set[str]:
+    return {name.decode() for name in names}
