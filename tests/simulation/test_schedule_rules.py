@@ -83,7 +83,8 @@ def test_late(history: History) -> None:
     history.scheduled_times[b"a"] = at(33.0)
     history.up = [(0.0, 40.0)]
     assert broken(history) == {"late"}
-    for excuse in (replace(history, up=[(0.0, 9.0), (12.0, 40.0)]), replace(history, jumps=[1.0])):
+    away = replace(history, up=[(0.0, 9.0), (12.0, 40.0)])
+    for excuse in (away, replace(history, jumps=[1.0]), replace(history, rot=True)):
         assert broken(excuse) == set()
     schedule.done_s = 9.0
     assert broken(history) == set()

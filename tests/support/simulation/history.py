@@ -295,6 +295,8 @@ class History:
     losses: list[float] = field(default_factory=list)
     """When what was not synced may have got lost: power cuts, and syncs that failed."""
     up: list[tuple[float, float]] = field(default_factory=list)
+    rot: bool = False
+    """Reads may have returned wrong bits: what they hit may have been refused until a restart."""
 
     def final_places(self) -> Iterator[tuple[Place, bytes]]:
         """All records that are there at the end."""

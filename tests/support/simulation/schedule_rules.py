@@ -33,7 +33,7 @@ def late(history: History) -> Iterator[str]:
     """A record is published long after its time, though the broker was there."""
     for schedule in history.schedules:
         came, due = history.scheduled_times.get(schedule.value), schedule.due
-        if came is None or due is None or history.jumps:
+        if came is None or due is None or history.jumps or history.rot:
             continue
         since_s, came_s = max(schedule.done_s, virtual_s(due)), virtual_s(came)
         up_s = sum(max(min(end, came_s) - max(start, since_s), 0.0) for start, end in history.up)

@@ -96,6 +96,7 @@ class Simulation:
         break_it(self.machine.trouble)
         if rot is None:
             rot = self._part("rot").random() < _ROT_CHANCE
+        self.run.history.rot = rot
         self.machine.trouble.read_wait_chance = self._part("reads").choice((0.0, 0.1, 0.9))
         cache = self._part("page cache")
         self.machine.trouble.forgets = cache.random() < 0.6
