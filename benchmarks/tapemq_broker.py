@@ -31,7 +31,11 @@ class TapemqBroker:
                 command, stdout=subprocess.PIPE, stderr=output, text=True, env=environment
             )
         self.pid = self._process.pid
-        self.endpoint: Endpoint = {"url": self._read_url()}
+        try:
+            self.endpoint: Endpoint = {"url": self._read_url()}
+        except BaseException:  # a signal, too: nobody else knows of the process yet
+            self.kill()
+            raise
         self.ready_s = time.monotonic() - begin
 
     def stop(self) -> None:
@@ -65,8 +69,6 @@ class TapemqBroker:
         assert self._process.stdout
         words = self._process.stdout.readline().split()
         if len(words) != 3 or words[0] != "ready":
-            self._process.kill()
-            self._process.wait()
             raise BenchmarkError(f"the broker did not start:\n{self._tail()}")
         return words[1]
 
