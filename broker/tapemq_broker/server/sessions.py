@@ -32,7 +32,9 @@ _WHILE_DRAINING: Final = frozenset({m.Ping, m.Pong, m.Bye, m.Credit})
 _STOPPING: Final = m.Failure(
     OVERLOADED.code, "the broker is stopping; connect again later", retry_after_ms=1000
 )
-_WHILE_OVERRUN: Final = _WHILE_DRAINING | {m.Hello, m.Started, m.Extend, m.Unsubscribe}
+_WHILE_OVERRUN: Final = _WHILE_DRAINING | {
+    m.Hello, m.Started, m.Extend, m.Release, m.Unsubscribe,
+}  # fmt: skip
 _OVERRUN: Final = m.Failure(
     OVERLOADED.code, "too many requests wait for the broker's disk", retry_after_ms=1000
 )

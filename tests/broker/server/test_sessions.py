@@ -79,6 +79,32 @@ async def test_clients_that_come_ask_and_go_do_not_fill_the_memory(
         await client.publish(topic, b"y")
 
 
+async def test_members_hand_over_while_too_many_requests_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """That waits for no disk; the others would else wait until the partition is taken away."""
+    disk = StuckDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
+        first, second, third = [await RawClient.connect(server.port) for _ in range(3)]
+        topic = await first.topic("t", partitions=2)
+        for client in (first, second):
+            await client.subscribe(topic, group="g")
+        revoke, _ = await first.push_of(m.Revoke)
+        monkeypatch.setattr(server._engine.unanswered, "_in_all_max", 1)
+        disk.stuck = True
+        third.send_publish(topic, b"x")
+        await third.ask(m.Ping(), m.Pong)
+        release = first.send(m.Release(1, revoke.partition, revoke.generation))
+        refused = first.send(m.DescribeTopic("t"))
+        await first.ask(m.Ping(), m.Pong)
+        disk.release()
+        await first.answer(release, m.Done)
+        assigned, _ = await second.push_of(m.Assigned)
+        assert assigned.partition == revoke.partition
+        with pytest.raises(Refused, match="too many requests wait"):
+            await first.answer(refused, m.Topic)
+
+
 async def test_a_stop_says_goodbye_to_everybody() -> None:
     async with running_server() as server:
         clients = [await RawClient.connect(server.port) for _ in range(3)]

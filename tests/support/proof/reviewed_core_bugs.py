@@ -411,4 +411,10 @@ REVIEWED_CORE: Final = (
         "tests/broker/core/test_leaving.py::"
         "test_a_crash_leaves_a_group_on_all_partitions_or_on_none",
     ),
+    Bug(
+        "While too many requests of all clients waited for the disk, the Release of a partition "
+        "was refused, too: the member that it was for waited until it was taken away.",
+        "a review",
+        "tests/broker/server/test_sessions.py::test_members_hand_over_while_too_many_requests_wait",
+    ),
 )
