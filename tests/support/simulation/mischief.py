@@ -84,7 +84,10 @@ class Mischief:
         machine, trouble = self._machine, self._machine.trouble
         errors = self._random.choice((1, 1, 2, 3)) if trouble.forgets else 1
         trouble.sync_errors = errors
-        if await machine.dies_within(_CRASH_WAIT_S):
+        has_died = await machine.dies_within(_CRASH_WAIT_S)
+        if not has_died and trouble.sync_errors < errors:  # a sync may have begun just now
+            has_died = await machine.dies_within(_CRASH_WAIT_S)
+        if has_died:
             await self._lose_what_was_forgotten()
             return
         if trouble.sync_errors < errors:
