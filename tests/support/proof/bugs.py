@@ -6,6 +6,7 @@ from tests.support.proof.bug import Bug
 from tests.support.proof.reviewed_bugs import REVIEWED
 from tests.support.proof.reviewed_client_bugs import REVIEWED_CLIENT
 from tests.support.proof.reviewed_core_bugs import REVIEWED_CORE
+from tests.support.proof.reviewed_proof_bugs import REVIEWED_PROOF
 from tests.support.proof.reviewed_queue_client_bugs import REVIEWED_QUEUE_CLIENT
 from tests.support.proof.reviewed_storage_bugs import REVIEWED_STORAGE
 
@@ -242,4 +243,5 @@ BUGS: Final = (
     *REVIEWED_CORE,
     *REVIEWED_CLIENT,
     *REVIEWED_QUEUE_CLIENT,
+    *REVIEWED_PROOF,
 )

@@ -269,21 +269,6 @@ REVIEWED_CORE: Final = (
         "test_who_looks_a_topic_up_that_is_deleted_meanwhile_hears_so",
     ),
     Bug(
-        "The simulation started the broker anew before it looked whether all was delivered: "
-        "leases of consumers that were gone could last for ever, and no seed noticed.",
-        "a review",
-        "tests/simulation/test_negative_controls.py::"
-        "test_leases_of_consumers_that_are_gone_and_never_end",
-    ),
-    Bug(
-        "The checker of the simulation took any records that were gone from the front of a log "
-        "for removed by retention, and nearly no seed sought a group: it passed a broker that "
-        "removes what is to be kept, what queue groups hold too, that forgets seeks or dead "
-        "records, ignores the delays of retries or the order of keys, or fires a minute late.",
-        "a review",
-        "tests/simulation/test_negative_controls.py::test_rule_fires",
-    ),
-    Bug(
         "With key lanes, a record whose key could not be read for a moment was handed out as one "
         "without a key, beside others of its key.",
         "simulation, seeds 841053 and 2087",
@@ -328,13 +313,6 @@ REVIEWED_CORE: Final = (
         "tests/simulation/test_negative_controls.py::test_rule_fires_in_other_ways",
     ),
     Bug(
-        "In the simulation records could fail as often as they liked, but for one at the end of a "
-        "run: it passed a broker that hands out more attempts than there are, forgets crashes at a "
-        "restart, or lists dead records with wrong counts.",
-        "a review",
-        "tests/simulation/test_negative_controls.py::test_rule_fires",
-    ),
-    Bug(
         "Requests for a topic that was being made, that of its maker too, heeded no deadline: "
         "where a disk hung they were never answered.",
         "a review",
@@ -366,13 +344,6 @@ REVIEWED_CORE: Final = (
         "the broker: the answer could not be encoded.",
         "fuzzing of commands",
         "tests/broker/server/schedules/test_commands.py::test_a_retry_with_other_times_is_refused",
-    ),
-    Bug(
-        "The simulation took it for a rebalance whenever two members of a group were handed the "
-        "records of a partition: it passed a broker that gives a partition to another member "
-        "while the first one reads on.",
-        "a review",
-        "tests/simulation/test_negative_controls.py::test_rule_fires",
     ),
     Bug(
         "With each removal of records all queue groups were told in one turn of the event loop: "

@@ -39,7 +39,7 @@ def main(text: str) -> int:
     )
     evidence.note(*SIMULATED, **totals.figures(), seeds=text)
     evidence.note(seeds_per_s=round(totals.seeds / took_s, 1))
-    _keep(evidence, totals)
+    _keep(evidence, totals, text)
     wrong = failures(totals)
     for complaint in wrong[:_SHOWN_MAX]:
         console.print(complaint, markup=False, highlight=False, soft_wrap=True)
@@ -53,12 +53,12 @@ def main(text: str) -> int:
     return 1 if wrong else 0
 
 
-def _keep(evidence: Evidence, totals: Totals) -> None:
-    """For the report of the promises, if there is a place for it."""
+def _keep(evidence: Evidence, totals: Totals, seeds: str) -> None:
+    """For the report of the promises, if there is a place for it. Other seeds count beside it."""
     directory = evidence_directory()
     if directory is not None:
         outcome = "failed" if totals.complaints else "passed"
-        line = evidence.line("tests/simulation::campaign", outcome, directory)
+        line = evidence.line(f"tests/simulation::campaign[{seeds}]", outcome, directory)
         write(directory, line._replace(form="long"))
 
 
