@@ -8,11 +8,13 @@ long form (TEST_LONG=1) takes minutes a case, with many more offenders.
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
+from urllib.request import urlopen
 
 import pytest
 
@@ -53,6 +55,9 @@ CASES = {
     "decoder bombs": Case("headers that would take much", 300, 10_000, 4 * MIB_KIB),
     "connection flood": Case("connections", 600, 20_000, 16 * MIB_KIB, SHUT),
     "slowloris": Case("handshakes of a byte a second", 300, 5_000, 32 * MIB_KIB, SHUT),
+    "half handshakes": Case("half handshakes of 4 KiB", 300, 5_000, 64 * MIB_KIB, SHUT),
+    "half frames": Case("half frames of 4 MiB", 100, 400, 160 * MIB_KIB),
+    "large frames": Case("frames of 4 MiB", 100, 400, 160 * MIB_KIB),
     "producers": Case("producers of records of 1 MiB", 20, 100, 192 * MIB_KIB),
 }
 IDLE = Case("idle connections", 1_000, 9_900, 0)
@@ -116,6 +121,16 @@ def offending(broker: Broker, kind: str, count: int) -> "Iterator[dict[str, int]
         came.update(json.loads(process.stdout.readline()))
 
 
+def look(broker: Broker, evidence: Evidence) -> None:
+    """The HTTP side answers beside the offender, and says how late the event loop is."""
+    url = f"http://127.0.0.1:{broker.http_port}"
+    with urlopen(f"{url}/healthz", timeout=30) as answer:
+        assert answer.status == 200
+    with urlopen(f"{url}/metrics", timeout=30) as answer:
+        (lag,) = re.findall(r"^tapemq_event_loop_lag_seconds (\S+)", answer.read().decode(), re.M)
+    evidence.note(loop_lag_ms=round(float(lag) * 1000, 1))
+
+
 def note(
     evidence: Evidence, case: Case, came: dict[str, int], alone: Seen, beside: Seen, grown_kib: int
 ) -> None:
@@ -143,6 +158,7 @@ def test_an_offender_is_bounded_and_the_healthy_go_on(
     before_kib = kib(broker, "VmRSS")
     with offending(broker, kind, case.clients) as came:
         beside = healthy(broker, BESIDE_S)
+        look(broker, evidence)
     growth_kib = kib(broker, "VmHWM") - before_kib
     note(evidence, case, came, alone, beside, growth_kib)
     print(f"\n{kind}: {came}, memory +{growth_kib} KiB\n  alone  {alone}\n  beside {beside}")
@@ -162,6 +178,7 @@ def test_idle_connections_stay_and_cost_little(
     with offending(broker, "idle", IDLE.clients) as came:
         grown_kib = kib(broker, "VmRSS") - before_kib
         beside = healthy(broker, BESIDE_S)
+        look(broker, evidence)
     note(evidence, IDLE, came, alone, beside, grown_kib)
     evidence.note(each_kib=round(grown_kib / IDLE.clients, 1))
     print(f"\nidle: {came}, {grown_kib / IDLE.clients:.1f} KiB each\n  {alone}\n  {beside}")

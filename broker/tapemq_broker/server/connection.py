@@ -87,6 +87,7 @@ class Connection(asyncio.BufferedProtocol):
         self.in_flight_bytes = 0
         self._partial_bytes = 0  # of a frame that has not come to its end, and since when
         self._partial_since = 0.0
+        self._kept_bytes = 0  # of the buffer of a large frame that has
         self.publish_sizes: dict[int, int] = {}
         self.held: deque[Held] = deque()
         self.inspecting: asyncio.Future[BodyPrefix] | None = None
@@ -134,9 +135,7 @@ class Connection(asyncio.BufferedProtocol):
                     return
         except ProtocolError as error:
             self.fail(error.kind, str(error))
-        held_bytes = session.reader.buffered_bytes
-        if held_bytes > SMALL_BYTES or self._partial_bytes:
-            self._hold(held_bytes, now)
+        self._count_buffer(now)
 
     def _put_off(self, transport: asyncio.Transport) -> None:
         """Go on in the next turn of the loop, and read nothing more before that."""
@@ -166,17 +165,36 @@ class Connection(asyncio.BufferedProtocol):
         if is_wanted and transport is not None and not transport.is_closing():
             transport.resume_reading()
 
-    def _hold(self, held_bytes: int, now: float) -> None:
+    def _count_buffer(self, now: float) -> None:
+        """Count what a large frame takes of which a part is here, or what the last one has left."""
+        reader = self.session.reader
+        large_bytes, held_bytes = reader.large_bytes, reader.buffered_bytes
+        if held_bytes > SMALL_BYTES:
+            self._hold(max(held_bytes, large_bytes), now)
+            large_bytes = 0
+        elif self._partial_bytes:
+            self._hold(0, now)
+        if large_bytes or self._kept_bytes:
+            self._keep(large_bytes)
+
+    def _hold(self, size_bytes: int, now: float) -> None:
         """Count the part of a large frame that is here."""
-        if held_bytes <= SMALL_BYTES:
-            held_bytes = 0
         if not self._partial_bytes:
             self._partial_since = now
         memory = self._host.memory
-        memory.change(held_bytes - self._partial_bytes)
-        self._partial_bytes = held_bytes
-        if held_bytes and memory.is_exhausted:
+        memory.change(size_bytes - self._partial_bytes)
+        self._partial_bytes = size_bytes
+        if size_bytes and memory.is_exhausted:
             self.abort(f"{memory.used_bytes} bytes are being published: there is no memory for it")
+
+    def _keep(self, size_bytes: int) -> None:
+        """Keep the buffer of a large frame for the next one, if not too many do."""
+        memory = self._host.memory
+        if not memory.may_keep(size_bytes - self._kept_bytes):
+            self.session.reader.give_back()
+            size_bytes = 0
+        memory.kept_bytes += size_bytes - self._kept_bytes
+        self._kept_bytes = size_bytes
 
     def eof_received(self) -> bool:
         return False
@@ -188,7 +206,8 @@ class Connection(asyncio.BufferedProtocol):
         self.session.close()
         self._host.outbound.forget(self)
         self._host.memory.change(-self._partial_bytes - self.in_flight_bytes)
-        self._partial_bytes = self.in_flight_bytes = 0
+        self._host.memory.kept_bytes -= self._kept_bytes
+        self._partial_bytes = self._kept_bytes = self.in_flight_bytes = 0
         self.publish_sizes.clear()
         # They are not counted any more, and who comes and goes must not make them many.
         self.held.clear()
@@ -327,6 +346,7 @@ class Connection(asyncio.BufferedProtocol):
         elif self.session.wants_ping(now):
             self.send(m.Ping())
             self.session.reader.shrink()
+            self._count_buffer(now)
 
     def _hoards(self, now: float) -> bool:
         """Whether it holds memory that others need, for a frame that is not completed."""

@@ -24,10 +24,10 @@ PREFIX_BYTES: Final = _PREFIX.size
 assert PREFIX_BYTES == 16
 
 _ROOM_BYTES: Final = 256 * 1024
-"""Room for one read from the socket, unless a larger frame is under way."""
+"""Most room for one read from the socket, unless a larger frame is under way."""
 
 _IDLE_ROOM_BYTES: Final = 4096
-"""Room of a connection that has sent little: ten thousand idle ones must stay small."""
+"""Room of a connection that has sent little: ten thousand of them must stay small."""
 
 _READ_BYTES: Final = 64 * 1024
 """A read of this size is large enough; so much may be moved to make room for it."""
@@ -54,8 +54,8 @@ class FrameReader:
     """Received bytes, cut into frames without copying them.
 
     Used as asyncio's BufferedProtocol wants it: get_buffer(), write there, received(), then
-    next_frame() until it returns None. Memory: one room, or twice what has arrived of a larger
-    frame, never more because of what a frame claims.
+    next_frame() until it returns None. Memory: about twice what has arrived of a frame, or at once,
+    never more because of what a frame claims.
     """
 
     def __init__(self, frame_bytes_max: int) -> None:
@@ -71,6 +71,12 @@ class FrameReader:
         """Received and not yet returned as a frame."""
         return self._end - self._start
 
+    @property
+    def large_bytes(self) -> int:
+        """Size of the buffer, if that was made for a larger frame than most; else 0."""
+        size = len(self._data)
+        return size if size > _ROOM_BYTES else 0
+
     def get_buffer(self) -> memoryview:
         """Where the next bytes go. Earlier frames' views are void after this call."""
         size = len(self._data)
@@ -78,7 +84,7 @@ class FrameReader:
             self._start = self._end = 0
             if size > self._usual_size():
                 self._resize(self._usual_size())
-        elif size - self._end < _READ_BYTES:
+        elif size - self._end < min(_READ_BYTES, size // 8):
             self._make_room(size, self._end - self._start)
         return self._view[self._end :]
 
@@ -90,11 +96,11 @@ class FrameReader:
         missing = max(self._wanted - held, 1)
         if self._start and held <= _READ_BYTES:
             busy = self._end == size  # the last read might have brought more
-            self._move(max(self._usual_size(), _ROOM_BYTES * busy))
+            self._move(max(self._usual_size(), min(2 * size, _ROOM_BYTES) * busy))
         elif size - self._end < missing:
             # Doubling: what has arrived is moved twice at most, and a claim costs nothing.
             needed = 2 * held if held >= self._wanted else min(self._wanted, 2 * held)
-            self._move(max(_ROOM_BYTES, size, needed))
+            self._move(max(size, needed))
 
     def _move(self, size: int) -> None:
         """Put what is held to the front of a buffer of ``size`` bytes."""
@@ -113,6 +119,11 @@ class FrameReader:
         if self._start == self._end and len(self._data) > _IDLE_ROOM_BYTES:
             self._resize(_IDLE_ROOM_BYTES)
             self._start = self._end = 0
+
+    def give_back(self) -> None:
+        """Keep no buffer of a larger frame for the next one, unless that is under way already."""
+        if self.large_bytes and self.buffered_bytes <= _READ_BYTES:
+            self._move(_ROOM_BYTES)
 
     def received(self, size_bytes: int) -> None:
         """``size_bytes`` have been written to the start of the buffer."""

@@ -388,4 +388,30 @@ REVIEWED_CORE: Final = (
         "a review",
         "tests/broker/server/test_sessions.py::test_members_hand_over_while_too_many_requests_wait",
     ),
+    Bug(
+        "A connection took 256 KiB for the first 4 KiB of a frame, before its handshake, too: ten "
+        "thousand clients that sent no more took gigabytes.",
+        "a review of the tests of overload",
+        "tests/client/wire/test_frames.py::test_room_is_about_twice_what_has_come_of_a_frame",
+    ),
+    Bug(
+        "A frame of which only a part came took twice what was counted for it.",
+        "a review of the tests of overload",
+        "tests/broker/server/test_connection.py::test_of_a_part_of_a_frame_its_whole_buffer_counts",
+    ),
+    Bug(
+        "Every connection kept the buffer of its last large frame until it had been idle for a "
+        "heartbeat, and nobody counted that: a few hundred producers of large batches took more "
+        "than a gigabyte.",
+        "a review of the tests of overload",
+        "tests/broker/server/test_connection.py::"
+        "test_buffers_of_large_frames_are_kept_by_few_connections_only",
+    ),
+    Bug(
+        "The tests of overload passed a broker that does not refuse giant frames (its heartbeat "
+        "closed the connection), never sent a decoder most of their bombs, because those were "
+        "too long to be read, and saw no memory that whole or half frames take.",
+        "a review of the tests of overload",
+        "tests/overload/test_overload.py::test_an_offender_is_bounded_and_the_healthy_go_on",
+    ),
 )
