@@ -11,7 +11,7 @@ from tests.support.damage_outcome import (
     start,
 )
 from tests.support.disk_image import flipped, make_disk
-from tests.support.sample_directory import DATA_PATH, Placed, Sample
+from tests.support.sample_directory import DATA_PATH, LAST_PUT, Placed, Sample
 
 CUTS = ("TORN_SHORT", "TORN_ZEROS", "TORN_LAST", "TORN_REORDERED")
 
@@ -87,6 +87,9 @@ def _check_state(sample: Sample, image: dict[str, bytes], path: str) -> str:
     aside = [name for name in disk.list_directory(directory) if ".torn-" in name]
     if aside:
         assert not sample.is_clean
+        key, before, last = LAST_PUT
+        assert whole[key] == last
+        assert found == whole | {key: before}, "what was durable is cut off"
         return "cut"
     assert found == whole
     assert sample.is_clean, "the damage was not noticed"

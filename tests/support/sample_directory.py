@@ -161,6 +161,10 @@ def _write_data(disk: MemoryDisk, log: Log, tally: Tally) -> None:
     sync(disk, log)
 
 
+LAST_PUT: Final = (b"entry 1", b"6", b"11")
+"""What the last batch of a state log changes, from what to what: no later one proves it."""
+
+
 def _write_state(disk: MemoryDisk, state: StateLog) -> None:
     for number in range(12):
         state.put({b"entry %d" % (number % 5): b"%d" % number, b"gone": None}, START_US)

@@ -13,6 +13,7 @@ from tapemq.batch import (
     LogId,
     Role,
     check_body,
+    checksum,
     decode_columns,
     decode_extras,
     decode_header,
@@ -21,9 +22,12 @@ from tapemq.batch import (
     iter_batches,
 )
 from tapemq.batch.body import decode_keys, decode_runs
+from tapemq.batch.cut import Cutter
 from tapemq.batch.expiry import decode_ttls
+from tapemq_broker.core.inspection import BatchLimits, inspect, is_heavy
 from tapemq_broker.core.packed import BadEntry
 from tapemq_broker.core.producers import Producers
+from tapemq_broker.core.refusal import Refused
 from tapemq_broker.storage.chain import LogEnd
 from tapemq_broker.storage.clean import CleanEntry, read_clean
 from tapemq_broker.storage.errors import CorruptLog, DataDirectoryError, LogRefused
@@ -43,6 +47,7 @@ BODIES: Final = [
     GOLDEN["zlib body"],
     encode_body(Columns([b"a", b"b"], None, [encode_extras({"k": 1})] * 2), codec=Codec.ZSTD),
 ]
+_LIMITS: Final = BatchLimits(batch_bytes=4 << 20, record_bytes=1 << 20)
 _CRC_BYTES: Final = 4
 _HEAD: Final = HEADER_BYTES - _CRC_BYTES
 _LOG: Final = LogId(7, 0, Role.DATA)
@@ -56,6 +61,7 @@ def decoders() -> Iterator[Decoder]:
     yield Decoder("batches", batches, _batches, (BatchError,))
     yield Decoder("body on arrival", BODIES, _arriving, (BatchError,))
     yield Decoder("body", BODIES, _body, (BatchError,))
+    yield Decoder("body of a publish", BODIES, _published, (Refused,))
     extras = [encode_extras({"k": 1, "b": b"\xff", "s": "x", "t": True})]
     yield Decoder("extras", extras, decode_extras, (BatchError,), is_packed=True)
     yield Decoder("gap", [Gap(9, 3, 7, "lost").encode()], decode_gap, (BatchError,))
@@ -119,6 +125,22 @@ def _body(data: bytes) -> None:
     """A reader whom nobody protects."""
     for item in decode_columns(data).extras or ():
         decode_extras(item)
+
+
+def _published(data: bytes) -> None:
+    """What the broker takes, it can cut records out of, for queues."""
+    is_heavy(data)
+    prefix = inspect(data, checksum(data), _LIMITS)
+    if prefix.codec is not Codec.NONE:
+        return
+    count, whole = prefix.record_count, decode_columns(data)
+    first = count // 2
+    header = decode_header(GOLDEN["header"])._replace(record_count=count, base_offset=7)
+    pieces = Cutter(header, memoryview(data)).cut(first, count - first)
+    ((found, body),) = iter_batches(b"".join(pieces))
+    assert (found.base_offset, found.record_count) == (7 + first, count - first)
+    for cut_column, column in zip(decode_columns(body), whole, strict=True):
+        assert cut_column == (column and column[first:])
 
 
 def _summed(data: bytes) -> bytes:

@@ -8,7 +8,7 @@ from tests.support.fuzz.fuzzing import Decoder
 
 FAMILIES: Final = {
     "frames": ("frames",),
-    "messages": ("message", "lease tokens", "page", "runs of offsets", "session token"),
+    "messages": ("message", "lease tokens", "page", "runs of offsets", "session token", "times"),
     "records": ("batch", "body", "extras", "gap"),
     "files": ("index", "state file", "note", "newest", "older", "format", "producers"),
     "state": ("stream", "queue", "topic", "key of", "state log", "state of", "schedule"),

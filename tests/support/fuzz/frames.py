@@ -2,7 +2,14 @@
 
 from collections.abc import Callable, Iterator
 
-from tapemq.wire.entries import pack_runs, pack_tokens, unpack_runs, unpack_tokens
+from tapemq.wire.entries import (
+    pack_runs,
+    pack_times,
+    pack_tokens,
+    unpack_runs,
+    unpack_times,
+    unpack_tokens,
+)
 from tapemq.wire.errors import ProtocolError
 from tapemq.wire.limits import FRAME_BYTES_MAX
 from tapemq.wire.messages import OPCODE_OF, SHAPES
@@ -32,6 +39,7 @@ def decoders() -> Iterator[Decoder]:
     pages = [pack_page([{"a": 1, "b": b"x"}])]
     yield Decoder("page", pages, unpack_page, _REFUSED, is_packed=True)
     yield Decoder("runs of offsets", [runs], unpack_runs, _REFUSED)
+    yield Decoder("times of records", [pack_times([0, 5, 2**64 - 1])], unpack_times, _REFUSED)
 
 
 def _session(role: Role, state: State) -> Callable[[bytes], object]:

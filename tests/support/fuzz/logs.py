@@ -17,9 +17,18 @@ from tapemq.batch import (
     iter_batches,
 )
 from tapemq_broker.core.producers import Producers
+from tapemq_broker.core.schedules.entries import (
+    Cancelled,
+    Fired,
+    Firing,
+    Moved,
+    Scheduled,
+    Shot,
+    encode_entries,
+)
 from tapemq_broker.core.schedules.recent import Placed
 from tapemq_broker.core.schedules.recurrence import due_times
-from tapemq_broker.core.schedules.schedule import pack_records
+from tapemq_broker.core.schedules.schedule import Move, Recurrence, Schedule, pack_records
 from tapemq_broker.server.observer import ProducersObserver
 from tapemq_broker.server.schedules.check import Check
 from tapemq_broker.server.schedules.rows import firing_of, operations, schedule_of
@@ -34,11 +43,13 @@ from tests.support.golden_directory.contents import GOLDEN
 _HEADER: Final = decode_header(read_golden("batch")["header"])
 _ENTRIES: Final = {b"a": b"1", b"b": b"2"}
 _SOON_US: Final = 1_000_000
+_LATE_US: Final = 24 * 3600 * 1_000_000
+_DUE_US: Final = 1_700_000_000_000_000
 
 
 def decoders() -> Iterator[Decoder]:
     """All of them."""
-    scheduled = bodies_of("schedule")
+    scheduled = [*bodies_of("schedule"), *_every_entry()]
     yield Decoder("schedule entries", scheduled, _schedule, (LogRefused,))
     heads = [bytes(key) for body in scheduled for key in decode_columns(body).keys or () if key]
     yield Decoder("schedule entry", heads, _entry, (LogRefused,), is_packed=True)
@@ -63,6 +74,29 @@ def bodies_of(log: str) -> list[bytes]:
     ]
 
 
+def _every_entry() -> Iterator[bytes]:
+    """Entries of each kind, and schedules of each sort."""
+    (record,) = pack_records(encode_body(Columns([b"x"])))
+    once = Schedule(1, _DUE_US, 0, b"", record, _DUE_US)
+    sorts = (
+        Recurrence("*/5 * * * *", "Europe/Berlin", 0, "all"),
+        Recurrence("0 2 * * *", "Europe/Berlin", 0, "last"),
+        Recurrence("", "UTC", 1000, "last"),
+        Recurrence("", "UTC", 3_600_000, "none"),
+    )
+    again = [
+        once._replace(schedule_id=number, key=b"k%d" % number, recurrence=sort)
+        for number, sort in enumerate(sorts, 2)
+    ]
+    yield encode_entries([Scheduled(once), *map(Scheduled, again)])
+    for sort in again:
+        yield encode_entries([Scheduled(sort, replaces=1)])
+    firing = Firing(1, 0, 5, (Shot(1, _DUE_US), Shot(2, _DUE_US)))
+    moves = (Move(1, 0, 1), Move(2, _DUE_US + 1, 1))
+    yield encode_entries([Cancelled(3), firing])
+    yield encode_entries([firing, Fired(1, moves), Moved(moves)])
+
+
 def _schedule(body: bytes) -> None:
     """What is taken gets into an index, and out of it."""
     check = Check("0.schedule", 3, zone)
@@ -72,7 +106,9 @@ def _schedule(body: bytes) -> None:
     for begun in index.state(1).firings:
         firing_of(begun)
     for row in index.page(1, 0, 0, 10):
-        due_times(schedule_of(row), row.due_us + _SOON_US, 0, zone)
+        schedule, late_us = schedule_of(row), row.due_us + _LATE_US
+        due_times(schedule, row.due_us + _SOON_US, 0, zone)
+        due_times(schedule, late_us, late_us, zone)
 
 
 def _entry(data: bytes) -> None:
