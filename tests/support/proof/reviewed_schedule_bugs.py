@@ -1,0 +1,149 @@
+"""Bugs of schedules that reading the code with other eyes has found."""
+
+from typing import Final
+
+from tests.support.proof.bug import Bug
+
+REVIEWED_SCHEDULES: Final = (
+    Bug(
+        "A damaged index of schedules that was met while a topic was loaded was emptied and filled "
+        "with that topic alone: the schedules of all others never came.",
+        "a review",
+        "tests/broker/server/schedules/test_index_builder.py::"
+        "test_the_first_schedule_of_another_topic_meets_it",
+    ),
+    Bug(
+        "A schedule with an interval of 64 bits was confirmed, and refused when its log was read: "
+        "with it all schedules of the topic.",
+        "a review",
+        "tests/broker/server/schedules/test_commands.py::test_the_largest_numbers_are_read_again",
+    ),
+    Bug(
+        "Replacing a schedule that was firing into a damaged partition waited for ever, and with "
+        "it every later request to schedule in that topic.",
+        "a review",
+        "tests/broker/server/schedules/test_firing.py::"
+        "test_what_was_firing_into_a_partition_that_failed_cannot_be_changed",
+    ),
+    Bug(
+        "A schedule whose cancellation had been confirmed fired all the same when more than one "
+        "batch was due for its partition at once.",
+        "a review",
+        "tests/broker/server/schedules/test_firing.py::"
+        "test_what_is_cancelled_while_others_of_its_round_fire_does_not",
+    ),
+    Bug(
+        "A firing was abandoned without a word in the log: when one of its schedules was cancelled "
+        "after that, the next start refused all schedules of the topic.",
+        "a review",
+        "tests/broker/server/schedules/test_firing.py::"
+        "test_a_firing_that_was_abandoned_is_over_for_the_next_start",
+    ),
+    Bug(
+        "A crash or a full disk while the index of schedules forgot a topic whose log was damaged"
+        " could leave half of it: after a repair, schedules never came, or a firing came twice.",
+        "a review",
+        "tests/broker/storage/schedules/test_sqlite_index.py::"
+        "test_a_topic_is_forgotten_as_a_whole_or_not_at_all",
+    ),
+    Bug(
+        "Schedules of which the catalog had forgotten that they exist, in a repair or as an older "
+        "copy of it, were not read by the next start: they never came, without a word.",
+        "a review",
+        "tests/broker/server/schedules/test_service.py::"
+        "test_schedules_that_the_catalog_forgot_fire",
+    ),
+    Bug(
+        "When a schedule with a large record had missed many of its times, and all of them were "
+        "to come, they were put into one batch: if that was too large, the broker ended, and so "
+        "did every start after that.",
+        "a review",
+        "tests/broker/server/schedules/test_firing_size.py::"
+        "test_missed_times_of_a_large_record_come_in_batches_that_fit",
+    ),
+    Bug(
+        "A topic that was deleted while one of its schedules was looked up to be cancelled ended "
+        "the broker.",
+        "a review",
+        "tests/broker/server/schedules/test_commands.py::"
+        "test_a_topic_may_be_deleted_while_one_of_its_schedules_is_looked_up",
+    ),
+    Bug(
+        "A topic that was deleted while its first schedule was made ended the broker, or left "
+        "files of it behind that no start could place.",
+        "a review",
+        "tests/broker/server/schedules/test_service.py::"
+        "test_a_topic_may_be_deleted_while_its_schedule_log_is_made",
+    ),
+    Bug(
+        "An error of the disk while the index of schedules was asked what of a schedule log is "
+        "still needed ended the broker.",
+        "a review",
+        "tests/broker/server/schedules/test_compaction.py::"
+        "test_an_index_that_cannot_be_read_leaves_the_log_as_it_is",
+    ),
+    Bug(
+        "A cron that never comes was taken if a first time was given. When it was due the years "
+        "to come were searched, up to a quarter of a second each: some thousand of them kept "
+        "everybody's schedules waiting for minutes.",
+        "a review",
+        "tests/broker/server/schedules/test_commands.py::"
+        "test_a_cron_that_never_comes_is_refused_and_its_first_time_does_not_save_it",
+    ),
+    Bug(
+        "What waits for the index of schedules was bounded for each topic, not for all of them: "
+        "while the index was slow, a client that scheduled into many topics could fill the "
+        "broker's memory.",
+        "a review",
+        "tests/broker/server/schedules/test_service.py::"
+        "test_topics_share_what_may_wait_for_the_index",
+    ),
+    Bug(
+        "A time zone that could not be read because no more files could be opened counted as "
+        "none: when a schedule in it was due that ended the broker.",
+        "a review",
+        "tests/broker/server/schedules/test_alarm.py::"
+        "test_zones_are_there_though_no_more_files_can_be_opened",
+    ),
+    Bug(
+        "Of a recurring schedule that was a few seconds late while the broker was up, only the "
+        "last time came: a slow disk lost the others.",
+        "a review",
+        "tests/broker/server/schedules/test_alarm.py::"
+        "test_each_time_comes_though_the_disk_was_slow",
+    ),
+    Bug(
+        "A schedule in a time zone that this machine does not have (another machine, other zone "
+        "data) ended the broker when it was due, and every start after that.",
+        "a review",
+        "tests/broker/server/schedules/test_alarm.py::"
+        "test_a_zone_that_this_machine_does_not_have_is_its_topics_alone",
+    ),
+    Bug(
+        "Schedules that waited for their turn in a topic, of connections that were gone, stayed "
+        "in memory without being counted.",
+        "a review",
+        "tests/broker/server/schedules/test_commands.py::"
+        "test_what_waits_for_its_turn_goes_with_its_connection",
+    ),
+    Bug(
+        "Schedules that were due for a partition that the catalog had forgotten did not come "
+        "when it was made again, as long as nothing else was due.",
+        "a review",
+        "tests/broker/server/schedules/test_firing.py::"
+        "test_what_waits_for_a_partition_comes_when_that_is_made_again",
+    ),
+    Bug(
+        "Each retry of a schedule that was not on disk yet made a task that nobody counted: "
+        "while a disk hung, one client's retries filled the memory.",
+        "a review",
+        "tests/broker/server/handlers/test_schedules.py::"
+        "test_who_schedules_the_same_again_and_again_is_not_read",
+    ),
+    Bug(
+        "A schedule that was sent again with other times, beyond the one that it was due at, ended "
+        "the broker: the answer could not be encoded.",
+        "fuzzing of commands",
+        "tests/broker/server/schedules/test_commands.py::test_a_retry_with_other_times_is_refused",
+    ),
+)
