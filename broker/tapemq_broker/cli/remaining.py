@@ -1,6 +1,7 @@
 """What is left to read until the end that a topic had when reading began."""
 
 import tapemq
+from tapemq_broker.cli.errors import CommandError
 
 
 class Remaining:
@@ -67,6 +68,12 @@ class Remaining:
         if self._group is None or self._group not in await self._client.groups(self._topic):
             return {}
         found = await self._client.group(self._topic, self._group)
+        if found.kind == "queue":
+            # The broker says so to who subscribes, which nobody does where nothing is left.
+            raise CommandError(
+                f"group {self._group} of topic {self._topic} is a queue group",
+                f"take its messages: tapemq sub {self._topic} --queue {self._group}",
+            )
         return {place.partition: place.cursor for place in found.partitions}
 
 

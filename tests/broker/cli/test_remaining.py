@@ -46,6 +46,7 @@ class FakeClient:
     async def group(self, topic: str, name: str) -> object:
         class Group(NamedTuple):
             partitions: tuple[Place, ...]
+            kind: str = "stream"
 
         return Group(self.cursors or ())
 

@@ -352,4 +352,11 @@ REVIEWED_CLIENT: Final = (
         "tests/client/network/test_link.py::"
         "test_a_port_that_says_nothing_is_no_matter_for_the_log_of_asyncio",
     ),
+    Bug(
+        "`tapemq sub --group --no-follow` with a queue group that has settled all printed nothing "
+        "and ended with 0, as if it had been read; with records left it named the mistake.",
+        "a review",
+        "tests/broker/cli/commands/test_sub.py::"
+        "test_a_queue_group_that_has_nothing_left_is_named_as_one",
+    ),
 )

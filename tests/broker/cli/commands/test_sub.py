@@ -36,6 +36,16 @@ def test_no_follow_reads_all_partitions(tapemq: Tapemq, topic: str) -> None:
     assert values(tapemq, topic, "--no-follow", "--partition", "1") == []
 
 
+def test_a_queue_group_that_has_nothing_left_is_named_as_one(tapemq: Tapemq, topic: str) -> None:
+    """Nothing at all looks as if its records had been read as a stream."""
+    fill(tapemq, topic, "a")
+    assert values(tapemq, topic, "--queue", "g", "--no-follow") == ["a"]
+    ran = tapemq("sub", topic, "--group", "g", "--no-follow")
+    assert (ran.code, ran.out) == (1, "")
+    assert f"group g of topic {topic} is a queue group" in ran.err
+    assert f"tapemq sub {topic} --queue g" in ran.err
+
+
 def test_count_ends_it(tapemq: Tapemq, topic: str) -> None:
     fill(tapemq, topic, "a", "b", "c")
     assert values(tapemq, topic, "--start", "earliest", "--count", "2") == ["a", "b"]
