@@ -1,6 +1,7 @@
 """How long things may take, as an application says it."""
 
 import math
+from datetime import timedelta
 from numbers import Real
 from typing import Final
 
@@ -26,3 +27,14 @@ def check_positive_timeout(name: str, timeout: object) -> float:
     if seconds <= 0:
         raise ValueError(f"{name} is more than 0 seconds, not {timeout!r}")
     return seconds
+
+
+def seconds_of(name: str, duration: object) -> float:
+    """A duration in seconds, of any size. Raises TypeError for no number and no timedelta."""
+    if isinstance(duration, timedelta):
+        return duration.total_seconds()
+    if isinstance(duration, int | float):
+        return duration  # an integer may be too large for a float
+    if not isinstance(duration, Real):
+        raise TypeError(f"{name} is a number of seconds or a timedelta, not {duration!r}")
+    return float(duration)

@@ -3,6 +3,8 @@
 import re
 from typing import Final, NamedTuple
 
+from tapemq.wire.names import check_text
+
 DEFAULT_PORT: Final = 7077
 _SCHEMES: Final = {"tapemq": False, "tapemqs": True}
 _ADDRESS: Final = re.compile(
@@ -28,8 +30,8 @@ class Target(NamedTuple):
 
 
 def parse_url(url: str) -> Target:
-    """Parse a broker URL. Raises ValueError that says what is wrong with it."""
-    scheme, separator, rest = url.partition("://")
+    """Parse a broker URL. Raises ValueError that says what is wrong with it, TypeError."""
+    scheme, separator, rest = check_text("a broker URL", url).partition("://")
     if not separator or scheme not in _SCHEMES:
         raise ValueError(f"{url!r} is no broker URL: it starts with tapemq:// or tapemqs://")
     if "@" in rest:

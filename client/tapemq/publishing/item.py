@@ -1,7 +1,6 @@
 """One record to be published, ready to rest in a batch."""
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
 from typing import Final, NamedTuple
 
 from tapemq.batch.errors import BatchError
@@ -10,6 +9,7 @@ from tapemq.batch.extras import Scalar, encode_extras
 from tapemq.batch.limits import COUNT_MAX
 from tapemq.errors import PayloadTooLarge
 from tapemq.queues.verdict import Duration
+from tapemq.timeouts import seconds_of
 from tapemq.wire.messages import Welcome
 from tapemq.wire.partitions import PRIORITIES
 
@@ -93,7 +93,7 @@ def _extras(headers: Mapping[str, Scalar] | None, attributes: Mapping[str, Scala
 
 
 def _ttl_us(ttl: Duration) -> int:
-    seconds = ttl.total_seconds() if isinstance(ttl, timedelta) else ttl
+    seconds = seconds_of("ttl", ttl)
     if not 1e-6 <= seconds <= TTL_US_MAX / 1_000_000:
         longest_s = TTL_US_MAX // 1_000_000
         raise ValueError(

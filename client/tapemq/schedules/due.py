@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, NamedTuple
 
+from tapemq.timeouts import seconds_of
+
 Duration = float | timedelta
 """Seconds, or a timedelta."""
 
@@ -40,8 +42,9 @@ def due_at(name: str, at: datetime) -> Due:
 
 
 def milliseconds(name: str, duration: Duration) -> int:
-    """A duration, rounded up. Raises ValueError if it is negative, or of 3,000 years and more."""
-    seconds = duration.total_seconds() if isinstance(duration, timedelta) else duration
+    """A duration, rounded up. Raises ValueError if it is negative, or of 3,000 years and more,
+    TypeError if it is none."""
+    seconds = seconds_of(name, duration)
     if not 0 <= seconds < _SECONDS_END:
         raise ValueError(
             f"{name} is not negative and less than {_SECONDS_END:,} seconds, as a number or a "

@@ -39,6 +39,11 @@ def test_what_is_no_url_is_refused_with_a_reason(url: str, reason: str) -> None:
         parse_url(url)
 
 
+def test_what_is_no_text_is_told_so() -> None:
+    with pytest.raises(TypeError, match="a broker URL is text, not 7077"):
+        parse_url(7077)  # type: ignore[arg-type]
+
+
 def test_password_is_not_repeated_in_the_error() -> None:
     with pytest.raises(ValueError, match="authenticates none") as caught:
         parse_url("tapemq://me:secret@host")

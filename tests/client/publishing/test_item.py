@@ -110,6 +110,11 @@ def test_time_to_live_is_an_attribute(ttl: Duration) -> None:
     assert not make_item(b"", None, {"a": 1}, LIMITS).expires
 
 
+def test_a_time_to_live_that_is_no_duration_is_named() -> None:
+    with pytest.raises(TypeError, match="ttl is a number of seconds or a timedelta, not '5'"):
+        make_item(b"", None, None, LIMITS, "5")  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("ttl", [0, -1.0, float("nan"), float("inf"), 1e11, timedelta(0)])
 def test_a_time_to_live_that_is_none_is_refused(ttl: Duration) -> None:
     with pytest.raises(ValueError, match="more than 0 seconds and at most 9,007,199,254, not"):

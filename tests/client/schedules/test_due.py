@@ -6,6 +6,11 @@ import pytest
 from tapemq.schedules.due import Due, due_at, milliseconds, wire_due
 
 
+def test_a_delay_that_is_no_duration_is_named() -> None:
+    with pytest.raises(TypeError, match="delay is a number of seconds or a timedelta, not '5'"):
+        milliseconds("delay", "5")  # type: ignore[arg-type]
+
+
 def test_a_delay_is_rounded_up_and_never_early() -> None:
     assert wire_due(1.5, None) == Due(0, 1500)
     assert wire_due(0.0001, None) == Due(0, 1)

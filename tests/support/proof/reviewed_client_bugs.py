@@ -359,4 +359,10 @@ REVIEWED_CLIENT: Final = (
         "tests/broker/cli/commands/test_sub.py::"
         "test_a_queue_group_that_has_nothing_left_is_named_as_one",
     ),
+    Bug(
+        "A delay, an interval or a time to live that was a text, and a URL that was none, were "
+        "told as a comparison, or an attribute, that Python does not know.",
+        "a review",
+        "tests/client/publishing/test_item.py::test_a_time_to_live_that_is_no_duration_is_named",
+    ),
 )
