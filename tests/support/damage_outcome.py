@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tapemq.batch import Kind, LogId, decode_header
-from tapemq_broker.storage.clean import CleanEntry, take_clean
+from tapemq_broker.storage.clean import CleanEntry, look_at_clean, remove_clean
 from tapemq_broker.storage.directory import CATALOG_ID, DataDirectory
 from tapemq_broker.storage.errors import CorruptLog, DataDirectoryError, LogRefused
 from tapemq_broker.storage.log import Log
@@ -59,7 +59,9 @@ def start(disk: MemoryDisk) -> dict[LogId, CleanEntry] | None:
             raise AssertionError("the directory has another broker id, and nobody noticed")
     except DataDirectoryError:
         return None
-    return take_clean(disk).entries
+    entries = look_at_clean(disk).entries
+    remove_clean(disk)
+    return entries
 
 
 def open_and_read(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from tapemq_broker.storage.disk import Buffer, File
-from tapemq_broker.storage.memory_disk import MemoryDisk, MemoryFile
+from tapemq_broker.storage.memory_disk import MemoryDisk, MemoryFile, Post
 
 Fail = Callable[[str, str], None]
 """Called with an operation and a path before each call; raises to make it fail."""
@@ -34,8 +34,8 @@ class FaultyFile(MemoryFile):
 class FaultyDisk(MemoryDisk):
     """``is_cold``: nothing is in the page cache."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, post: Post | None = None) -> None:
+        super().__init__(post=post)
         self.fail: Fail = lambda operation, path: None
         self.is_cold = False
         self.opened: list[str] = []

@@ -21,11 +21,11 @@ from tapemq_broker.server.logs import Logs
 from tapemq_broker.server.recovery_progress import RecoveryProgress
 from tapemq_broker.server.schedules.service import Schedules
 from tapemq_broker.server.sessions import Sessions
-from tapemq_broker.server.startup import CleanEntries, Startup
+from tapemq_broker.server.startup import CleanEntries, Startup, keep_notes
 from tapemq_broker.server.status import Status
 from tapemq_broker.server.timers import Timers
 from tapemq_broker.server.world import World
-from tapemq_broker.storage.clean import CleanEntry, take_clean, write_clean
+from tapemq_broker.storage.clean import CleanEntry, look_at_clean, write_clean
 from tapemq_broker.storage.directory import DataDirectory
 from tapemq_broker.storage.disk import Disk
 from tapemq_broker.storage.errors import StorageError
@@ -98,8 +98,8 @@ class Server:
         for opened in schedules:
             startup.note_opened(opened)
         self._claims = self._claims_of_refused(clean)
-        if self._claims:
-            await asyncio.to_thread(_keep_claims, self._world.disk, self._claims)
+        # From here on logs change.
+        await asyncio.to_thread(keep_notes, self._world.disk, self._claims)
         self._logs.sync_catalog()
         self._engine.run(core.loaded())
         return core
@@ -107,7 +107,7 @@ class Server:
     def _load(self) -> tuple[Startup, CleanEntries, Broker]:
         world, settings = self._world, self._settings
         directory = DataDirectory.open(world.disk, world.random.bytes(16))
-        clean = take_clean(world.disk)
+        clean = look_at_clean(world.disk)
         if clean.complaint:
             log.warning("%s", clean.complaint)
         self._logs = Logs(world, directory, settings)
@@ -133,7 +133,7 @@ class Server:
         except (StorageError, OSError):
             unopened = [clean[at] for at in clean.keys() - self._logs.in_use()]
             with suppress(OSError):
-                _keep_claims(self._world.disk, unopened)
+                keep_notes(self._world.disk, unopened)
             raise
 
     def _claims_of_refused(self, clean: CleanEntries) -> list[CleanEntry]:
@@ -230,16 +230,6 @@ def _note_clean_stop(disk: Disk, entries: list[CleanEntry]) -> None:
         log.warning("stopped; that cannot be noted, so the next start reads all logs: %s", error)
     else:
         log.info("stopped cleanly")
-
-
-def _keep_claims(disk: Disk, claims: list[CleanEntry]) -> None:
-    """Note again what the last clean stop did, of logs that are as it left them."""
-    try:
-        write_clean(disk, claims)
-    except OSError as error:
-        if not is_full(error):
-            raise
-        log.warning("what the last clean stop noted of refused logs cannot be kept: %s", error)
 
 
 def _complain(directory: DataDirectory, core: Broker, gone: Iterable[tuple[str, int]]) -> None:

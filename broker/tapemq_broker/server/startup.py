@@ -1,7 +1,7 @@
 """From a data directory to an engine that knows all that it holds."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import TypeVar
@@ -21,7 +21,8 @@ from tapemq_broker.server.observer import ProducersObserver
 from tapemq_broker.server.recovery_progress import RecoveryProgress
 from tapemq_broker.server.world import World
 from tapemq_broker.storage.boot_epoch import look_at_boot_epoch, note_boot_epoch
-from tapemq_broker.storage.clean import CleanEntry
+from tapemq_broker.storage.clean import CleanEntry, remove_clean, write_clean
+from tapemq_broker.storage.disk import Disk
 from tapemq_broker.storage.errors import (
     CorruptLog,
     DataDirectoryError,
@@ -82,6 +83,9 @@ class Startup:
         catalog = self._logs.store.open_catalog(self._clean.get(CATALOG))
         self._logs.add_state(catalog)
         self.note_opened(catalog.log)
+        # Up to here nothing was written that the note is about, and from here on to the catalog
+        # alone: if this start is killed, the next one has the same to go by.
+        keep_notes(self._world.disk, [self._clean[at] for at in self._clean if at != CATALOG])
         boot_epoch = self._next_boot_epoch(catalog)
         core = Broker(boot_epoch, limits_of(self._settings))
         topics = core.topics.load(catalog.entries)
@@ -225,6 +229,20 @@ def limits_of(settings: Settings) -> Limits:
         groups=settings.groups_max,
         revoke_deadline_s=settings.revoke_deadline_s,
     )
+
+
+def keep_notes(disk: Disk, entries: Collection[CleanEntry]) -> None:
+    """Have what the last clean stop noted of these logs, which are as it left them, count for the
+    next start, and nothing else. Raises OSError."""
+    try:
+        if entries:
+            write_clean(disk, entries)
+            return
+    except OSError as error:
+        if not is_full(error):
+            raise
+        log.warning("what the last clean stop noted cannot be kept: %s", error)
+    remove_clean(disk)
 
 
 def side_by_side(work: Callable[[T], Made], items: Iterable[T], threads: int) -> Iterator[Made]:

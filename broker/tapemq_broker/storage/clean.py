@@ -58,20 +58,16 @@ def write_clean(disk: Disk, entries: Iterable[CleanEntry]) -> None:
     disk.replace_file(CLEAN_PATH, _HEAD.pack(_MAGIC, _VERSION, checksum(rows)) + rows)
 
 
-def take_clean(disk: Disk) -> CleanState:
-    """Read the note of a clean stop and remove it, durably, before anything can change.
-
-    A damaged one counts as none: the logs are scanned then, and its complaint says so.
-    """
-    state = look_at_clean(disk)
+def remove_clean(disk: Disk) -> None:
+    """Let no note count any more, durably: before a log changes that it is about."""
     disk.remove(CLEAN_PATH)
     # Also where there is none: a start that was killed may have removed it, and not synced that.
     disk.sync_directory("")
-    return state
 
 
 def look_at_clean(disk: Disk) -> CleanState:
-    """Like take_clean(), and leave it there: for the offline tools."""
+    """Read the note of a clean stop. A damaged one counts as none: the logs are scanned then, and
+    its complaint says so."""
     try:
         data = disk.read_file(CLEAN_PATH)
     except OSError as error:

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+from contextlib import suppress
 
 import pytest
 
@@ -12,10 +13,25 @@ from tapemq_broker.storage.clean import look_at_clean, write_clean
 from tapemq_broker.storage.errors import CorruptLog, DataDirectoryError, LogRefused
 from tapemq_broker.storage.memory_disk import MemoryDisk
 from tests.support.disk_image import fill, flipped, restore_catalog, take_image
-from tests.support.faulty_disk import FaultyDisk, failing
+from tests.support.faulty_disk import Fail, FaultyDisk, failing
 from tests.support.full_disk import FullDisk
 from tests.support.raw_client import RawClient
 from tests.support.running_server import running_server
+
+
+class Killed(Exception):
+    """The process is gone."""
+
+
+def dying(steps: int) -> Fail:
+    """After so many calls, none is carried out any more."""
+    left = iter(range(steps))
+
+    def fail(operation: str, path: str) -> None:
+        if next(left, None) is None:
+            raise Killed
+
+    return fail
 
 
 async def stop_and_cut(disk: MemoryDisk) -> None:
@@ -107,6 +123,28 @@ async def test_what_a_clean_stop_noted_is_kept_when_the_disk_fails_the_start(num
     fill(again, take_image(failing_disk))
     async with running_server(again) as server:
         assert server.status().damaged_partitions == 1
+
+
+async def test_what_a_clean_stop_noted_is_kept_when_the_start_is_killed() -> None:
+    """At whichever call of the disk, and the next start, too: it would else find nothing wrong."""
+    disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+    await stop_and_cut(disk)
+    image = take_image(disk)
+    step = 0
+    while step >= 0:
+        killed = FaultyDisk(post=asyncio.get_running_loop().call_soon)
+        fill(killed, image)
+        killed.fail = dying(step)
+        with suppress(Killed):
+            async with running_server(killed) as server:
+                assert server.status().damaged_partitions == 1
+                step = -2  # it got through
+        step += 1
+        killed.fail = lambda operation, path: None
+        again = MemoryDisk(post=asyncio.get_running_loop().call_soon)
+        fill(again, take_image(killed))
+        async with running_server(again) as server:
+            assert server.status().damaged_partitions == 1, step
 
 
 async def test_what_a_clean_stop_noted_is_kept_when_the_catalog_is_damaged() -> None:

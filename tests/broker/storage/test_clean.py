@@ -12,7 +12,7 @@ from tapemq_broker.storage.clean import (
     CleanState,
     look_at_clean,
     read_clean,
-    take_clean,
+    remove_clean,
     write_clean,
 )
 from tapemq_broker.storage.files import OsDisk
@@ -26,21 +26,23 @@ FIRST = CleanEntry(
 SECOND = CleanEntry(LogId(1 << 63, 5, Role.GROUPS), 7, 1 << 40, 1 << 26, 1 << 41, 9, 0, 0, 0)
 
 
-def test_entries_come_back_once() -> None:
+def test_entries_come_back_until_they_are_removed() -> None:
     disk = MemoryDisk()
     write_clean(disk, [FIRST, SECOND])
     state = CleanState({FIRST.log_id: FIRST, SECOND.log_id: SECOND})
-    assert look_at_clean(disk) == state
-    assert take_clean(disk) == state
+    assert look_at_clean(disk) == look_at_clean(disk) == state
+    remove_clean(disk)
     assert look_at_clean(disk) == CleanState({})
-    assert take_clean(disk) == CleanState({})
+    remove_clean(disk)
+    assert look_at_clean(disk) == CleanState({})
 
 
 def test_note_is_durable_and_so_is_its_removal() -> None:
     disk = MemoryDisk()
     write_clean(disk, [FIRST])
     disk.power_cut()
-    assert take_clean(disk).entries == {FIRST.log_id: FIRST}
+    assert look_at_clean(disk).entries == {FIRST.log_id: FIRST}
+    remove_clean(disk)
     disk.power_cut()
     assert disk.read_file(CLEAN_PATH) is None
 
@@ -50,7 +52,8 @@ def test_note_that_a_killed_start_has_removed_never_comes_back() -> None:
     disk = MemoryDisk()
     write_clean(disk, [FIRST])
     disk.remove(CLEAN_PATH)
-    assert take_clean(disk) == CleanState({})
+    assert look_at_clean(disk) == CleanState({})
+    remove_clean(disk)
     disk.power_cut()
     assert disk.read_file(CLEAN_PATH) is None
 
@@ -59,13 +62,11 @@ def test_note_that_cannot_be_read_is_no_note_at_all() -> None:
     disk = FaultyDisk()
     write_clean(disk, [FIRST])
     disk.fail = failing("open", errno.EIO)
-    state = take_clean(disk)
+    state = look_at_clean(disk)
     assert (state.entries, state.complaint) == (
         {},
         "the file CLEAN cannot be read, all logs are scanned: [Errno 5] open fails: 'CLEAN'",
     )
-    disk.fail = lambda operation, path: None
-    assert take_clean(disk) == CleanState({})
 
 
 def test_note_is_kept_where_no_more_files_can_be_opened() -> None:
@@ -73,15 +74,15 @@ def test_note_is_kept_where_no_more_files_can_be_opened() -> None:
     write_clean(disk, [FIRST])
     disk.fail = failing("open", errno.EMFILE)
     with pytest.raises(OSError, match="open fails"):
-        take_clean(disk)
+        look_at_clean(disk)
     disk.fail = lambda operation, path: None
-    assert take_clean(disk).entries == {FIRST.log_id: FIRST}
+    assert look_at_clean(disk).entries == {FIRST.log_id: FIRST}
 
 
 def test_clean_stop_without_logs_is_no_damage() -> None:
     disk = MemoryDisk()
     write_clean(disk, [])
-    assert take_clean(disk) == CleanState({})
+    assert look_at_clean(disk) == CleanState({})
 
 
 def test_every_flipped_bit_makes_it_no_note_at_all() -> None:
@@ -104,13 +105,12 @@ def test_every_truncation_makes_it_no_note_at_all() -> None:
     assert read_clean(data + b"\0").complaint
 
 
-def test_damaged_note_is_removed_too() -> None:
+def test_damaged_note_is_named() -> None:
     disk = MemoryDisk()
     disk.replace_file(CLEAN_PATH, b"?")
-    complaint = take_clean(disk).complaint
-    assert complaint is not None
-    assert CLEAN_PATH in complaint
-    assert disk.read_file(CLEAN_PATH) is None
+    state = look_at_clean(disk)
+    assert not state.entries
+    assert CLEAN_PATH in (state.complaint or "")
 
 
 @pytest.mark.parametrize("rows", [b"\x91\xc0", b"\x91\x91\x01", b"\xc1", b"", b"\x01"])

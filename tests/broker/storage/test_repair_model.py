@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tapemq.batch import Header, decode_header
-from tapemq_broker.storage.clean import CleanEntry, take_clean, write_clean
+from tapemq_broker.storage.clean import CleanEntry, look_at_clean, write_clean
 from tapemq_broker.storage.directory import DataDirectory
 from tapemq_broker.storage.log import Log
 from tapemq_broker.storage.record_log import LogSettings
@@ -186,7 +186,7 @@ def test_a_repair_ends_and_loses_nothing_sound_in_silence(seed: int, mode: Mode)
     assert not is_wrong or take_image(disk) != damaged
     again = run(disk, Mode.SALVAGE, confirm=False)
     assert (again.holes, again.is_made_anew, problems(disk)) == ([], False, [])
-    log = open_log(disk, take_clean(disk).entries.get(LOG_ID))
+    log = open_log(disk, look_at_clean(disk).entries.get(LOG_ID))
     written = {
         at: record
         for path, position, header in batches(before)

@@ -22,7 +22,7 @@ from tapemq_broker.server.logs import Logs
 from tapemq_broker.server.recovery_progress import RecoveryProgress
 from tapemq_broker.server.startup import Startup
 from tapemq_broker.server.world import World
-from tapemq_broker.storage.clean import take_clean
+from tapemq_broker.storage.clean import look_at_clean
 from tapemq_broker.storage.directory import CATALOG_PATH, DataDirectory
 from tapemq_broker.storage.errors import CorruptLog, DataDirectoryError, LogRefused
 from tapemq_broker.storage.log import Log
@@ -106,7 +106,7 @@ def start(image: Image, settings: Settings, now_us: int, unreadable: str = "") -
     world = World(disk, _StoppedClock(now_us), BrokerRandom(Random(0)), _fatal)
     try:
         directory = DataDirectory.open(disk, bytes(16))
-        clean = take_clean(disk)
+        clean = look_at_clean(disk)
         found.was_clean = bool(clean.entries)
         logs = Logs(world, directory, settings)
         startup = _TellingStartup(
