@@ -1,6 +1,8 @@
+import logging
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,12 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delitem(sys.modules, "some_jobs", raising=False)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def level_as_before() -> Iterator[None]:
+    yield
+    logging.getLogger("tapemq").setLevel(logging.NOTSET)
 
 
 @pytest.mark.parametrize(
