@@ -290,4 +290,11 @@ REVIEWED_STORAGE: Final = (
         "tests/broker/storage/test_side_files.py::"
         "test_a_damaged_state_counts_for_nothing_though_a_clean_stop_left_a_later_one",
     ),
+    Bug(
+        "A start that was killed had removed the note of the clean stop before it: the next one "
+        "found nothing wrong with a log that had been cut short since, and gave offsets twice.",
+        "a review",
+        "tests/broker/server/test_notes_of_a_clean_stop.py::"
+        "test_what_a_clean_stop_noted_is_kept_when_the_start_is_killed",
+    ),
 )
