@@ -9,6 +9,7 @@ from tapemq_broker.core.effects import Effects, Reply, ReplyWhenDurable, Request
 from tapemq_broker.core.queue.queues import Token
 from tapemq_broker.core.results import Settled
 from tapemq_broker.server.engine import Engine
+from tapemq_broker.server.unanswered import LARGE
 
 AT_ONCE: Final = 1000
 """What is settled in one turn of the loop, at 5 µs each: entries, and records that are looked at
@@ -16,6 +17,9 @@ one by one."""
 
 Settle = Callable[[Sequence[Token]], Effects]
 """Settles some; the answer among its effects is for these alone."""
+
+_TOKENS_KIB: Final = 4
+"""So many of what is settled take 1 KiB until it is carried out, which is what counts as one."""
 
 Cost = Callable[[Token], int]
 """How much of that a token may be."""
@@ -40,9 +44,9 @@ class Settling:
     async def _carry_out(
         self, number: int, request: Request, parts: list[list[Token]], settle: Settle
     ) -> None:
-        tokens = sum(map(len, parts))
+        weight = LARGE + sum(map(len, parts)) // _TOKENS_KIB
         try:
-            with self._engine.unanswered.counting(request.session, tokens):
+            with self._engine.unanswered.counting(request.session, weight):
                 await self._go_on(request, parts, settle)
         finally:
             self._engine.settlements.end(request.session, number)
