@@ -157,10 +157,22 @@ class Committer:
             return
         try:
             if self.automatic and intake.handled(assignment) > assignment.committed:
-                await self._commit(assignment)
+                await self._commit_last(assignment, generation)
             await self._hand_over(assignment, generation)
         except Error as error:
             log.warning("partition %d was taken: %s", assignment.partition, error)
+
+    async def _commit_last(self, assignment: Assignment, generation: int) -> None:
+        """Others wait for the partition: a broker that refuses this for a moment is asked again."""
+        while assignment.generation == generation and assignment.live:
+            try:
+                await self._commit(assignment)
+                break
+            except Overloaded:
+                again_at = asyncio.get_running_loop().time() + _RETRY_S
+                if assignment.release_by is None or again_at > assignment.release_by:
+                    raise
+                await asyncio.sleep(_RETRY_S)
 
     async def _hand_over(self, assignment: Assignment, generation: int) -> None:
         connection = self._link.connection

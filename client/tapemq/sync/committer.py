@@ -190,15 +190,23 @@ class Committer:
         del self._releasing[assignment.partition]
         if assignment.release_by is None or not assignment.live:
             return  # it was lost, or assigned to us again
-        generation = assignment.generation
+        self._commit_last(assignment, assignment.generation)
+
+    def _commit_last(self, assignment: Assignment, generation: int) -> None:
+        if assignment.generation != generation or not assignment.live:
+            return  # meanwhile
         hand_over = partial(self._hand_over, assignment, generation)
         wants_commit = self.automatic and self._intake.handled(assignment) > assignment.committed
         if not (wants_commit and self._commit(assignment, hand_over)):
             hand_over(None)
 
     def _hand_over(self, assignment: Assignment, generation: int, error: Error | None) -> None:
-        connection = self._link.connection
-        if error is not None:
+        connection, again_at = self._link.connection, self._shared.time() + _RETRY_S
+        release_by = assignment.release_by
+        if isinstance(error, Overloaded) and release_by is not None and again_at <= release_by:
+            # Others wait for the partition: a broker that refuses this for a moment is asked again.
+            self._shared.call_at(again_at, self._commit_last, assignment, generation)
+        elif error is not None:
             log.warning("partition %d was taken: %s", assignment.partition, error)
         elif connection is not None and connection.is_open:
             if assignment.generation == generation:

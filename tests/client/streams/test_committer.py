@@ -196,6 +196,32 @@ async def test_release_is_not_owed_to_a_lost_connection(
     assert "partition 0 was taken" in caplog.text
 
 
+async def test_an_overloaded_broker_is_asked_again_before_a_partition_goes(member: Member) -> None:
+    """Who gets it would else wait until the broker takes it, and be handed the records again."""
+    await member.read(2)
+    member.broker.react(m.Commit, STOPPING, STOPPING)
+    await member.revoke(0)
+    await member.read(1)
+    async with asyncio.timeout(LONG_S):
+        assert await member.broker.received(m.Release) == [m.Release(1, 0, 1)]
+    assert member.cursor(0) == 2
+    assert len(member.broker.of(m.Commit)) == 3
+
+
+async def test_an_overloaded_broker_is_asked_no_more_when_it_takes_the_partition(
+    member: Member, caplog: pytest.LogCaptureFixture
+) -> None:
+    await member.read(2)
+    member.broker.react(m.Commit, *[STOPPING] * 20)
+    await member.revoke(0, deadline_ms=300)
+    await member.read(1)
+    async with asyncio.timeout(LONG_S):
+        while "partition 0 was taken" not in caplog.text:
+            await member.stream.lag()
+    assert len(member.broker.of(m.Commit)) < 10
+    assert not member.broker.of(m.Release)
+
+
 # Commits that fail
 
 

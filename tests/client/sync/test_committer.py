@@ -1,3 +1,4 @@
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,7 +9,7 @@ from tapemq import sync
 from tapemq.batch import Columns, encode_body
 from tapemq.wire import errors as wire
 from tapemq.wire import messages as m
-from tests.support.blocking import BrokerThread, in_thread, outcome
+from tests.support.blocking import LONG_S, BrokerThread, in_thread, outcome
 from tests.support.fake_broker import Reaction
 
 STOPPING = m.Failure(wire.OVERLOADED.code, "the broker is stopping")
@@ -253,6 +254,19 @@ def test_fenced_commit_on_the_way_is_logged(
         stream.lag()
         assert stream.position == {1: 0}
         assert "t is not committed yet: another member has it" in caplog.text
+
+
+def test_an_overloaded_broker_is_asked_again_before_a_partition_goes(member: Member) -> None:
+    """Who gets it would else wait until the broker takes it, and be handed the records again."""
+    member.read(2)
+    member.thread.react(m.Commit, STOPPING, STOPPING)
+    member.revoke(0)
+    member.read(1)
+    until = time.monotonic() + LONG_S
+    while not member.sent(m.Release):
+        assert time.monotonic() < until
+    assert member.cursor(0) == 2
+    assert len(member.sent(m.Commit)) == 3
 
 
 def test_commit_is_repeated_at_the_next_broker(member: Member) -> None:

@@ -365,4 +365,12 @@ REVIEWED_CLIENT: Final = (
         "a review",
         "tests/client/publishing/test_item.py::test_a_time_to_live_that_is_no_duration_is_named",
     ),
+    Bug(
+        "Where an overloaded broker refused the commit in front of a partition that was asked "
+        "back, the stream kept the partition until it was taken: who waited for it was handed "
+        "again what had been handled, and only then.",
+        "a review",
+        "tests/client/streams/test_committer.py::"
+        "test_an_overloaded_broker_is_asked_again_before_a_partition_goes",
+    ),
 )
