@@ -8,6 +8,7 @@ _BROKER_EXTRA = frozenset(
         "aiofiles",
         "backports",
         "cronsim",
+        "h11",
         "prometheus_client",
         "pyroaring",
         "rich",
