@@ -56,8 +56,9 @@ WORLD = (
 NOT_WORLD = ("random.Random",)
 
 # Third-party packages of the SDK, besides msgpack, and where they may be imported.
-OPTIONAL = {
+OF_LAYERS = {
     "tapemq.batch": ("backports", "compression", "zlib_ng"),
+    "tapemq.streams": ("msgspec",),
     "tapemq.testing": ("pytest", "pytest_asyncio"),
 }
 
@@ -110,7 +111,7 @@ def _is_allowed_package(module: str, package: str) -> bool:
         return True
     if is_within(module, "tapemq_broker"):
         return package in broker_packages()
-    return any(is_within(module, layer) and package in OPTIONAL[layer] for layer in OPTIONAL)
+    return any(is_within(module, layer) and package in OF_LAYERS[layer] for layer in OF_LAYERS)
 
 
 def broker_packages() -> set[str]:

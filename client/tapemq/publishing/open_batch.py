@@ -24,19 +24,18 @@ class Waiter(Protocol):
 class OpenBatch:
     """A batch that is being filled, by column.
 
-    ``room`` and ``append`` are the producer's hot path: a record that has neither key nor headers
+    ``room`` and ``values`` are the producer's hot path: a record that has neither key nor headers
     costs an append of its value and a subtraction. Columns of keys and headers are filled up when
     they are needed.
     """
 
     __slots__ = (
-        "append", "expires", "extras", "full_bytes", "keys", "leaves_at", "level", "room", "sealed",
+        "expires", "extras", "full_bytes", "keys", "leaves_at", "level", "room", "sealed",
         "started_at", "values", "waiters",
     )  # fmt: skip
 
     def __init__(self, full_bytes: int, level: int, started_at: float, linger_s: float) -> None:
         self.values: list[bytes | None] = []
-        self.append = self.values.append
         self.keys: list[bytes | None] = []
         self.extras: list[bytes] = []
         self.waiters: list[Waiter] = []

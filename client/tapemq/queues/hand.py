@@ -10,22 +10,19 @@ from tapemq.streams.record_batch import RecordBatch
 
 
 class Hand(Handing):
-    """Records of a batch, one behind the other, all leased. ``make`` makes messages of tuples."""
+    """Records of a batch, one behind the other, all leased. ``make`` makes one message."""
 
-    def __init__(self, lease: Lease, batch: RecordBatch, make: Callable[[Any], Any]) -> None:
+    def __init__(self, lease: Lease, batch: RecordBatch, make: Callable[..., Any]) -> None:
         super().__init__(batch)
         self.lease = lease
         self.reported = batch.first_offset
         """The broker was told of those below it that their handlers have begun."""
         self.messages: Iterator[Any] = map(
             make,
-            zip(
-                self._values,
-                repeat(None) if batch.keys is None else batch.keys,
-                count(batch.first_offset),
-                repeat(b"") if batch.extras is None else batch.extras,
-                repeat(batch.source),
-                repeat(lease),
-                strict=False,
-            ),
+            self._values,
+            repeat(None) if batch.keys is None else batch.keys,
+            count(batch.first_offset),
+            repeat(b"") if batch.extras is None else batch.extras,
+            repeat(batch.source),
+            repeat(lease),
         )

@@ -30,7 +30,7 @@ class _Delivery(NamedTuple):
 class QueueIntake:
     """See the module's text. ``make`` makes messages; ``desk`` is who will settle them."""
 
-    def __init__(self, topic: str, make: Callable[[Any], Any]) -> None:
+    def __init__(self, topic: str, make: Callable[..., Any]) -> None:
         self.leases = Leases()
         self.settles = Settles()
         self.grants: deque[m.Credit] = deque()

@@ -1,29 +1,13 @@
 """A record of a queue, and what is known of its delivery."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple
-
 from tapemq.queues.lease import Lease
 from tapemq.streams.record import Record
 
 
-class _Fields(NamedTuple):
-    value: bytes | None
-    key: bytes | None
-    offset: int
-    extras: bytes
-    source: Any
-    lease: Lease
+class LeasedRecord(Record, frozen=True, gc=False):
+    """A record that is this consumer's for a while; a Record with its lease."""
 
-
-class LeasedRecord(Record):
-    """A record that is this consumer's for a while; the tuple of Record with its lease."""
-
-    __slots__ = ()
-
-    if TYPE_CHECKING:
-        _lease: Lease
-    else:
-        _lease = _Fields.lease
+    _lease: Lease
 
     @property
     def attempt(self) -> int:

@@ -77,12 +77,9 @@ def records_of(batch: RecordBatch, values: Iterator[bytes | None]) -> Iterator[R
     """Records made by C while ``values``, an iterator over the batch's, advances."""
     return map(
         Record,
-        zip(
-            values,
-            repeat(None) if batch.keys is None else batch.keys,
-            count(batch.first_offset),
-            repeat(b"") if batch.extras is None else batch.extras,
-            repeat(batch.source),
-            strict=False,
-        ),
+        values,
+        repeat(None) if batch.keys is None else batch.keys,
+        count(batch.first_offset),
+        repeat(b"") if batch.extras is None else batch.extras,
+        repeat(batch.source),
     )

@@ -6,7 +6,7 @@ from tapemq.queues.verdict import ACK, RELEASE, Duration, Verdict, milliseconds,
 from tapemq.sync.process import Process
 
 
-class Message(LeasedRecord):
+class Message(LeasedRecord, frozen=True, gc=False):
     """A record that this consumer holds until it is settled: a Record with verbs.
 
     Without ``confirm`` a verb returns at once, and what it says goes to the broker together with
@@ -18,8 +18,6 @@ class Message(LeasedRecord):
     ``reason`` is a word to choose dead messages by (200 bytes), ``error`` the text of what went
     wrong (1,024 bytes); what is longer is cut. Both stay with the message: see DeadRecord.
     """
-
-    __slots__ = ()
 
     def process(
         self, *, reraise: bool = False, reject_on: Exceptions = (), ignore: Exceptions = ()

@@ -55,7 +55,6 @@ class Producer:
     def send(
         self,
         value: Value,
-        *,
         key: bytes | str | None = None,
         headers: Mapping[str, Scalar] | None = None,
         partition: int | None = None,
@@ -92,7 +91,7 @@ class Producer:
                 room = batch.room - len(value) - RECORD_COST_BYTES
                 if room > 0:
                     batch.room = room
-                    batch.append(value)
+                    batch.values.append(value)
                     return
         self._send(value, key, headers, partition, ttl, priority)
 

@@ -18,7 +18,7 @@ def record(
     headers: Mapping[str, tapemq.Scalar] | None = None,
 ) -> tapemq.Record:
     extras = encode_extras(headers) if headers else b""
-    return tapemq.Record((value, key, 7, extras, Source("orders", 2, MOMENT_US)))
+    return tapemq.Record(value, key, 7, extras, Source("orders", 2, MOMENT_US))
 
 
 def test_json_has_everything() -> None:

@@ -48,7 +48,7 @@ def test_columns_hold_what_was_added(items: list[Item]) -> None:
 
 def test_plain_records_have_one_column() -> None:
     open_batch = batch()
-    open_batch.append(b"a")
+    open_batch.values.append(b"a")
     open_batch.add(Item(b"b", None, b""))
     assert open_batch.seal() == Columns([b"a", b"b"], None, None)
 

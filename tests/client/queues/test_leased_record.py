@@ -8,7 +8,7 @@ from tapemq.wire.entries import Run
 def record(offset: int = 3) -> LeasedRecord:
     message = m.Leased(1, 0, 7, b"", 30_000, failures=2, crashes=1, deliveries=5)
     lease = Lease(message, [Run(3, 2)], 0, 0.0)
-    return LeasedRecord((b"v", b"k", offset, b"", Source("t", 2, 0), lease))
+    return LeasedRecord(b"v", b"k", offset, b"", Source("t", 2, 0), lease)
 
 
 def test_it_is_a_record() -> None:

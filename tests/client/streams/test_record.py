@@ -12,7 +12,7 @@ SOURCE = Source("orders", 3, 1_700_000_000_000_001)
 def record(
     value: bytes | None = b"v", key: bytes | None = b"k", extras: bytes = b"", offset: int = 7
 ) -> Record:
-    return Record((value, key, offset, extras, SOURCE))
+    return Record(value, key, offset, extras, SOURCE)
 
 
 def test_fields() -> None:
@@ -37,7 +37,7 @@ def test_text() -> None:
 
 def test_record_is_immutable() -> None:
     with pytest.raises(AttributeError):
-        record().value = b"other"
+        record().value = b"other"  # type: ignore[misc]
     with pytest.raises(AttributeError):
         record().note = b"other"  # type: ignore[attr-defined]
 
