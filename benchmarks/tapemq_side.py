@@ -29,7 +29,9 @@ class Records:
 
     def versions(self) -> dict[str, str]:
         """Broker and SDK are one distribution."""
-        return {name: version(name) for name in ("tapemq", "msgpack", "msgspec", "uvloop", "zlib-ng")}
+        return {
+            name: version(name) for name in ("tapemq", "msgpack", "msgspec", "uvloop", "zlib-ng")
+        }
 
     def start(self, directory: Path, wrapper: Sequence[str] = ()) -> TapemqBroker:
         """Start a broker."""
