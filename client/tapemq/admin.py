@@ -68,7 +68,7 @@ class Admin:
     ) -> TopicInfo:
         """Change settings, or raise the number of partitions; with priorities, of each level.
 
-        Raises as create_topic().
+        Raises as create_topic(), and ValueError for less than one partition.
         """
         return await self._do(inquiries.alter_topic(name, partitions, settings))
 

@@ -84,6 +84,8 @@ def _names(page: Callable[[str], Message]) -> Inquiry[list[str]]:
 def alter_topic(
     name: str, partitions: int | None, settings: Mapping[str, Setting]
 ) -> Inquiry[TopicInfo]:
+    if partitions is not None and partitions < 1:
+        raise ValueError(f"partitions is {partitions}: it can be raised only, up to 1024")
     request = m.AlterTopic(check_name("topic", name), partitions or 0, dict(settings))
     return _topic_info((yield from ask(request)))
 

@@ -66,3 +66,9 @@ def test_what_must_not_be_done_twice_says_so(inquiry: Inquiry[Any], repeatable: 
 def test_name_is_checked_before_anything_is_asked() -> None:
     with pytest.raises(ValueError, match="topic"):
         next(inquiries.delete_topic("no such name"))
+
+
+@pytest.mark.parametrize("partitions", [0, -1])
+def test_partitions_are_raised_to_one_at_least(partitions: int) -> None:
+    with pytest.raises(ValueError, match="partitions"):
+        next(inquiries.alter_topic("t", partitions, {}))

@@ -15,7 +15,8 @@ from tapemq_broker.config import Settings
 from tapemq_broker.core.effects import Deliver, Request
 from tapemq_broker.server.clock import Clock
 from tapemq_broker.server.outbound_memory import OutboundMemory
-from tapemq_broker.server.publish_memory import SMALL_BYTES, PublishMemory
+from tapemq_broker.server.publish_memory import PublishMemory
+from tapemq_broker.server.received_memory import ReceivedMemory
 from tapemq_broker.server.translate import text_of
 
 _TURN_S: Final = 0.005
@@ -85,9 +86,7 @@ class Connection(asyncio.BufferedProtocol):
         self.keeps_alive: int | None = None
         self.peer = ""
         self.in_flight_bytes = 0
-        self._partial_bytes = 0  # of a frame that has not come to its end, and since when
-        self._partial_since = 0.0
-        self._kept_bytes = 0  # of the buffer of a large frame that has
+        self._received = ReceivedMemory(host.memory, self.session.reader)
         self.publish_sizes: dict[int, int] = {}
         self.held: deque[Held] = deque()
         self.inspecting: asyncio.Future[BodyPrefix] | None = None
@@ -128,14 +127,19 @@ class Connection(asyncio.BufferedProtocol):
         session, clock, until = self.session, self._host.clock, now + _TURN_S
         try:
             for message, correlation, payload in session.events():
-                self._partial_since = now
+                self._received.handled(now)
                 self._host.dispatch(self, message, correlation, payload)
                 if clock.monotonic() >= until and self._transport is not None:
                     self._put_off(self._transport)
                     return
         except ProtocolError as error:
             self.fail(error.kind, str(error))
-        self._count_buffer(now)
+        self._count_received(now)
+
+    def _count_received(self, now: float) -> None:
+        if not self._received.count(now):
+            used_bytes = self._host.memory.used_bytes
+            self.abort(f"{used_bytes} bytes are being published: there is no memory for it")
 
     def _put_off(self, transport: asyncio.Transport) -> None:
         """Go on in the next turn of the loop, and read nothing more before that."""
@@ -165,37 +169,6 @@ class Connection(asyncio.BufferedProtocol):
         if is_wanted and transport is not None and not transport.is_closing():
             transport.resume_reading()
 
-    def _count_buffer(self, now: float) -> None:
-        """Count what a large frame takes of which a part is here, or what the last one has left."""
-        reader = self.session.reader
-        large_bytes, held_bytes = reader.large_bytes, reader.buffered_bytes
-        if held_bytes > SMALL_BYTES:
-            self._hold(max(held_bytes, large_bytes), now)
-            large_bytes = 0
-        elif self._partial_bytes:
-            self._hold(0, now)
-        if large_bytes or self._kept_bytes:
-            self._keep(large_bytes)
-
-    def _hold(self, size_bytes: int, now: float) -> None:
-        """Count the part of a large frame that is here."""
-        if not self._partial_bytes:
-            self._partial_since = now
-        memory = self._host.memory
-        memory.change(size_bytes - self._partial_bytes)
-        self._partial_bytes = size_bytes
-        if size_bytes and memory.is_exhausted:
-            self.abort(f"{memory.used_bytes} bytes are being published: there is no memory for it")
-
-    def _keep(self, size_bytes: int) -> None:
-        """Keep the buffer of a large frame for the next one, if not too many do."""
-        memory = self._host.memory
-        if not memory.may_keep(size_bytes - self._kept_bytes):
-            self.session.reader.give_back()
-            size_bytes = 0
-        memory.kept_bytes += size_bytes - self._kept_bytes
-        self._kept_bytes = size_bytes
-
     def eof_received(self) -> bool:
         return False
 
@@ -205,9 +178,9 @@ class Connection(asyncio.BufferedProtocol):
             self._read_rest(transport.get_extra_info("socket"))
         self.session.close()
         self._host.outbound.forget(self)
-        self._host.memory.change(-self._partial_bytes - self.in_flight_bytes)
-        self._host.memory.kept_bytes -= self._kept_bytes
-        self._partial_bytes = self._kept_bytes = self.in_flight_bytes = 0
+        self._received.forget()
+        self._host.memory.change(-self.in_flight_bytes)
+        self.in_flight_bytes = 0
         self.publish_sizes.clear()
         # They are not counted any more, and who comes and goes must not make them many.
         self.held.clear()
@@ -262,7 +235,13 @@ class Connection(asyncio.BufferedProtocol):
             return
         now = self._host.clock.monotonic()
         size = 0 if payload is None else len(payload)
-        head = self.session.frame_head(message, now, correlation=correlation, payload_bytes=size)
+        try:
+            head = self.session.frame_head(
+                message, now, correlation=correlation, payload_bytes=size
+            )
+        except ProtocolError as error:  # a defect, which must not be everybody's
+            self.abort(f"an answer to it cannot be sent: {error}")
+            return
         if payload is None:
             self._transport.write(head)
         else:
@@ -341,18 +320,12 @@ class Connection(asyncio.BufferedProtocol):
             return
         if self._stalled(now):
             self.abort("no progress in sending: the client does not read")
-        elif self._hoards(now):
-            self.abort("memory is short, and a large frame does not come to its end")
+        elif self._received.hoards(now, self._host.settings.write_stall_s):
+            self.abort("memory is short, and a frame does not come to its end")
         elif self.session.wants_ping(now):
             self.send(m.Ping())
             self.session.reader.shrink()
-            self._count_buffer(now)
-
-    def _hoards(self, now: float) -> bool:
-        """Whether it holds memory that others need, for a frame that is not completed."""
-        lasts_s = now - self._partial_since
-        stall_s = self._host.settings.write_stall_s
-        return bool(self._partial_bytes) and self._host.memory.is_short and lasts_s >= stall_s
+            self._count_received(now)
 
     def _stalled(self, now: float) -> bool:
         """Whether a paused connection has sent nothing for write_stall_s."""

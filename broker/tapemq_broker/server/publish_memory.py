@@ -2,15 +2,12 @@
 
 from typing import Final
 
-SMALL_BYTES: Final = 64 * 1024
-"""A part of a frame up to this size is not counted: it fits into a connection's usual buffer."""
-
 
 class PublishMemory:
     """Counts batches without receipts, and frames that have not come to their end.
 
-    ``is_short`` from the limit on, until half of it is free again. ``kept_bytes`` are of buffers
-    that connections keep for their next large frame, beside that.
+    ``is_short`` from the limit on, until half of it is free again. ``kept_bytes`` are of large
+    buffers that connections keep for what comes next, beside that.
     """
 
     def __init__(self, limit_bytes: int) -> None:

@@ -1,10 +1,8 @@
 """From a data directory to an engine that knows all that it holds."""
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection
 from threading import Lock
-from typing import TypeVar
 
 from tapemq.batch import LogId
 from tapemq.wire.limits import PARTITIONS_MAX
@@ -19,6 +17,7 @@ from tapemq_broker.server.logs import Logs
 from tapemq_broker.server.measuring import measure
 from tapemq_broker.server.observer import ProducersObserver
 from tapemq_broker.server.recovery_progress import RecoveryProgress
+from tapemq_broker.server.side_by_side import side_by_side
 from tapemq_broker.server.world import World
 from tapemq_broker.storage.boot_epoch import look_at_boot_epoch, note_boot_epoch
 from tapemq_broker.storage.clean import CleanEntry, remove_clean, write_clean
@@ -44,9 +43,6 @@ CleanEntries = dict[LogId, CleanEntry]
 
 Place = tuple[Topic, int]
 """A topic, and the number of one of its partitions."""
-
-T = TypeVar("T")
-Made = TypeVar("Made")
 
 
 class Startup:
@@ -243,12 +239,3 @@ def keep_notes(disk: Disk, entries: Collection[CleanEntry]) -> None:
             raise
         log.warning("what the last clean stop noted cannot be kept: %s", error)
     remove_clean(disk)
-
-
-def side_by_side(work: Callable[[T], Made], items: Iterable[T], threads: int) -> Iterator[Made]:
-    """What it makes of all, in order. Once it fails for one, no other is begun."""
-    if threads == 1:
-        yield from map(work, items)
-        return
-    with ThreadPoolExecutor(threads, "tapemq-recovery") as pool:
-        yield from pool.map(work, items)

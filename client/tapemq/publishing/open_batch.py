@@ -66,8 +66,10 @@ class OpenBatch:
     def extend(self, values: Sequence[Value]) -> int:
         """Add those of the first values that are bytes and fit, without key; how many.
 
-        0 says that the first one takes the long way.
+        0 says that the first one takes the long way. Raises TypeError for one value.
         """
+        if isinstance(values, str | bytes):
+            raise TypeError("send_many() takes a list of values, and this is one: use send()")
         if set(map(type, values)) != {bytes}:
             values = list(takewhile(lambda value: type(value) is bytes, values))
         sizes = list(map(len, values))  # type: ignore[arg-type]  # all of them are bytes

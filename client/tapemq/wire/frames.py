@@ -29,7 +29,7 @@ _ROOM_BYTES: Final = 256 * 1024
 _IDLE_ROOM_BYTES: Final = 4096
 """Room of a connection that has sent little: ten thousand of them must stay small."""
 
-_READ_BYTES: Final = 64 * 1024
+READ_BYTES: Final = 64 * 1024
 """A read of this size is large enough; so much may be moved to make room for it."""
 
 
@@ -73,9 +73,9 @@ class FrameReader:
 
     @property
     def large_bytes(self) -> int:
-        """Size of the buffer, if that was made for a larger frame than most; else 0."""
+        """Size of the buffer, if it has grown beyond what one read needs; else 0."""
         size = len(self._data)
-        return size if size > _ROOM_BYTES else 0
+        return size if size > READ_BYTES else 0
 
     def get_buffer(self) -> memoryview:
         """Where the next bytes go. Earlier frames' views are void after this call."""
@@ -84,7 +84,7 @@ class FrameReader:
             self._start = self._end = 0
             if size > self._usual_size():
                 self._resize(self._usual_size())
-        elif size - self._end < min(_READ_BYTES, size // 8):
+        elif size - self._end < min(READ_BYTES, size // 8):
             self._make_room(size, self._end - self._start)
         return self._view[self._end :]
 
@@ -94,7 +94,7 @@ class FrameReader:
 
     def _make_room(self, size: int, held: int) -> None:
         missing = max(self._wanted - held, 1)
-        if self._start and held <= _READ_BYTES:
+        if self._start and held <= READ_BYTES:
             busy = self._end == size  # the last read might have brought more
             self._move(max(self._usual_size(), min(2 * size, _ROOM_BYTES) * busy))
         elif size - self._end < missing:
@@ -121,9 +121,9 @@ class FrameReader:
             self._start = self._end = 0
 
     def give_back(self) -> None:
-        """Keep no buffer of a larger frame for the next one, unless that is under way already."""
-        if self.large_bytes and self.buffered_bytes <= _READ_BYTES:
-            self._move(_ROOM_BYTES)
+        """Keep no large buffer, unless it is needed for the frame that is under way already."""
+        if self.large_bytes and self.buffered_bytes <= READ_BYTES:
+            self._move(READ_BYTES)
 
     def received(self, size_bytes: int) -> None:
         """``size_bytes`` have been written to the start of the buffer."""

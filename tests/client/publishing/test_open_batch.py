@@ -112,6 +112,14 @@ def test_values_that_are_no_bytes_take_the_long_way() -> None:
     assert open_batch.values == [b"a", b"b"]
 
 
+@pytest.mark.parametrize("value", ["abc", b"abc"])
+def test_one_value_is_not_taken_for_many(value: str | bytes) -> None:
+    open_batch = batch()
+    with pytest.raises(TypeError, match="use send"):
+        open_batch.extend(value)  # type: ignore[arg-type]
+    assert open_batch.values == []
+
+
 def test_discard_takes_a_record_out_of_all_columns() -> None:
     open_batch = batch()
     waiters = [Waiting() for _ in range(4)]

@@ -25,7 +25,7 @@ from tapemq_broker.server.schedules.indexer import Indexer
 from tapemq_broker.server.schedules.loading import Loading
 from tapemq_broker.server.schedules.shelf import Shelf, Volume
 from tapemq_broker.server.schedules.zones import zone
-from tapemq_broker.server.startup import side_by_side
+from tapemq_broker.server.side_by_side import side_by_side
 from tapemq_broker.storage.clean import CleanEntry
 from tapemq_broker.storage.errors import CorruptLog, LogFull, LogRefused
 from tapemq_broker.storage.log import Log
