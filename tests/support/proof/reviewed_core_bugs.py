@@ -256,14 +256,14 @@ REVIEWED_CORE: Final = (
     Bug(
         "A frame of which only a part came took twice what was counted for it.",
         "a review of the tests of overload",
-        "tests/broker/server/test_connection.py::test_of_a_part_of_a_frame_its_whole_buffer_counts",
+        "tests/broker/server/test_received_memory.py::test_of_a_part_of_a_frame_its_whole_buffer_counts",
     ),
     Bug(
         "Every connection kept the buffer of its last large frame until it had been idle for a "
         "heartbeat, and nobody counted that: a few hundred producers of large batches took more "
         "than a gigabyte.",
         "a review of the tests of overload",
-        "tests/broker/server/test_connection.py::"
+        "tests/broker/server/test_received_memory.py::"
         "test_buffers_of_large_frames_are_kept_by_few_connections_only",
     ),
     Bug(
@@ -272,5 +272,18 @@ REVIEWED_CORE: Final = (
         "too long to be read, and saw no memory that whole or half frames take.",
         "a review of the tests of overload",
         "tests/overload/test_overload.py::test_an_offender_is_bounded_and_the_healthy_go_on",
+    ),
+    Bug(
+        "An answer that could not be encoded, because of a defect elsewhere, ended the broker and "
+        "not only the connection that it was for.",
+        "a review",
+        "tests/broker/server/test_connection.py::"
+        "test_an_answer_that_cannot_be_encoded_ends_one_connection_only",
+    ),
+    Bug(
+        "Parts of frames up to 64 KiB were not counted, nor the room for many small ones: 10,000 "
+        "connections could have 3 GB beside `publish_memory_bytes`.",
+        "a review",
+        "tests/broker/server/test_received_memory.py::test_parts_of_small_frames_count_together",
     ),
 )
