@@ -256,7 +256,8 @@ REVIEWED_CORE: Final = (
     Bug(
         "A frame of which only a part came took twice what was counted for it.",
         "a review of the tests of overload",
-        "tests/broker/server/test_received_memory.py::test_of_a_part_of_a_frame_its_whole_buffer_counts",
+        "tests/broker/server/test_received_memory.py::"
+        "test_of_a_part_of_a_frame_its_whole_buffer_counts",
     ),
     Bug(
         "Every connection kept the buffer of its last large frame until it had been idle for a "
