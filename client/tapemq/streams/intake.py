@@ -37,9 +37,9 @@ class Intake:
         self.revoking: set[int] = set()
         # Of partitions that were lost with records handed out: below what they are committed.
         self._unconfirmed: dict[int, int] = {}
-        # Partitions that went with records handed out that are not committed, nobody having been
-        # told yet.
-        self._lost: set[int] = set()
+        # Partitions that went with records handed out that were not committed, nobody having been
+        # told yet. The answer to a commit may still be on its way.
+        self._lost: dict[int, Assignment] = {}
         self._topic = topic
         self._credits: dict[int, Credit] = {}
         self._inbox: deque[_Delivery] = deque()
@@ -78,7 +78,7 @@ class Intake:
             assignment = self.assignments[partition] = Assignment(partition)
         self._stop(assignment)
         self.revoking.discard(partition)
-        self._lost.discard(partition)
+        self._lost.pop(partition, None)
         if not assignment.assign(message, known):
             self._forget_hand(assignment)
         confirmed = self._unconfirmed.pop(partition, message.offset)
@@ -236,7 +236,7 @@ class Intake:
             if self.handled(assignment) > assignment.committed:
                 self._unconfirmed[assignment.partition] = assignment.committed
             if self.position(assignment) > assignment.committed:
-                self._lost.add(assignment.partition)
+                self._lost[assignment.partition] = assignment
             self._stop(assignment)
             self._forget_hand(assignment)
             self.revoking.discard(assignment.partition)
@@ -244,8 +244,9 @@ class Intake:
 
     def check_lost(self) -> None:
         """Raise Fenced if partitions have gone with records handed out that are not committed."""
-        if self._lost:
-            numbers = ", ".join(map(str, sorted(self._lost)))
+        lost = [went for went in self._lost.values() if went.committed < went.position]
+        if lost:
+            numbers = ", ".join(map(str, sorted(went.partition for went in lost)))
             raise Fenced(
                 f"partition {numbers} went to another member before what was handed out was "
                 "committed: that is handed out again"

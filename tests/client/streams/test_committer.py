@@ -286,6 +286,25 @@ async def test_commit_after_a_partition_went_with_what_was_never_committed_is_no
         assert (member.cursor(0), member.cursor(1)) == (0, 1)
 
 
+async def test_commit_that_was_asked_for_before_the_partition_went_is_a_success(
+    broker: FakeBroker,
+) -> None:
+    """A partition just goes then, without waiting for the answer that is on its way."""
+    async with await client_of(broker) as client, reader(client, None) as stream:
+        member = Member(broker, stream)
+        await member.read(2)
+        broker.react(m.Commit, Reaction.HOLD)
+        committing = asyncio.create_task(stream.commit())
+        await broker.received(m.Commit)
+        await member.revoke(0)
+        await broker.received(m.Release)
+        broker.release()
+        await committing
+        assert member.cursor(0) == 2
+        await member.read(1)
+        await stream.commit()
+
+
 async def test_what_is_committed_as_time_goes_by_says_nothing_of_a_record_before_that_in_hand(
     member: Member,
 ) -> None:

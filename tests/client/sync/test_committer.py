@@ -230,6 +230,24 @@ def test_commit_of_a_record_in_hand_whose_partition_was_given_up_is_no_success(
     assert member.cursor(1) == 1
 
 
+def test_commit_that_was_asked_for_before_the_partition_went_is_a_success(
+    thread: BrokerThread,
+) -> None:
+    """A partition just goes then, without waiting for the answer that is on its way."""
+    with thread.connect() as client, reader(client, None) as stream:
+        stream.lag()
+        member = Member(thread, stream)
+        member.read(2)
+        thread.react(m.Commit, Reaction.HOLD)
+        committing = in_thread(stream.commit)
+        thread.received(m.Commit)
+        member.revoke(0)
+        thread.received(m.Release)
+        thread.release()
+        outcome(committing)
+        assert member.cursor(0) == 2
+
+
 def test_what_is_committed_as_time_goes_by_says_nothing_of_a_record_before_that_in_hand(
     member: Member,
 ) -> None:

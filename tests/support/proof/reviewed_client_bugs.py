@@ -373,4 +373,11 @@ REVIEWED_CLIENT: Final = (
         "tests/client/streams/test_committer.py::"
         "test_an_overloaded_broker_is_asked_again_before_a_partition_goes",
     ),
+    Bug(
+        "`commit()` of a stream with `commit_interval=None` raised Fenced, of records that were "
+        "committed, where its partition was asked back while the commit was on its way.",
+        "a review",
+        "tests/client/streams/test_committer.py::"
+        "test_commit_that_was_asked_for_before_the_partition_went_is_a_success",
+    ),
 )
