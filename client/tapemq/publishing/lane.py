@@ -6,6 +6,8 @@ Pure: who owns a lane sends what take() returns, and says what became of it. The
   without leaving a gap. Whatever is sent again is the same bytes.
 * When a batch is refused or its answer lost, nothing more is sent until all those in flight are
   answered; then all unconfirmed ones go again, in order.
+* A broker that was started anew with lower limits gets smaller batches, also of what it refused
+  and never had in doubt: the same records with the same sequences.
 * The broker may not know the place where the lane goes on (it lost records that it had confirmed
   as written only, or forgot an idle producer). Then nothing unconfirmed is in its log, and the
   lane starts a new epoch at sequence 0.
@@ -14,7 +16,15 @@ Pure: who owns a lane sends what take() returns, and says what became of it. The
 from collections import deque
 from typing import Final, NamedTuple
 
-from tapemq.batch import Codec, Columns, Numbers, checksum, decode_columns, encode_parts
+from tapemq.batch import (
+    Codec,
+    Columns,
+    Numbers,
+    checksum,
+    decode_columns,
+    decode_prefix,
+    encode_parts,
+)
 from tapemq.batch.expiry import EXPIRY
 from tapemq.publishing.item import Item
 from tapemq.publishing.open_batch import OpenBatch, Waiter
@@ -128,9 +138,33 @@ class Lane:
             self.open = None
 
     def change_options(self, options: LaneOptions) -> None:
-        """For the batches that are begun from now on."""
+        """For the batches that are begun from now on, and those that are certainly not in the log.
+
+        Nothing is in flight.
+        """
         self.close_open()
         self._options = options
+        self.full = deque(part for one in self.full for part in one.split(options.batch_bytes))
+        self.unconfirmed = deque(part for one in self.unconfirmed for part in self._split(one))
+        self._again = deque(sent for sent in self.unconfirmed if not sent.confirmed)
+
+    def _split(self, sent: SentBatch) -> list[SentBatch]:
+        if sent.uncertain or sent.confirmed:
+            return [sent]
+        body = b"".join(sent.parts)
+        prefix = decode_prefix(body)
+        origin = OpenBatch(self._options.batch_bytes, sent.level, sent.started_at, 0.0)
+        values, keys, extras = decode_columns(body)
+        origin.values = list(values)
+        origin.keys, origin.extras = list(keys or ()), list(extras or ())
+        origin.waiters, origin.expires = sent.waiters, bool(sent.flags & EXPIRY)
+        parts, sequence = [], prefix.first_sequence
+        for batch in origin.split(self._options.batch_bytes):
+            part = SentBatch(batch)
+            self._encode(part, batch.seal(), sequence, prefix.producer_time_us)
+            sequence += part.record_count
+            parts.append(part)
+        return parts if len(parts) > 1 else [sent]
 
     # Sending
 
@@ -138,10 +172,10 @@ class Lane:
         """At most so many bytes would be sent next; None: nothing is to be sent now."""
         if self._rewinding or now < self.resume_at:
             return None
-        if self._again:
-            return self._again[0].size_bytes
         if self._awaited >= self._options.max_in_flight:
             return None
+        if self._again:
+            return self._again[0].size_bytes
         while self.full and not self.full[0].values:
             self.full.popleft()  # all its records were given up
         if self.full:
@@ -168,7 +202,11 @@ class Lane:
         return sent
 
     def _number(self, sent: SentBatch, columns: Columns, time_us: int) -> None:
-        numbers = Numbers(self._producer_id, self._epoch, self._next_sequence, time_us)
+        self._encode(sent, columns, self._next_sequence, time_us)
+        self._next_sequence += sent.record_count
+
+    def _encode(self, sent: SentBatch, columns: Columns, sequence: int, time_us: int) -> None:
+        numbers = Numbers(self._producer_id, self._epoch, sequence, time_us)
         codec, flags = self._options.codec, sent.flags
         sent.parts = encode_parts(columns, numbers, codec=codec, flags=flags)
         if codec is not Codec.NONE:  # what does not shrink goes as it is
@@ -177,7 +215,6 @@ class Lane:
         sent.size_bytes = _size(sent.parts)
         prefix, rest = sent.parts
         sent.checksum = checksum(rest, checksum(prefix))
-        self._next_sequence += sent.record_count
 
     # Answers
 

@@ -1,7 +1,7 @@
 """Records that gather to leave together."""
 
-from collections.abc import Sequence
-from itertools import takewhile
+from collections.abc import Iterator, Sequence
+from itertools import repeat, takewhile
 from typing import Protocol, TypeVar
 
 from tapemq.batch import BODY_PREFIX_BYTES, Columns
@@ -96,10 +96,29 @@ class OpenBatch:
         """Nothing is added or taken out any more."""
         self.sealed = True
         self.close()
+        return self._columns()
+
+    def _columns(self) -> Columns:
         count = len(self.values)
         return Columns(
             self.values, _filled(self.keys, None, count), _filled(self.extras, b"", count)
         )
+
+    def split(self, full_bytes: int) -> Iterator["OpenBatch"]:
+        """Its records in batches that are full with so many bytes, and take no more."""
+        values, keys, extras = self._columns()
+        waiters = self.waiters or repeat(None)
+        part = OpenBatch(full_bytes, self.level, self.started_at, 0.0)
+        rows = zip(values, keys or repeat(None), extras or repeat(b""), waiters, strict=False)
+        for value, key, extra, waiter in rows:
+            item = Item(value, key, extra, self.expires)
+            if part.values and part.room <= item.cost_bytes:
+                part.close()
+                yield part
+                part = OpenBatch(full_bytes, self.level, self.started_at, 0.0)
+            part.add(item, waiter)
+        part.close()
+        yield part
 
     @property
     def size_bytes(self) -> int:

@@ -211,8 +211,7 @@ def test_what_is_too_large_since_a_restart_is_not_sent_again_and_again(
     shell, talk = routed_shell(hands), Talk()
     if is_sent:
         hands.connection = talk
-    for _ in range(3):
-        shell.add(Item(bytes(600), None, b""), 0, 0)
+    shell.add(Item(bytes(1600), None, b""), 0, 0)
     hands.turn()
     talk._tell_the_open_requests(ConnectionLost("gone"))
     hands.connection = talk = lesser_talk()
@@ -220,6 +219,26 @@ def test_what_is_too_large_since_a_restart_is_not_sent_again_and_again(
     assert published(talk) == []
     assert type(shell.failure) is (IndeterminateError if is_sent else PayloadTooLarge)
     assert "now its batch_bytes_max is 1000: raise that, or" in str(shell.failure)
+
+
+@pytest.mark.parametrize("is_sent", [True, False])
+def test_what_is_too_large_together_since_a_restart_is_sent_in_smaller_batches(
+    hands: Hands, is_sent: bool
+) -> None:
+    shell, talk = routed_shell(hands), Talk()
+    if is_sent:
+        hands.connection = talk
+    for _ in range(3):
+        shell.add(Item(bytes(600), None, b""), 0, 0)
+    hands.turn()
+    if is_sent:
+        ((_, correlation),) = published(talk)
+        talk.say(m.Failure(wire.OVERLOADED.code, "the broker is stopping"), correlation)
+    hands.connection = talk = lesser_talk()
+    hands.now = 1.0
+    shell.link_up(talk)
+    assert shell.failure is None
+    assert len(published(talk)) == 3
 
 
 def test_what_is_just_as_large_as_the_broker_takes_is_sent_again(hands: Hands) -> None:

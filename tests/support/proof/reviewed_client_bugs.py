@@ -380,4 +380,11 @@ REVIEWED_CLIENT: Final = (
         "tests/client/streams/test_committer.py::"
         "test_commit_that_was_asked_for_before_the_partition_went_is_a_success",
     ),
+    Bug(
+        "What gathered while a broker was started with lower limits, or what it refused before, "
+        "failed its producer where the records fit in smaller batches.",
+        "a review",
+        "tests/client/publishing/test_router.py::"
+        "test_what_is_too_large_together_since_a_restart_is_sent_in_smaller_batches",
+    ),
 )
