@@ -10,6 +10,7 @@ from tapemq_broker.core.results import TopicSettings
 from tapemq_broker.core.topic import Topic
 
 RETRY_AFTER_S: Final = 0.2
+_NOWHERE: Final = 1 << 64
 
 
 class LengthLimit(NamedTuple):
@@ -27,6 +28,10 @@ class LengthLimit(NamedTuple):
             return None
         return cls(int(max_records), int(max_bytes), settings.get("overflow") == "drop_oldest")
 
+    def is_reached(self, records: int, size_bytes: int) -> bool:
+        """Whether so much is all that is taken, or more."""
+        return 0 < self.max_records <= records or 0 < self.max_bytes <= size_bytes
+
 
 class _Length(NamedTuple):
     """How long a partition is, for whom, and what makes it shorter."""
@@ -42,22 +47,34 @@ def check_room(topic: Topic, partition: Partition) -> None:
     limit = LengthLimit.of(topic.info.settings)
     if limit is None:
         return
-    lengths = list(_backlogs(topic, partition))
-    if not lengths and not limit.drops:
-        lengths = [_in_log(partition)]
-    for length in lengths:
-        if 0 < limit.max_records <= length.records:
-            amount, most = f"{length.records} records", f"max_records is {limit.max_records}"
-        elif 0 < limit.max_bytes <= length.size_bytes:
-            amount, most = f"{length.size_bytes} bytes", f"max_bytes is {limit.max_bytes}"
+    end, is_held, roomy_from = partition.next_offset, False, _NOWHERE
+    for name, start, ledger in _holders(topic, partition):
+        is_held = True
+        if start >= roomy_from:
+            continue  # this comes with each publish, and there may be thousands of groups
+        if not limit.is_reached(end - start, _bytes_from(partition, start)):
+            roomy_from = start  # nor is it by what lies before whoever is further
+        elif ledger is None:
+            _check(topic, partition, limit, _unread(name, start, partition))
         else:
-            continue
-        raise Refused(
-            "overloaded",
-            f"partition {partition.number} of topic {topic.info.name!r} is full: {amount} "
-            f"{length.whose}, {most}; {length.remedy}, or raise the limit",
-            RETRY_AFTER_S,
-        )
+            _check(topic, partition, limit, _unsettled(name, ledger))
+    if not is_held and not limit.drops:
+        _check(topic, partition, limit, _in_log(partition))
+
+
+def _check(topic: Topic, partition: Partition, limit: LengthLimit, length: _Length) -> None:
+    if 0 < limit.max_records <= length.records:
+        amount, most = f"{length.records} records", f"max_records is {limit.max_records}"
+    elif 0 < limit.max_bytes <= length.size_bytes:
+        amount, most = f"{length.size_bytes} bytes", f"max_bytes is {limit.max_bytes}"
+    else:
+        return
+    raise Refused(
+        "overloaded",
+        f"partition {partition.number} of topic {topic.info.name!r} is full: {amount} "
+        f"{length.whose}, {most}; {length.remedy}, or raise the limit",
+        RETRY_AFTER_S,
+    )
 
 
 def droppable(topic: Topic, partition: Partition) -> int:
@@ -71,33 +88,44 @@ def droppable(topic: Topic, partition: Partition) -> int:
     limit, first_offset = LengthLimit.of(topic.info.settings), partition.first_offset
     if limit is None or not limit.drops or partition.groups_damage:
         return first_offset
-    hold_offset = topic.hold_offset(partition.number)
     durable_offset = partition.durable_offset
     if limit.max_records:
         first_offset = max(first_offset, durable_offset - limit.max_records)
     if limit.max_bytes and partition.sizes is not None:
         kept_from = partition.sizes.newest(limit.max_bytes, durable_offset)
         first_offset = max(first_offset, kept_from)
+    if first_offset == partition.first_offset:
+        return first_offset  # without asking thousands of groups
+    hold_offset = topic.hold_offset(partition.number)
     if hold_offset is not None:
         first_offset = max(min(first_offset, hold_offset), partition.first_offset)
     return first_offset
 
 
-def _backlogs(topic: Topic, partition: Partition) -> Iterator[_Length]:
-    """What groups with ``hold`` have before them."""
-    number, end = partition.number, partition.next_offset
+def _holders(topic: Topic, partition: Partition) -> Iterator[tuple[str, int, Ledger | None]]:
+    """The groups with ``hold``, and where what they have before them begins; not all from there on
+    need be unsettled in a queue group's ledger."""
+    number, first_offset = partition.number, partition.first_offset
     for name, stream in topic.groups.items():
         position = stream.positions.get(number)
         if position is not None and position.hold:
-            start = max(position.cursor, partition.first_offset)
-            whose = f"are not read by group {name!r}"
-            yield _Length(end - start, _bytes_from(partition, start), whose, "read some")
+            yield name, max(position.cursor, first_offset), None
     for name, queue in topic.queue_groups.items():
         backlog = queue.backlogs.get(number)
         if backlog is not None and queue.terms.policy.hold:
-            records = backlog.ledger.unsettled() + end - partition.durable_offset
-            whose = f"are not settled by group {name!r}"
-            yield _Length(records, _unsettled_bytes(backlog.ledger), whose, "settle some")
+            yield name, backlog.ledger.unsettled_from, backlog.ledger
+
+
+def _unread(name: str, start: int, partition: Partition) -> _Length:
+    records, size_bytes = partition.next_offset - start, _bytes_from(partition, start)
+    return _Length(records, size_bytes, f"are not read by group {name!r}", "read some")
+
+
+def _unsettled(name: str, ledger: Ledger) -> _Length:
+    partition = ledger.partition
+    records = ledger.unsettled() + partition.next_offset - partition.durable_offset
+    size_bytes = _unsettled_bytes(ledger)
+    return _Length(records, size_bytes, f"are not settled by group {name!r}", "settle some")
 
 
 def _in_log(partition: Partition) -> _Length:

@@ -6,12 +6,14 @@ import pytest
 
 from tapemq.batch import HEADER_BYTES
 from tapemq_broker.core import effects as e
-from tapemq_broker.core.length import RETRY_AFTER_S, LengthLimit
+from tapemq_broker.core.length import RETRY_AFTER_S, LengthLimit, droppable
 from tapemq_broker.core.queue.verb import Verb
 from tapemq_broker.core.refusal import Refusal
+from tapemq_broker.core.sizes import Sizes
 from tests.support.bodies import body
 from tests.support.core.queueing import GROUP, consume, info, queue_world, send, settle
 from tests.support.core.reading import data_log, subscribe, wish
+from tests.support.core.unwalked import Unwalked
 from tests.support.core.world import World
 
 
@@ -269,3 +271,47 @@ def test_either_of_two_limits_makes_full() -> None:
     world.execute(0, lambda r: world.core.topics.alter(r, "orders", 0, {"max_bytes": 0}))
     world.sync()
     assert fill(world) == 2
+
+
+def test_of_many_groups_with_room_only_who_has_most_before_it_is_measured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = limited(max_bytes=100 * BATCH)
+    for number in range(20):
+        consume(world, number, group=f"queue-{number}")
+        subscribe(world, wish(100 + number, group=f"stream-{number}", hold=True))
+    world.sync()
+    asked: list[int] = []
+    bytes_from = Sizes.bytes_from
+
+    def measured(sizes: Sizes, offset: int) -> int:
+        asked.append(offset)
+        return bytes_from(sizes, offset)
+
+    monkeypatch.setattr(Sizes, "bytes_from", measured)
+    assert publish(world, b"x") is None
+    assert len(asked) == 1
+
+
+def test_a_group_with_room_hides_none_that_has_none() -> None:
+    world = limited(max_records=4)
+    consume(world)
+    assert publish(world, *[b"x"] * 3) is None
+    lease = send(world)
+    settle(world, Verb.ACK, (lease.lease_id, 1, 2))  # the first one is left
+    world.sync()
+    subscribe(world, wish(2, group="ahead", hold=True, start="latest"))
+    subscribe(world, wish(3, group="behind", hold=True, start="offset", value=1))
+    world.sync()
+    assert fill(world) == 2
+    refusal = publish(world, b"x")
+    assert refusal is not None
+    assert "4 records are not read by group 'behind'" in refusal.text
+
+
+def test_groups_are_not_asked_where_nothing_could_be_dropped() -> None:
+    world = limited(max_records=3, overflow="drop_oldest")
+    publish(world, *[b"x"] * 3)
+    topic = world.core.topics.named("orders")
+    topic.groups = Unwalked()
+    assert droppable(topic, topic.partitions[0]) == 0
