@@ -4,8 +4,12 @@ from tapemq.queues.lease import Lease
 from tapemq.streams.record import Record
 
 
-class LeasedRecord(Record, frozen=True, gc=False):
-    """A record that is this consumer's for a while; a Record with its lease."""
+class LeasedRecord(Record, frozen=True, gc=True):
+    """A record that is this consumer's for a while; a Record with its lease.
+
+    The lease leads to the client, and an error that a closed client raises to the frames that had
+    the message in hand: the collector of garbage has to see that ring.
+    """
 
     _lease: Lease
 

@@ -6,7 +6,7 @@ from tapemq.queues.verdict import ACK, RELEASE, Duration, Verdict, milliseconds,
 from tapemq.sync.process import Process
 
 
-class Message(LeasedRecord, frozen=True, gc=False):
+class Message(LeasedRecord, frozen=True, gc=True):
     """A record that this consumer holds until it is settled: a Record with verbs.
 
     Without ``confirm`` a verb returns at once, and what it says goes to the broker together with

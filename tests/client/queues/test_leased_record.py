@@ -1,5 +1,11 @@
+import gc
+
+import pytest
+
+import tapemq.sync.message
 from tapemq.queues.lease import Lease
 from tapemq.queues.leased_record import LeasedRecord
+from tapemq.queues.message import Message
 from tapemq.streams.record import Record, Source
 from tapemq.wire import messages as m
 from tapemq.wire.entries import Run
@@ -31,3 +37,19 @@ def test_held_then_settled_or_lost() -> None:
     assert (settled.settled, settled.lease_lost) == (True, False)
     lost._lease.lose([3])
     assert (lost.settled, lost.lease_lost) == (False, True)
+
+
+class Ring:
+    """What a lease leads to, and what leads back to a message."""
+
+    def __init__(self, kind: type[LeasedRecord]) -> None:
+        one = record()
+        self.message = kind(one.value, one.key, one.offset, b"", one._source, one._lease)
+        one._lease.desk = self
+
+
+@pytest.mark.parametrize("kind", [LeasedRecord, Message, tapemq.sync.message.Message])
+def test_a_ring_through_a_message_is_collected(kind: type[LeasedRecord]) -> None:
+    Ring(kind)
+    gc.collect()
+    assert not [one for one in gc.get_objects() if type(one) is Ring]
