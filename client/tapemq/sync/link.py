@@ -149,7 +149,12 @@ class Link(LinkState[Connection]):
         if self._thread is None and not self.closed:
             self._bell = Bell()
             self._thread = threading.Thread(target=self._run, name="tapemq-reader", daemon=True)
-            self._thread.start()
+            try:
+                self._thread.start()
+            except RuntimeError:  # there are too many: the next call tries again
+                self._thread = None
+                self._bell.close()
+                raise
 
     def close(self) -> None:
         """Say goodbye and stop."""

@@ -64,6 +64,22 @@ def test_first_connection_fails_with_the_reason(thread: BrokerThread) -> None:
     link.close()
 
 
+def test_thread_that_cannot_be_started_is_started_by_a_later_call(
+    thread: BrokerThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    link = link_to(thread.broker.port)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", fail)
+        for _ in range(2):  # nobody waits for a thread that there is not
+            with pytest.raises(RuntimeError, match="can't start"):
+                link.call(m.ListTopics(), LONG_S)
+    assert link.call(m.ListTopics(), LONG_S) == m.Names([])
+    link.close()
+
+
 def test_what_cannot_get_better_fails_at_once(thread: BrokerThread) -> None:
     thread.react(m.Hello, m.Failure(wire.UNSUPPORTED_VERSION.code, "only version 9"))
     with pytest.raises(ProtocolViolation, match="only version 9"):

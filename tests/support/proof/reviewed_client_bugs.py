@@ -387,4 +387,11 @@ REVIEWED_CLIENT: Final = (
         "tests/client/publishing/test_router.py::"
         "test_what_is_too_large_together_since_a_restart_is_sent_in_smaller_batches",
     ),
+    Bug(
+        "Without asyncio, a client whose thread could not be started, because there were too many, "
+        "said so once: all later calls waited for it until their timeouts.",
+        "a review",
+        "tests/client/sync/test_link.py::"
+        "test_thread_that_cannot_be_started_is_started_by_a_later_call",
+    ),
 )
