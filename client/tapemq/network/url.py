@@ -50,4 +50,17 @@ def parse_address(text: str) -> Address:
     port = int(match["port"]) if match["port"] else DEFAULT_PORT
     if not 0 < port <= 65_535:
         raise ValueError(f"{text!r}: there is no port {port}")
+    if match["host"] is not None:
+        _check_host(text, match["host"])
     return Address(match["ipv6"] or match["host"], port)
+
+
+def _check_host(text: str, host: str) -> None:
+    """Raise ValueError for what can be no name: whoever looks it up would fail otherwise, each
+    time, with an error that says nothing of a URL."""
+    try:
+        encoded = host.encode("idna")
+    except UnicodeError as error:
+        raise ValueError(f"{text!r}: {host!r} cannot be the name of a host: {error}") from None
+    if b"\0" in encoded:
+        raise ValueError(f"{text!r}: {host!r} cannot be the name of a host")

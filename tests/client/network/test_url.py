@@ -9,6 +9,8 @@ from tapemq.network.url import Address, parse_address, parse_url
         ("tapemq://localhost", [("localhost", 7077)], False),
         ("tapemq://localhost:1/", [("localhost", 1)], False),
         ("tapemqs://a.example:99", [("a.example", 99)], True),
+        ("tapemq://bücher.example.", [("bücher.example.", 7077)], False),
+        ("tapemq://my_broker", [("my_broker", 7077)], False),
         ("tapemq://a,b:2", [("a", 7077), ("b", 2)], False),
         ("tapemq://[::1]", [("::1", 7077)], False),
         ("tapemq://[fe80::1]:5,c", [("fe80::1", 5), ("c", 7077)], False),
@@ -32,6 +34,10 @@ def test_url_is_parsed(url: str, addresses: list[tuple[str, int]], tls: bool) ->
         ("tapemq://host:x", "address"),
         ("tapemq://a,,b", "address"),
         ("tapemq://::1", "address"),
+        ("tapemq://a..b", "name of a host"),
+        (f"tapemq://{'a' * 64}.example", "name of a host"),
+        ("tapemq://a\0b", "name of a host"),
+        ("tapemq://\ud800", "name of a host"),
     ],
 )
 def test_what_is_no_url_is_refused_with_a_reason(url: str, reason: str) -> None:

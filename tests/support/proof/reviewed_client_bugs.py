@@ -394,4 +394,11 @@ REVIEWED_CLIENT: Final = (
         "tests/client/sync/test_link.py::"
         "test_thread_that_cannot_be_started_is_started_by_a_later_call",
     ),
+    Bug(
+        "A URL with a host that can be none, such as `a..b`, was an error of Python's codecs with "
+        "asyncio; without asyncio it ended the client's thread, and was told as a broker that does "
+        "not answer.",
+        "a review",
+        "tests/client/network/test_url.py::test_what_is_no_url_is_refused_with_a_reason",
+    ),
 )
