@@ -47,6 +47,8 @@ class Broker:
         self._is_up = False
         self._crash_at_sync: asyncio.Future[None] | None = None
         self._crashing: asyncio.Task[None] | None = None
+        self._catching_up: asyncio.Task[None] | None = None
+        self._is_back = asyncio.Event()
 
     @property
     def url(self) -> str:
@@ -68,7 +70,7 @@ class Broker:
         from tapemq_broker.server.puppet import Puppet
         from tapemq_broker.server.server import Server
 
-        if not self._relay.port:
+        if not self._relay.is_open:
             await self._relay.open()
         self._world = self._make_world()
         self._server = Server(Settings(**self._settings), self._world)
@@ -76,6 +78,7 @@ class Broker:
         self._puppet = Puppet(self._server)
         self._relay.upstream_port = self._server.port
         self._is_up = True
+        self._is_back.set()
 
     def _check_stopped(self) -> None:
         if self._is_up:
@@ -95,6 +98,8 @@ class Broker:
 
     async def stop(self) -> None:
         """Stop cleanly: everything is on disk, and the clients are told."""
+        if self._crash_at_sync is not None and self._is_up:
+            await self.crash()  # stopping syncs
         self._relay.upstream_port = None
         if self._is_up:
             self._is_up = False
@@ -108,10 +113,20 @@ class Broker:
     async def crash(self) -> None:
         """Lose the power, and start again: what was not synced is gone, nobody was told.
 
-        On a directory, it is as if the process were killed: what was written stays.
+        On a directory, it is as if the process were killed: what was written stays. Raises
+        RuntimeError if it was never started.
         """
+        self._check_started()
+        back, self._crash_at_sync = self._crash_at_sync, None
+        await self._lose_power()
+        _set(back)
+
+    async def _lose_power(self) -> None:
         self._relay.upstream_port = None
         self._is_up = False
+        self._is_back.clear()
+        if self._catching_up is not None:
+            self._catching_up.cancel()
         self._puppet.die()
         self._relay.cut()
         if self._memory is not None:
@@ -143,8 +158,21 @@ class Broker:
         await self.stop()
         await self._relay.close()
 
+    def _check_started(self) -> None:
+        if self._puppet is None:
+            raise RuntimeError("the broker was not started: use it with `async with`")
+
     async def _catch_up(self) -> None:
-        await self._puppet.catch_up()
+        self._check_started()
+        while True:
+            work = self._catching_up = asyncio.create_task(self._puppet.catch_up())
+            try:
+                await asyncio.wait([work])
+            finally:
+                work.cancel()
+            if not work.cancelled():
+                return work.result()
+            await self._is_back.wait()  # it has crashed: what is due is the next one's to do
 
     # Faults
 
@@ -166,9 +194,8 @@ class Broker:
             self._crashing = loop.create_task(self._crash_now(back))
 
     async def _crash_now(self, back: asyncio.Future[None]) -> None:
-        await self.crash()
-        if not back.done():
-            back.set_result(None)
+        await self._lose_power()
+        _set(back)
 
     def lose_receipt(self) -> None:
         """The next receipt is lost with its connection: the record is in the log, and the client
@@ -187,6 +214,11 @@ class Broker:
     def cut_connections(self) -> None:
         """Break all connections; clients connect anew by themselves."""
         self._relay.cut()
+
+
+def _set(back: asyncio.Future[None] | None) -> None:
+    if back is not None and not back.done():
+        back.set_result(None)
 
 
 def _fatal(reason: str) -> None:

@@ -24,6 +24,11 @@ class Relay:
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it listens."""
+        return self._server is not None
+
     async def open(self) -> None:
         """Listen on a free port."""
         self._server = await asyncio.start_server(self._accepted, HOST, 0)
@@ -33,6 +38,7 @@ class Relay:
         """Take no more connections, and cut those that there are."""
         if self._server is not None:
             self._server.close()
+            self._server = None
         self.cut()
         if self._tasks:
             await asyncio.wait(self._tasks)

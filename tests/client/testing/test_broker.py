@@ -203,3 +203,35 @@ async def test_a_broker_that_runs_is_not_started_again(
         async with broker:
             pass
     assert (await client.publish("t", b"0")).offset == 0
+
+
+async def test_it_can_be_entered_again() -> None:
+    broker = Broker()
+    async with broker, await broker.connect() as client:
+        await client.publish("t", b"0")
+    async with broker, await broker.connect() as client:
+        assert await read(client, 1) == [b"0"]
+
+
+async def test_a_stop_is_where_a_crash_may_come(broker: Broker, client: tapemq.Client) -> None:
+    await client.publish("t", b"0")
+    crashed = broker.crash_before_sync()
+    await broker.restart()
+    assert crashed.done()
+    assert (await client.publish("t", b"1")).offset == 1
+
+
+async def test_a_crash_of_its_own_is_the_one_that_was_to_come(
+    broker: Broker, client: tapemq.Client
+) -> None:
+    await client.publish("t", b"0")
+    crashed = broker.crash_before_sync()
+    await broker.crash()
+    assert crashed.done()
+    assert (await client.publish("t", b"1")).offset == 1
+
+
+async def test_what_needs_a_broker_says_so_before_there_is_one() -> None:
+    for call in (Broker().crash, Broker().clock.advance):
+        with pytest.raises(RuntimeError, match="was not started"):
+            await call()

@@ -74,3 +74,13 @@ async def test_connections_do_not_notice() -> None:
                 assert abs(record.timestamp - broker.clock.now()) < timedelta(minutes=1)
                 break
         assert (await client.status()).connections == 1
+
+
+async def test_time_goes_on_when_the_broker_crashes_at_what_comes_due() -> None:
+    async with Broker() as broker, await broker.connect() as client:
+        await client.publish("t", b"0", delay=60)
+        crashed = broker.crash_before_sync()
+        await broker.clock.advance(minutes=2)
+        assert crashed.done()
+        async with client.stream("t", start="earliest") as stream:
+            assert (await anext(aiter(stream))).value == b"0"

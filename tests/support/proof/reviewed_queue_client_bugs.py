@@ -1,4 +1,4 @@
-"""Bugs of queues and workers in the client that reading the code with other eyes has found."""
+"""Bugs of queues, workers and brokers of tests in the client that a review has found."""
 
 from typing import Final
 
@@ -154,5 +154,25 @@ REVIEWED_QUEUE_CLIENT: Final = (
         "collector of garbage, and the error led back to them.",
         "a review",
         "tests/client/queues/test_leased_record.py::test_a_ring_through_a_message_is_collected",
+    ),
+    Bug(
+        "In a test, moving the clock while a crash was to come before the next sync waited for "
+        "ever, or raised an error of a thread pool: what came due was waited for at the broker "
+        "that had died.",
+        "a review",
+        "tests/client/testing/test_clock.py::"
+        "test_time_goes_on_when_the_broker_crashes_at_what_comes_due",
+    ),
+    Bug(
+        "In a test, a restart or a crash waited for ever while another crash was to come before "
+        "the next sync: its own syncs were taken for that.",
+        "a review",
+        "tests/client/testing/test_broker.py::test_a_stop_is_where_a_crash_may_come",
+    ),
+    Bug(
+        "A broker of a test that was left and entered again had its data, and no port: clients "
+        "could not connect.",
+        "a review",
+        "tests/client/testing/test_broker.py::test_it_can_be_entered_again",
     ),
 )
