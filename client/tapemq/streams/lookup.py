@@ -15,6 +15,9 @@ _NEAR_OFFSETS: Final = 1000
 _PREFETCH_BYTES: Final = 256 * 1024
 _WAIT_S: Final = 10.0
 
+TRIES: Final = 2
+"""So often nothing has to come, though the broker is there: it may have come back just then."""
+
 
 class Reader(Protocol):
     """What it takes: a client."""
@@ -59,12 +62,16 @@ async def _read(
         async with client.stream(
             topic, start=left[0], partitions=[partition], prefetch_bytes=_PREFETCH_BYTES
         ) as stream:
-            records = aiter(stream)
-            while left and (record := await _next(records)):
-                while left and left[0] < record.offset:
-                    yield left.pop(0), None
-                if left and left[0] == record.offset:
-                    yield left.pop(0), record
+            for _ in range(TRIES):
+                records = aiter(stream)
+                while left and (record := await _next(records)):
+                    while left and left[0] < record.offset:
+                        yield left.pop(0), None
+                    if left and left[0] == record.offset:
+                        yield left.pop(0), record
+                if not left:
+                    break
+                await client.partition(topic, partition)  # raises if the broker was not there
     for offset in [*left, *(offset for offset in offsets if offset >= end)]:
         yield offset, None
 

@@ -2,13 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-from threading import Timer
 from typing import Final, Protocol
 
-from tapemq.errors import Closed
 from tapemq.infos import PartitionInfo
 from tapemq.queues.infos import DeadRecord
-from tapemq.streams.lookup import near
+from tapemq.streams.lookup import TRIES, near
 from tapemq.streams.record import Record
 from tapemq.sync.stream import Stream
 
@@ -63,15 +61,9 @@ def _read(client: Reader, topic: str, partition: int, offsets: list[int]) -> Ite
     with client.stream(
         topic, start=offsets[0], partitions=[partition], prefetch_bytes=_PREFETCH_BYTES
     ) as stream:
-        timer = Timer(_WAIT_S, stream.close)
-        timer.daemon = True
-        timer.start()
-        try:
-            for record in stream:
+        for _ in range(TRIES):
+            for record in stream._records(_WAIT_S):
                 yield record
                 if record.offset >= offsets[-1]:
                     return
-        except Closed:
-            return
-        finally:
-            timer.cancel()
+            client.partition(topic, partition)  # raises if it is the broker that was not there

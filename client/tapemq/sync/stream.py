@@ -1,5 +1,6 @@
 """Reading a topic without asyncio, record by record or batch by batch."""
 
+import math
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Final, Self
@@ -54,7 +55,8 @@ class Stream:
     def __iter__(self) -> Iterator[Record]:
         return self._records()
 
-    def _records(self) -> Iterator[Record]:
+    def _records(self, patience_s: float = math.inf) -> Iterator[Record]:
+        """Ends when nothing has come for so long."""
         while True:
             with self._shared.lock, self._shared.turn:
                 hand, change = self._next_hand()
@@ -63,7 +65,9 @@ class Stream:
             if hand is not None:
                 yield from hand.records
             elif change is not None:
-                change.wait(_WAIT_S)
+                has_changed = change.wait(min(patience_s, _WAIT_S))
+                if not has_changed and patience_s <= _WAIT_S:
+                    return
 
     def batches(self) -> Iterator[RecordBatch]:
         """The same records, up to 512 that were published together at a time.

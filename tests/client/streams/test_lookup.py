@@ -1,10 +1,15 @@
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, cast
 
 import pytest
 
 import tapemq
+from tapemq.infos import PartitionInfo
 from tapemq.streams import lookup
-from tapemq.streams.lookup import records_at
+from tapemq.streams.lookup import Reader, records_at
+from tapemq.streams.record import Record, Source
 from tests.support.running_server import running_server
 
 
@@ -40,3 +45,40 @@ async def test_what_is_not_there_is_none(client: tapemq.Client) -> None:
 
 async def test_nothing_is_read_for_nothing(client: tapemq.Client) -> None:
     assert [pair async for pair in records_at(client, "nowhere", 0, [])] == []
+
+
+class Silent:
+    """A client whose broker hands one record out; ``ends`` are its answers before it is gone."""
+
+    def __init__(self, *ends: int) -> None:
+        self._ends = iter(ends)
+
+    async def partition(self, topic: str, partition: int) -> PartitionInfo:
+        if (end := next(self._ends, None)) is not None:
+            return PartitionInfo(topic, partition, 0, end, end, end, 0, 0, None, None, 0)
+        raise tapemq.TimeoutError("no connection")
+
+    @asynccontextmanager
+    async def stream(self, topic: str, **_: object) -> AsyncIterator[Any]:
+        yield self
+
+    async def __aiter__(self) -> AsyncIterator[Record]:
+        yield Record(b"v", b"k", 3, b"", Source("t", 0, 0))
+        await asyncio.Event().wait()
+
+
+async def read_of(client: Silent) -> list[int | None]:
+    reader = cast(Reader, client)
+    found = records_at(reader, "t", 0, [3, 4])
+    return [offset if record else None async for offset, record in found]
+
+
+async def test_what_is_not_read_because_the_broker_went_is_no_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lookup, "_WAIT_S", 0)
+    with pytest.raises(tapemq.TimeoutError):
+        await read_of(Silent(10))
+    with pytest.raises(tapemq.TimeoutError):  # it had just come back
+        await read_of(Silent(10, 10))
+    assert await read_of(Silent(10, 10, 10)) == [3, None]

@@ -1,10 +1,18 @@
 """Against the real broker; what is chosen is in tests/client/queues."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
 
 import pytest
 
-from tapemq import sync
+from tapemq import errors, sync
+from tapemq.errors import Closed
+from tapemq.infos import PartitionInfo
+from tapemq.queues.infos import DeadRecord
+from tapemq.streams.record import Record, Source
+from tapemq.sync.dead_keys import Reader, with_key
 from tapemq.testing import Broker
 
 
@@ -35,3 +43,32 @@ async def test_dead_records_are_chosen_by_key() -> None:
                 message = await anext(aiter(queue))
                 await message.reject(reason=f"r{number}", error="text", confirm=True)
         await asyncio.to_thread(work, broker.url)
+
+
+class Leaving:
+    """A client whose broker is gone when one record has come."""
+
+    def __init__(self) -> None:
+        self._ends = iter([10])
+
+    def partition(self, topic: str, partition: int) -> PartitionInfo:
+        if (end := next(self._ends, None)) is not None:
+            return PartitionInfo(topic, partition, 0, end, end, end, 0, 0, None, None, 0)
+        raise errors.TimeoutError("no connection")
+
+    @contextmanager
+    def stream(self, topic: str, **_: object) -> Iterator[Any]:
+        yield self
+
+    def _records(self, patience_s: float = 0.0) -> Iterator[Record]:
+        yield Record(b"v", b"k", 3, b"", Source("t", 0, 0))
+
+    def __iter__(self) -> Iterator[Record]:
+        yield from self._records()
+        raise Closed("the stream is closed")
+
+
+def test_what_was_not_read_because_the_broker_went_is_no_answer() -> None:
+    dead: Any = [DeadRecord(0, offset, "failed", "", 1, 0, 0, None) for offset in (3, 4)]
+    with pytest.raises(errors.TimeoutError):
+        with_key(cast(Reader, Leaving()), "t", dead, b"k", None)

@@ -74,6 +74,12 @@ def test_records_that_come_later_are_waited_for(world: World) -> None:
         assert outcome(reading) == [10]
 
 
+def test_reading_can_end_when_nothing_has_come_for_a_while(world: World) -> None:
+    with world.reader(None) as stream:
+        assert read(stream, 10) == list(range(10))
+        assert list(stream._records(0.0)) == []
+
+
 @pytest.mark.parametrize(
     ("start", "first"),
     [("earliest", 0), (4, 4), (datetime(2020, 1, 1, tzinfo=UTC), 0)],
