@@ -1,9 +1,9 @@
 """Brokers that are wrong even where nothing goes wrong around them: see the finale's last parts.
-And those that miscount attempts, or take partitions in silence.
+And those that miscount attempts, take partitions in silence, or miss the times of schedules.
 """
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -17,12 +17,17 @@ from tapemq_broker.core.queue.ledger import Ledger
 from tapemq_broker.core.queue.policy import Policy
 from tapemq_broker.core.queue.settling import Settling
 from tapemq_broker.core.queue.trouble import Trouble
-from tapemq_broker.core.results import Settled
+from tapemq_broker.core.results import Done, Settled
 from tapemq_broker.core.sharing import Sharing
 from tapemq_broker.core.streams import Streams
 from tapemq_broker.server import retention
 from tapemq_broker.server.connection import Connection
 from tapemq_broker.server.observer import ProducersObserver
+from tapemq_broker.server.schedules.alarm import Alarm
+from tapemq_broker.server.schedules.commands import ScheduleCommands
+from tapemq_broker.server.schedules.firing import Firing
+
+LATE_US: Final = 40_000_000
 
 Patch = pytest.MonkeyPatch
 
@@ -156,3 +161,33 @@ def try_for_ever(patch: Patch) -> None:
         fail(self, held, *rest)
 
     patch.setattr(Settling, "_fail", again)
+
+
+def fire_late(patch: Patch) -> None:
+    due_at = Alarm.due_at
+    patch.setattr(Alarm, "due_at", lambda self, due_us: due_at(self, due_us and due_us + LATE_US))
+
+
+def fire_into_nothing(patch: Patch) -> None:
+    async def swallow(self: Firing, volume: Any, number: int, body: bytes) -> int | None:
+        partition = self._partition(volume, number)
+        assert partition is not None
+        return self._engine.logs.next_offset(partition.log)
+
+    patch.setattr(Firing, "_append", swallow)
+
+
+def fire_early(patch: Patch) -> None:
+    due_at, look = Alarm.due_at, Alarm._look
+    patch.setattr(Alarm, "due_at", lambda self, due_us: due_at(self, max(due_us - 500_000, 0)))
+    patch.setattr(
+        *(Alarm, "_look"),
+        lambda self, index, now_us, without: look(self, index, now_us + 500_000, without),
+    )
+
+
+def cancel_nothing(patch: Patch) -> None:
+    async def agree(self: ScheduleCommands, request: Any, topic_id: int, name: Any) -> None:
+        self._engine.reply(request, Done())
+
+    patch.setattr(ScheduleCommands, "cancel", agree)
