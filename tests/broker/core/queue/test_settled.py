@@ -20,20 +20,19 @@ def test_end_of_run(found: set[int], first: int, size: int) -> None:
 
 @given(st.lists(st.one_of(runs, st.just((0, EDGE - 10)))), offsets)
 def test_settled_offsets_are_those_that_were_added(added: list[tuple[int, int]], at: int) -> None:
-    settled = Settled()
-    model: set[int] = set()
+    settled, model = Settled(), bytearray(2 * EDGE)
     for first, size in added:
         settled.add(first, first + size)
-        model.update(range(first, first + size))
-    floor = next(offset for offset in range(2 * EDGE) if offset not in model)
+        model[first : first + size] = b"\1" * size
+    floor = model.index(0)
     assert settled.floor == floor
-    assert settled.count == sum(offset > floor for offset in model)
-    assert (at in settled) == (at in model)
+    assert settled.count == model.count(1, floor)
+    assert (at in settled) == model[at]
     at, end = max(at, floor), max(at, floor) + 50
-    assert settled.free_from(at, end) == next((o for o in range(at, end) if o not in model), end)
-    free_until = next((o for o in range(at, end) if o in model), end)
-    assert settled.free_until(at, end) == free_until
-    assert settled.count_below(at) == sum(floor <= offset < at for offset in model)
+    free_from, free_until = model.find(0, at, end), model.find(1, at, end)
+    assert settled.free_from(at, end) == (end if free_from < 0 else free_from)
+    assert settled.free_until(at, end) == (end if free_until < 0 else free_until)
+    assert settled.count_below(at) == model.count(1, floor, at)
 
 
 @given(st.lists(runs), st.lists(runs))
