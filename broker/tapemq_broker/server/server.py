@@ -143,6 +143,7 @@ class Server:
         made = self._logs.catalog()
         topics = [topic.info for topic in self._engine.core.topics.by_id.values()]
         known = {log_id for info in topics for log_id in logs_of(info, made)}
+        known |= self._schedules.logs()  # the catalog may have forgotten some
         return [clean[at] for at in clean.keys() & (known - self._logs.in_use())]
 
     def _still_refused(self) -> list[CleanEntry]:

@@ -6,7 +6,8 @@ from contextlib import suppress
 
 import pytest
 
-from tapemq.batch import HEADER_BYTES, decode_header
+import tapemq
+from tapemq.batch import HEADER_BYTES, Role, decode_header
 from tapemq.wire import messages as m
 from tapemq_broker.core.topics import CATALOG
 from tapemq_broker.storage.clean import look_at_clean, write_clean
@@ -17,6 +18,7 @@ from tests.support.faulty_disk import Fail, FaultyDisk, failing
 from tests.support.full_disk import FullDisk
 from tests.support.raw_client import RawClient
 from tests.support.running_server import running_server
+from tests.support.scheduled_broker import scheduled_broker
 
 
 class Killed(Exception):
@@ -187,3 +189,30 @@ async def test_what_was_noted_of_a_log_that_is_made_again_is_not_kept() -> None:
         await client.publish(topic, b"b", partition=1)
     async with running_server(disk) as server:
         assert server.status().damaged_partitions == 0
+
+
+async def test_what_a_clean_stop_noted_of_schedules_that_the_catalog_forgot_is_kept() -> None:
+    """The catalog is an older copy: the next start would find nothing wrong with what is left."""
+    async with scheduled_broker() as broker:
+        disk = broker.disk
+        assert isinstance(disk, MemoryDisk)
+        await broker.client.create_topic("t")
+        await broker.stop()
+        before = take_image(disk)
+        await broker.start()
+        for value in (b"a", b"b"):
+            await broker.later(value, 60)
+        await broker.stop()
+        noted = look_at_clean(disk).entries
+        restore_catalog(disk, before)
+        write_clean(disk, [noted[at] for at in noted if at != CATALOG])
+        (log_id,) = [at for at in noted if at.role is Role.SCHEDULE]
+        (folder,) = disk.list_directory("topics/default")
+        cut_at_a_batch(disk, f"topics/default/{folder}0.schedule")
+        for _ in range(2):
+            await broker.start()
+            with pytest.raises(tapemq.StorageFailed, match="schedules of topic 't'"):
+                await broker.pending()
+            await broker.stop()
+            assert log_id in look_at_clean(disk).entries
+        await broker.start()

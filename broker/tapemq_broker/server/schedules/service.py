@@ -76,6 +76,10 @@ class Schedules:
         opened = side_by_side(lambda one: self._open(*one, clean), found, threads)
         return [made for made in opened if made is not None]
 
+    def logs(self) -> set[LogId]:
+        """The schedule logs that there are, those that are refused too."""
+        return {volume.book.log for volume in self.shelf.volumes.values()}
+
     def _is_in_catalog(self, topic_id: int) -> bool:
         return self._engine.logs.last_value(CATALOG, schedule_key(topic_id)) is not None
 
