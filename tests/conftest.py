@@ -5,12 +5,13 @@ from itertools import chain
 
 import pytest
 import uvloop
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.support.proof.evidence import Evidence, evidence_directory, write
 
-# A deadline would be a timed assertion: it fails on a busy machine, not on a fault.
-settings.register_profile("tapemq", deadline=None)
+# A deadline would be a timed assertion: it fails on a busy machine, not on a fault. So is the check
+# of how long examples take to be made.
+settings.register_profile("tapemq", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tapemq")
 
 LONG_FOLDERS = ("simulation", "faults", "overload")
