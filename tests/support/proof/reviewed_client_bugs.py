@@ -83,19 +83,6 @@ REVIEWED_CLIENT: Final = (
         "tests/client/streams/test_stream_losses.py::test_damaged_batch_is_told",
     ),
     Bug(
-        "A handler that was a generator, or without asyncio a coroutine function, was called, "
-        "never ran, and its message was acked.",
-        "a review",
-        "tests/client/sync/test_queue.py::test_what_a_handler_has_not_run_is_not_acked",
-    ),
-    Bug(
-        "Without asyncio, a signal handler that called stop() while its thread was just taking a "
-        "message left the queue waiting for ever, or made it raise RuntimeError.",
-        "a review",
-        "tests/client/sync/test_queue_end.py::"
-        "test_a_signal_handler_may_stop_it_whatever_is_being_done",
-    ),
-    Bug(
         "`tapemq sub --group` committed what a full disk had not taken of its output: those "
         "records were read by nobody, and where Python does not buffer (in the container) it "
         "ended with 0.",
@@ -313,13 +300,6 @@ REVIEWED_CLIENT: Final = (
         "errors failed for it.",
         "a review",
         "tests/client/testing/test_broker.py::test_crashes_leave_no_index_of_schedules_open",
-    ),
-    Bug(
-        "A `Backoff` with an infinite factor raised OverflowError, partitions that are no "
-        "numbers ZeroDivisionError, and a delay, an interval or a time to live that is too "
-        "long was called negative.",
-        "a review",
-        "tests/client/queues/test_settings.py::test_a_factor_that_cannot_be_sent_is_named",
     ),
     Bug(
         "commit() of a stream returned as if all was committed when a partition had been given up "

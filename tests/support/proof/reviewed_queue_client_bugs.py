@@ -183,4 +183,24 @@ REVIEWED_QUEUE_CLIENT: Final = (
         "tests/client/sync/test_dead_keys.py::"
         "test_what_was_not_read_because_the_broker_went_is_no_answer",
     ),
+    Bug(
+        "A handler that was a generator, or without asyncio a coroutine function, was called, "
+        "never ran, and its message was acked.",
+        "a review",
+        "tests/client/sync/test_queue.py::test_what_a_handler_has_not_run_is_not_acked",
+    ),
+    Bug(
+        "Without asyncio, a signal handler that called stop() while its thread was just taking a "
+        "message left the queue waiting for ever, or made it raise RuntimeError.",
+        "a review",
+        "tests/client/sync/test_queue_end.py::"
+        "test_a_signal_handler_may_stop_it_whatever_is_being_done",
+    ),
+    Bug(
+        "A `Backoff` with an infinite factor raised OverflowError, partitions that are no "
+        "numbers ZeroDivisionError, and a delay, an interval or a time to live that is too "
+        "long was called negative.",
+        "a review",
+        "tests/client/queues/test_settings.py::test_a_factor_that_cannot_be_sent_is_named",
+    ),
 )
