@@ -1,5 +1,7 @@
 """A record of a queue, and what is known of its delivery."""
 
+from typing import Any
+
 from tapemq.queues.lease import Lease
 from tapemq.streams.record import Record
 
@@ -12,6 +14,12 @@ class LeasedRecord(Record, frozen=True, gc=True):
     """
 
     _lease: Lease
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            f"{self!r} belongs to this process's connection, and cannot be pickled or copied "
+            "deeply: hand over what it holds (value, key, headers), and settle it here"
+        )
 
     @property
     def attempt(self) -> int:

@@ -1,4 +1,7 @@
+import copy
 import gc
+import pickle
+from collections.abc import Callable
 
 import pytest
 
@@ -37,6 +40,13 @@ def test_held_then_settled_or_lost() -> None:
     assert (settled.settled, settled.lease_lost) == (True, False)
     lost._lease.lose([3])
     assert (lost.settled, lost.lease_lost) == (False, True)
+
+
+@pytest.mark.parametrize("hand_over", [pickle.dumps, copy.deepcopy])
+def test_it_says_that_it_stays_in_its_process(hand_over: Callable[[object], object]) -> None:
+    with pytest.raises(TypeError, match="belongs to this process's connection"):
+        hand_over(record())
+    assert copy.copy(record()).value == b"v"
 
 
 class Ring:

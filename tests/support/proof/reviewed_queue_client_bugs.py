@@ -203,4 +203,10 @@ REVIEWED_QUEUE_CLIENT: Final = (
         "a review",
         "tests/client/queues/test_settings.py::test_a_factor_that_cannot_be_sent_is_named",
     ),
+    Bug(
+        "Handing a message to a pool of processes failed with `cannot pickle "
+        "'_contextvars.Context' object`, which says neither what is wrong nor what to do.",
+        "a review",
+        "tests/client/queues/test_leased_record.py::test_it_says_that_it_stays_in_its_process",
+    ),
 )
