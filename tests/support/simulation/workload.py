@@ -25,6 +25,8 @@ from tests.support.simulation.scene import Scene
 from tests.support.simulation.scheduling_app import SchedulingApp
 from tests.support.simulation.working_app import WorkingApp
 
+_LIVES_S: Final = (0.5, 5.0, 60.0)
+"""So long, one of these, an application that reads or works lives until it is killed."""
 _RECORDS: Final = (35, 50)
 _RECORDS_OF_LARGE: Final = (200, 300)
 
@@ -129,7 +131,7 @@ class Workload:
                 own = f"{name}.{number}"
                 app = self._scene.app(own, make(own))
                 running = self._scene.loop.create_task(app.run())
-                await asyncio.wait([running], timeout=random.choice((0.5, 5.0, 60.0)))
+                await asyncio.wait([running], timeout=random.choice(_LIVES_S))
                 app.kill(silently=random.random() < 0.3)
                 await asyncio.sleep(random.random())
         finally:
