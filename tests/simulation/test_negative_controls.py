@@ -306,7 +306,7 @@ LIKELY: Final[dict[Callable[[Patch], None], int]] = {
     retry_at_once: 5,
     let_others_pass_what_failed: 4,
     broken.let_no_crash_be_the_last: 27,
-    broken.forget_crashes_at_a_restart: 31,
+    broken.forget_crashes_at_a_restart: 2,
     broken.fire_late: 16,
     broken.cancel_nothing: 1,
     sync_no_more_after_a_while: 28,
