@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 
 from tapemq import __main__ as command
-from tests.support.crash.broker import Broker
+from tests.support.crash.forked_broker import ForkedBroker
 from tests.support.sources import ROOT
 
 
@@ -86,7 +86,7 @@ def test_knows_every_dependency_of_the_extra() -> None:
 def test_streams_that_are_closed_end_no_command_by_a_signal(
     arguments: str, closed: str, code: int, said: str, tmp_path: Path
 ) -> None:
-    broker = Broker(tmp_path / "data")
+    broker = ForkedBroker(tmp_path / "data")
     broker.start()
     line = f'"{sys.executable}" -m tapemq {arguments.format(url=broker.url)} {closed}'
     ran = subprocess.run(["sh", "-c", line], stderr=subprocess.PIPE, text=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tapemq_broker.cli.app import run
-from tests.support.crash.broker import Broker
+from tests.support.crash.forked_broker import ForkedBroker
 from tests.support.settled import settle
 from tests.support.sources import ROOT
 
@@ -22,7 +22,7 @@ def commands() -> list[list[str]]:
 def test_the_commands_can_be_pasted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    broker = Broker(tmp_path / "data")
+    broker = ForkedBroker(tmp_path / "data")
     broker.start()
     try:
         monkeypatch.setenv("TAPEMQ_URL", broker.url)

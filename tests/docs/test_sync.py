@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.crash.broker import Broker
+from tests.support.crash.forked_broker import ForkedBroker
 from tests.support.sources import ROOT
 
 TEXT = (ROOT / "docs" / "sync.md").read_text()
@@ -13,7 +13,7 @@ TEXT = (ROOT / "docs" / "sync.md").read_text()
 
 def test_the_example_does_what_it_says(tmp_path: Path) -> None:
     (example,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
-    broker = Broker(tmp_path / "data")
+    broker = ForkedBroker(tmp_path / "data")
     broker.start()
     try:
         program = example.replace("tapemq://localhost:7077", broker.url)

@@ -11,15 +11,15 @@ import pytest
 
 import tapemq
 from tapemq.worker.exits import Exit
-from tests.support.crash.broker import Broker
+from tests.support.crash.forked_broker import ForkedBroker
 from tests.support.sources import ROOT
 
 TEXT = (ROOT / "docs" / "workers.md").read_text()
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    broker = Broker(tmp_path / "data")
+def broker(tmp_path: Path) -> Iterator[ForkedBroker]:
+    broker = ForkedBroker(tmp_path / "data")
     broker.start()
     yield broker
     assert broker.stop() == 0
@@ -40,7 +40,7 @@ def start(command: list[str], url: str, directory: Path) -> "subprocess.Popen[st
 
 @pytest.mark.parametrize("command", commands(), ids=" ".join)
 async def test_the_example_does_what_it_says(
-    command: list[str], broker: Broker, tmp_path: Path
+    command: list[str], broker: ForkedBroker, tmp_path: Path
 ) -> None:
     (example,) = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
     (tmp_path / "jobs.py").write_text(example)

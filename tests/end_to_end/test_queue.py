@@ -7,21 +7,21 @@ from pathlib import Path
 import pytest
 
 import tapemq
-from tests.support.crash.broker import Broker
+from tests.support.crash.forked_broker import ForkedBroker
 
 pytestmark = pytest.mark.both_loops
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    broker = Broker(tmp_path / "data")
+def broker(tmp_path: Path) -> Iterator[ForkedBroker]:
+    broker = ForkedBroker(tmp_path / "data")
     broker.start()
     yield broker
     broker.kill()
 
 
 @pytest.fixture
-async def client(broker: Broker) -> AsyncIterator[tapemq.Client]:
+async def client(broker: ForkedBroker) -> AsyncIterator[tapemq.Client]:
     async with await tapemq.connect(broker.url) as client:
         yield client
 
@@ -76,7 +76,7 @@ async def test_pause_and_resume(client: tapemq.Client) -> None:
 
 
 async def test_confirmed_acks_are_final_when_the_broker_is_killed(
-    broker: Broker, client: tapemq.Client
+    broker: ForkedBroker, client: tapemq.Client
 ) -> None:
     count = 3000
     await fill(client, count)

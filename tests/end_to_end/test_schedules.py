@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 import tapemq
-from tests.support.crash.broker import Broker
+from tests.support.crash.forked_broker import ForkedBroker
 
 COUNT = 300
 KILLS = 3
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    broker = Broker(tmp_path / "data")
+def broker(tmp_path: Path) -> Iterator[ForkedBroker]:
+    broker = ForkedBroker(tmp_path / "data")
     yield broker
     broker.kill_if_running()
 
@@ -32,7 +32,7 @@ async def values(client: tapemq.Client, count: int) -> list[tapemq.Record]:
     raise AssertionError("the stream has ended")
 
 
-async def test_every_schedule_comes_once_through_kills(broker: Broker) -> None:
+async def test_every_schedule_comes_once_through_kills(broker: ForkedBroker) -> None:
     broker.start()
     async with await tapemq.connect(broker.url) as client:
         await client.create_topic("t")
@@ -64,7 +64,7 @@ async def test_every_schedule_comes_once_through_kills(broker: Broker) -> None:
 
 @pytest.mark.parametrize("damage", ["removed", "overwritten"])
 async def test_an_index_that_is_lost_is_made_again(
-    broker: Broker, tmp_path: Path, damage: str
+    broker: ForkedBroker, tmp_path: Path, damage: str
 ) -> None:
     broker.start()
     async with await tapemq.connect(broker.url) as client:

@@ -11,18 +11,18 @@ import pytest
 import tapemq
 from tapemq import sync
 from tests.support.blocking import in_thread, outcome
-from tests.support.crash.broker import Broker
+from tests.support.crash.forked_broker import ForkedBroker
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    broker = Broker(tmp_path / "data")
+def broker(tmp_path: Path) -> Iterator[ForkedBroker]:
+    broker = ForkedBroker(tmp_path / "data")
     broker.start()
     yield broker
     broker.stop()
 
 
-def test_first_screen(broker: Broker) -> None:
+def test_first_screen(broker: ForkedBroker) -> None:
     with sync.connect(broker.url) as client:
         receipt = client.publish("orders", b"one", key="eu.42", headers={"k": "v"})
         assert (receipt.offset, receipt.durability) == (0, "durable")
@@ -36,7 +36,7 @@ def test_first_screen(broker: Broker) -> None:
         assert client.group("orders", "analytics").lag == 0
 
 
-def test_threads_go_on_after_a_restart(broker: Broker) -> None:
+def test_threads_go_on_after_a_restart(broker: ForkedBroker) -> None:
     with sync.connect(broker.url) as client:
 
         def publish(letter: str) -> list[int]:
@@ -61,7 +61,7 @@ def test_threads_go_on_after_a_restart(broker: Broker) -> None:
         assert client.group("t", "g").lag == 0
 
 
-def test_workers_and_restarts_lose_no_message(broker: Broker) -> None:
+def test_workers_and_restarts_lose_no_message(broker: ForkedBroker) -> None:
     with sync.connect(broker.url) as client:
         with client.producer("jobs") as producer:
             producer.send_many([b"%d" % n for n in range(500)])
@@ -99,7 +99,7 @@ with tapemq.sync.connect(sys.argv[1]) as client, client.queue("jobs", group="g")
 """
 
 
-def test_handler_that_kills_its_process_is_counted(broker: Broker) -> None:
+def test_handler_that_kills_its_process_is_counted(broker: ForkedBroker) -> None:
     with sync.connect(broker.url) as client:
         client.publish("jobs", b"x")
         with client.queue("jobs", group="g", retry=[0.001]):
@@ -160,7 +160,7 @@ with tapemq.sync.connect(sys.argv[1]) as client:
 """
 
 
-def test_forked_child_works_beside_its_parents_threads(broker: Broker) -> None:
+def test_forked_child_works_beside_its_parents_threads(broker: ForkedBroker) -> None:
     with sync.connect(broker.url) as client:
         with client.producer("jobs") as producer:
             producer.send_many([b"%d" % n for n in range(500)])
@@ -172,7 +172,7 @@ def test_forked_child_works_beside_its_parents_threads(broker: Broker) -> None:
             assert (info.ready, info.retrying, info.dead, info.leased) == (0, 0, 0, 0)
 
 
-def test_delayed_records_come(broker: Broker) -> None:
+def test_delayed_records_come(broker: ForkedBroker) -> None:
     with sync.connect(broker.url) as client:
         receipt = client.publish("t", b"later", delay=0.05)
         assert receipt.schedule_id == 1

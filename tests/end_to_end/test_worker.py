@@ -12,7 +12,7 @@ from typing import IO
 import pytest
 
 import tapemq
-from tests.support.crash.broker import Broker
+from tests.support.crash.forked_broker import ForkedBroker
 
 JOBS = """\
 import os
@@ -100,7 +100,7 @@ def _stream(stream: IO[str] | None) -> IO[str]:
 
 @pytest.fixture(scope="module")
 def broker_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    broker = Broker(tmp_path_factory.mktemp("worker") / "data")
+    broker = ForkedBroker(tmp_path_factory.mktemp("worker") / "data")
     broker.start()
     yield broker.url
     assert broker.stop() == 0

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import tapemq
-from tests.support.crash.broker import Broker
+from tests.support.crash.forked_broker import ForkedBroker
 from tests.support.crash.schedule_load import PARTITIONS, TOPIC, ScheduleLoad, judge, read_all
 
 pytestmark = pytest.mark.crash
@@ -26,13 +26,15 @@ SEED = int(os.environ.get("TEST_SEED", "1"))
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    running = Broker(tmp_path / "data")
+def broker(tmp_path: Path) -> Iterator[ForkedBroker]:
+    running = ForkedBroker(tmp_path / "data")
     yield running
     running.kill_if_running()
 
 
-async def test_a_killed_broker_fires_each_schedule_once(broker: Broker, tmp_path: Path) -> None:
+async def test_a_killed_broker_fires_each_schedule_once(
+    broker: ForkedBroker, tmp_path: Path
+) -> None:
     pick = random.Random(SEED)
     broker.start()
     async with await tapemq.connect(broker.url) as client:

@@ -9,8 +9,6 @@ import contextlib
 import json
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -22,7 +20,7 @@ from tests.support.crash.broker import Broker
 from tests.support.overload.healthy import Seen
 from tests.support.overload.memory_group import MemoryGroup, memory_group, missing
 from tests.support.proof.evidence import Evidence
-from tests.support.sources import ROOT
+from tests.support.warm_process import WarmProcess
 
 pytestmark = [pytest.mark.faults, pytest.mark.skipif(bool(missing()), reason=missing())]
 
@@ -97,15 +95,13 @@ def forget_peak(broker: Broker) -> None:
     Path(f"/proc/{broker.pid}/clear_refs").write_text("5")
 
 
-def module(name: str, *arguments: object) -> "subprocess.Popen[str]":
+def module(name: str, *arguments: object) -> WarmProcess:
     """A process beside the broker."""
-    command = [sys.executable, "-m", f"tests.support.overload.{name}", *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    return WarmProcess(f"tests.support.overload.{name}", *arguments)
 
 
 def healthy(broker: Broker, seconds: float) -> Seen:
-    with module("healthy", broker.url, seconds, HEALTHY_PER_S) as pair:
-        printed, _ = pair.communicate()
+    printed = module("healthy", broker.url, seconds, HEALTHY_PER_S).communicate()
     return Seen(**json.loads(printed))
 
 
@@ -115,7 +111,6 @@ def offending(broker: Broker, kind: str, count: int) -> "Iterator[dict[str, int]
     port = broker.url.rsplit(":", 1)[1]
     came: dict[str, int] = {}
     with module("offender", kind, port, BESIDE_S + 0.5, count) as process:
-        assert process.stdout is not None
         assert process.stdout.readline() == "connected\n"
         yield came
         came.update(json.loads(process.stdout.readline()))

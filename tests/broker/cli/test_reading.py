@@ -6,14 +6,14 @@ import pytest
 import tapemq
 from tapemq_broker.cli import reading
 from tapemq_broker.cli.reading import Reading, Wish
-from tests.support.crash.broker import Broker
+from tests.support.crash.forked_broker import ForkedBroker
 
 EVERYTHING = Wish("orders", None, "earliest", None, None, follow=False)
 
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    broker = Broker(tmp_path_factory.mktemp("reading") / "data")
+    broker = ForkedBroker(tmp_path_factory.mktemp("reading") / "data")
     broker.start()
     yield broker.url
     assert broker.stop() == 0

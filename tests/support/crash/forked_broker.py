@@ -1,57 +1,42 @@
 """A broker that starts in a tenth of the time: forked by a process with everything imported."""
 
-import json
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from types import MappingProxyType
 
 from tests.support.crash.broker import Broker
-from tests.support.sources import ROOT
+from tests.support.warm_process import WarmParent, WarmProcess
 
 
 class ForkedBroker(Broker):
-    """Like Broker. kill_if_running() at the end, in any case: it ends the other process, too."""
+    """Like Broker. One with an ``environment`` needs kill_if_running() at the end in any case."""
 
     environment: Mapping[str, str] = MappingProxyType({})
     """What its process has besides this one's."""
 
-    _nursery: subprocess.Popen[str] | None = None
-    _pid = 0
+    _parent: WarmParent | None = None
+    _running: WarmProcess | None = None
 
     @property
     def pid(self) -> int:
-        assert self._pid, "the broker does not run"
-        return self._pid
+        assert self._running is not None, "the broker does not run"
+        return self._running.pid
 
     def _launch(self, arguments: list[str]) -> str:
-        if self._nursery is None:
-            self._nursery = subprocess.Popen(
-                [sys.executable, "-m", "tests.support.crash.broker_nursery"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-                cwd=ROOT,
-                env={**os.environ, **self.environment},
+        if self.environment and self._parent is None:
+            self._parent = WarmParent(self.environment)
+        with self.log_path.open("ab") as log:
+            self._running = WarmProcess(
+                *("tapemq", "serve", *arguments), stderr=log.fileno(), parent=self._parent
             )
-        assert self._nursery.stdin is not None
-        print(json.dumps([str(self.log_path), *arguments]), file=self._nursery.stdin, flush=True)
-        self._pid = int(self._line())
-        return self._line()
-
-    def _line(self) -> str:
-        assert self._nursery is not None
-        assert self._nursery.stdout is not None
-        return self._nursery.stdout.readline()
+        return self._running.stdout.readline()
 
     def wait(self) -> int:
-        status = self._line()
-        self._pid = 0
-        assert status.startswith("ended "), status
-        return int(status.split()[1])
+        assert self._running is not None
+        status = self._running.wait()
+        self._running = None
+        return status
 
     def _end(self, number: int) -> int:
         with suppress(ProcessLookupError):  # it has ended by itself, because its disk failed
@@ -59,10 +44,8 @@ class ForkedBroker(Broker):
         return self.wait()
 
     def kill_if_running(self) -> None:
-        nursery, self._nursery = self._nursery, None
-        if nursery is None:
-            return
-        if self._pid:
-            with suppress(ProcessLookupError):
-                os.kill(self._pid, signal.SIGKILL)
-        nursery.communicate()
+        if self._running is not None:
+            self.kill()
+        if self._parent is not None:
+            self._parent.close()
+            self._parent = None

@@ -7,7 +7,7 @@ from tapemq_broker.cli.bench.load import Load
 from tapemq_broker.cli.bench.runs import Runs
 from tapemq_broker.cli.errors import CommandError
 from tapemq_broker.server.clock import RealClock
-from tests.support.crash.broker import Broker
+from tests.support.crash.forked_broker import ForkedBroker
 
 FAST = Load(2500, 32, None)
 STEADY = Load(50, 32, 5000.0)
@@ -15,7 +15,7 @@ STEADY = Load(50, 32, 5000.0)
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    broker = Broker(tmp_path_factory.mktemp("runs") / "data")
+    broker = ForkedBroker(tmp_path_factory.mktemp("runs") / "data")
     broker.start()
     yield broker.url
     assert broker.stop() == 0

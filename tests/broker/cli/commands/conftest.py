@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tapemq_broker.cli.app import run
-from tests.support.crash.broker import Broker
+from tests.support.crash.forked_broker import ForkedBroker
 
 
 class Ran(NamedTuple):
@@ -38,7 +38,7 @@ Tapemq = Callable[..., Ran]
 @pytest.fixture(scope="session")
 def broker_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a broker that all tests of commands share; they use topics of their own."""
-    broker = Broker(tmp_path_factory.mktemp("commands") / "data")
+    broker = ForkedBroker(tmp_path_factory.mktemp("commands") / "data")
     broker.start()
     yield broker.url
     assert broker.stop() == 0
@@ -109,7 +109,7 @@ class Records(NamedTuple):
 def left_behind(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data directory that `records` copies."""
     data_dir = tmp_path_factory.mktemp("records") / "data"
-    broker = Broker(data_dir)
+    broker = ForkedBroker(data_dir)
     broker.start()
     for number in range(5):
         assert run(["pub", "orders", f"value {number}", "--key", "k", "--url", broker.url]) == 0

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.broker.cli.commands.conftest import Records, Tapemq
-from tests.support.crash.broker import Broker
+from tests.support.crash.forked_broker import ForkedBroker
 from tests.support.read_only import make_read_only
 
 
@@ -22,7 +22,7 @@ def files(data_dir: Path) -> dict[Path, bytes]:
 
 def served(data_dir: Path, tapemq: Tapemq) -> tuple[list[Any], dict[str, Any]]:
     """Values that a broker serves, and the receipt of one more."""
-    broker = Broker(data_dir)
+    broker = ForkedBroker(data_dir)
     broker.start()
     values = [row["value"] for row in tapemq("peek", "orders", "--url", broker.url).rows]
     receipt = tapemq("pub", "orders", "new", "--url", broker.url).row

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from tests.broker.cli.commands.conftest import Records, Tapemq
-from tests.support.crash.broker import Broker
+from tests.support.crash.forked_broker import ForkedBroker
 from tests.support.read_only import make_read_only, refuse_to_list
 
 
@@ -91,7 +91,7 @@ def test_a_log_alone_is_not_verified(offline: Tapemq, records: Records) -> None:
 
 
 def test_a_directory_in_use_is_refused(offline: Tapemq, records: Records) -> None:
-    broker = Broker(records.data_dir)
+    broker = ForkedBroker(records.data_dir)
     broker.start()
     ran = offline("verify", records.data_dir)
     assert broker.stop() == 0
@@ -131,7 +131,7 @@ def test_a_tail_that_a_group_had_read_is_missed(offline: Tapemq, records: Record
 
 
 def test_what_was_deleted_or_never_made_is_not_missed(offline: Tapemq, records: Records) -> None:
-    broker = Broker(records.data_dir)
+    broker = ForkedBroker(records.data_dir)
     broker.start()
     assert offline("topic", "create", "gone", "--url", broker.url).code == 0
     assert offline("pub", "gone", "value", "--url", broker.url).code == 0
