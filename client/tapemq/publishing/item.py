@@ -65,6 +65,8 @@ def make_item(
     """
     if priority not in PRIORITIES:
         raise ValueError(f"a priority is 0 to {PRIORITIES[-1]}, not {priority!r}")
+    if headers is not None and not isinstance(headers, Mapping):
+        raise TypeError(f"a record's headers are a mapping, not {type(headers).__name__}")
     attributes = None if ttl is None else {TTL_ATTRIBUTE: _ttl_us(ttl)}
     extras = _extras(headers, attributes) if headers or attributes else b""
     whole = int(priority)  # some are equal to one without being an int

@@ -40,13 +40,14 @@ class Producer:
         self._watch: asyncio.TimerHandle | None = None
 
     # 0.31 µs for a plain record (calling and awaiting a coroutine that does nothing: 0.14); 0.43 if
-    # the options were keyword-only, whose defaults Python 3.11 looks up in a dict at each call. A
-    # function that returns a ready awaitable is slower than a coroutine.
+    # the options were keyword-only, whose defaults Python 3.11 looks up in a dict at each call. The
+    # first of them is one that refuses a value, for who writes send(topic, value) as for publish().
+    # A function that returns a ready awaitable is slower than a coroutine.
     async def send(
         self,
         value: Value,
-        key: bytes | str | None = None,
         headers: Mapping[str, Scalar] | None = None,
+        key: bytes | str | None = None,
         partition: int | None = None,
         ttl: Duration | None = None,
         priority: int = 0,

@@ -55,8 +55,8 @@ class Producer:
     def send(
         self,
         value: Value,
-        key: bytes | str | None = None,
         headers: Mapping[str, Scalar] | None = None,
+        key: bytes | str | None = None,
         partition: int | None = None,
         ttl: Duration | None = None,
         priority: int = 0,

@@ -68,6 +68,9 @@ def test_other_types_are_refused(value: bytes) -> None:
 
 
 def test_headers_that_cannot_rest_are_refused() -> None:
+    for headers in (b"value", "", 5):
+        with pytest.raises(TypeError, match="headers are a mapping"):
+            make_item(b"topic", None, headers, LIMITS)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="header 'a' is float"):
         make_item(b"", None, {"a": 1.5}, LIMITS)  # type: ignore[dict-item]
     with pytest.raises(TypeError, match="names are text"):
