@@ -1,12 +1,12 @@
 """The messages of one lease that are being handed out."""
 
 from collections.abc import Callable, Iterator
-from itertools import count, repeat
+from itertools import repeat
 from typing import Any
 
 from tapemq.queues.lease import Lease
 from tapemq.streams.hand_out import Handing
-from tapemq.streams.record_batch import RecordBatch
+from tapemq.streams.record_batch import RecordBatch, fields_of
 
 
 class Hand(Handing):
@@ -17,12 +17,5 @@ class Hand(Handing):
         self.lease = lease
         self.reported = batch.first_offset
         """The broker was told of those below it that their handlers have begun."""
-        self.messages: Iterator[Any] = map(
-            make,
-            self._values,
-            repeat(None) if batch.keys is None else batch.keys,
-            count(batch.first_offset),
-            repeat(b"") if batch.extras is None else batch.extras,
-            repeat(batch.source),
-            repeat(lease),
-        )
+        fields = fields_of(batch, self._values)
+        self.messages: Iterator[Any] = map(make, *fields, repeat(lease))

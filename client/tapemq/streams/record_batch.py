@@ -1,8 +1,9 @@
 """Records that were published together, by column."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import count, repeat
+from typing import Any
 
 from tapemq.batch.extras import Scalar, decode_extras
 from tapemq.streams.record import Record, Source
@@ -75,8 +76,15 @@ class RecordBatch:
 
 def records_of(batch: RecordBatch, values: Iterator[bytes | None]) -> Iterator[Record]:
     """Records made by C while ``values``, an iterator over the batch's, advances."""
-    return map(
-        Record,
+    return map(Record, *fields_of(batch, values))
+
+
+def fields_of(batch: RecordBatch, values: Iterator[bytes | None]) -> tuple[Iterable[Any], ...]:
+    """By field, what records are made of while ``values``, an iterator over the batch's, advances.
+
+    It comes first, so that nothing of the others is taken when it has ended.
+    """
+    return (
         values,
         repeat(None) if batch.keys is None else batch.keys,
         count(batch.first_offset),

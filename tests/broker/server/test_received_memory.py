@@ -51,7 +51,7 @@ async def test_of_a_part_of_a_frame_its_whole_buffer_counts() -> None:
 
 
 async def test_parts_of_small_frames_count_together() -> None:
-    """Ten thousand connections with 60 KiB each of a frame had more than half a gigabyte."""
+    """Of ten thousand connections each may have that."""
     settings: dict[str, Any] = {"publish_memory_bytes": 1 << 20, "write_stall_s": 0.2}
     async with running_server(**settings) as server:
         client = await RawClient.connect(server.port)

@@ -282,8 +282,8 @@ REVIEWED_CORE: Final = (
         "test_an_answer_that_cannot_be_encoded_ends_one_connection_only",
     ),
     Bug(
-        "Parts of frames up to 64 KiB were not counted, nor the room for many small ones: 10,000 "
-        "connections could have 3 GB beside `publish_memory_bytes`.",
+        "Parts of frames up to 64 KiB were not counted for `publish_memory_bytes`, nor the room of "
+        "up to 256 KiB for many small ones, of each connection.",
         "a review",
         "tests/broker/server/test_received_memory.py::test_parts_of_small_frames_count_together",
     ),
