@@ -40,9 +40,9 @@ class Producer:
         self._watch: asyncio.TimerHandle | None = None
 
     # 0.31 µs for a plain record (0.14 of it calling and awaiting a coroutine), and 0.09 more if the
-    # options were keyword-only, whose defaults Python 3.11 looks up in a dict (ADR 10). The first of
-    # them refuses a value, for who writes send(topic, value) as for publish(). A function that
-    # returns a ready awaitable is slower than a coroutine.
+    # options were keyword-only, whose defaults Python 3.11 looks up in a dict (ADR 10). The first
+    # refuses a value, for who writes send(topic, value) as for publish(). A function that returns
+    # a ready awaitable is slower than a coroutine.
     async def send(
         self,
         value: Value,
