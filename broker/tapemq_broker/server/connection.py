@@ -10,6 +10,7 @@ from typing import Final, NamedTuple, Protocol, cast
 from tapemq.batch import BodyPrefix
 from tapemq.wire import messages as m
 from tapemq.wire.errors import ErrorKind, ProtocolError
+from tapemq.wire.parts import write_parts
 from tapemq.wire.session import Role, Session, State
 from tapemq_broker.config import Settings
 from tapemq_broker.core.effects import Deliver, Request
@@ -245,7 +246,7 @@ class Connection(asyncio.BufferedProtocol):
         if payload is None:
             self._transport.write(head)
         else:
-            self._transport.writelines((head, payload))
+            write_parts(self._transport, (head, payload))
         if self._paused_at is not None:
             self._check_unsent()
 

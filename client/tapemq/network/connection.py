@@ -7,6 +7,7 @@ from typing import Any, cast
 from tapemq.errors import ConnectionLost, Error
 from tapemq.network.exchange import WRITE_BUFFER_BYTES, Exchange
 from tapemq.wire import messages as m
+from tapemq.wire.parts import write_parts
 
 
 class Connection(Exchange, asyncio.BufferedProtocol):
@@ -54,7 +55,7 @@ class Connection(Exchange, asyncio.BufferedProtocol):
         if len(parts) == 1:
             self._transport.write(parts[0])
         else:
-            self._transport.writelines(parts)
+            write_parts(self._transport, parts)
 
     # Receiving
 
