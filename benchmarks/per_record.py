@@ -1,10 +1,12 @@
 """What Python itself costs for each record: `python -m benchmarks.per_record`.
 
-Reading: records of five fields are made from columns, as a consumer makes them of a batch, in three
-ways that look alike from outside; they are taken from an iterator, and with `async for` from a
-generator. Sending: a coroutine that does nothing is called and awaited, with five options that are
-keyword-only or not, and without any. No broker, no network: CPU time of one process, the least of
-some repetitions, in turns. The figures are in docs/adr/0010-per-record.md.
+Reading: records of five fields are made from columns, as a consumer makes them of a batch, in ways
+that look alike from outside; they are taken from an iterator, and with `async for` from a
+generator, from one that fills the slots itself, or from an object whose `__anext__` is a coroutine.
+Sending: a coroutine that does nothing is called and awaited, with five options that are
+keyword-only or not, and without any; and a producer is given values, into a batch that is never
+full. No broker, no network: CPU time of one process, the least of some repetitions, in turns. The
+figures are in docs/adr/0010-per-record.md.
 """
 
 import argparse
@@ -18,6 +20,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 import uvloop
+
+import tapemq
+from tapemq.publishing.open_batch import OpenBatch
 
 RUN = 512
 VALUES = tuple(bytes(100) for _ in range(RUN))
@@ -65,10 +70,25 @@ class AsStruct(msgspec.Struct, frozen=True, gc=False):
     source: str
 
 
+class AsTrackedStruct(msgspec.Struct, frozen=True):
+    """A struct that the collector of garbage looks at."""
+
+    value: bytes
+    key: bytes | None
+    offset: int
+    extras: bytes
+    source: str
+
+
+class _Slots:
+    __slots__ = AsObject.__slots__
+
+
 WAYS: dict[str, Make] = {
     "tuple": lambda: map(AsTuple, zip(*FIELDS, strict=False)),
     "object": lambda: map(AsObject, *FIELDS),
     "struct": lambda: map(AsStruct, *FIELDS),
+    "tracked struct": lambda: map(AsTrackedStruct, *FIELDS),
 }
 
 
@@ -102,6 +122,40 @@ async def generate(make: Make, runs: int) -> AsyncIterator[Any]:
             yield record
 
 
+async def fill(runs: int) -> AsyncIterator[Any]:
+    """The same, each slot filled here."""
+    for _ in range(runs):
+        for value, key, offset, extras, source in zip(*FIELDS, strict=False):
+            record: Any = _Slots()
+            record.value = value
+            record.key = key
+            record.offset = offset
+            record.extras = extras
+            record.source = source
+            yield record
+
+
+class Coroutines:
+    """An iterator whose ``__anext__`` is a coroutine."""
+
+    def __init__(self, make: Make, runs: int) -> None:
+        self._make = make
+        self._left = runs
+        self._records: Iterator[Any] = iter(())
+
+    def __aiter__(self) -> "Coroutines":
+        return self
+
+    async def __anext__(self) -> Any:
+        for record in self._records:
+            return record
+        if not self._left:
+            raise StopAsyncIteration
+        self._left -= 1
+        self._records = self._make()
+        return next(self._records)
+
+
 async def made(make: Make, runs: int) -> None:
     """Make records and drop them."""
     for _ in range(runs):
@@ -109,9 +163,9 @@ async def made(make: Make, runs: int) -> None:
             pass
 
 
-async def read(make: Make, runs: int) -> None:
-    """Read them from a generator, and look at their values."""
-    async for record in generate(make, runs):
+async def read(source: Callable[[int], AsyncIterator[Any]], runs: int) -> None:
+    """Read records with `async for`, and look at their values."""
+    async for record in source(runs):
         _ = record.value
 
 
@@ -122,12 +176,44 @@ async def sent(call: Callable[[bytes], Awaitable[None]], runs: int) -> None:
         await call(value)
 
 
+SOURCES: dict[str, Callable[[int], AsyncIterator[Any]]] = {
+    **{name: partial(generate, make) for name, make in WAYS.items()},
+    "slots filled": fill,
+    "tuple, coroutine": partial(Coroutines, WAYS["tuple"]),
+    "struct, coroutine": partial(Coroutines, WAYS["struct"]),
+}
+
+
+def gathering() -> tapemq.Producer:
+    """A producer whose open batch is never full."""
+    nobody: Any = None
+    producer = tapemq.Producer(nobody, nobody, 0, 0.0)
+    producer._open = OpenBatch(1 << 40, 0, 0.0, 0.0)
+    return producer
+
+
+async def handed_over(runs: int) -> None:
+    """Hand values to a producer, one by one."""
+    producer, value = gathering(), VALUES[0]
+    for _ in range(runs * RUN):
+        await producer.send(value)
+
+
+async def handed_over_together(runs: int) -> None:
+    """Hand them over a list at a time."""
+    producer, values = gathering(), list(VALUES)
+    for _ in range(runs):
+        await producer.send_many(values)
+
+
 def cases(runs: int) -> dict[str, Callable[[], Awaitable[None]]]:
     """All that is measured, by name."""
     return {
         **{f"made, {name}": partial(made, make, runs) for name, make in WAYS.items()},
-        **{f"read, {name}": partial(read, make, runs) for name, make in WAYS.items()},
+        **{f"read, {name}": partial(read, source, runs) for name, source in SOURCES.items()},
         **{f"sent, {name}": partial(sent, call, runs) for name, call in CALLS.items()},
+        "Producer.send": partial(handed_over, runs),
+        "Producer.send_many": partial(handed_over_together, runs),
     }
 
 
@@ -154,7 +240,7 @@ def main() -> None:
         f"uvloop {version('uvloop')}; least of {chosen.repetitions} x {chosen.runs * RUN} records"
     )
     for name, took_ns in uvloop.run(measure(chosen.runs, chosen.repetitions)).items():
-        print(f"{name:20} {took_ns:4.0f} ns")
+        print(f"{name:25} {took_ns:4.0f} ns")
 
 
 if __name__ == "__main__":

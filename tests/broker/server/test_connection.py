@@ -18,6 +18,7 @@ from tapemq_broker.server.connection import Connection
 from tapemq_broker.server.counters import Counters
 from tapemq_broker.server.sessions import Sessions
 from tapemq_broker.server.unanswered import Unanswered
+from tests.support.ahead_clock import AheadClock
 from tests.support.queue_client import QueueClient
 from tests.support.raw_client import RawClient
 from tests.support.running_server import running_server
@@ -180,21 +181,12 @@ async def test_who_asks_on_while_the_disk_hangs_is_read_again_when_it_does_not(
     assert 500 <= seen < 4000  # so many come with what has been read by then
 
 
-class JumpingClock(RealClock):
-    """Time that may be ahead of itself."""
-
-    ahead_s = 0.0
-
-    def monotonic(self) -> float:
-        return super().monotonic() + self.ahead_s
-
-
 async def test_who_is_not_read_while_the_disk_hangs_loses_no_lease(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It has extended them in time, and that lies in its socket."""
     monkeypatch.setattr("tapemq_broker.server.engine.Unanswered", partial(Unanswered, most=500))
-    clock, disk = JumpingClock(), StuckDisk(post=asyncio.get_running_loop().call_soon)
+    clock, disk = AheadClock(), StuckDisk(post=asyncio.get_running_loop().call_soon)
     async with running_server(disk, clock=clock) as server:
         worker, other = [await QueueClient.connect(server.port) for _ in range(2)]
         topic = await worker.topic("t")
@@ -205,11 +197,11 @@ async def test_who_is_not_read_while_the_disk_hangs_loses_no_lease(
         asked = [worker.send_publish(topic, b"x") for _ in range(600)]
         while server.status().totals["records_published"] <= 500:
             await other.ask(m.Ping(), m.Pong)
-        clock.ahead_s = 29
+        clock.monotonic_ahead_s = 29
         extend = worker.send(m.Extend(1), pack_tokens(lease.tokens()))
         for _ in range(50):
             await other.ask(m.Ping(), m.Pong)
-        clock.ahead_s = 31
+        clock.monotonic_ahead_s = 31
         server._timers.do_what_is_due()
         disk.release()
         assert (await worker.answer(extend, m.Settled)).lost == 0

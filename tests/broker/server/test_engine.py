@@ -12,10 +12,10 @@ from tapemq_broker.config import Settings
 from tapemq_broker.core import effects as e
 from tapemq_broker.core.queue import chores
 from tapemq_broker.core.topics import CATALOG
-from tapemq_broker.server.clock import RealClock
 from tapemq_broker.server.server import Server
 from tapemq_broker.storage.errors import SyncFailed
 from tapemq_broker.storage.memory_disk import MemoryDisk
+from tests.support.ahead_clock import AheadClock
 from tests.support.queue_client import QueueClient
 from tests.support.raw_client import RawClient, Refused
 from tests.support.running_server import memory_world, running_server
@@ -361,18 +361,9 @@ async def test_nothing_is_kept_of_subscriptions_that_the_broker_has_ended(how: s
         assert len(connection.hints) <= 1
 
 
-class SetClock(RealClock):
-    """A wall clock that can be set."""
-
-    ahead_us = 0
-
-    def wall_us(self) -> int:
-        return super().wall_us() + self.ahead_us
-
-
 async def test_a_retry_does_not_wait_longer_when_the_clock_was_set_back_before_a_start() -> None:
     disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
-    clock = SetClock()
+    clock = AheadClock()
     async with running_server(disk, clock=clock) as server:
         client = await QueueClient.connect(server.port)
         topic = await client.topic("t")
@@ -380,9 +371,9 @@ async def test_a_retry_does_not_wait_longer_when_the_clock_was_set_back_before_a
         await client.consume(topic)
         lease = await client.leased()
         assert server._engine is not None
-        clock.ahead_us = 3_600_000_000
+        clock.wall_ahead_s = 3600.0
         server._engine.due_clock.now_us()  # as a timer does
-        clock.ahead_us = 0
+        clock.wall_ahead_s = 0.0
         await client.settle("nack", lease.tokens(), by_policy=False, delay_ms=1)
         client.close()
     async with running_server(disk, clock=clock) as server:

@@ -8,10 +8,10 @@ import pytest
 
 from tapemq.wire import messages as m
 from tapemq.wire.entries import pack_tokens, unpack_tokens
-from tapemq_broker.server.clock import RealClock
 from tapemq_broker.server.server import Server
 from tapemq_broker.storage.disk import File
 from tapemq_broker.storage.memory_disk import MemoryDisk
+from tests.support.ahead_clock import AheadClock
 from tests.support.full_disk import FullDisk
 from tests.support.queue_client import QueueClient
 from tests.support.raw_client import RawClient
@@ -121,20 +121,8 @@ async def test_a_consumer_that_does_not_read_holds_nobody_up() -> None:
         assert queue.leased == 41
 
 
-class SetClock(RealClock):
-    """A clock that is set ahead."""
-
-    ahead_s = 0.0
-
-    def monotonic(self) -> float:
-        return super().monotonic() + self.ahead_s
-
-    def wall_us(self) -> int:
-        return super().wall_us() + int(self.ahead_s * 1_000_000)
-
-
 async def test_a_second_connection_keeps_the_leases_of_the_first() -> None:
-    clock = SetClock()
+    clock = AheadClock()
     async with running_server(clock=clock) as server:
         first, second = [await QueueClient.connect(server.port) for _ in range(2)]
         keeper = RawClient(*await asyncio.open_connection("127.0.0.1", server.port))
@@ -146,23 +134,23 @@ async def test_a_second_connection_keeps_the_leases_of_the_first() -> None:
             await client.consume(topic, settings={"lease_ms": 10_000}, credit_records=1)
             lease = await client.leased()
             kept = kept or lease
-        clock.ahead_s = 9.0
+        clock.monotonic_ahead_s = clock.wall_ahead_s = 9.0
         await keeper.ask(m.Ping(), m.Pong)
-        clock.ahead_s = 12.0
+        clock.monotonic_ahead_s = clock.wall_ahead_s = 12.0
         await second.push_of(m.LeaseLost)
         assert kept is not None
         assert await first.settle("ack", kept.tokens()) == []
 
 
 async def test_leases_run_out_where_nothing_keeps_them() -> None:
-    clock = SetClock()
+    clock = AheadClock()
     async with running_server(clock=clock) as server:
         client = await QueueClient.connect(server.port)
         topic = await client.topic("t")
         await client.publish(topic, b"a")
         await client.consume(topic, settings={"lease_ms": 10_000})
         lease = await client.leased()
-        clock.ahead_s = 11.0
+        clock.monotonic_ahead_s = clock.wall_ahead_s = 11.0
         message, payload = await client.push_of(m.LeaseLost)
         assert (message.reason, unpack_tokens(payload)) == ("expired", lease.tokens())
         again = await client.leased()
@@ -171,12 +159,12 @@ async def test_leases_run_out_where_nothing_keeps_them() -> None:
 
 @pytest.mark.parametrize("expire_dead", [False, True])
 async def test_records_past_their_time_are_not_delivered(expire_dead: bool) -> None:
-    clock = SetClock()
+    clock = AheadClock()
     async with running_server(clock=clock) as server:
         client = await QueueClient.connect(server.port)
         topic = await client.topic("t", settings={"ttl_s": 10})
         await client.publish(topic, b"old", b"old")
-        clock.ahead_s = 11.0
+        clock.monotonic_ahead_s = clock.wall_ahead_s = 11.0
         await client.publish(topic, b"new")
         await client.consume(topic, settings={"expire_dead": expire_dead})
         assert (await client.leased()).records == {2: b"new"}

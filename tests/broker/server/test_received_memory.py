@@ -1,13 +1,12 @@
-from typing import Any
-
 from tapemq.wire import messages as m
+from tests.support.ahead_clock import AheadClock
 from tests.support.raw_client import RawClient
 from tests.support.running_server import running_server
 
 
 async def test_large_frames_that_do_not_come_to_their_end_are_cut_when_memory_is_short() -> None:
-    settings: dict[str, Any] = {"publish_memory_bytes": 1 << 20, "write_stall_s": 0.2}
-    async with running_server(**settings) as server:
+    clock = AheadClock()
+    async with running_server(clock=clock, publish_memory_bytes=1 << 20) as server:
         client = await RawClient.connect(server.port)
         topic = await client.topic("t")
         for _ in range(3):
@@ -18,7 +17,9 @@ async def test_large_frames_that_do_not_come_to_their_end_are_cut_when_memory_is
         flow, _ = await client.push_of(m.Flow)
         assert (flow.reason, flow.publish_window_bytes) == ("memory", (1 << 20) // 8)
         assert (await client.publish(topic, b"small")).base_offset == 0
+        clock.monotonic_ahead_s = server._settings.write_stall_s + 1
         while server.status().connections > 1:
+            server._timers.do_what_is_due()
             await client.ask(m.Ping(), m.Pong)
         assert server.status().publishing_bytes == 0
         flow, _ = await client.push_of(m.Flow)
@@ -52,8 +53,8 @@ async def test_of_a_part_of_a_frame_its_whole_buffer_counts() -> None:
 
 async def test_parts_of_small_frames_count_together() -> None:
     """Of ten thousand connections each may have that."""
-    settings: dict[str, Any] = {"publish_memory_bytes": 1 << 20, "write_stall_s": 0.2}
-    async with running_server(**settings) as server:
+    clock = AheadClock()
+    async with running_server(clock=clock, publish_memory_bytes=1 << 20) as server:
         client = await RawClient.connect(server.port)
         topic = await client.topic("t")
         for _ in range(40):
@@ -62,7 +63,9 @@ async def test_parts_of_small_frames_count_together() -> None:
         while server.status().publishing_bytes < 40 * 50_000:
             await client.ask(m.Ping(), m.Pong)
         assert (await client.publish(topic, bytes(20_000))).base_offset == 0
+        clock.monotonic_ahead_s = server._settings.write_stall_s + 1
         while server.status().connections > 1:
+            server._timers.do_what_is_due()
             await client.ask(m.Ping(), m.Pong)
         assert server.status().publishing_bytes == 0
 

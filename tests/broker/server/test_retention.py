@@ -8,10 +8,10 @@ import pytest
 from tapemq.wire import messages as m
 from tapemq_broker.config import MIB, Settings
 from tapemq_broker.core.topic import Topic
-from tapemq_broker.server.clock import RealClock
 from tapemq_broker.server.retention import Retention
 from tapemq_broker.server.server import Server
 from tapemq_broker.storage.memory_disk import MemoryDisk
+from tests.support.ahead_clock import AheadClock
 from tests.support.raw_client import RawClient
 from tests.support.running_server import memory_world, running_server
 
@@ -102,11 +102,11 @@ async def test_records_of_a_slow_topic_go_at_their_age() -> None:
 async def test_records_go_at_their_age_after_a_start_too() -> None:
     """What was written before it counts from when it was written."""
     disk = MemoryDisk(post=asyncio.get_running_loop().call_soon)
-    clock = JumpingClock()
+    clock = AheadClock()
     world = memory_world(disk)._replace(clock=clock)
     settings = Settings(retention_check_s=0.001, retention_age_s=3600)
     for ahead_s in (0, 2 * 3600):
-        clock.ahead_s = ahead_s
+        clock.wall_ahead_s = ahead_s
         server = Server(settings, world)
         await server.start("127.0.0.1", 0)
         client = await RawClient.connect(server.port)
@@ -133,18 +133,9 @@ async def test_many_partitions_are_all_cut() -> None:
                 pass
 
 
-class JumpingClock(RealClock):
-    """A wall clock that can be set ahead."""
-
-    ahead_s = 0
-
-    def wall_us(self) -> int:
-        return super().wall_us() + self.ahead_s * 1_000_000
-
-
 async def test_a_jump_of_the_clock_makes_nothing_old() -> None:
     """Not even when something is written behind it. The other topic shows that time has come."""
-    clock = JumpingClock()
+    clock = AheadClock()
     settings = Settings(retention_check_s=0.001, segment_bytes=SEGMENT_BYTES)
     server = Server(settings, memory_world()._replace(clock=clock))
     await server.start("127.0.0.1", 0)
@@ -152,7 +143,7 @@ async def test_a_jump_of_the_clock_makes_nothing_old() -> None:
     aged = await client.topic("aged", settings={"retention_age_s": 3600})
     cut = await client.topic("cut", settings={"retention_bytes": SEGMENT_BYTES})
     for ahead_s in (0, 365 * 86_400):
-        clock.ahead_s = ahead_s
+        clock.wall_ahead_s = ahead_s
         for topic in (aged, cut):
             for _ in range(9):
                 await client.publish(topic, b"x" * 1000)

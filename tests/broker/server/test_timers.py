@@ -10,10 +10,10 @@ import pytest
 from tapemq.batch import Kind, iter_batches
 from tapemq.wire import messages as m
 from tapemq_broker.config import Settings
-from tapemq_broker.server.clock import RealClock
 from tapemq_broker.server.server import Server
 from tapemq_broker.storage.files import OsDisk
 from tapemq_broker.storage.memory_disk import MemoryDisk
+from tests.support.ahead_clock import AheadClock
 from tests.support.raw_client import RawClient
 from tests.support.running_server import memory_world, running_server
 from tests.support.stuck_disk import StuckDisk
@@ -49,12 +49,12 @@ async def test_silence_is_answered_by_pings_and_then_by_the_end() -> None:
 
 
 async def test_who_stood_still_has_to_read_before_it_judges() -> None:
-    clock = JumpingClock()
+    clock = AheadClock()
     async with running_server(clock=clock, heartbeat_s=20.0) as server:
         client = await RawClient.connect(server.port)
-        clock.ahead_s = 20.0
+        clock.monotonic_ahead_s = 20.0
         await client.push_of(m.Ping)
-        clock.ahead_s = 1000.0
+        clock.monotonic_ahead_s = 1000.0
         server._timers.stop()
         server._timers._tick(asyncio.get_running_loop().time() - 980.0)
         await client.ask(m.Ping(), m.Pong)
@@ -87,7 +87,7 @@ async def test_what_found_no_file_to_be_opened_is_removed_though_nothing_else_is
 ) -> None:
     """On a full disk nothing is published, so retention lets go of nothing more."""
     disk = OsDisk(str(tmp_path), post=asyncio.get_running_loop().call_soon_threadsafe)
-    clock, tried = JumpingClock(), threading.Event()
+    clock, tried = AheadClock(), threading.Event()
 
     def no_files(path: str) -> None:
         tried.set()
@@ -100,18 +100,9 @@ async def test_what_found_no_file_to_be_opened_is_removed_though_nothing_else_is
             patch.setattr(disk, "sync_directory", no_files)
             disk.discard(["1", "2"])
             assert await asyncio.to_thread(tried.wait, 10)
-        clock.ahead_s = 2.0
+        clock.monotonic_ahead_s = 2.0
         server._timers.do_what_is_due()
     assert not (tmp_path / "2").exists()
-
-
-class JumpingClock(RealClock):
-    """Time that may be ahead of itself."""
-
-    ahead_s = 0.0
-
-    def monotonic(self) -> float:
-        return super().monotonic() + self.ahead_s
 
 
 class UnmeasurableDisk(MemoryDisk):

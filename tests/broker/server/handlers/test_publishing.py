@@ -12,9 +12,9 @@ from tapemq.wire import messages as m
 from tapemq.wire.errors import LIMIT_EXCEEDED
 from tapemq_broker.core.inspection import inspect
 from tapemq_broker.server import engine
-from tapemq_broker.server.clock import RealClock
 from tapemq_broker.server.handlers import publishing
 from tapemq_broker.server.unanswered import LARGE, Unanswered
+from tests.support.ahead_clock import AheadClock
 from tests.support.raw_client import RawClient, Refused
 from tests.support.running_server import running_server
 from tests.support.stuck_disk import StuckDisk
@@ -44,24 +44,15 @@ async def test_a_retry_gets_the_original_offset() -> None:
         assert server.status().totals["duplicates"] == 1
 
 
-class JumpingClock(RealClock):
-    """A wall clock that can be set ahead."""
-
-    ahead_s = 0
-
-    def wall_us(self) -> int:
-        return super().wall_us() + self.ahead_s * 1_000_000
-
-
 async def test_a_retry_is_known_though_the_clock_has_jumped_ahead_by_days() -> None:
     """A machine that learns the time late: no producer at work is forgotten because of that."""
-    clock = JumpingClock()
+    clock = AheadClock()
     async with running_server(clock=clock) as server:
         client = await RawClient.connect(server.port)
         topic = await client.topic("t")
         first, *others = [await client.open_producer() for _ in range(3)]
         await client.publish(topic, b"a", producer_id=first)
-        clock.ahead_s = 2 * 86_400
+        clock.wall_ahead_s = 2 * 86_400
         for producer_id in others:
             await client.publish(topic, b"b", producer_id=producer_id)
         again = await client.publish(topic, b"a", producer_id=first)
