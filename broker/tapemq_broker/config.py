@@ -142,6 +142,9 @@ class Settings:
 
     # Connections
     connections_max: Annotated[int, _count("Most connections at a time.")] = 10_000
+    handshakes_max: Annotated[
+        int, _count("Connections in their handshake; beyond, the oldest are cut.")
+    ] = 2_000
     handshake_deadline_s: Annotated[float, _duration("Time for a connection's handshake.")] = 5.0
     heartbeat_s: Annotated[float, _duration("Silence until a ping; two missed: gone.")] = 15.0
     outbound_high_bytes: Annotated[

@@ -13,6 +13,7 @@ from tapemq_broker.core.effects import Deliver, Request
 from tapemq_broker.server.clock import Clock
 from tapemq_broker.server.connection import Connection
 from tapemq_broker.server.counters import Counters
+from tapemq_broker.server.handshakes import Handshakes
 from tapemq_broker.server.outbound_memory import OutboundMemory
 from tapemq_broker.server.publish_memory import PublishMemory
 from tapemq_broker.server.session_tokens import SessionTokens
@@ -54,6 +55,7 @@ class Sessions:
         self.clock = clock
         self.counters = counters
         self.by_number: dict[int, Connection] = {}
+        self.handshakes = Handshakes(settings.handshakes_max)
         self.handle: Handle = _not_started
         self.is_overrun: Callable[[int], bool] = lambda number: False
         self.on_closed: Callable[[int], None] = lambda number: None
@@ -77,11 +79,14 @@ class Sessions:
             )
         elif self.draining:
             connection.fail(SHUTTING_DOWN, "the broker is stopping; try again in a moment")
+        else:
+            self.handshakes.begun(connection)
 
     def closed(self, connection: Connection) -> None:
         """A connection is gone."""
         if self.by_number.pop(connection.number, None) is not None:
             self.counters.connections_closed += 1
+            self.handshakes.ended(connection.number)
             self.tokens.forget(connection.token)
             self.on_closed(connection.number)
         if not self.by_number and self._none_left is not None and not self._none_left.done():

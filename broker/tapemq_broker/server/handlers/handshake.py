@@ -62,6 +62,7 @@ class HandshakeHandlers:
             sessions.tokens.issue(connection.token, connection.number)
         frame_bytes_max = settings.batch_bytes_max + HEADER_BYTES_MAX
         connection.session.open(frame_bytes_max=frame_bytes_max, heartbeat_s=settings.heartbeat_s)
+        sessions.handshakes.ended(connection.number)
         connection.send(
             m.Welcome(
                 version=PROTOCOL_VERSION,
