@@ -87,8 +87,8 @@ class Producer:
     async def send_many(self, values: Sequence[Value]) -> None:
         """Hand over records that have only a value: as ``send(value)`` for each, in order.
 
-        It costs a fifth of that: 0.07 µs of CPU a record (`benchmarks/per_record.py`). After an
-        error the records before the one that failed are taken. Raises as send().
+        It costs less for each record. After an error the records before the one that failed are
+        taken. Raises as send().
         """
         taken = 0
         while taken < len(values):
