@@ -61,7 +61,8 @@ def open_log(
         must_exist=claims.must_exist,
         visit=replay,
     )
-    replay.finish(LogEnd.before(recovered.mark) if recovered.mark else recovered.end)
+    end = LogEnd.before(recovered.mark) if recovered.mark else recovered.end
+    replay.finish(end, [segment.base_offset for segment in recovered.segments])
     segments = _segments(directory, recovered)
     states = _remove_stray_states(cache, directory, recovered) - replay.useless_states
     for segment, known in zip(segments[:-1], recovered.segments, strict=False):

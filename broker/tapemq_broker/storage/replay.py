@@ -1,6 +1,6 @@
 """Rebuilding what a log keeps in memory while it is opened: indexes and the observer's state."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Final
 
@@ -46,7 +46,7 @@ class Replay:
             names = disk.list_directory(directory)
         except OSError as error:
             raise unreadable(directory, error) from None
-        self._bases: Final = base_offsets(names, ".log")
+        self._bases: Sequence[int] = base_offsets(names, ".log")
         self._states: Final = base_offsets(names, ".state")
         # Nothing says what the observer knew before what is scanned, unless a later state does.
         self._is_late = False
@@ -75,8 +75,10 @@ class Replay:
             else:
                 self._is_late = True
 
-    def finish(self, end: LogEnd) -> None:
-        """All was seen; ``end`` is the end of the log without a mark of recovery's own."""
+    def finish(self, end: LogEnd, bases: Sequence[int]) -> None:
+        """All was seen; ``end`` is the end of the log without a mark of recovery's own, ``bases``
+        the segments that recovery has left."""
+        self._bases = bases
         observer = self._observer
         if observer is None:
             return

@@ -4,7 +4,7 @@ that is sound is lost unless it says so."""
 from collections.abc import Callable
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tapemq.batch import Header, decode_header
@@ -164,6 +164,7 @@ def damage(random: Random, disk: UnreliableDisk) -> None:
             disk.replace_file(path, random.choice(DAMAGES)(random, data, other))
 
 
+@example(1659, Mode.TRUNCATE)
 @settings(max_examples=200)
 @given(seed=st.integers(0, 2**32), mode=st.sampled_from(Mode))
 def test_a_repair_ends_and_loses_nothing_sound_in_silence(seed: int, mode: Mode) -> None:

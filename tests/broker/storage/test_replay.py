@@ -8,7 +8,7 @@ from tapemq.batch import Header
 from tapemq_broker.storage.chain import LogEnd
 from tapemq_broker.storage.errors import CorruptLog, LogRefused
 from tapemq_broker.storage.memory_disk import MemoryDisk
-from tapemq_broker.storage.paths import segment_path, state_path
+from tapemq_broker.storage.paths import base_offsets, segment_path, state_path
 from tapemq_broker.storage.replay import Replay
 from tapemq_broker.storage.snapshot import encode_snapshot
 from tests.support.disk_image import fill, take_image
@@ -43,6 +43,10 @@ def raw_log() -> RawLog:
     return raw
 
 
+def bases(raw: RawLog) -> list[int]:
+    return base_offsets(raw.disk.list_directory(DIRECTORY), ".log")
+
+
 def visit(raw: RawLog, replay: Replay, first_base: int) -> None:
     for placed in raw.placed:
         if placed.segment_base >= first_base:
@@ -54,7 +58,7 @@ def test_indexes_are_made_without_an_observer() -> None:
     raw = raw_log()
     replay = Replay(raw.disk, DIRECTORY, LOG_ID, None, interval_bytes=1)
     visit(raw, replay, 2)
-    replay.finish(raw.end)
+    replay.finish(raw.end, bases(raw))
     assert sorted(replay.indexes) == [2, 4]
     assert [replay.indexes[2].find(offset).offset for offset in (2, 3)] == [2, 3]
     assert replay.last_state is None
@@ -64,7 +68,7 @@ def test_the_observer_is_shown_what_was_not_scanned_first() -> None:
     raw, observer = raw_log(), Counter()
     replay = Replay(raw.disk, DIRECTORY, LOG_ID, observer, interval_bytes=1)
     visit(raw, replay, 2)
-    replay.finish(raw.end)
+    replay.finish(raw.end, bases(raw))
     assert observer.restored == [None]
     assert observer.offsets == [0, 1, 2, 3, 4, 5]
 
@@ -73,7 +77,7 @@ def test_the_state_at_the_last_segment_is_kept() -> None:
     raw = raw_log()
     replay = Replay(raw.disk, DIRECTORY, LOG_ID, Counter(), interval_bytes=1)
     visit(raw, replay, 0)
-    replay.finish(raw.end)
+    replay.finish(raw.end, bases(raw))
     assert replay.last_state == (LogEnd.before(raw.placed[4].header), b"4")
 
 
@@ -82,14 +86,14 @@ def test_the_state_at_an_empty_last_segment_is_kept() -> None:
     raw.roll()
     replay = Replay(raw.disk, DIRECTORY, LOG_ID, Counter(), interval_bytes=1)
     visit(raw, replay, 0)
-    replay.finish(raw.end)
+    replay.finish(raw.end, bases(raw))
     assert replay.last_state == (raw.end, b"6")
 
 
 def test_nothing_scanned_means_reading_all_without_a_state() -> None:
     raw, observer = raw_log(), Counter()
     replay = Replay(raw.disk, DIRECTORY, LOG_ID, observer, interval_bytes=1)
-    replay.finish(raw.end)
+    replay.finish(raw.end, bases(raw))
     assert observer.restored == [None]
     assert observer.offsets == [0, 1, 2, 3, 4, 5]
     assert replay.last_state is None
@@ -99,7 +103,7 @@ def test_reading_stops_at_the_end_that_was_asked_for() -> None:
     raw, observer = raw_log(), Counter()
     mark = raw.mark()
     replay = Replay(raw.disk, DIRECTORY, LOG_ID, observer, interval_bytes=1)
-    replay.finish(LogEnd.before(mark.header))
+    replay.finish(LogEnd.before(mark.header), bases(raw))
     assert len(observer.offsets) == 6
 
 
@@ -128,11 +132,11 @@ def test_a_state_that_makes_no_sense_counts_as_none() -> None:
         end = LogEnd.before(raw.placed[number].header)
         raw.disk.replace_file(state_path(DIRECTORY, number), encode_snapshot(LOG_ID, end, state))
     observer = Picky(bad_states=(b"newer",))
-    Replay(raw.disk, DIRECTORY, LOG_ID, observer, interval_bytes=1).finish(raw.end)
+    Replay(raw.disk, DIRECTORY, LOG_ID, observer, interval_bytes=1).finish(raw.end, bases(raw))
     assert observer.restored == [b"newer", b"older"]
     assert observer.offsets == [2, 3, 4, 5]
     observer = Picky(bad_states=(b"newer", b"older"))
-    Replay(raw.disk, DIRECTORY, LOG_ID, observer, interval_bytes=1).finish(raw.end)
+    Replay(raw.disk, DIRECTORY, LOG_ID, observer, interval_bytes=1).finish(raw.end, bases(raw))
     assert observer.restored == [b"newer", b"older", None]
     assert observer.offsets == [0, 1, 2, 3, 4, 5]
 
@@ -154,7 +158,7 @@ def test_a_state_behind_the_first_segment_is_used_if_nothing_else_says_what_it_s
     put_state(raw, 4, LogEnd.before(raw.placed[4].header), b"four")
     replay = Replay(raw.disk, DIRECTORY, LOG_ID, observer, interval_bytes=1)
     visit(raw, replay, 2)
-    replay.finish(raw.end)
+    replay.finish(raw.end, bases(raw))
     assert (observer.restored, observer.offsets) == ([b"four"], [4, 5])
     assert sorted(replay.indexes) == [2, 4]
     assert (replay.last_state, replay.useless_states) == (None, set())
@@ -164,7 +168,7 @@ def test_the_state_of_an_empty_last_segment_is_that_of_the_end() -> None:
     raw, observer = raw_log(), Counter()
     raw.roll()
     put_state(raw, 6, raw.end, b"six")
-    Replay(raw.disk, DIRECTORY, LOG_ID, observer, interval_bytes=1).finish(raw.end)
+    Replay(raw.disk, DIRECTORY, LOG_ID, observer, interval_bytes=1).finish(raw.end, bases(raw))
     assert (observer.restored, observer.offsets) == ([b"six"], [])
 
 
@@ -174,9 +178,18 @@ def test_a_state_of_what_recovery_has_cut_off_is_not() -> None:
     replay = Replay(raw.disk, DIRECTORY, LOG_ID, observer, interval_bytes=1)
     for placed in raw.placed[2:3]:
         replay(2, placed.position, placed.header, memoryview(placed.body))
-    replay.finish(LogEnd.behind(raw.placed[2].header))
+    replay.finish(LogEnd.behind(raw.placed[2].header), bases(raw))
     assert (observer.restored, observer.offsets) == ([None], [2])
     assert replay.useless_states == {4}
+
+
+def test_a_state_where_a_segment_was_set_aside_begins_nowhere() -> None:
+    raw, observer = raw_log(), Counter()
+    put_state(raw, 4, LogEnd.before(raw.placed[4].header), b"four")
+    replay = Replay(raw.disk, DIRECTORY, LOG_ID, observer, interval_bytes=1)
+    raw.disk.remove(segment_path(DIRECTORY, 4))
+    replay.finish(LogEnd.before(raw.placed[4].header), bases(raw))
+    assert (observer.restored, observer.offsets) == ([b"four"], [])
 
 
 @pytest.mark.parametrize("offset", [3, 4])
@@ -187,7 +200,7 @@ def test_a_state_that_cannot_be_read_or_begins_nowhere_counts_as_none(offset: in
     disk.replace_file(state_path(DIRECTORY, offset), encode_snapshot(LOG_ID, end, b"state"))
     if offset == 4:
         disk.fail = failing("open", errno.EIO, path=".state")
-    Replay(disk, DIRECTORY, LOG_ID, observer, interval_bytes=1).finish(raw.end)
+    Replay(disk, DIRECTORY, LOG_ID, observer, interval_bytes=1).finish(raw.end, bases(raw))
     assert (observer.restored, observer.offsets) == ([None], [0, 1, 2, 3, 4, 5])
 
 
@@ -203,7 +216,7 @@ def test_a_state_is_found_whichever_marks_it_counts(marks_before: int, scanned_f
     put_state(raw, 1, end if marks_before else LogEnd.before(marks[0].header), b"one")
     replay = Replay(raw.disk, DIRECTORY, LOG_ID, observer, interval_bytes=1)
     visit(raw, replay, scanned_from - 3)
-    replay.finish(raw.end)
+    replay.finish(raw.end, bases(raw))
     assert observer.restored == [b"one"]
     assert replay.useless_states == set()
 
@@ -223,7 +236,7 @@ def test_a_batch_that_makes_no_sense_refuses_the_log_by_its_place(scanned_from: 
 def read_all(raw: RawLog, scanned_from: int) -> None:
     replay = Replay(raw.disk, DIRECTORY, LOG_ID, Counter(), interval_bytes=1)
     visit(raw, replay, scanned_from)
-    replay.finish(raw.end)
+    replay.finish(raw.end, bases(raw))
 
 
 def of_another_log() -> bytes:
@@ -276,7 +289,7 @@ def test_a_segment_that_cannot_be_opened_refuses_the_log() -> None:
     disk.fail = failing("open", errno.EIO, path=segment_path(DIRECTORY, 2))
     replay = Replay(disk, DIRECTORY, LOG_ID, Counter(), interval_bytes=1)
     with pytest.raises(LogRefused, match=r"cannot be read.*open fails") as caught:
-        replay.finish(raw.end)
+        replay.finish(raw.end, bases(raw))
     assert (caught.value.row, caught.value.segment) == ("UNREADABLE", segment_path(DIRECTORY, 2))
 
 
@@ -291,9 +304,9 @@ def test_no_file_left_to_be_opened_does_not_say_that_there_is_no_state() -> None
         disk.remove(segment_path(DIRECTORY, base))
     disk.fail = failing("open", errno.EMFILE, path=".state")
     with pytest.raises(OSError, match="open fails"):
-        Replay(disk, DIRECTORY, LOG_ID, observer, interval_bytes=1).finish(raw.end)
+        Replay(disk, DIRECTORY, LOG_ID, observer, interval_bytes=1).finish(raw.end, bases(raw))
     disk.fail = lambda operation, path: None
-    Replay(disk, DIRECTORY, LOG_ID, observer, interval_bytes=1).finish(raw.end)
+    Replay(disk, DIRECTORY, LOG_ID, observer, interval_bytes=1).finish(raw.end, bases(raw))
     assert (observer.restored, observer.offsets) == ([b"of all before"], [4, 5])
 
 

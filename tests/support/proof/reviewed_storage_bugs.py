@@ -297,4 +297,11 @@ REVIEWED_STORAGE: Final = (
         "tests/broker/server/test_notes_of_a_clean_stop.py::"
         "test_what_a_clean_stop_noted_is_kept_when_the_start_is_killed",
     ),
+    Bug(
+        "Where recovery had set a whole segment aside, and a state was kept where that began, the "
+        "log was refused as unreadable, until the start after this one.",
+        "test_repair_model.py, seed 1659",
+        "tests/broker/storage/test_replay.py::"
+        "test_a_state_where_a_segment_was_set_aside_begins_nowhere",
+    ),
 )
