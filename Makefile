@@ -6,7 +6,8 @@ PYTHON := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 BENCH_STAMP := $(VENV)/.installed-bench
 # All tests at once: a file stays with one worker, and the long files, which come first, stay first.
-WORKERS := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# Four workers on two cores, as many tests wait for a process or a disk: 210 s, and 329 with two.
+WORKERS := --numprocesses 4 --dist loadfile --no-loadscope-reorder
 EXTRAS := broker,zstd,dev
 CODE := $(wildcard client broker tests benchmarks examples)
 TYPED := $(wildcard client broker tests benchmarks)
@@ -16,7 +17,7 @@ PIP := $(PYTHON) -m pip --quiet --quiet --disable-pip-version-check --no-input
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test format demo bench crash faults simulate fuzz mutate prove clean
+.PHONY: help setup check test format demo bench crash faults simulate models fuzz mutate prove clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
@@ -71,6 +72,9 @@ faults: $(STAMP) ## Run the long form of the fault tests
 
 simulate: $(STAMP) ## Run the simulation from seeds over all cores: SEEDS=7 or SEEDS=0-19999
 	@$(PYTHON) -m tests.support.simulation $(SEEDS)
+
+models: $(STAMP) ## Compare with models by steps that are drawn; further with TIMES=30
+	@TEST_TIMES=$(or $(TIMES),3) $(PYTHON) -m pytest $(WORKERS) -m models tests/broker
 
 fuzz: $(STAMP) ## Fuzz every decoder for a minute; one kind with ARGS="--family records --seconds 1800 --together"
 	@$(PYTHON) -m tests.support.fuzz $(ARGS)

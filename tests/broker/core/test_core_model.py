@@ -4,27 +4,24 @@ The model predicts the answer to every command, the watcher sees what subscriber
 syncs, deliveries and power cuts happen where Hypothesis wants them.
 """
 
-import os
-
-from hypothesis import settings
+import pytest
 
 from tests.support.core.machine.disk import DiskRules
 from tests.support.core.machine.groups import GroupRules
 from tests.support.core.machine.publishing import PublishingRules
 from tests.support.core.machine.reading import ReadingRules
 from tests.support.core.machine.seeing import STEPS_BETWEEN_CRASHES
+from tests.support.models import model_settings
 
 
 class CoreMachine(PublishingRules, ReadingRules, GroupRules, DiskRules):
     """Anything, in any order."""
 
 
-LONG = bool(os.environ.get("TEST_LONG"))
+pytestmark = pytest.mark.models
 
 TestCore = CoreMachine.TestCase
-TestCore.settings = settings(
-    max_examples=5000 if LONG else 150, stateful_step_count=100 if LONG else 50
-)
+TestCore.settings = model_settings(50)
 
 
 def test_what_a_start_makes_of_a_hold_that_is_half_switched_off() -> None:

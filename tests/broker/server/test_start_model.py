@@ -5,10 +5,9 @@ refused that nobody has damaged; and a log is taken for cleanly closed only if n
 written to it since a stop that came to its end.
 """
 
-import os
 from random import Random
 
-from hypothesis import settings
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -19,9 +18,10 @@ from tapemq_broker.core.results import Done, PublishResult, TopicInfo
 from tapemq_broker.server.logs import Logs
 from tapemq_broker.storage.decision import Row
 from tapemq_broker.storage.log import Log
+from tests.support.models import model_settings
 from tests.support.simulation.bench import Bench, data_log
 
-LONG = bool(os.environ.get("TEST_LONG"))
+pytestmark = pytest.mark.models
 NAMES = ("a", "b", "c")
 _SETTINGS = Settings(segment_bytes=4096, mark_idle_s=0.05)
 
@@ -206,6 +206,4 @@ def logs_in(logs: Logs) -> dict[LogId, Log]:
 
 
 TestStart = StartMachine.TestCase
-TestStart.settings = settings(
-    max_examples=3000 if LONG else 40, stateful_step_count=60 if LONG else 30, deadline=None
-)
+TestStart.settings = model_settings(20, 30)

@@ -8,7 +8,7 @@ from functools import wraps
 from random import Random
 from typing import Concatenate, ParamSpec
 
-from hypothesis import settings
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -20,7 +20,10 @@ from tapemq_broker.storage.record_log import LogSettings
 from tapemq_broker.storage.segment_cache import SegmentCache
 from tests.support.crashing_disk import Crash
 from tests.support.logs import DIRECTORY, LOG_ID, batch_of, read_all
+from tests.support.models import model_settings
 from tests.support.unreliable_disk import UnreliableDisk
+
+pytestmark = pytest.mark.models
 
 SETTINGS = LogSettings(segment_bytes=700, index_interval_bytes=200)
 Records = list[tuple[int, bytes | None]]
@@ -240,4 +243,4 @@ class LogMachine(RuleBasedStateMachine):
 
 
 TestLog = LogMachine.TestCase
-TestLog.settings = settings(max_examples=150, stateful_step_count=40)
+TestLog.settings = model_settings(50, 40)

@@ -4,7 +4,8 @@ that is sound is lost unless it says so."""
 from collections.abc import Callable
 from random import Random
 
-from hypothesis import example, given, settings
+import pytest
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tapemq.batch import Header, decode_header
@@ -19,7 +20,10 @@ from tests.support.crashing_disk import Crash
 from tests.support.disk_image import Image, fill, flipped, take_image
 from tests.support.log_reader import read_batches, read_log
 from tests.support.logs import DIRECTORY, LOG_ID, CountingObserver, batch_of, sync
+from tests.support.models import model_settings
 from tests.support.unreliable_disk import UnreliableDisk
+
+pytestmark = pytest.mark.models
 
 SETTINGS = LogSettings(segment_bytes=700, index_interval_bytes=200)
 NOW_US = 1000
@@ -165,7 +169,7 @@ def damage(random: Random, disk: UnreliableDisk) -> None:
 
 
 @example(1659, Mode.TRUNCATE)
-@settings(max_examples=200)
+@model_settings(60)
 @given(seed=st.integers(0, 2**32), mode=st.sampled_from(Mode))
 def test_a_repair_ends_and_loses_nothing_sound_in_silence(seed: int, mode: Mode) -> None:
     random = Random(seed)

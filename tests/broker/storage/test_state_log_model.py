@@ -10,7 +10,7 @@ from random import Random
 from typing import Concatenate, ParamSpec
 from unittest.mock import patch
 
-from hypothesis import settings
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -24,7 +24,10 @@ from tapemq_broker.storage.record_log import LogSettings
 from tapemq_broker.storage.segment_cache import SegmentCache
 from tapemq_broker.storage.state_log import StateLog
 from tests.support.crashing_disk import Crash
+from tests.support.models import model_settings
 from tests.support.unreliable_disk import ALL_FILES, UnreliableDisk
+
+pytestmark = pytest.mark.models
 
 LOG_ID = LogId(3, 0, Role.GROUPS)
 DIRECTORY = "topics/default/orders~0000000000000003/0.groups"
@@ -213,4 +216,4 @@ class StateMachine(RuleBasedStateMachine):
 
 
 TestStateLog = StateMachine.TestCase
-TestStateLog.settings = settings(max_examples=100, stateful_step_count=40)
+TestStateLog.settings = model_settings(30, 40)

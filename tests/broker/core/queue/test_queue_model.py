@@ -4,16 +4,15 @@ Each record is settled, ready, leased, withheld until the disk knows what happen
 for a retry, or dead; the model says which, and everything that the core says has to agree.
 """
 
-import os
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
 
 from tapemq_broker.core.queue import lanes
 from tests.support.core.queue_machine.machine import QueueMachine
+from tests.support.models import model_settings
 
-LONG = bool(os.environ.get("TEST_LONG"))
+pytestmark = pytest.mark.models
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -25,6 +24,4 @@ def _short_slices() -> Iterator[None]:
 
 
 TestQueues = QueueMachine.TestCase
-TestQueues.settings = settings(
-    max_examples=5000 if LONG else 150, stateful_step_count=100 if LONG else 50, deadline=None
-)
+TestQueues.settings = model_settings(50)

@@ -5,14 +5,13 @@ was confirmed has come once, at its time or later, unless it was cancelled or re
 has come twice.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from random import Random
 from unittest.mock import patch
 
-from hypothesis import settings
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
@@ -26,10 +25,11 @@ from tapemq_broker.server import log_store
 from tapemq_broker.server.schedules import alarm, compaction, firing, indexer, loading
 from tapemq_broker.server.schedules.commands import Job, Name, ScheduleCommands
 from tapemq_broker.server.schedules.shelf import Volume
+from tests.support.models import model_settings
 from tests.support.simulation.bench import Bench, data_log
 from tests.support.simulation.lasting_index import FailingIndex
 
-LONG = bool(os.environ.get("TEST_LONG"))
+pytestmark = pytest.mark.models
 TOPICS = ("a", "b")
 US = 1_000_000
 names = st.sampled_from(TOPICS)
@@ -388,6 +388,4 @@ class ScheduleMachine(RuleBasedStateMachine):
 
 
 TestSchedules = ScheduleMachine.TestCase
-TestSchedules.settings = settings(
-    max_examples=3000 if LONG else 15, stateful_step_count=60 if LONG else 40, deadline=None
-)
+TestSchedules.settings = model_settings(10, 40)
