@@ -16,6 +16,7 @@ from tapemq_broker.server.server import Server
 from tapemq_broker.server.world import World
 from tapemq_broker.storage.disk import Disk
 from tapemq_broker.storage.memory_disk import MemoryDisk
+from tapemq_broker.storage.schedules.index import LeftOut
 from tapemq_broker.storage.schedules.memory_index import MemoryScheduleIndex
 from tests.support.running_server import fatal
 
@@ -79,6 +80,21 @@ class ScheduledBroker:
         """Set the wall clock, and have it looked at."""
         self.clock.now += timedelta(seconds=seconds)
         self.schedules.alarm.due_at(0)
+
+    async def looked(self) -> None:
+        """Have the alarm look now, and wait until what it finds due is fired."""
+        alarm, done = self.schedules.alarm, asyncio.Event()
+        fire_due = alarm._fire_due
+
+        async def noted(without: LeftOut) -> bool:
+            try:
+                return await fire_due(without)
+            finally:
+                done.set()
+
+        with patch.object(alarm, "_fire_due", noted):
+            alarm.due_at(0)
+            await done.wait()
 
     async def later(self, value: bytes, seconds: float, **options: Any) -> tapemq.ScheduleReceipt:
         """Schedule a record."""
