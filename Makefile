@@ -5,6 +5,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 BENCH_STAMP := $(VENV)/.installed-bench
+COMPILED := $(VENV)/.compiled
 # All tests at once: a file stays with one worker, and the long files, which come first, stay first.
 # Four workers on two cores, as many tests wait for a process or a disk: 210 s, and 329 with two.
 WORKERS := --numprocesses 4 --dist loadfile --no-loadscope-reorder
@@ -39,6 +40,11 @@ $(STAMP): pyproject.toml constraints.txt | $(PYTHON)
 	@touch $@
 	@echo "setup: done"
 
+$(COMPILED): | $(STAMP)
+	@echo "test: compiling the tests"
+	@$(PYTHON) -m tests.support.compile_tests
+	@touch $@
+
 check: $(STAMP) ## Check format, lint and types
 	@$(PYTHON) -m ruff format --check --quiet $(CODE) || { \
 	  echo "check: the format differs; run: make format" >&2; exit 1; }
@@ -50,7 +56,7 @@ format: $(STAMP) ## Format the code and fix what can be fixed by itself
 	@$(PYTHON) -m ruff format --quiet $(CODE)
 	@$(PYTHON) -m ruff check --quiet --fix $(CODE)
 
-test: $(STAMP) ## Run the tests; choose some with ARGS="tests/client -k frames"
+test: $(STAMP) | $(COMPILED) ## Run the tests; choose some with ARGS="tests/client -k frames"
 	@$(PYTHON) -m pytest $(or $(ARGS),$(WORKERS))
 
 demo: $(STAMP) ## Run the flights example against a broker of its own
@@ -73,7 +79,7 @@ faults: $(STAMP) ## Run the long form of the fault tests
 simulate: $(STAMP) ## Run the simulation from seeds over all cores: SEEDS=7 or SEEDS=0-19999
 	@$(PYTHON) -m tests.support.simulation $(SEEDS)
 
-models: $(STAMP) ## Compare with models by steps that are drawn; further with TIMES=30
+models: $(STAMP) | $(COMPILED) ## Compare with models by steps that are drawn; further with TIMES=30
 	@TEST_TIMES=$(or $(TIMES),3) $(PYTHON) -m pytest $(WORKERS) -m models tests/broker
 
 fuzz: $(STAMP) ## Fuzz every decoder for a minute; one kind with ARGS="--family records --seconds 1800 --together"
