@@ -35,6 +35,7 @@ async def write_crashed(directory: Path) -> dict[str, object]:
         contents = await contents_of(client)
     broker._puppet.die()
     broker._world.disk.close()
+    await broker._puppet.let_go()
     await broker._relay.close()
     (newest,) = sorted((directory / "topics" / "default").glob(f"{TORN_LOG}~*/0/*.log"))[-1:]
     with newest.open("ab") as file:
