@@ -1,13 +1,13 @@
 """Fields of message headers: types, limits, and their msgpack map."""
 
 import reprlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, get_type_hints
 
 import msgpack
 
 from tapemq.wire.errors import ProtocolError
-from tapemq.wire.limits import DEPTH_MAX, ITEMS_MAX, TEXT_BYTES_MAX
+from tapemq.wire.limits import DEPTH_MAX, ITEMS_MAX, MAPS_MAX, TEXT_BYTES_MAX, VALUES_MAX
 
 U64_MAX: Final = 2**64 - 1
 
@@ -131,7 +131,7 @@ class Shape:
 
 def _unpack_map(header: bytes | memoryview) -> dict[Any, Any]:
     try:
-        given = msgpack.unpackb(header, object_pairs_hook=_unique, **_UNPACK_LIMITS)
+        given = msgpack.unpackb(header, object_pairs_hook=_Maps().take, **_UNPACK_LIMITS)
     except ProtocolError:
         raise
     except Exception as error:  # msgpack raises half a dozen unrelated types on bad input
@@ -143,22 +143,50 @@ def _unpack_map(header: bytes | memoryview) -> dict[Any, Any]:
     return given
 
 
-def _unique(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
-    entries = dict(pairs)
-    if len(entries) < len(pairs):
-        raise ProtocolError("a header names a field twice")
-    return entries
+class _Maps:
+    """Makes the maps of one header. Each is a call, so thousands would take 30 ms."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self) -> None:
+        self._left = MAPS_MAX
+
+    def take(self, pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
+        """A map of these entries."""
+        self._left -= 1
+        if self._left < 0:
+            raise ProtocolError(f"a header has more than {MAPS_MAX} maps")
+        entries = dict(pairs)
+        if len(entries) < len(pairs):
+            raise ProtocolError("a header names a field twice")
+        return entries
 
 
 def _check_unknown(name: Any, value: Any) -> None:
-    if type(name) is not str or not _is_plain(value, DEPTH_MAX):
+    if type(name) is not str or not _is_plain(value):
         raise ProtocolError(f"a header's field {reprlib.repr(name):.60} is none that could ever be")
 
 
-def _is_plain(value: Any, depth: int) -> bool:
+def _is_plain(value: Any) -> bool:
     """Whether a later version may send this: no floats, no other types, text for names."""
-    if type(value) is list:
-        return depth > 0 and all(_is_plain(item, depth - 1) for item in value)
+    values, left = [value], VALUES_MAX
+    for _ in range(DEPTH_MAX):
+        if not all(map(_is_plain_alone, values)):
+            return False
+        values = [entry for item in values for entry in _entries(item)]
+        left -= len(values)
+        if left < 0:
+            return False
+    return not any(isinstance(item, list | dict) or not _is_plain_alone(item) for item in values)
+
+
+def _is_plain_alone(value: Any) -> bool:
     if type(value) is dict:
-        return all(type(name) is str for name in value) and _is_plain(list(value.values()), depth)
-    return value is None or type(value) in (bool, int, str, bytes)
+        return all(type(name) is str for name in value)
+    return value is None or type(value) in (bool, int, str, bytes, list)
+
+
+def _entries(value: Any) -> Iterable[Any]:
+    if type(value) is dict:
+        return value.values()
+    return value if type(value) is list else ()

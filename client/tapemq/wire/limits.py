@@ -25,6 +25,12 @@ ITEMS_MAX = 64
 DEPTH_MAX = 8
 """Deepest nesting of arrays and maps in a field that this version does not know."""
 
+MAPS_MAX = 64
+"""Most maps of a message header, one within the other or side by side."""
+
+VALUES_MAX = 1024
+"""Most entries of all arrays and maps in a field that this version does not know."""
+
 TEXT_BYTES_MAX = 4096
 """Largest text or byte string in a message header."""
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tapemq.wire.errors import ProtocolError
 from tapemq.wire.fields import Settings, Shape
-from tapemq.wire.limits import HEADER_BYTES_MAX, TEXT_BYTES_MAX
+from tapemq.wire.limits import HEADER_BYTES_MAX, MAPS_MAX, TEXT_BYTES_MAX
 from tapemq.wire.messages import SHAPES
 
 GOOD: dict[str, list[Any]] = {
@@ -136,6 +136,9 @@ NEWER: list[Any] = [
     {},
     [[[[[[[[]]]]]]]],
     {"a": {"b": [1, None]}},
+    [{}] * (MAPS_MAX - 1),
+    [[0] * 63] * 16,
+    [{"a": [0] * 62}] * 16,
 ]
 
 
@@ -184,6 +187,18 @@ HOSTILE = {
     "a deep nest": b"\x82" + NUMBER + b"\xa1a" + b"\x91" * 1000 + b"\xc0",
     "a deeper nest": b"\x82" + NUMBER + b"\xa1a" + b"\x91" * 10_000 + b"\xc0",
     "a deep nest in a known field": b"\x81\xa6number" + b"\x91" * 1000 + b"\xc0",
+    "as many maps as are too many": b"\x82" + NUMBER + b"\xa1a\xdc\x00\x40" + b"\x80" * 64,
+    "maps within maps": b"\x82" + NUMBER + b"\xa1a" + (b"\x98" + b"\x81\xa1a\x80" * 8) * 5,
+    "many values": b"\x82"
+    + NUMBER
+    + b"\xa1a"
+    + b"\xdc\x00\x10"
+    + (b"\xdc\x00\x40" + bytes(64)) * 16,
+    "many values in maps": b"\x82"
+    + NUMBER
+    + b"\xa1a"
+    + b"\xdc\x00\x11"
+    + (b"\x81\xa1a\xdc\x00\x3b" + bytes(59)) * 17,
     "a long list in a known field": b"\x81\xa6number\xdc\x00\x40" + (b"\xd9\xfa" + b"a" * 250) * 64,
 }
 
@@ -193,6 +208,21 @@ def test_hostile_header_is_refused(name: str) -> None:
     with pytest.raises(ProtocolError) as caught:
         SHAPE.decode(memoryview(HOSTILE[name]))
     assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ([{}] * MAPS_MAX, "more than 64 maps"),
+        ([[{"a": {}}] * 8] * 5, "more than 64 maps"),
+        ([[0] * 64] * 16, "none that could ever be"),
+        ([{"a": [0] * 64}] * 16, "none that could ever be"),
+    ],
+)
+def test_more_maps_or_values_than_a_header_may_have(value: Any, why: str) -> None:
+    """What each costs, some thousand of them would hold everybody up for."""
+    with pytest.raises(ProtocolError, match=why):
+        decode(msgpack.packb({"number": 1, "newer": value}))
 
 
 def tree(item: bytes, size_bytes: int) -> bytes:

@@ -294,4 +294,16 @@ REVIEWED_CORE: Final = (
         "tests/broker/core/test_length.py::"
         "test_of_many_groups_with_room_only_who_has_most_before_it_is_measured",
     ),
+    Bug(
+        "A header of thousands of empty maps, which were made one by one, held everybody up for 10 "
+        "to 40 ms.",
+        "the long form of tests/overload, decoder bombs",
+        "tests/client/wire/test_fields.py::test_more_maps_or_values_than_a_header_may_have",
+    ),
+    Bug(
+        "Five thousand connections whose handshakes did not come to their end were all kept until "
+        "their deadlines, for 37 MiB where 32 are allowed, on a slow machine.",
+        "the long form of tests/overload, slowloris",
+        "tests/broker/server/test_handshakes.py::test_the_oldest_is_given_up_and_hears_why",
+    ),
 )
