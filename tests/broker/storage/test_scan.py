@@ -5,6 +5,7 @@ import pytest
 from tapemq.batch import HEADER_BYTES, Kind, LogId, Role, checksum
 from tapemq_broker.storage import scan
 from tapemq_broker.storage.decision import Place
+from tapemq_broker.storage.gap import Gap
 from tapemq_broker.storage.memory_disk import MemoryDisk, MemoryFile
 from tapemq_broker.storage.scan import (
     WINDOW_BYTES,
@@ -240,6 +241,15 @@ def test_last_batch_is_found_from_the_end() -> None:
         assert (found.position, found.header) == (last.position, last.header)
         assert last_batch(window, window.size_bytes, last.header.header_checksum ^ 1) is None
         assert last_batch(window, window.size_bytes - 1, last.header.header_checksum) is None
+
+
+def test_last_batch_that_is_a_gap_is_found_by_the_checksum_that_it_names(log: RawLog) -> None:
+    gap = log.append(Kind.GAP, 0, Gap(100, 50, 0x12345678, "given up").encode())
+    window = window_of(data_of(log))
+    found = last_batch(window, gap.end, 0x12345678)
+    assert found is not None
+    assert (found.position, found.header) == (gap.position, gap.header)
+    assert last_batch(window, gap.end, 0x12345679) is None
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,12 @@ def _passes(session: pytest.Session, index: int) -> bool:
     return not any(report.failed for report in reports)
 
 
+def _forget_evidence(folder: str) -> None:
+    """What tests note of a mutant is none, and what Hypothesis finds is of that alone."""
+    os.environ.pop("TEST_EVIDENCE", None)
+    os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = folder
+
+
 def try_bodies(
     target: Target, tries: Sequence[Try], report: Callable[[Mutant, bool], None]
 ) -> bool:
@@ -122,7 +128,7 @@ def try_bodies(
 
     def work() -> bool:
         with tempfile.TemporaryDirectory() as folder:
-            os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = folder
+            _forget_evidence(folder)
             loop = Loop(target, tries, report)
             options = [*_OPTIONS, f"--basetemp={folder}/tests"]
             return (
@@ -140,7 +146,7 @@ def survives_import(target: Target, tree: ast.Module, limit_s: float) -> bool:
         finder: Any = _Finder(target.module, tree)
         sys.meta_path.insert(0, finder)
         with tempfile.TemporaryDirectory() as folder:
-            os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = folder
+            _forget_evidence(folder)
             options = [*_OPTIONS, f"--basetemp={folder}/tests"]
             return pytest.main([*options, *target.tests], plugins=[NoShrinking()]) == 0
 
