@@ -165,12 +165,11 @@ class MemoryDisk:
 
     def list_directory(self, path: str) -> list[str]:
         try:
-            names = self._directory(path).now
+            # A copy, made at once: files of deleted topics are removed by a thread meanwhile.
+            names = list(self._directory(path).now.items())
         except FileNotFoundError:
             return []
-        return sorted(
-            f"{name}/" if isinstance(entry, Directory) else name for name, entry in names.items()
-        )
+        return sorted(f"{name}/" if isinstance(entry, Directory) else name for name, entry in names)
 
     def make_directory(self, path: str) -> None:
         self._root.make(path.split("/") if path else [])

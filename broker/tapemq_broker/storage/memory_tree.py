@@ -181,7 +181,7 @@ class Directory:
 
     def files(self, path: str) -> Iterator[tuple[str, FileBytes]]:
         """All files, with their paths."""
-        for name, entry in self.now.items():
+        for name, entry in list(self.now.items()):
             place = f"{path}/{name}" if path else name
             if isinstance(entry, Directory):
                 yield from entry.files(place)
