@@ -134,6 +134,9 @@ class Settings:
     publish_memory_bytes: Annotated[
         int, _size("What all connections together may have so; then each has a share.", MIB)
     ] = 256 * MIB
+    sync_round_bytes: Annotated[
+        int, _size("What one sync covers of who publishes much; the rest waits its turn.", KIB)
+    ] = 4 * MIB
     sync: Annotated[
         bool, About("Sync before receipts. With false a power cut LOSES receipted records.")
     ] = True

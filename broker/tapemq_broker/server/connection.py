@@ -62,7 +62,7 @@ class Host(Protocol):
 
 
 class Held(NamedTuple):
-    """A publish that waits for its turn, or for its inspection."""
+    """A publish that waits for its inspection, or for its turn."""
 
     message: m.Publish
     request: Request
@@ -90,7 +90,7 @@ class Connection(asyncio.BufferedProtocol):
         self._received = ReceivedMemory(host.memory, self.session.reader)
         self.publish_sizes: dict[int, int] = {}
         self.held: deque[Held] = deque()
-        self.inspecting: asyncio.Future[BodyPrefix] | None = None
+        self.held_for: asyncio.Future[BodyPrefix] | asyncio.Future[None] | None = None
         self.parked: list[Deliver] = []
         self.hints: dict[tuple[int, int], object] = {}
         self.lookups = 0
@@ -185,8 +185,8 @@ class Connection(asyncio.BufferedProtocol):
         self.publish_sizes.clear()
         # They are not counted any more, and who comes and goes must not make them many.
         self.held.clear()
-        if self.inspecting is not None:
-            self.inspecting.cancel()
+        if self.held_for is not None:
+            self.held_for.cancel()
         self._host.closed(self)
 
     def _read_rest(self, source: socket.socket | None) -> None:

@@ -12,6 +12,7 @@ from tapemq_broker.config import Settings
 from tapemq_broker.core.effects import Append, Deliver, Journal, PutState
 from tapemq_broker.core.results import TopicInfo
 from tapemq_broker.core.topics import CATALOG
+from tapemq_broker.server.disk_turns import DiskTurns
 from tapemq_broker.server.log_store import LogStore, Opened
 from tapemq_broker.server.state_changes import FEW_ENTRIES, Changes, StateChanges, batches_of
 from tapemq_broker.server.world import World
@@ -63,8 +64,9 @@ class Logs:
             lambda log_id, changes: self._write_state(log_id, world.clock.wall_us(), changes),
         )
         self.flusher: Flusher[Log] = Flusher(
-            world.disk, self._durable, world.fatal, self._write_changes
+            world.disk, self._durable, world.fatal, self._prepare_round
         )
+        self.turns = DiskTurns(settings.sync_round_bytes, self.flusher.when_idle)
         self._synced_at: dict[LogId, float] = {}
         self._catalog_waiters: list[tuple[int, asyncio.Event]] = []
 
@@ -145,6 +147,7 @@ class Logs:
         log = self.data(effect.log)
         batch = NewBatch(effect.kind, effect.record_count, effect.body, effect.body_checksum)
         base_offset = log.append(batch, now_us)
+        self.turns.appended(len(effect.body))  # before the round may begin that covers it
         self.flusher.dirty(log)
         return base_offset
 
@@ -225,6 +228,10 @@ class Logs:
         """Write what has changed right before the next round of syncs, however full the disk."""
         if self._changes or self._unwritten:
             self.flusher.wake()
+
+    def _prepare_round(self) -> None:
+        self.turns.round_begins()
+        self._write_changes()
 
     def _write_changes(self) -> None:
         if self._changes:

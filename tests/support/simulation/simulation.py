@@ -246,6 +246,7 @@ def draw_settings(random: Random) -> Settings:
         heartbeat_s=random.choice((1.0, 3.0)),
         revoke_deadline_s=random.choice((0.2, 2.0)),
         publish_window_bytes=random.choice((2048, 65_536)),
+        sync_round_bytes=random.choice((1024, 1 << 22)),  # all take turns, or nobody
         mark_idle_s=random.choice((0.01, 0.1)),
         outbound_high_bytes=random.choice((4096, 262_144)),
         outbound_low_bytes=1024,

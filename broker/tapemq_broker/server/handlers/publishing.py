@@ -42,7 +42,7 @@ class PublishingHandlers:
         if refusal is not None:
             self._engine.counters.publishes_refused += 1
             self._engine.reply(request, refusal)
-        elif connection.held or is_heavy(payload):
+        elif connection.held or is_heavy(payload) or self._must_wait(connection):
             # Their bytes are counted; what they take beside these may be much more.
             self._engine.unanswered.add(request.session, LARGE, lasts=False)
             connection.held.append(Held(message, request, bytes(payload)))
@@ -51,26 +51,48 @@ class PublishingHandlers:
         else:
             self._append(message, request, payload)
 
+    def _must_wait(self, connection: Connection) -> bool:
+        return self._engine.logs.turns.must_wait(connection.in_flight_bytes)
+
     async def _publish_held(self, connection: Connection) -> None:
-        """Inspect heavy bodies in a thread; what came behind them waits, so order is kept.
+        """Publish what has to wait, one by one: what came behind waits too, so order is kept.
 
         With the connection this ends, in the midst of what it waits for.
         """
-        limits = self._engine.core.batch_limits
-        loop = asyncio.get_running_loop()
         while connection.held:
-            message, request, body = connection.held[0]
-            checking = loop.run_in_executor(None, inspect, body, message.checksum, limits)
-            connection.inspecting = checking
+            held = connection.held[0]
             try:
-                prefix = await checking
+                prefix = await self._inspected(connection, held) if is_heavy(held.body) else None
             except Refused as refused:
-                self._engine.reply(request, refused.refusal)
+                self._engine.reply(held.request, refused.refusal)
             else:
-                self._append(message, request, body, prefix)
+                await self._append_in_turn(connection, held, prefix)
             if connection.held:
                 connection.held.popleft()
-                self._engine.unanswered.remove(request.session, LARGE, lasts=False)
+                self._engine.unanswered.remove(held.request.session, LARGE, lasts=False)
+
+    async def _inspected(self, connection: Connection, held: Held) -> BodyPrefix:
+        """Inspect a heavy body in a thread. Raises Refused."""
+        limits = self._engine.core.batch_limits
+        checking = asyncio.get_running_loop().run_in_executor(
+            None, inspect, held.body, held.message.checksum, limits
+        )
+        connection.held_for = checking
+        return await checking
+
+    async def _append_in_turn(
+        self, connection: Connection, held: Held, prefix: BodyPrefix | None
+    ) -> None:
+        turns = self._engine.logs.turns
+        if not turns.must_wait(connection.in_flight_bytes):
+            self._append(held.message, held.request, held.body, prefix)
+            return
+        turn = connection.held_for = turns.wait()
+        try:
+            await turn
+            self._append(held.message, held.request, held.body, prefix)
+        finally:
+            turns.over(turn)
 
     def _append(
         self,

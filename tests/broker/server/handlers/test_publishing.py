@@ -170,3 +170,76 @@ async def test_what_waits_for_its_inspection_goes_with_its_connection(
         gate.set()
         other = await RawClient.connect(server.port)
         assert (await other.publish(topic, b"0")).base_offset == 0
+
+
+def large(value: bytes) -> bytes:
+    """A body of which one fills a round of the servers below."""
+    return encode_body(Columns([value * 100_000]))
+
+
+@pytest.mark.both_loops
+async def test_who_publishes_much_waits_for_the_next_sync_and_who_publishes_little_does_not() -> (
+    None
+):
+    disk = StuckDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk, sync_round_bytes=100_000) as server:
+        clients = [await RawClient.connect(server.port) for _ in range(4)]
+        topic = await clients[0].topic("t")
+        disk.stuck = True
+        await clients[0].publish(topic, b"a round begins with it", level=1)
+        sent = []
+        for client, value in zip(clients, (b"a", b"b", b"c"), strict=False):
+            body = large(value)
+            sent.append(client.send(m.Publish(topic.topic_id, 0, checksum(body)), body))
+            await client.ask(m.OpenProducer(), m.Producer)  # behind it
+        behind = clients[2].send(m.Publish(topic.topic_id, 0, 0), b"not a body")
+        body = encode_body(Columns([b"small"]))
+        sent.append(clients[3].send(m.Publish(topic.topic_id, 0, checksum(body)), body))
+        await clients[3].ask(m.OpenProducer(), m.Producer)
+        disk.release()
+        receipts = [
+            await client.answer(correlation, m.Receipt)
+            for client, correlation in zip(clients, sent, strict=True)
+        ]
+        # One large batch fills the round that gathers when the others come.
+        assert [receipt.base_offset for receipt in receipts] == [1, 3, 4, 2]
+        with pytest.raises(Refused):
+            await clients[2].answer(behind, m.Receipt)
+
+
+async def test_who_goes_while_it_waits_for_its_turn_holds_nobody_up() -> None:
+    disk = StuckDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk, sync_round_bytes=100_000) as server:
+        clients = [await RawClient.connect(server.port) for _ in range(4)]
+        topic = await clients[0].topic("t")
+        disk.stuck = True
+        sent = []
+        for client in clients:
+            body = large(b"x")
+            sent.append(client.send(m.Publish(topic.topic_id, 0, checksum(body)), body))
+            await client.ask(m.OpenProducer(), m.Producer)
+        clients[2].close()
+        while len(server._sessions.by_number) == len(clients):
+            await clients[0].ask(m.Ping(), m.Pong)
+        disk.release()
+        assert (await clients[3].answer(sent[3], m.Receipt)).base_offset == 2
+
+
+async def test_a_topic_that_goes_lets_those_behind_it_in() -> None:
+    """What had gathered goes with it, and needs no sync any more."""
+    disk = StuckDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk, sync_round_bytes=100_000) as server:
+        client, other = [await RawClient.connect(server.port) for _ in range(2)]
+        gone, topic = await client.topic("gone"), await client.topic("t")
+        disk.stuck = True
+        for value in (b"in the round", b"behind it"):
+            body = large(value)
+            client.send(m.Publish(gone.topic_id, 0, checksum(body), level=1), body)
+        body = large(b"y")
+        sent = other.send(m.Publish(topic.topic_id, 0, checksum(body)), body)
+        await other.ask(m.OpenProducer(), m.Producer)
+        deleted = client.send(m.DeleteTopic("gone"))
+        await client.ask(m.OpenProducer(), m.Producer)
+        disk.release()
+        assert (await other.answer(sent, m.Receipt)).base_offset == 0
+        await client.answer(deleted, m.Done)
