@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from tests.support.statements import inner_statements
+
 
 @dataclass(frozen=True)
 class Import:
@@ -42,7 +44,7 @@ def _imports(node: ast.AST, package: str, *, lazy: bool) -> Iterator[Import]:
         for alias in node.names:
             yield Import(f"{_origin(node, package)}.{alias.name}", node.lineno, lazy)
     inside = lazy or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    for child in ast.iter_child_nodes(node):
+    for child in inner_statements(node):
         yield from _imports(child, package, lazy=inside)
 
 

@@ -3,7 +3,7 @@
 import ast
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
 
 from tests.support.imports import Import, imports, is_within, module_name, uses
@@ -146,5 +146,7 @@ def cycle(sources: Iterable[tuple[str, str]]) -> list[str]:
     return []
 
 
-def _module_of(name: str, modules: Iterable[str]) -> str | None:
-    return max((module for module in modules if is_within(name, module)), key=len, default=None)
+def _module_of(name: str, modules: Container[str]) -> str | None:
+    while name and name not in modules:
+        name = name.rpartition(".")[0]
+    return name or None

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from statistics import median
 
 from tests.support.sources import ROOT
+from tests.support.statements import statements
 
 MAX_FUNCTION_LINES = 50
 MAX_FILE_LINES = 400
@@ -31,7 +32,7 @@ KEPT_DOT_NAMES = (".ci", ".github", ".dockerignore", ".gitignore")
 
 def functions(text: str) -> Iterator[tuple[str, int, int]]:
     """Name, first line and number of lines of every function in the text."""
-    for node in ast.walk(ast.parse(text)):
+    for node in statements(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node.name, node.lineno, (node.end_lineno or node.lineno) - node.lineno + 1
 
