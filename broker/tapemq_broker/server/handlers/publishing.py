@@ -55,7 +55,8 @@ class PublishingHandlers:
         return self._engine.logs.turns.must_wait(connection.in_flight_bytes)
 
     async def _publish_held(self, connection: Connection) -> None:
-        """Publish what has to wait, one by one: what came behind waits too, so order is kept.
+        """Publish what has to wait, one in each turn of the loop; what came behind waits too, so
+        order is kept.
 
         With the connection this ends, in the midst of what it waits for.
         """
@@ -70,6 +71,7 @@ class PublishingHandlers:
             if connection.held:
                 connection.held.popleft()
                 self._engine.unanswered.remove(held.request.session, LARGE, lasts=False)
+            await asyncio.sleep(0)  # there may be a thousand
 
     async def _inspected(self, connection: Connection, held: Held) -> BodyPrefix:
         """Inspect a heavy body in a thread. Raises Refused."""

@@ -243,3 +243,33 @@ async def test_a_topic_that_goes_lets_those_behind_it_in() -> None:
         disk.release()
         assert (await other.answer(sent, m.Receipt)).base_offset == 0
         await client.answer(deleted, m.Done)
+
+
+async def test_what_has_waited_keeps_nobody_else_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small batches behind a large one: each is published in a turn of the loop of its own."""
+    loop, turns, published_in = asyncio.get_running_loop(), 0, []
+    append = publishing.PublishingHandlers._append
+
+    def count_turns() -> None:
+        nonlocal turns
+        turns += 1
+        loop.call_soon(count_turns)
+
+    def note(*args: Any) -> None:
+        published_in.append(turns)
+        append(*args)
+
+    monkeypatch.setattr(publishing.PublishingHandlers, "_append", note)
+    disk = StuckDisk(post=loop.call_soon)
+    async with running_server(disk, sync_round_bytes=100_000) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        disk.stuck = True
+        for body in (large(b"a"), large(b"b"), large(b"c"), *[encode_body(Columns([b"d"]))] * 50):
+            last = client.send(m.Publish(topic.topic_id, 0, checksum(body)), body)
+        await client.ask(m.OpenProducer(), m.Producer)  # behind them
+        assert len(published_in) == 2, "one is being synced, and one gathers"
+        count_turns()
+        disk.release()
+        assert (await client.answer(last, m.Receipt)).base_offset == 52
+        assert len(published_in[2:]) == len(set(published_in[2:])) == 51
