@@ -67,7 +67,7 @@ _BEGIN: Final = "INSERT OR REPLACE INTO firing VALUES (?,?,?,?)"
 _END: Final = "DELETE FROM firing WHERE topic_id = ? AND partition = ?"
 _NOTE: Final = (
     "INSERT OR REPLACE INTO topic"
-    " VALUES (?1, ?2, ?3, (SELECT min(due_us) FROM schedule WHERE topic_id = ?1))"
+    " VALUES (:topic, :upto, :count, (SELECT min(due_us) FROM schedule WHERE topic_id = :topic))"
 )
 _TOPICS: Final = "SELECT topic_id, first_due_us FROM topic WHERE first_due_us <= ?"
 
@@ -152,7 +152,7 @@ class SqliteScheduleIndex:
         with self._transaction():
             for kind, some in groupby(operations, type):
                 count += self._carry_out(kind, _id(topic_id), list(some))
-            self._db.execute(_NOTE, (_id(topic_id), upto, count))
+            self._db.execute(_NOTE, {"topic": _id(topic_id), "upto": upto, "count": count})
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
