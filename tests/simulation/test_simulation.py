@@ -44,6 +44,7 @@ def test_everything_went_wrong(
     assert totals.counts["rewritten_bytes"] > 0
     assert totals.counts["acked"] > 0.9 * totals.counts["attempted"]
     assert totals.counts["exhausted"] > 0
+    assert all(totals.counts[name] > 0 for name in ("redriven", "discarded", "sought"))
     assert totals.errors["storage_failed"] > 0
 
 

@@ -18,7 +18,7 @@ redelivered_after_ack  group_rules.redelivered,                      what was co
 position_regression    group_rules.position_regression               a position goes back
 unacked_lost           group_rules.undelivered,                      a group never gets a record
                        group_rules.position_ahead,
-                       work_rules.unworked
+                       ending_rules.unworked
 stuck                  liveness_rules.stuck                          nothing is done for a minute
 (ours)                 liveness_rules.unseen                        a reader waits for ever
 (ours)                 work_rules.miscounted                         wrong counts of failures
@@ -29,6 +29,10 @@ stuck                  liveness_rules.stuck                          nothing is 
 (ours)                 attempt_rules.undead                          more attempts than there are
 (ours)                 attempt_rules.recounted                       attempts that are forgotten
 (ours)                 attempt_rules.misfiled                        dead for a wrong reason
+(ours)                 ending_rules.unrevived                        redriven, and not seen again
+(ours)                 ending_rules.undiscarded                      discarded, and seen again
+(ours)                 ending_rules.unsought                         lost behind a seek
+(ours)                 ending_rules.misreported, misnumbered         wrong counts of the dead
 (ours)                 group_rules.seek_forgotten                    a seek that was confirmed
 (ours)                 group_rules.contended                         two who read a partition
 (ours)                 schedule_rules.unfired, early, late           schedules lost, early, late
@@ -52,6 +56,14 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from tests.support.simulation.attempt_rules import misfiled, recounted, undead
+from tests.support.simulation.ending_rules import (
+    misnumbered,
+    misreported,
+    undiscarded,
+    unrevived,
+    unsought,
+    unworked,
+)
 from tests.support.simulation.group_rules import (
     contended,
     position_ahead,
@@ -83,7 +95,6 @@ from tests.support.simulation.work_rules import (
     settled_again,
     unburied,
     uncounted,
-    unworked,
     usurped,
 )
 
@@ -97,6 +108,7 @@ RULES: Final[tuple[Rule, ...]] = (
     contended,
     *(settled_again, miscounted, hasty, overtaken, unburied, unworked, usurped, uncounted),
     *(undead, recounted, misfiled),
+    *(unrevived, undiscarded, unsought, misreported, misnumbered),
     *(unfired, early, late, cancelled),
     *(stuck, unseen),
 )
@@ -125,6 +137,10 @@ def report(history: History) -> dict[str, int]:
     outcomes = Counter(publish.outcome for publish in history.publishes)
     handed_out = Counter((work.group, work.place) for work in history.works)
     present = {value for _, value in history.final_places()}
+    changed = Counter[str]()
+    for one in history.interventions:
+        if one.outcome is Outcome.OK:
+            changed[one.verb] += 1 if one.verb == "seek" else one.affected
     recovered = sum(
         publish.outcome is Outcome.UNKNOWN and publish.value in present
         for publish in history.publishes
@@ -143,6 +159,9 @@ def report(history: History) -> dict[str, int]:
         "exhausted": sum(
             record.reason != "rejected" for dead in history.dead.values() for record in dead
         ),
+        "redriven": changed["redrive"],
+        "discarded": changed["discard"],
+        "sought": changed["seek"],
         "handed_out_max": max(handed_out.values(), default=0),
         "p99_ms": round(_p99_s(history) * 1000),
     }

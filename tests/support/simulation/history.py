@@ -104,7 +104,7 @@ class Work:
     """A record handed to a worker of a queue group; what was said of it, and what came of that.
 
     ``verb`` "" is nothing; ``said_s``: when it was said. ``failures`` and ``crashes`` are what the
-    worker was told.
+    worker was told. ``opened_s``: when it began to take records; no lease of its is older.
     """
 
     worker: str
@@ -119,6 +119,30 @@ class Work:
     outcome: Outcome = Outcome.PENDING
     said_s: float = inf
     done_s: float = inf
+    opened_s: float = 0.0
+
+
+@dataclass(slots=True)
+class Intervention:
+    """What an operator did to a queue group.
+
+    ``verb`` "redrive" or "discard": of dead records at ``places``, listed after ``looked_s``, and
+    with ``every`` of all that there were; so many were ``affected``. "seek": of ``log``, to an
+    offset between ``low`` and ``high``.
+    """
+
+    verb: str
+    group: str
+    invoked_s: float
+    done_s: float = inf
+    outcome: Outcome = Outcome.PENDING
+    looked_s: float = 0.0
+    places: frozenset[Place] = frozenset()
+    every: bool = False
+    affected: int = 0
+    log: LogName | None = None
+    low: int = 0
+    high: float = inf
 
 
 @dataclass(slots=True)
@@ -259,6 +283,9 @@ class History:
     """What queue groups were told to do."""
     dead: dict[str, list[Dead]] = field(default_factory=dict)
     """What queue groups that have been drained list as dead."""
+    dead_counts: dict[str, int] = field(default_factory=dict)
+    """How many they say that these are."""
+    interventions: list[Intervention] = field(default_factory=list)
     queue_starts: dict[tuple[str, LogName], int] = field(default_factory=dict)
     """The first offsets of logs when a queue group was made, of those made only at the end."""
     trials: list[Trial] = field(default_factory=list)
@@ -334,4 +361,5 @@ class History:
     def operations(self) -> int:
         """How many calls the clients made and how many records they were handed."""
         calls = len(self.publishes) + len(self.commits) + len(self.seeks) + len(self.schedules)
+        calls += len(self.interventions)
         return calls + len(self.deliveries) + len(self.works) + sum(map(len, self.final.values()))

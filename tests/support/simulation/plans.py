@@ -40,7 +40,8 @@ class GroupPlan(NamedTuple):
 
 
 class QueuePlan(NamedTuple):
-    """A queue group of a topic."""
+    """A queue group of a topic. ``is_attended``: an operator looks after its dead records, and if
+    it ``is_sought`` sets it elsewhere at times."""
 
     topic: str
     group: str
@@ -49,6 +50,8 @@ class QueuePlan(NamedTuple):
     retry_s: float
     key_lanes: bool
     max_attempts: int = 0
+    is_attended: bool = False
+    is_sought: bool = False
 
 
 def draw_topics(random: Random, *, large: bool) -> list[TopicPlan]:
@@ -124,5 +127,13 @@ def draw_attempts(random: Random, queues: list[QueuePlan]) -> list[QueuePlan]:
     """The queue groups, some of which do not let a record fail as often as it likes."""
     return [
         queue._replace(max_attempts=random.randrange(2, 6)) if random.random() < 0.5 else queue
+        for queue in queues
+    ]
+
+
+def draw_operators(random: Random, queues: list[QueuePlan]) -> list[QueuePlan]:
+    """The queue groups, with an operator or not."""
+    return [
+        queue._replace(is_attended=random.random() < 0.7, is_sought=random.random() < 0.3)
         for queue in queues
     ]

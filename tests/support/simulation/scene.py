@@ -29,7 +29,7 @@ class Scene:
     rot: bool = False
     """Reads may return wrong bits: the broker may refuse to serve what is hit."""
     limits: Random = field(default_factory=Random)
-    """Which topics have a limit of their length, and which queue groups of attempts."""
+    """Which topics have a limit of their length, which queue groups of attempts, or an operator."""
     large: bool = False
     """More of everything than the promises need to be put to the test."""
     kept_records: int = 0

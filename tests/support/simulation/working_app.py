@@ -21,7 +21,9 @@ _DRAIN_S: Final = 120.0
 _VERBS: Final = ("ack", "nack", "reject", "release", "")
 _OFTEN: Final = (70, 12, 3, 5, 10)
 _OFTEN_IN_VAIN: Final = (35, 40, 3, 5, 17)
-"""How often each is said: where attempts are limited, they are to be used up."""
+_OFTEN_DEAD: Final = 20
+"""How often each is said: where attempts are limited, they are to be used up; where an operator
+looks for dead records, there are to be some."""
 
 
 class WorkingApp:
@@ -44,19 +46,21 @@ class WorkingApp:
 
     async def _work_for_a_while(self, client: Client, most_s: float) -> None:
         prefetch = self._random.choice((1, 10, 100))
+        opened_s = self._scene.loop.time()
         with suppress(builtins.TimeoutError):
             async with (
                 asyncio.timeout(most_s * self._random.random()),
                 opened(client, self._plan, prefetch) as queue,
             ):
                 with Helpers() as helpers:
-                    await self._work(queue, helpers if self._random.random() < 0.5 else None)
+                    by = helpers if self._random.random() < 0.5 else None
+                    await self._work(queue, opened_s, by)
 
-    async def _work(self, queue: tapemq.Queue, helpers: "Helpers | None") -> None:
+    async def _work(self, queue: tapemq.Queue, opened_s: float, helpers: "Helpers | None") -> None:
         """Work on one record after another, or leave each to a helper."""
         pause_s = self._random.choice((0.0, 0.0, 0.01))
         async for message in queue:
-            work = note(self._scene, self._name, self._plan, message)
+            work = note(self._scene, self._name, self._plan, message, opened_s)
             await asyncio.sleep(pause_s * self._random.random())
             if helpers:
                 helpers.start(self._settle(work, message))
@@ -64,7 +68,9 @@ class WorkingApp:
                 await self._settle(work, message)
 
     async def _settle(self, work: Work, message: tapemq.Message) -> None:
-        often = _OFTEN_IN_VAIN if self._plan.max_attempts else _OFTEN
+        often = [*(_OFTEN_IN_VAIN if self._plan.max_attempts else _OFTEN)]
+        if self._plan.is_attended:
+            often[_VERBS.index("reject")] = _OFTEN_DEAD
         verb = self._random.choices(_VERBS, often)[0]
         if not verb:
             return  # its lease runs out, or it is given back when the queue is left
@@ -104,13 +110,15 @@ class DrainingApp:
             return
         history.queues[plan.group] = plan.topic
         is_new = not await self._exists(client)
+        opened_s = self._scene.loop.time()
         try:
             async with asyncio.timeout(_DRAIN_S), opened(client, plan, 100) as queue:
                 if is_new:
                     await self._note_starts(client)
                 with Helpers() as helpers:
-                    helpers.start(self._work(queue, helpers))
-                    await self._done(client)
+                    helpers.start(self._work(queue, opened_s, helpers))
+                    info = await self._done(client)
+                    history.dead_counts[plan.group] = info.dead
                     await self._note_dead(client)
         except builtins.TimeoutError as error:
             if isinstance(error, tapemq.Error):
@@ -142,18 +150,18 @@ class DrainingApp:
             for record in await client.dead(topic, group)
         ]
 
-    async def _work(self, queue: tapemq.Queue, helpers: "Helpers") -> None:
+    async def _work(self, queue: tapemq.Queue, opened_s: float, helpers: "Helpers") -> None:
         async for message in queue:
-            work = note(self._scene, f"{self._plan.group}.final", self._plan, message)
+            work = note(self._scene, f"{self._plan.group}.final", self._plan, message, opened_s)
             helpers.start(settle(self._scene, work, message, "ack", confirm=True))
 
-    async def _done(self, client: Client) -> None:
+    async def _done(self, client: Client) -> tapemq.QueueInfo:
         """Wait until nothing is ready, leased or to be tried again."""
-        left = 1
-        while left:
+        while True:
             await asyncio.sleep(0.2)
             info = await client.describe_queue(self._plan.topic, self._plan.group)
-            left = info.ready + info.leased + info.retrying
+            if not info.ready + info.leased + info.retrying:
+                return info
 
 
 def opened(client: Client, plan: QueuePlan, prefetch: int) -> tapemq.Queue:
@@ -169,7 +177,9 @@ def opened(client: Client, plan: QueuePlan, prefetch: int) -> tapemq.Queue:
     )
 
 
-def note(scene: Scene, name: str, plan: QueuePlan, message: tapemq.Message) -> Work:
+def note(
+    scene: Scene, name: str, plan: QueuePlan, message: tapemq.Message, opened_s: float
+) -> Work:
     """A message was handed out."""
     assert message.value is not None
     work = Work(
@@ -181,6 +191,7 @@ def note(scene: Scene, name: str, plan: QueuePlan, message: tapemq.Message) -> W
         message.failures,
         message.crashes,
         scene.loop.time(),
+        opened_s=opened_s,
     )
     scene.history.works.append(work)
     return work

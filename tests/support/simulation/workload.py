@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from tapemq.client import Client
 from tests.support.simulation.app import Work
+from tests.support.simulation.attending_app import AttendingApp
 from tests.support.simulation.history import Most, Terms
 from tests.support.simulation.operating_app import OperatingApp
 from tests.support.simulation.plans import (
@@ -16,6 +17,7 @@ from tests.support.simulation.plans import (
     draw_attempts,
     draw_groups,
     draw_limits,
+    draw_operators,
     draw_queues,
     draw_topics,
 )
@@ -55,7 +57,8 @@ class Workload:
             self.topics.append(TopicPlan("topic-later", 1))
         self.groups = draw_groups(random, self.topics, large=scene.large)
         queues = draw_queues(random, self.topics, large=scene.large)
-        self.queues = draw_attempts(scene.limits, queues)
+        queues = draw_attempts(scene.limits, queues)
+        self.queues = draw_operators(scene.limits, queues)
         scene.history.settings = {
             topic.name: {**topic.retention, **topic.limits} for topic in self.topics
         }
@@ -113,12 +116,17 @@ class Workload:
         for queue in self.queues:
             for number in range(queue.workers):
                 yield self._keep_working(f"{queue.group}.{number}", queue)
+            if queue.is_attended:
+                yield self._keep_attending(f"{queue.group}.operator", queue)
 
     async def _keep_reading(self, name: str, plan: GroupPlan) -> None:
         await self._keep_on(name, lambda own: ReadingApp(self._scene, own, plan).run)
 
     async def _keep_working(self, name: str, plan: QueuePlan) -> None:
         await self._keep_on(name, lambda own: WorkingApp(self._scene, own, plan).run)
+
+    async def _keep_attending(self, name: str, plan: QueuePlan) -> None:
+        await self._keep_on(name, lambda own: AttendingApp(self._scene, plan).run)
 
     async def _keep_on(self, name: str, make: Callable[[str], Work]) -> None:
         """One application after another, each killed sooner or later."""
