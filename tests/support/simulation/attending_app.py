@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from random import Random
 from typing import Final
 
@@ -10,6 +11,7 @@ from tapemq.client import Client
 from tapemq.streams.start import Start
 from tests.support.simulation.clocks import EPOCH_US
 from tests.support.simulation.history import Intervention, LogName, Outcome, Place
+from tests.support.simulation.machine import Death
 from tests.support.simulation.plans import QueuePlan
 from tests.support.simulation.process import current_process
 from tests.support.simulation.scene import Scene
@@ -20,10 +22,12 @@ _EXPECTED: Final = (
 )
 _CHANGE_CHANCE: Final = 0.8
 _SEEK_CHANCE: Final = 0.3
-_CUT_CHANCE: Final = 0.15
-_CUT_WITHIN_S: Final = (0.0003, 0.003, 0.03)
-"""Some answers are lost, and some questions."""
+_DISTURBED_CHANCE: Final = 0.2
+_DISTURBED_WITHIN_S: Final = (0.0003, 0.003, 0.03)
+"""Some answers are lost, and some questions; some things are done by half."""
+_DEATHS: Final = (None, None, Death.KILL, Death.POWER_CUT)
 _AGO_S: Final = 5.0
+_RATE: Final = 20
 
 
 class AttendingApp:
@@ -53,9 +57,9 @@ class AttendingApp:
 
     async def _do(self, one: Intervention, call: Awaitable[int | None]) -> None:
         self._scene.history.interventions.append(one)
-        if self._random.random() < _CUT_CHANCE:
-            delay_s = self._random.choice(_CUT_WITHIN_S) * self._random.random()
-            self._scene.loop.call_later(delay_s, self._cut)
+        if self._random.random() < _DISTURBED_CHANCE:
+            delay_s = self._random.choice(_DISTURBED_WITHIN_S) * self._random.random()
+            self._scene.loop.call_later(delay_s, self._disturb, self._random.choice(_DEATHS))
         try:
             one.affected = await call or 0
         except tapemq.Error:
@@ -63,7 +67,12 @@ class AttendingApp:
             raise
         one.outcome, one.done_s = Outcome.OK, self._scene.loop.time()
 
-    def _cut(self) -> None:
+    def _disturb(self, death: Death | None) -> None:
+        """The broker ends, or the connection."""
+        machine = self._scene.machine
+        if death is not None and not machine.trouble.full:  # with a full disk it may not start
+            machine.die(death)
+            return
         network, me = self._scene.loop.network, current_process()
         for end in [end for end in network.transports if end.process is me]:
             network.cut(end, 0.0, self._random.random())
@@ -81,7 +90,8 @@ class AttendingApp:
     async def _change(self, client: Client, dead: list[Place], looked_s: float) -> None:
         topic, group = self._plan.topic, self._plan.group
         verb = self._random.choice(("redrive", "redrive", "discard"))
-        change = client.redrive if verb == "redrive" else client.discard
+        rate = self._random.choice((None, None, _RATE))
+        change = partial(client.redrive, rate=rate) if verb == "redrive" else client.discard
         one = Intervention(verb, group, self._scene.loop.time(), looked_s=looked_s)
         one.every = self._random.random() < 0.3
         if one.every:

@@ -19,6 +19,7 @@ from tapemq.publishing.open_batch import OpenBatch
 from tapemq_broker.config import Settings
 from tapemq_broker.core import broker as core_broker
 from tapemq_broker.core.partition import Partition
+from tapemq_broker.core.queue import dead_letters, ledger
 from tapemq_broker.core.topic import Topic
 from tapemq_broker.storage import last_values, state_log
 from tests.support.simulation.checker import RULES, STUCK, check, report, verdict
@@ -119,7 +120,7 @@ class Simulation:
         level = logging.root.manager.disable
         logging.disable(logging.NOTSET if self._logs else logging.CRITICAL)
         try:
-            with self._small_snapshots(), self._frames_noted(), self._drops_noted():
+            with self._small_numbers(), self._frames_noted(), self._drops_noted():
                 self._within_an_hour(self._main())
         except SimulationError as error:
             self.run.failure = str(error)
@@ -133,12 +134,17 @@ class Simulation:
         return self.run
 
     @contextmanager
-    def _small_snapshots(self) -> Iterator[None]:
-        """Let states be restated after a few changes, in several parts: production waits for a
-        megabyte, which no short run ever writes."""
+    def _small_numbers(self) -> Iterator[None]:
+        """Let states be restated after a few changes, in several parts, and dead records be changed
+        in several steps: production waits for a megabyte, which no short run ever writes, and does
+        a thousand at once."""
         random = self._part("snapshots")
         changes_bytes, part_bytes = random.choice((500, 3000, 1 << 20)), random.choice((1, 1000))
+        at_once = self._part("steps").choice((1, 2, 1000))
         with (
+            patch.object(dead_letters, "_AT_ONCE", at_once),
+            patch.object(dead_letters, "PAGE_RECORDS", at_once),
+            patch.object(ledger, "_FORGET_AT_ONCE", at_once),
             patch.object(state_log, "SNAPSHOT_BYTES_MIN", changes_bytes),
             patch.object(last_values, "PART_BYTES", part_bytes),
         ):
