@@ -306,7 +306,7 @@ ALONE: Final = ("contended", "undead", "recounted", "misfiled")
 
 
 LIKELY: Final[dict[Callable[[Patch], None], int]] = {
-    answer_before_the_sync: 7,
+    answer_before_the_sync: 26,
     forget_producers_at_a_restart: 23,
     forget_some_topics: 10,
     broken.remove_nothing_by_age: 3,
@@ -316,15 +316,18 @@ LIKELY: Final[dict[Callable[[Patch], None], int]] = {
     retry_at_once: 5,
     let_others_pass_what_failed: 1,
     broken.let_no_crash_be_the_last: 10,
-    broken.forget_crashes_at_a_restart: 2,
+    broken.forget_crashes_at_a_restart: 17,
     broken.fire_late: 16,
     broken.cancel_nothing: 1,
     sync_no_more_after_a_while: 19,
-    broken.resume_no_slow_reader: 1,
+    broken.resume_no_slow_reader: 2,
     broken.take_stale_acks: 8,
     broken_queues.redrive_the_one_in_front_too: 6,
     broken_queues.redrive_what_is_discarded: 8,
     broken_queues.seek_back_past_the_dead: 44,
+    broken_queues.seek_too_far: 2,
+    broken_queues.write_nothing_of_what_lives_again: 11,
+    broken_queues.write_nothing_of_what_is_discarded: 8,
 }
 """The seed that noticed last: with another one first the test takes longer, and finds the same."""
 
@@ -361,7 +364,9 @@ def test_leases_of_consumers_that_are_gone_and_never_end(monkeypatch: Patch) -> 
 def test_queue_groups_whose_hold_is_not_respected(monkeypatch: Patch) -> None:
     monkeypatch.setattr(Topic, "hold_offset", lambda *_: None)
     monkeypatch.setattr(plans, "_draw_retention", lambda _, **__: {"retention_age_s": 1})
-    assert caught(lambda run: "which is removed" in "".join(run.broken.get("unworked", [])))
+    assert caught(
+        lambda run: "which is removed" in "".join(run.broken.get("unworked", [])), likely=5
+    )
 
 
 def test_disk_that_does_not_sync() -> None:
