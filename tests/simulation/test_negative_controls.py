@@ -19,11 +19,7 @@ from tapemq_broker.core.broker import Broker
 from tapemq_broker.core.group import StreamGroup
 from tapemq_broker.core.groups import Groups
 from tapemq_broker.core.queue.departures import Departures
-from tapemq_broker.core.queue.lanes import Lanes
 from tapemq_broker.core.queue.leases import Leases
-from tapemq_broker.core.queue.queues import Queues
-from tapemq_broker.core.queue.retries import Retries
-from tapemq_broker.core.queue.settling import Settling
 from tapemq_broker.core.results import Done, PublishResult, Settled
 from tapemq_broker.core.topic import Topic
 from tapemq_broker.server import retention
@@ -172,39 +168,6 @@ def write_no_changes_of_groups(patch: Patch) -> None:
     patch.setattr(Broker, "take_changes", lambda *_: {})
 
 
-def pass_over_leased_records(patch: Patch) -> None:
-    sent = Queues.lease_sent
-
-    def lose(queues: Queues, delivery: e.DeliverLease, **report: Any) -> e.Effects:
-        first = delivery.runs[0][0]
-        if first % 10 == 9:
-            report["absent"] = [(first, first + 1)]
-        return sent(queues, delivery, **report)
-
-    patch.setattr(Queues, "lease_sent", lose)
-
-
-def retry_at_once(patch: Patch) -> None:
-    wait = Retries.wait
-
-    def hurry(self: Retries, group: Any, backlog: Any, offset: int, trouble: Any) -> None:
-        trouble.not_before_us = 0
-        wait(self, group, backlog, offset, trouble)
-
-    patch.setattr(Retries, "wait", hurry)
-
-
-def let_others_pass_what_failed(patch: Patch) -> None:
-    patch.setattr(Lanes, "_policy_parks", True)
-
-
-def forget_the_dead(patch: Patch) -> None:
-    def settle(self: Settling, held: Any, offset: int, why: Any, outcome: Any) -> None:
-        self.done(held, (offset, offset + 1), outcome)
-
-    patch.setattr(Settling, "_die", settle)
-
-
 def agree_to_a_seek(patch: Patch) -> None:
     def agree(self: Groups, request: Any, *place: Any, start: Any, now_us: int) -> e.Effects:
         _, _, partition = self._find(*place)
@@ -265,15 +228,15 @@ CONTROLS: Final[dict[str, Callable[[Patch], None]]] = {
     "seek_forgotten": agree_to_a_seek,
     "contended": broken.take_partitions_in_silence,
     "miscounted": write_no_changes_of_groups,
-    "hasty": retry_at_once,
-    "overtaken": let_others_pass_what_failed,
-    "unburied": forget_the_dead,
+    "hasty": broken_queues.retry_at_once,
+    "overtaken": broken_queues.let_others_pass_what_failed,
+    "unburied": broken_queues.forget_the_dead,
     "usurped": broken.let_leases_end_early,
     "uncounted": broken.count_no_crashes,
     "undead": broken.let_no_crash_be_the_last,
     "recounted": broken.forget_crashes_at_a_restart,
     "misfiled": broken.bury_without_the_last_failure,
-    "unworked": pass_over_leased_records,
+    "unworked": broken_queues.pass_over_leased_records,
     "unrevived": broken_queues.discard_what_is_redriven,
     "undiscarded": broken_queues.redrive_what_is_discarded,
     "unsought": broken_queues.seek_too_far,
@@ -313,8 +276,8 @@ LIKELY: Final[dict[Callable[[Patch], None], int]] = {
     stamp_with_a_clock_that_jumps: 26,
     confirm_before_the_sync: 9,
     agree_to_a_seek: 4,
-    retry_at_once: 5,
-    let_others_pass_what_failed: 1,
+    broken_queues.retry_at_once: 5,
+    broken_queues.let_others_pass_what_failed: 1,
     broken.let_no_crash_be_the_last: 10,
     broken.forget_crashes_at_a_restart: 17,
     broken.fire_late: 16,

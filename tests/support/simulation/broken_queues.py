@@ -1,18 +1,56 @@
-"""Brokers that do what operators do not mean: to dead records, and when a queue group is sought."""
+"""Brokers whose queue groups forget, hurry or pass over records, or change them as nobody meant."""
 
 from typing import Any
 
 import pytest
 
+from tapemq_broker.core import effects as e
 from tapemq_broker.core.queue import administration, dead_letters
 from tapemq_broker.core.queue.backlog import Backlog
 from tapemq_broker.core.queue.dead import Dead
 from tapemq_broker.core.queue.dead_letters import DeadLetters
+from tapemq_broker.core.queue.lanes import Lanes
 from tapemq_broker.core.queue.ledger import Ledger
+from tapemq_broker.core.queue.queues import Queues
+from tapemq_broker.core.queue.retries import Retries
+from tapemq_broker.core.queue.settling import Settling
 from tapemq_broker.core.queue.trouble import Place, Trouble
 from tapemq_broker.core.results import Affected
 
 Patch = pytest.MonkeyPatch
+
+
+def pass_over_leased_records(patch: Patch) -> None:
+    sent = Queues.lease_sent
+
+    def lose(queues: Queues, delivery: e.DeliverLease, **report: Any) -> e.Effects:
+        first = delivery.runs[0][0]
+        if first % 10 == 9:
+            report["absent"] = [(first, first + 1)]
+        return sent(queues, delivery, **report)
+
+    patch.setattr(Queues, "lease_sent", lose)
+
+
+def retry_at_once(patch: Patch) -> None:
+    wait = Retries.wait
+
+    def hurry(self: Retries, group: Any, backlog: Any, offset: int, trouble: Any) -> None:
+        trouble.not_before_us = 0
+        wait(self, group, backlog, offset, trouble)
+
+    patch.setattr(Retries, "wait", hurry)
+
+
+def let_others_pass_what_failed(patch: Patch) -> None:
+    patch.setattr(Lanes, "_policy_parks", True)
+
+
+def forget_the_dead(patch: Patch) -> None:
+    def settle(self: Settling, held: Any, offset: int, why: Any, outcome: Any) -> None:
+        self.done(held, (offset, offset + 1), outcome)
+
+    patch.setattr(Settling, "_die", settle)
 
 
 def change(patch: Patch, *, lives: bool) -> None:
