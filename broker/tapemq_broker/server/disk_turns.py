@@ -5,11 +5,10 @@ the largest makes them. The figures are in docs/adr/0002-group-commit.md.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-SMALL: Final = 64
+SMALL_PART: Final = 64
 """Who has no more unanswered than this part of a round never waits: 64 KiB of 4 MiB."""
 
 
@@ -22,10 +21,10 @@ class DiskTurns:
 
     def __init__(self, round_bytes: int, when_idle: Callable[[Callable[[], None]], object]) -> None:
         self._round_bytes: Final = round_bytes
-        self._small_bytes: Final = round_bytes // SMALL
+        self._small_bytes: Final = round_bytes // SMALL_PART
         self._when_idle: Final = when_idle
         self._gathered_bytes = 0
-        self._waiting: Final[deque[asyncio.Future[None]]] = deque()
+        self._waiting: Final[dict[asyncio.Future[None], None]] = {}  # an ordered set
         self._called: asyncio.Future[None] | None = None
         self._asks_when_idle = False
 
@@ -48,27 +47,29 @@ class DiskTurns:
     def wait(self) -> asyncio.Future[None]:
         """Done when it is its turn, or cancelled by who does not want it any more. See over()."""
         turn = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+        self._waiting[turn] = None
         self._call_next()
         return turn
 
     def over(self, turn: asyncio.Future[None]) -> None:
         """To be called for each turn: it was used, or is given up."""
+        self._waiting.pop(turn, None)
         if turn is self._called:
             self._called = None
             self._call_next()
 
-    def _is_idle(self) -> None:
+    def _came_to_rest(self) -> None:
         self._asks_when_idle = False
         self.round_begins()
 
     def _call_next(self) -> None:
         while self._waiting and self._called is None and self._gathered_bytes < self._round_bytes:
-            turn = self._waiting.popleft()
+            turn = next(iter(self._waiting))
+            del self._waiting[turn]
             if not turn.done():
                 self._called = turn
                 turn.set_result(None)
         if self._waiting and self._called is None and not self._asks_when_idle:
             # What has gathered may go with its topic, and no round come for it.
             self._asks_when_idle = True
-            self._when_idle(self._is_idle)
+            self._when_idle(self._came_to_rest)

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from tapemq_broker.server.disk_turns import SMALL, DiskTurns
+from tapemq_broker.server.disk_turns import SMALL_PART, DiskTurns
 
 ROUND = 1000
-LITTLE = ROUND // SMALL
+LITTLE = ROUND // SMALL_PART
 MUCH = LITTLE + 1
 
 

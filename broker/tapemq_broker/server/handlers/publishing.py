@@ -71,7 +71,8 @@ class PublishingHandlers:
             if connection.held:
                 connection.held.popleft()
                 self._engine.unanswered.remove(held.request.session, LARGE, lasts=False)
-            await asyncio.sleep(0)  # there may be a thousand
+            if connection.held:  # else another task would be begun for what comes meanwhile
+                await asyncio.sleep(0)  # there may be a thousand
 
     async def _inspected(self, connection: Connection, held: Held) -> BodyPrefix:
         """Inspect a heavy body in a thread. Raises Refused."""

@@ -273,3 +273,40 @@ async def test_what_has_waited_keeps_nobody_else_waiting(monkeypatch: pytest.Mon
         disk.release()
         assert (await client.answer(last, m.Receipt)).base_offset == 52
         assert len(published_in[2:]) == len(set(published_in[2:])) == 51
+
+
+async def test_what_comes_when_the_last_has_waited_is_published_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In the very turn of the event loop behind that in which nothing was left that waits."""
+    loop, published = asyncio.get_running_loop(), 0
+    append = publishing.PublishingHandlers._append
+    disk = StuckDisk(post=loop.call_soon)
+    async with running_server(disk, sync_round_bytes=100_000) as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        body = large(b"x")
+        message = m.Publish(topic.topic_id, 0, checksum(body))
+        (connection,) = server._sessions.by_number.values()
+
+        def come() -> None:
+            for correlation in (101, 102, 103):
+                connection._host.dispatch(connection, message, correlation, memoryview(body))
+
+        def note(*args: Any) -> None:
+            nonlocal published
+            published += 1
+            append(*args)
+            if published == 3:
+                loop.call_soon(come)
+
+        monkeypatch.setattr(publishing.PublishingHandlers, "_append", note)
+        disk.stuck = True
+        for _ in range(3):
+            client.send(message, body)
+        await client.ask(m.OpenProducer(), m.Producer)  # behind them
+        disk.release()
+        offsets = [
+            (await client.answer(number, m.Receipt)).base_offset for number in (101, 102, 103)
+        ]
+        assert (offsets, published) == ([3, 4, 5], 6)
