@@ -8,6 +8,7 @@ has come twice.
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from unittest.mock import patch
 
@@ -236,11 +237,12 @@ class ScheduleMachine(RuleBasedStateMachine):
             return
         wish = made[which % len(made)]
         assert wish.made is not None
-        name = Name(wish.made.schedule_id, b"")
+        name, commands = Name(wish.made.schedule_id, b""), self.commands
 
         def command(request: Request) -> Effects:
-            work = self.commands.cancel(request, wish.topic_id, name)
-            self.bench.engine.spawn(self.commands.answering(request, lambda: work))
+            # Not begun here: the broker may end before it is awaited.
+            work = partial(commands.cancel, request, wish.topic_id, name)
+            self.bench.engine.spawn(commands.answering(request, work))
             return []
 
         wish.cancel = "asked"
