@@ -32,25 +32,32 @@ async def test_a_request_with_the_number_of_an_open_publish_ends_the_connection(
 ) -> None:
     """Its answer would be taken for that of the publish: bytes would count for ever, or not at
     all, and memory be short for others, or have no bound."""
-    async with running_server() as server:
+    disk = StuckDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
         client = await RawClient.connect(server.port)
         topic = await client.topic("t")
+        disk.stuck = True  # else the publish may be answered before the other comes
         correlation = client.send_publish(topic, b"a")
         client.send(second, correlation=correlation)
         failure, _ = await client.push_of(m.Failure)
         assert failure.code == PROTOCOL_ERROR.code
         assert await client.at_end()
+        disk.release()
         other = await RawClient.connect(server.port)
         assert (await other.publish(topic, b"b")).base_offset == 1
         assert server.status().publishing_bytes == 0
 
 
 async def test_a_ping_may_carry_the_number_of_an_open_publish() -> None:
-    async with running_server() as server:
+    disk = StuckDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk) as server:
         client = await RawClient.connect(server.port)
         topic = await client.topic("t")
+        disk.stuck = True
         correlation = client.send_publish(topic, b"a")
         client.send(m.Ping(), correlation=correlation)
+        await client.answer(correlation, m.Pong)
+        disk.release()
         assert (await client.publish(topic, b"b")).base_offset == 1
 
 
