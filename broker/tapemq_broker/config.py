@@ -158,7 +158,7 @@ class Settings:
     ] = 64 * KIB
     outbound_bytes_max: Annotated[int, _size("Unsent bytes that cut a connection.")] = 8 * MIB
     outbound_memory_bytes: Annotated[
-        int, _size("Unsent bytes of all slow connections; beyond, the slowest are cut.", MIB)
+        int, _size("Memory held for slow connections; beyond, the slowest are cut.", MIB)
     ] = 256 * MIB
     write_stall_s: Annotated[float, _duration("Time without progress that cuts it.")] = 10.0
 

@@ -48,7 +48,7 @@ class Case(NamedTuple):
 
 SHUT = ("P20", "P25")
 CASES = {
-    "slow readers": Case("readers that stand still", 100, 500, 96 * MIB_KIB),
+    "slow readers": Case("readers that stand still", 100, 500, 64 * MIB_KIB),
     "giant frames": Case("frames of up to 4 GiB", 300, 10_000, 4 * MIB_KIB),
     "decoder bombs": Case("headers that would take much", 300, 10_000, 4 * MIB_KIB),
     "connection flood": Case("connections", 600, 20_000, 16 * MIB_KIB, SHUT),

@@ -19,10 +19,13 @@ from tapemq_broker.server.outbound_memory import OutboundMemory
 from tapemq_broker.server.publish_memory import PublishMemory
 from tapemq_broker.server.received_memory import ReceivedMemory
 from tapemq_broker.server.translate import text_of
+from tapemq_broker.server.unsent import Unsent
 
 _TURN_S: Final = 0.005
 """How long one connection's messages may keep the event loop in one turn. A megabyte may hold
 tens of thousands of small requests, and a loop reads several megabytes at once."""
+_LARGE_BYTES: Final = 16 * 1024
+"""A payload that keeps so much in memory counts as soon as its client does not take it at once."""
 
 
 class Host(Protocol):
@@ -99,6 +102,8 @@ class Connection(asyncio.BufferedProtocol):
         self._paused_at: float | None = None
         self._is_reading_held = False
         self._is_put_off = False  # the rest of what has come, to the next turn of the loop
+        self._unsent = Unsent()
+        self._is_unsent_asked = False
         self._unsent_bytes = 0
         self._cut_at_bytes = 0
         self._closed_at: float | None = None
@@ -207,11 +212,11 @@ class Connection(asyncio.BufferedProtocol):
         self._unsent_bytes = self.unsent_bytes
         # What is unsent by now may be one large batch: only what comes behind it counts.
         self._cut_at_bytes = self._unsent_bytes + self._host.settings.outbound_bytes_max
-        self._host.outbound.note(self, self._unsent_bytes)
+        self._host.outbound.note(self, self.held_bytes)
 
     def resume_writing(self) -> None:
         self._paused_at = None
-        self._host.outbound.forget(self)
+        self._host.outbound.progress(self, self.held_bytes)
         parked, self.parked = self.parked, []
         self._host.unparked(self, parked)
 
@@ -226,6 +231,11 @@ class Connection(asyncio.BufferedProtocol):
     def unsent_bytes(self) -> int:
         """Bytes that wait in this process for the client to read."""
         return 0 if self._transport is None else self._transport.get_write_buffer_size()
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of this process's memory that are held until the client reads."""
+        return self._unsent.held_bytes(self.unsent_bytes)
 
     def send(
         self, message: m.Message, *, correlation: int = 0, payload: memoryview | None = None
@@ -243,17 +253,31 @@ class Connection(asyncio.BufferedProtocol):
         except ProtocolError as error:  # a defect, which must not be everybody's
             self.abort(f"an answer to it cannot be sent: {error}")
             return
+        self._unsent.written(len(head))
         if payload is None:
             self._transport.write(head)
         else:
             write_parts(self._transport, (head, payload))
+            self._count_payload(payload)
         if self._paused_at is not None:
             self._check_unsent()
+
+    def _count_payload(self, payload: memoryview) -> None:
+        memory_bytes = self._unsent.payload_written(payload, self.unsent_bytes)
+        if memory_bytes >= _LARGE_BYTES and not self._is_unsent_asked:
+            # What the client does not take is known only then: some send at the end of a turn.
+            self._is_unsent_asked = True
+            asyncio.get_running_loop().call_soon(self._note_unsent)
+
+    def _note_unsent(self) -> None:
+        self._is_unsent_asked = False
+        if self.unsent_bytes:
+            self._host.outbound.note(self, self.held_bytes)
 
     def _check_unsent(self) -> None:
         """Something was sent to a client that does not take it."""
         unsent_bytes = self.unsent_bytes
-        self._host.outbound.note(self, unsent_bytes)
+        self._host.outbound.note(self, self.held_bytes)
         if unsent_bytes > self._cut_at_bytes:
             self.abort(f"{unsent_bytes} bytes unsent: the client does not read")
 
@@ -335,7 +359,7 @@ class Connection(asyncio.BufferedProtocol):
         unsent = self.unsent_bytes
         if unsent < self._unsent_bytes:
             self._paused_at, self._unsent_bytes = now, unsent
-            self._host.outbound.progress(self, unsent)
+            self._host.outbound.progress(self, self.held_bytes)
             return False
         self._unsent_bytes = unsent
         return now - self._paused_at >= self._host.settings.write_stall_s

@@ -240,6 +240,40 @@ async def test_what_is_delivered_while_the_connection_closes_is_dropped() -> Non
         connection.send(m.Deliver(1, 0, 0, 0, 1, 1), payload=memoryview(b"batch"))
 
 
+class PartlySent(ClosingTransport):
+    """Has sent all but some bytes of what was written."""
+
+    unsent_bytes = 100
+
+    def is_closing(self) -> bool:
+        return False
+
+    def writelines(self, list_of_data: Iterable[Any]) -> None:
+        pass
+
+    def get_write_buffer_size(self) -> int:
+        return self.unsent_bytes
+
+
+async def test_a_payload_of_which_little_is_unsent_counts_whole() -> None:
+    """It is in memory until its last byte is sent, and many such need not be slow in any other
+    way: their clients ask for no more."""
+    near, far = socket.socketpair()
+    with near, far:
+        sessions = Sessions(Settings(), RealClock(), Counters())
+        connection = Connection(sessions)
+        transport = PartlySent(near)
+        connection.connection_made(transport)
+        connection.send(m.Deliver(1, 0, 0, 0, 1, 1), payload=memoryview(bytes(1 << 20)))
+        assert not connection.paused
+        await asyncio.sleep(0)
+        assert sessions.outbound.used_bytes == 1 << 20
+        transport.unsent_bytes = 0
+        connection.pause_writing()
+        connection.resume_writing()
+        assert not sessions.outbound.used_bytes
+
+
 class ReadTransport(BrokenTransport):
     """Knows whether it is read from."""
 

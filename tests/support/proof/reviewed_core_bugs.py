@@ -306,4 +306,18 @@ REVIEWED_CORE: Final = (
         "the long form of tests/overload, slowloris",
         "tests/broker/server/test_handshakes.py::test_the_oldest_is_given_up_and_hears_why",
     ),
+    Bug(
+        "What came in the turn of the loop behind the last batch that had waited for its turn at "
+        "the disk was published twice, or dropped unanswered: two tasks carried it out.",
+        "a review",
+        "tests/broker/server/handlers/test_publishing.py::"
+        "test_what_comes_when_the_last_has_waited_is_published_once",
+    ),
+    Bug(
+        "Clients that did not read held up to six times as much memory as was counted for them: a "
+        "transport names what is unsent, and keeps what it has sent in part.",
+        "overload, on a machine that was busy with other tests",
+        "tests/broker/server/test_connection.py::"
+        "test_a_payload_of_which_little_is_unsent_counts_whole",
+    ),
 )
