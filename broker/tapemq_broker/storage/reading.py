@@ -70,10 +70,15 @@ class ReadPlan:
             taken = _Taken(asked, end)
             problem = taken.take(data, size_bytes)
             at = position + taken.size_bytes
-            if taken.end is not None and (taken.record_count or (taken.size_bytes and problem)):
+            at_offset = asked.offset if taken.end is None else taken.end.next_offset
+            if (
+                taken.end is not None
+                and at_offset > asked.offset
+                and (taken.record_count or problem)
+            ):
                 cursor = Cursor(reader.segment, at, taken.end, taken.next_bytes)
                 taken_data = data[: taken.size_bytes]
-                return Chunk(taken_data, taken.record_count, taken.end.next_offset, cursor)
+                return Chunk(taken_data, taken.record_count, at_offset, cursor)
             if problem:
                 raise reader.damage(at, asked.offset, problem)
             if taken.is_past:

@@ -75,6 +75,20 @@ def test_no_wrong_bit_is_ever_served(disk: FaultyDisk, log: Log) -> None:
     assert read_all(log, 0) == expected
 
 
+def test_damage_right_behind_a_mark_is_told_and_not_a_chunk_of_nothing(disk: FaultyDisk) -> None:
+    """Who reads for a queue group takes that for a defect of this broker, and ends it."""
+    log = filled(disk, 1)
+    hint = read(log, 0).hint
+    log.mark(7)
+    log.append(batch_of(b"0000000001"), 8)
+    sync(log, disk)
+    assert records(read(log, 1, hint=hint).data) == [(1, b"0000000001")]
+    content(disk)[-1] ^= 1
+    with pytest.raises(CorruptLog) as caught:
+        read(log, 1, hint=hint)
+    assert caught.value.position == log.size_bytes - BATCH_BYTES
+
+
 def swap_batches(data: bytearray) -> None:
     first = data[:BATCH_BYTES]
     data[:BATCH_BYTES] = data[BATCH_BYTES : 2 * BATCH_BYTES]
