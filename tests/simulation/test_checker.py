@@ -70,7 +70,7 @@ def broken(history: History) -> set[str]:
 def test_good_history_breaks_no_rule(history: History) -> None:
     assert check(history) == {}
     assert verdict({}) == ""
-    assert len({rule.__name__ for rule in RULES}) == 43
+    assert len({rule.__name__ for rule in RULES}) == 45
     assert report(history) == {
         "attempted": 5,
         "acked": 5,
@@ -349,6 +349,16 @@ def test_stuck(history: History) -> None:
     assert broken(history) == {"stuck"}
     history.up = [(0.0, 60.0), (90.0, 120.0)]
     assert broken(history) == set()
+
+
+def test_broker_ends_by_itself(history: History) -> None:
+    history.collapses.append("a background task failed: RuntimeError()")
+    assert broken(history) == {"collapsed"}
+
+
+def test_one_side_breaks_the_protocol(history: History) -> None:
+    history.misspoken.append("the broker to a client: an answer to request 7, which is not open")
+    assert broken(history) == {"misspoken"}
 
 
 def test_torn_batch(history: History) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import pytest
 
+from tapemq.wire import messages as m
 from tapemq_broker.core import effects as e
 from tapemq_broker.core import sharing
 from tapemq_broker.core.group import StreamGroup
@@ -22,6 +23,8 @@ from tapemq_broker.core.sharing import Sharing
 from tapemq_broker.core.streams import Streams
 from tapemq_broker.server import retention
 from tapemq_broker.server.connection import Connection
+from tapemq_broker.server.engine import Engine
+from tapemq_broker.server.handlers import publishing
 from tapemq_broker.server.observer import ProducersObserver
 from tapemq_broker.server.schedules.alarm import Alarm
 from tapemq_broker.server.schedules.commands import ScheduleCommands
@@ -193,3 +196,21 @@ def cancel_nothing(patch: Patch) -> None:
         self._engine.reply(request, Done())
 
     patch.setattr(ScheduleCommands, "cancel", agree)
+
+
+def answer_some_twice(patch: Patch) -> None:
+    answer = Engine.answer
+
+    def repeat(engine: Engine, request: e.Request, message: m.Message, *payload: Any) -> None:
+        answer(engine, request, message, *payload)
+        if isinstance(message, m.Receipt) and message.base_offset % 5 == 0:
+            answer(engine, request, message, *payload)
+
+    patch.setattr(Engine, "answer", repeat)
+
+
+def stumble_over_what_is_heavy(patch: Patch) -> None:
+    def stumble(*_: Any) -> None:
+        raise RuntimeError("a defect")
+
+    patch.setattr(publishing, "inspect", stumble)

@@ -21,6 +21,7 @@ unacked_lost           group_rules.undelivered,                      a group nev
                        ending_rules.unworked
 stuck                  liveness_rules.stuck                          nothing is done for a minute
 (ours)                 liveness_rules.unseen                        a reader waits for ever
+(ours)                 liveness_rules.collapsed                      a broker that ends by itself
 (ours)                 work_rules.miscounted                         wrong counts of failures
 (ours)                 work_rules.hasty, work_rules.overtaken        back too soon, out of lane
 (ours)                 work_rules.usurped                            leases that end early, or late
@@ -41,6 +42,7 @@ stuck                  liveness_rules.stuck                          nothing is 
 (ours)                 removal_rules.hoarded                         what they do not keep is not
 (ours)                 removal_rules.forgotten                       a producer, with its records
 (ours)                 removal_rules.backdated                       times that go back in a log
+(ours)                 protocol_rules.misspoken                      the protocol is broken
 (ours)                 record_rules.catalog                          topics gone, or back
 (ours)                 record_rules.overfull                         more than a topic's limit
 (ours)                 at_rest.complaints                            damage that is not refused
@@ -73,7 +75,8 @@ from tests.support.simulation.group_rules import (
     undelivered,
 )
 from tests.support.simulation.history import History, Outcome
-from tests.support.simulation.liveness_rules import stuck, unseen
+from tests.support.simulation.liveness_rules import collapsed, stuck, unseen
+from tests.support.simulation.protocol_rules import misspoken
 from tests.support.simulation.reader_rules import nonmonotonic, skip
 from tests.support.simulation.record_rules import (
     catalog,
@@ -110,7 +113,7 @@ RULES: Final[tuple[Rule, ...]] = (
     *(undead, recounted, misfiled),
     *(unrevived, undiscarded, unsought, misreported, misnumbered),
     *(unfired, early, late, cancelled),
-    *(stuck, unseen),
+    *(stuck, unseen, collapsed, misspoken),
 )
 STUCK: Final[tuple[Rule, ...]] = (stuck, unseen)
 _SHOWN_MAX: Final = 3

@@ -319,6 +319,10 @@ class History:
     topics: dict[str, bool | None] = field(default_factory=dict)
     """Topics that came and went: whether each must be there at the end; None: it may be."""
     final_topics: list[str] = field(default_factory=list)
+    collapses: list[str] = field(default_factory=list)
+    """Why the broker has ended itself, other than that its disk had failed."""
+    misspoken: list[str] = field(default_factory=list)
+    """How broker and SDK have broken the protocol."""
     losses: list[float] = field(default_factory=list)
     """When what was not synced may have got lost: power cuts, and syncs that failed."""
     up: list[tuple[float, float]] = field(default_factory=list)

@@ -56,3 +56,8 @@ def unseen(history: History) -> Iterator[str]:
     for watch in history.watches:
         if watch.seen_s > watch.published_s + WATCH_S:
             yield f"{watch.reader} waits since {watch.published_s:.6f} s for {watch.value!r}"
+
+
+def collapsed(history: History) -> Iterator[str]:
+    """The broker has ended itself, and no disk had failed."""
+    yield from history.collapses

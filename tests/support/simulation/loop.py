@@ -21,8 +21,8 @@ _T = TypeVar("_T")
 START_S: Final = 1000.0
 """Virtual time at the start: not 0, which would hide mistakes."""
 STEPS_MAX: Final = 2_000_000
-_ROUND_S: Final = 20e-6
-"""Most virtual time that one round of callbacks takes."""
+ROUND_S: Final = 20e-6
+"""Most virtual time that one round of callbacks takes, where the processor has little to do."""
 _HANDOFF_S: Final = 300e-6
 """Most virtual time that a thread takes to run and report back."""
 
@@ -58,14 +58,18 @@ class SimLoop(asyncio.BaseEventLoop):
 
     What the outside world may reorder is reordered: completions of disk, network and threads
     (``call_io``) that become due in the same round come in a random order, except that those of
-    one source keep theirs. An exception in a callback, more than ``steps_max`` callbacks and a
-    world in which nothing is left to happen end the run with SimulationError.
+    one source keep theirs. A round takes ``round_s`` at most; the longer, the more news comes
+    between rounds that follow at once, as those of a task that yields. An exception in a callback,
+    more than ``steps_max`` callbacks and a world in which nothing is left to happen end the run
+    with SimulationError.
     """
 
     network: "SimNetwork"
     _stopping: bool  # BaseEventLoop's
 
-    def __init__(self, random: Random, *, steps_max: int = STEPS_MAX) -> None:
+    def __init__(
+        self, random: Random, *, steps_max: int = STEPS_MAX, round_s: float = ROUND_S
+    ) -> None:
         super().__init__()
         self.set_debug(False)
         self.random = random
@@ -74,6 +78,7 @@ class SimLoop(asyncio.BaseEventLoop):
         """How often news came in another order than that in which it happened."""
         self.failures: list[str] = []
         self._steps_max = steps_max
+        self._round_s = round_s
         self._now_s = START_S
         self._next_up: deque[_Handle] = deque()
         self._timers: list[tuple[float, int, _Handle]] = []
@@ -221,7 +226,7 @@ class SimLoop(asyncio.BaseEventLoop):
     def _run_once(self) -> None:
         queue, timers, outside = self._next_up, self._timers, self._outside
         if queue or self._stopping:
-            self._now_s += self.random.random() * _ROUND_S
+            self._now_s += self.random.random() * self._round_s
         else:
             self._jump()
         now_s = self._now_s

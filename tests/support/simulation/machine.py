@@ -36,6 +36,10 @@ class Death(Enum):
     STOP = "clean stop"
 
 
+_DISK_FAILED: Final = ("[Errno 5]", "OSError(5,")
+"""A broker ends itself for that; for anything else it has a defect."""
+
+
 class Machine:
     """Runs a broker, and boots it again ``down_s()`` virtual seconds after it died."""
 
@@ -166,6 +170,8 @@ class Machine:
 
     def _fatal(self, reason: str) -> None:
         self.fatal_reasons.append(reason)
+        if not any(failed in reason for failed in _DISK_FAILED):
+            self._history.collapses.append(reason)
         self.die(Death.FATAL)
         raise ProcessExit
 

@@ -18,19 +18,23 @@ from tapemq.batch import Columns
 from tapemq.publishing.open_batch import OpenBatch
 from tapemq_broker.config import Settings
 from tapemq_broker.core import broker as core_broker
+from tapemq_broker.core import inspection
 from tapemq_broker.core.partition import Partition
 from tapemq_broker.core.queue import dead_letters, ledger
 from tapemq_broker.core.topic import Topic
+from tapemq_broker.server import logs
+from tapemq_broker.server.disk_turns import DiskTurns
 from tapemq_broker.storage import last_values, state_log
 from tests.support.simulation.checker import RULES, STUCK, check, report, verdict
 from tests.support.simulation.damage_trials import DamageTrials
 from tests.support.simulation.finale import Finale
 from tests.support.simulation.history import History, LogName
 from tests.support.simulation.lasting_index import LastingIndex
-from tests.support.simulation.loop import START_S, SimLoop, SimulationError
+from tests.support.simulation.loop import ROUND_S, START_S, SimLoop, SimulationError
 from tests.support.simulation.machine import Death, Machine
 from tests.support.simulation.mischief import Mischief
 from tests.support.simulation.network import SimNetwork
+from tests.support.simulation.protocol_rules import listening
 from tests.support.simulation.scene import Scene
 from tests.support.simulation.sim_disk import Trouble
 from tests.support.simulation.weather import draw_weather
@@ -39,6 +43,8 @@ from tests.support.simulation.workload import Workload
 _LONGEST_S: Final = 3600.0
 _LARGE_CHANCE: Final = 0.02
 _ROT_CHANCE: Final = 0.15
+_ROUNDS_S: Final = (ROUND_S, ROUND_S, 500e-6, 3e-3)
+"""A processor that is busy takes longer for what a loop does in one round."""
 
 
 @dataclass
@@ -79,7 +85,7 @@ class Simulation:
         self._logs = logs
         self.run = Run(seed)
         self._random = Random(f"tapemq/{seed}")
-        self.loop = SimLoop(self._part("loop"))
+        self.loop = SimLoop(self._part("loop"), round_s=self._part("pace").choice(_ROUNDS_S))
         self.loop.network = SimNetwork(self.loop, self._part("network"))
         weather = draw_weather(self._part("weather"))
         self.loop.network.weather = weather
@@ -120,7 +126,12 @@ class Simulation:
         level = logging.root.manager.disable
         logging.disable(logging.NOTSET if self._logs else logging.CRITICAL)
         try:
-            with self._small_numbers(), self._frames_noted(), self._drops_noted():
+            with (
+                self._small_numbers(),
+                self._frames_noted(),
+                self._drops_noted(),
+                listening(self.run.history),
+            ):
                 self._within_an_hour(self._main())
         except SimulationError as error:
             self.run.failure = str(error)
@@ -135,13 +146,17 @@ class Simulation:
 
     @contextmanager
     def _small_numbers(self) -> Iterator[None]:
-        """Let states be restated after a few changes, in several parts, and dead records be changed
-        in several steps: production waits for a megabyte, which no short run ever writes, and does
-        a thousand at once."""
+        """Let states be restated after a few changes, in several parts, dead records be changed in
+        several steps, and producers take turns at the disk: production waits for megabytes, which
+        no short run ever writes, and does a thousand at once."""
         random = self._part("snapshots")
         changes_bytes, part_bytes = random.choice((500, 3000, 1 << 20)), random.choice((1, 1000))
         at_once = self._part("steps").choice((1, 2, 1000))
+        turns = self._part("turns")
+        round_bytes, light_bytes = turns.choice((1, 1, 300, 1 << 22)), turns.choice((1, 1 << 18))
         with (
+            patch.object(logs, "DiskTurns", lambda _, when_idle: DiskTurns(round_bytes, when_idle)),
+            patch.object(inspection, "LIGHT_DATA_BYTES", light_bytes),
             patch.object(dead_letters, "_AT_ONCE", at_once),
             patch.object(dead_letters, "PAGE_RECORDS", at_once),
             patch.object(ledger, "_FORGET_AT_ONCE", at_once),
@@ -252,7 +267,6 @@ def draw_settings(random: Random) -> Settings:
         heartbeat_s=random.choice((1.0, 3.0)),
         revoke_deadline_s=random.choice((0.2, 2.0)),
         publish_window_bytes=random.choice((2048, 65_536)),
-        sync_round_bytes=random.choice((1024, 1 << 22)),  # all take turns, or nobody
         mark_idle_s=random.choice((0.01, 0.1)),
         outbound_high_bytes=random.choice((4096, 262_144)),
         outbound_low_bytes=1024,

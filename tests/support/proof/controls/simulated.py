@@ -38,6 +38,8 @@ _FIRING: Final = (
     ("P14", "a producer is forgotten with the records that are removed", "forgotten"),
     ("P21", "what is too old is never removed", "hoarded"),
     ("P21", "records have the time of a wall clock that jumps back", "backdated"),
+    ("P20", "a task of the broker fails where a batch takes long to look at", "collapsed"),
+    ("P4", "some requests are answered twice", "misspoken"),
     ("P22", "schedules fire before their time", "early"),
     ("P22", "schedules fire long after their time", "late"),
     ("P22", "what is due is appended nowhere", "unfired"),
