@@ -5,7 +5,8 @@ import os
 import socket
 from collections import deque
 from contextlib import suppress
-from typing import Final, NamedTuple, Protocol, cast
+from dataclasses import dataclass
+from typing import Final, Protocol, cast
 
 from tapemq.batch import BodyPrefix
 from tapemq.wire import messages as m
@@ -64,12 +65,15 @@ class Host(Protocol):
         """A message has come. Raises ProtocolError."""
 
 
-class Held(NamedTuple):
-    """A publish that waits for its inspection, or for its turn."""
+@dataclass(slots=True)
+class Held:
+    """A publish that waits for its inspection, or for its turn. ``prefix``: that it was inspected
+    and how its body begins."""
 
     message: m.Publish
     request: Request
     body: bytes
+    prefix: BodyPrefix | None = None
 
 
 class Connection(asyncio.BufferedProtocol):

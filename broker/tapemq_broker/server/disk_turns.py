@@ -11,6 +11,9 @@ from typing import Final
 SMALL_PART: Final = 64
 """Who has no more unanswered than this part of a round never waits: 64 KiB of 4 MiB."""
 
+SHARE_PART: Final = 4
+"""Whose turn it is appends about this part of a round at most: 1 MiB of 4."""
+
 
 class DiskTurns:
     """Lets about ``round_bytes`` gather for a round of syncs; more comes later, first come first.
@@ -22,6 +25,7 @@ class DiskTurns:
     def __init__(self, round_bytes: int, when_idle: Callable[[Callable[[], None]], object]) -> None:
         self._round_bytes: Final = round_bytes
         self._small_bytes: Final = round_bytes // SMALL_PART
+        self.share_bytes: Final = round_bytes // SHARE_PART
         self._when_idle: Final = when_idle
         self._gathered_bytes = 0
         self._waiting: Final[dict[asyncio.Future[None], None]] = {}  # an ordered set

@@ -1,6 +1,7 @@
 """Producers and their batches."""
 
 import asyncio
+from typing import Final
 
 from tapemq.batch import BodyPrefix
 from tapemq.wire import messages as m
@@ -13,6 +14,9 @@ from tapemq_broker.server.flow import Flow
 from tapemq_broker.server.handlers.table import Handler
 from tapemq_broker.server.translate import DURABLE, WRITTEN
 from tapemq_broker.server.unanswered import LARGE
+
+_TURN_S: Final = 0.005
+"""How long one connection's batches that had to wait may keep the event loop in one turn."""
 
 
 class PublishingHandlers:
@@ -55,27 +59,29 @@ class PublishingHandlers:
         return self._engine.logs.turns.must_wait(connection.in_flight_bytes)
 
     async def _publish_held(self, connection: Connection) -> None:
-        """Publish what has to wait, one in each turn of the loop; what came behind waits too, so
+        """Publish what has to wait, some in each turn of the loop; what came behind waits too, so
         order is kept.
 
-        With the connection this ends, in the midst of what it waits for.
+        With the connection this ends, in the midst of what it waits for, or right behind it: then
+        nothing waits any more.
         """
         while connection.held:
             held = connection.held[0]
             try:
-                prefix = await self._inspected(connection, held) if is_heavy(held.body) else None
+                held.prefix = await self._inspected(connection, held)
             except Refused as refused:
+                if connection.held:
+                    self._let_go(connection)
                 self._engine.reply(held.request, refused.refusal)
             else:
-                await self._append_in_turn(connection, held, prefix)
-            if connection.held:
-                connection.held.popleft()
-                self._engine.unanswered.remove(held.request.session, LARGE, lasts=False)
+                await self._append_in_turn(connection)
             if connection.held:  # else another task would be begun for what comes meanwhile
                 await asyncio.sleep(0)  # there may be a thousand
 
-    async def _inspected(self, connection: Connection, held: Held) -> BodyPrefix:
-        """Inspect a heavy body in a thread. Raises Refused."""
+    async def _inspected(self, connection: Connection, held: Held) -> BodyPrefix | None:
+        """Inspect a body in a thread, if it is a heavy one. Raises Refused."""
+        if not is_heavy(held.body):
+            return None
         limits = self._engine.core.batch_limits
         checking = asyncio.get_running_loop().run_in_executor(
             None, inspect, held.body, held.message.checksum, limits
@@ -83,19 +89,37 @@ class PublishingHandlers:
         connection.held_for = checking
         return await checking
 
-    async def _append_in_turn(
-        self, connection: Connection, held: Held, prefix: BodyPrefix | None
-    ) -> None:
+    async def _append_in_turn(self, connection: Connection) -> None:
         turns = self._engine.logs.turns
         if not turns.must_wait(connection.in_flight_bytes):
-            self._append(held.message, held.request, held.body, prefix)
+            self._append_share(connection)
             return
         turn = connection.held_for = turns.wait()
         try:
             await turn
-            self._append(held.message, held.request, held.body, prefix)
+            self._append_share(connection)
         finally:
             turns.over(turn)
+
+    def _append_share(self, connection: Connection) -> None:
+        """Append the first that waits, and those behind it: as much as a turn at the disk and one
+        of the loop can afford."""
+        clock, left_bytes = self._engine.world.clock, self._engine.logs.turns.share_bytes
+        until = clock.monotonic() + _TURN_S
+        while connection.held:
+            held = self._let_go(connection)
+            self._append(held.message, held.request, held.body, held.prefix)
+            left_bytes -= len(held.body)
+            if left_bytes <= 0 or clock.monotonic() >= until:
+                return
+            if connection.held and is_heavy(connection.held[0].body):
+                return
+
+    def _let_go(self, connection: Connection) -> Held:
+        """The first that waits, which waits no more."""
+        held = connection.held.popleft()
+        self._engine.unanswered.remove(held.request.session, LARGE, lasts=False)
+        return held
 
     def _append(
         self,

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections import Counter
 from functools import partial
 from typing import Any
 
@@ -225,6 +226,25 @@ async def test_who_goes_while_it_waits_for_its_turn_holds_nobody_up() -> None:
         assert (await clients[3].answer(sent[3], m.Receipt)).base_offset == 2
 
 
+async def test_who_goes_in_the_moment_its_turn_comes_harms_nobody() -> None:
+    disk = StuckDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk, sync_round_bytes=100_000) as server:
+        clients = [await RawClient.connect(server.port) for _ in range(4)]
+        topic = await clients[0].topic("t")
+        disk.stuck = True
+        sent = []
+        for client in clients:
+            body = large(b"x")
+            sent.append(client.send(m.Publish(topic.topic_id, 0, checksum(body)), body))
+            await client.ask(m.OpenProducer(), m.Producer)
+        gone = list(server._sessions.by_number.values())[2]
+        server._engine.logs.turns.round_begins()
+        gone.connection_lost(None)
+        assert not gone.held
+        disk.release()
+        assert (await clients[3].answer(sent[3], m.Receipt)).base_offset == 2
+
+
 async def test_a_topic_that_goes_lets_those_behind_it_in() -> None:
     """What had gathered goes with it, and needs no sync any more."""
     disk = StuckDisk(post=asyncio.get_running_loop().call_soon)
@@ -246,8 +266,9 @@ async def test_a_topic_that_goes_lets_those_behind_it_in() -> None:
 
 
 async def test_what_has_waited_keeps_nobody_else_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small batches behind a large one: each is published in a turn of the loop of its own."""
-    loop, turns, published_in = asyncio.get_running_loop(), 0, []
+    """Small batches behind a large one: a turn of the loop publishes what it has time for."""
+    clock, published_in = AheadClock(), list[int]()
+    loop, turns = asyncio.get_running_loop(), 0
     append = publishing.PublishingHandlers._append
 
     def count_turns() -> None:
@@ -257,11 +278,12 @@ async def test_what_has_waited_keeps_nobody_else_waiting(monkeypatch: pytest.Mon
 
     def note(*args: Any) -> None:
         published_in.append(turns)
+        clock.monotonic_ahead_s += 0.002
         append(*args)
 
     monkeypatch.setattr(publishing.PublishingHandlers, "_append", note)
     disk = StuckDisk(post=loop.call_soon)
-    async with running_server(disk, sync_round_bytes=100_000) as server:
+    async with running_server(disk, clock=clock, sync_round_bytes=100_000) as server:
         client = await RawClient.connect(server.port)
         topic = await client.topic("t")
         disk.stuck = True
@@ -272,7 +294,35 @@ async def test_what_has_waited_keeps_nobody_else_waiting(monkeypatch: pytest.Mon
         count_turns()
         disk.release()
         assert (await client.answer(last, m.Receipt)).base_offset == 52
-        assert len(published_in[2:]) == len(set(published_in[2:])) == 51
+        assert len(published_in[2:]) == 51
+        assert max(Counter(published_in[2:]).values()) <= 3, "of 5 ms, one takes 2"
+
+
+class StandingClock(AheadClock):
+    """No time passes."""
+
+    def monotonic(self) -> float:
+        return 1000.0
+
+
+async def test_who_has_many_small_batches_publishes_a_share_of_the_round_in_its_turn() -> None:
+    disk = StuckDisk(post=asyncio.get_running_loop().call_soon)
+    async with running_server(disk, clock=StandingClock(), sync_round_bytes=400_000) as server:
+        clients = [await RawClient.connect(server.port) for _ in range(2)]
+        topic = await clients[0].topic("t")
+        disk.stuck = True
+        await clients[0].publish(topic, b"a round begins with it", level=1)
+        body = encode_body(Columns([bytes(20_000)]))
+        message = m.Publish(topic.topic_id, 0, checksum(body))
+        for _ in range(20):  # these fill the next one
+            clients[0].send(message, body)
+        sent = []
+        for client in clients:
+            sent += [(client, client.send(message, body)) for _ in range(10)]
+            await client.ask(m.OpenProducer(), m.Producer)
+        disk.release()
+        offsets = [(await client.answer(each, m.Receipt)).base_offset for client, each in sent]
+        assert offsets == [*range(21, 26), *range(31, 36), *range(26, 31), *range(36, 41)]
 
 
 async def test_what_comes_when_the_last_has_waited_is_published_once(
