@@ -351,16 +351,6 @@ def test_stuck(history: History) -> None:
     assert broken(history) == set()
 
 
-def test_broker_ends_by_itself(history: History) -> None:
-    history.collapses.append("a background task failed: RuntimeError()")
-    assert broken(history) == {"collapsed"}
-
-
-def test_one_side_breaks_the_protocol(history: History) -> None:
-    history.misspoken.append("the broker to a client: an answer to request 7, which is not open")
-    assert broken(history) == {"misspoken"}
-
-
 def test_torn_batch(history: History) -> None:
     history.frames = [frozenset({value(3), value(4)}), frozenset({value(8), value(9)})]
     assert broken(history) == set()
