@@ -5,8 +5,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.procfs import process_name, process_tree
@@ -18,13 +19,19 @@ FREE_PORTS = ["--port", "0", "--http-port", "0"]
 
 
 class TapemqBroker:
-    """One running broker on a data directory, new or not."""
+    """One running broker on a data directory, new or not; ``settings`` as environment variables."""
 
-    def __init__(self, directory: Path, wrapper: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        wrapper: Sequence[str] = (),
+        settings: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         command = [*wrapper, *SERVE, "--data-dir", str(directory / "data"), *FREE_PORTS]
         self._log = directory / "output"
-        # The broker's defaults, whatever the settings of the shell are.
+        # The broker's defaults but for these, whatever the settings of the shell are.
         environment = {k: v for k, v in os.environ.items() if not k.startswith("TAPEMQ_")}
+        environment.update(settings)
         begin = time.monotonic()
         with self._log.open("a") as output:
             self._process = subprocess.Popen(
