@@ -25,6 +25,9 @@ log = logging.getLogger("tapemq.broker")
 
 _READS_AT_ONCE: Final = 8
 """Threads that wait for the disk; more would only stand in line there."""
+READS_IN_MEMORY: Final = 2 * _READS_AT_ONCE
+"""Reads that are under way, or done and not yet sent: else threads would fill the memory as long
+as the event loop is busy with something else."""
 _READERS_AT_ONCE: Final = 256
 """Readers of a log that are told of more in one turn of the loop: 2 µs each."""
 _TURN_BYTES: Final = 2 * 1024 * 1024
@@ -54,6 +57,7 @@ class Deliveries:
         self._loop: Final = asyncio.get_running_loop()
         # Their own, so that making topics and looking into batches never waits for slow reads.
         self._threads: Final = ThreadPoolExecutor(_READS_AT_ONCE, thread_name_prefix="read")
+        self._reads: Final = asyncio.Semaphore(READS_IN_MEMORY)
         # Logs whose readers are being told, and whether to begin again after that.
         self._waking: Final[dict[LogId, bool]] = {}
         # What this turn of the loop can still afford, and who waits for the next ones.
@@ -115,6 +119,10 @@ class Deliveries:
             self._spawn(self._read_in_thread(wish, plan))
 
     async def _read_in_thread(self, wish: Deliver, plan: ReadPlan) -> None:
+        async with self._reads:
+            await self._read_and_send(wish, plan)
+
+    async def _read_and_send(self, wish: Deliver, plan: ReadPlan) -> None:
         self._sessions.counters.reads_from_disk += 1
         try:
             chunk = await self._loop.run_in_executor(self._threads, plan.run, True)

@@ -13,7 +13,7 @@ from tapemq.batch import LogId
 from tapemq.wire import messages as m
 from tapemq_broker.core import effects as e
 from tapemq_broker.server.counters import Counters
-from tapemq_broker.server.deliveries import Deliveries
+from tapemq_broker.server.deliveries import READS_IN_MEMORY, Deliveries
 from tapemq_broker.storage.errors import CorruptLog, OffsetOutOfRange
 from tapemq_broker.storage.record_log import Chunk
 from tests.support.core.reading import data_log, key, subscribe, wish
@@ -213,7 +213,7 @@ class Crowd:
     def get(self, session: int) -> "Crowd":
         return self
 
-    def fail(self) -> None:
+    def fail(self, work: Any) -> None:
         raise AssertionError("nothing here waits for the disk")
 
     def send(self, message: m.Deliver, *, payload: memoryview) -> None:
@@ -228,7 +228,7 @@ class Crowd:
     def plan(self, wanted: e.Deliver, hint: object) -> "Crowd":
         return self
 
-    def run(self, wait: bool) -> Chunk:
+    def run(self, wait: bool) -> Chunk | None:
         return Chunk(memoryview(bytes(self.size_bytes)), 1, self.end, None)
 
     def grow(self) -> None:
@@ -244,6 +244,46 @@ class Crowd:
             turns.append(len(self.sent) - sum(turns))
             await asyncio.sleep(0)
         return turns
+
+
+class SlowCrowd(Crowd):
+    """Forty sessions for which the log has to be read from the disk."""
+
+    READERS = 40
+
+    def __init__(self) -> None:
+        super().__init__(size_bytes=512 * 1024)
+        self.go_on = threading.Event()
+        self.done = threading.Semaphore(0)
+        self.tasks: list[asyncio.Task[None]] = []
+
+    def fail(self, work: Any) -> None:
+        self.tasks.append(asyncio.get_running_loop().create_task(work))
+
+    def run(self, wait: bool) -> Chunk | None:
+        if not wait:
+            return None
+        self.go_on.wait()
+        chunk = super().run(wait)
+        self.done.release()
+        return chunk
+
+    def has_room(self, size_bytes: int) -> bool:
+        return True
+
+
+async def test_reads_do_not_fill_the_memory_while_the_event_loop_is_busy() -> None:
+    crowd = SlowCrowd()
+    crowd.grow()
+    for _ in range(crowd.READERS):  # a few begin in each turn
+        await asyncio.sleep(0)
+    assert len(crowd.tasks) == crowd.READERS
+    crowd.go_on.set()
+    for _ in range(READS_IN_MEMORY):
+        assert crowd.done.acquire(timeout=30)
+    assert not crowd.done.acquire(timeout=0.05), "the loop has been here since, and sent nothing"
+    await asyncio.gather(*crowd.tasks)
+    assert len(crowd.sent) == crowd.READERS
 
 
 async def test_readers_of_one_log_are_served_over_many_turns_of_the_loop() -> None:
