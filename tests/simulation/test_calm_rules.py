@@ -35,6 +35,10 @@ def test_reader_that_is_given_a_record_late_or_never() -> None:
     assert broken(History(watches=[Watch("r", b"v", 5.0)])) == {"unseen"}
 
 
+def test_what_is_kept_for_who_is_gone() -> None:
+    assert broken(History(leftovers=["tokens: {1: 2}"])) == {"leftover"}
+
+
 def test_broker_that_ends_by_itself() -> None:
     assert broken(History(collapses=["a background task failed: RuntimeError()"])) == {"collapsed"}
 

@@ -250,6 +250,7 @@ CONTROLS: Final[dict[str, Callable[[Patch], None]]] = {
     "unseen": broken.wake_no_stream_now_and_then,
     "collapsed": broken.stumble_over_what_is_heavy,
     "misspoken": broken.answer_some_twice,
+    "leftover": broken.keep_the_tokens_of_who_is_gone,
 }
 MORE: Final[tuple[tuple[str, Callable[[Patch], None]], ...]] = (
     ("unseen", broken.wake_no_queue_now_and_then),
@@ -272,6 +273,7 @@ ALONE: Final = ("contended", "undead", "recounted", "misfiled")
 
 LIKELY: Final[dict[Callable[[Patch], None], int]] = {
     remove_all_but_the_newest: 1,
+    broken.stumble_over_what_is_heavy: 4,
     answer_before_the_sync: 26,
     forget_producers_at_a_restart: 23,
     forget_some_topics: 10,

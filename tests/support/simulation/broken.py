@@ -29,6 +29,7 @@ from tapemq_broker.server.observer import ProducersObserver
 from tapemq_broker.server.schedules.alarm import Alarm
 from tapemq_broker.server.schedules.commands import ScheduleCommands
 from tapemq_broker.server.schedules.firing import Firing
+from tapemq_broker.server.session_tokens import SessionTokens
 from tests.support.simulation import workload
 
 LATE_US: Final = 40_000_000
@@ -214,3 +215,7 @@ def stumble_over_what_is_heavy(patch: Patch) -> None:
         raise RuntimeError("a defect")
 
     patch.setattr(publishing, "inspect", stumble)
+
+
+def keep_the_tokens_of_who_is_gone(patch: Patch) -> None:
+    patch.setattr(SessionTokens, "forget", lambda *_: None)

@@ -22,6 +22,7 @@ unacked_lost           group_rules.undelivered,                      a group nev
 stuck                  liveness_rules.stuck                          nothing is done for a minute
 (ours)                 liveness_rules.unseen                        a reader waits for ever
 (ours)                 liveness_rules.collapsed                      a broker that ends by itself
+(ours)                 leftovers.leftover                            kept for who is gone
 (ours)                 work_rules.miscounted                         wrong counts of failures
 (ours)                 work_rules.hasty, work_rules.overtaken        back too soon, out of lane
 (ours)                 work_rules.usurped                            leases that end early, or late
@@ -75,6 +76,7 @@ from tests.support.simulation.group_rules import (
     undelivered,
 )
 from tests.support.simulation.history import History, Outcome
+from tests.support.simulation.leftovers import leftover
 from tests.support.simulation.liveness_rules import collapsed, stuck, unseen
 from tests.support.simulation.protocol_rules import misspoken
 from tests.support.simulation.reader_rules import nonmonotonic, skip
@@ -113,7 +115,7 @@ RULES: Final[tuple[Rule, ...]] = (
     *(undead, recounted, misfiled),
     *(unrevived, undiscarded, unsought, misreported, misnumbered),
     *(unfired, early, late, cancelled),
-    *(stuck, unseen, collapsed, misspoken),
+    *(stuck, unseen, collapsed, misspoken, leftover),
 )
 STUCK: Final[tuple[Rule, ...]] = (stuck, unseen)
 _SHOWN_MAX: Final = 3

@@ -321,6 +321,8 @@ class History:
     final_topics: list[str] = field(default_factory=list)
     collapses: list[str] = field(default_factory=list)
     """Why the broker has ended itself, other than that its disk had failed."""
+    leftovers: list[str] = field(default_factory=list)
+    """What the broker kept when nobody was there any more."""
     misspoken: list[str] = field(default_factory=list)
     """How broker and SDK have broken the protocol."""
     losses: list[float] = field(default_factory=list)

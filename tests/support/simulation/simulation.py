@@ -30,6 +30,7 @@ from tests.support.simulation.damage_trials import DamageTrials
 from tests.support.simulation.finale import Finale
 from tests.support.simulation.history import History, LogName
 from tests.support.simulation.lasting_index import LastingIndex
+from tests.support.simulation.leftovers import QUIET_S, look
 from tests.support.simulation.loop import ROUND_S, START_S, SimLoop, SimulationError
 from tests.support.simulation.machine import Death, Machine
 from tests.support.simulation.mischief import Mischief
@@ -212,6 +213,9 @@ class Simulation:
         await workload.run(mischief)
         finale = Finale(self._scene, workload)
         await finale.run()
+        await asyncio.sleep(QUIET_S)
+        if machine.server is not None:
+            self.run.history.leftovers += look(machine.server)
         await machine.stop()
         broker.cancel()
 

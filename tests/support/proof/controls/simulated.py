@@ -39,6 +39,7 @@ _FIRING: Final = (
     ("P21", "what is too old is never removed", "hoarded"),
     ("P21", "records have the time of a wall clock that jumps back", "backdated"),
     ("P20", "a task of the broker fails where a batch takes long to look at", "collapsed"),
+    ("P20", "what sessions are known by is kept when they are gone", "leftover"),
     ("P4", "some requests are answered twice", "misspoken"),
     ("P22", "schedules fire before their time", "early"),
     ("P22", "schedules fire long after their time", "late"),
