@@ -85,7 +85,10 @@ class ReadPlan:
                 # A repair left a hole here, up to where the wish ends: marks may come behind it.
                 return Chunk(_NOTHING, 0, asked.upto, None)
             if taken.next_bytes == 0:
-                raise ValueError(f"reading up to {asked.upto}, which is inside a batch")
+                if not taken.size_bytes:
+                    raise ValueError(f"reading up to {asked.upto}, which is inside a batch")
+                position, end = at, taken.end  # as many marks as are looked at together
+                continue
             # Only marks, or a part of a large batch: read on until a record is there.
             size_bytes = taken.size_bytes + taken.next_bytes
             if position + size_bytes > reader.size_bytes:

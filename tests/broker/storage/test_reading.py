@@ -3,6 +3,7 @@ from collections.abc import Callable
 import pytest
 
 from tapemq.batch import HEADER_BYTES, LogId, Role
+from tapemq_broker.storage.appending import MARK
 from tapemq_broker.storage.directory import DataDirectory
 from tapemq_broker.storage.errors import CorruptLog, OffsetOutOfRange
 from tapemq_broker.storage.log import Log
@@ -87,6 +88,19 @@ def test_damage_right_behind_a_mark_is_told_and_not_a_chunk_of_nothing(disk: Fau
     with pytest.raises(CorruptLog) as caught:
         read(log, 1, hint=hint)
     assert caught.value.position == log.size_bytes - BATCH_BYTES
+
+
+def test_very_many_marks_are_passed_over(disk: FaultyDisk) -> None:
+    large = LogSettings(segment_bytes=1 << 20, index_interval_bytes=1 << 20)
+    log = Log.open(disk, DIRECTORY, LOG_ID, settings=large, now_us=1)
+    log.append(batch_of(b"0000000000"), 1)
+    sync(log, disk)
+    hint = read(log, 0).hint
+    for number in range(2 * BATCHES_MAX + 1):
+        log._write(MARK, number)
+    log.append(batch_of(b"0000000001"), 5000)
+    sync(log, disk)
+    assert records(read(log, 1, hint=hint).data)[-1] == (1, b"0000000001")
 
 
 def swap_batches(data: bytearray) -> None:
