@@ -36,8 +36,10 @@ class Death(Enum):
     STOP = "clean stop"
 
 
-_DISK_FAILED: Final = ("[Errno 5]", "OSError(5,")
-"""A broker ends itself for that; for anything else it has a defect."""
+_DISK_FAILED: Final = (
+    *("a sync failed", "storage failed: [Errno 5]", "the logs of topic", "the schedule log of"),
+)
+"""How a broker tells that it ends itself for that; for anything else it has a defect."""
 
 
 class Machine:
@@ -170,7 +172,7 @@ class Machine:
 
     def _fatal(self, reason: str) -> None:
         self.fatal_reasons.append(reason)
-        if not any(failed in reason for failed in _DISK_FAILED):
+        if not reason.startswith(_DISK_FAILED):
             self._history.collapses.append(reason)
         self.die(Death.FATAL)
         raise ProcessExit
