@@ -20,13 +20,13 @@ from tapemq_broker.server.outbound_memory import OutboundMemory
 from tapemq_broker.server.publish_memory import PublishMemory
 from tapemq_broker.server.received_memory import ReceivedMemory
 from tapemq_broker.server.translate import text_of
-from tapemq_broker.server.unsent import Unsent
+from tapemq_broker.server.unsent import Unsent, owned
 
 _TURN_S: Final = 0.005
 """How long one connection's messages may keep the event loop in one turn. A megabyte may hold
 tens of thousands of small requests, and a loop reads several megabytes at once."""
-_LARGE_BYTES: Final = 16 * 1024
-"""A payload that keeps so much in memory counts as soon as its client does not take it at once."""
+_COUNTED_BYTES: Final = 16 * 1024
+"""From here on what a client does not take at once counts, though it is not slow yet."""
 
 
 class Host(Protocol):
@@ -106,9 +106,9 @@ class Connection(asyncio.BufferedProtocol):
         self._paused_at: float | None = None
         self._is_reading_held = False
         self._is_put_off = False  # the rest of what has come, to the next turn of the loop
-        self._unsent = Unsent()
-        self._is_unsent_asked = False
-        self._unsent_bytes = 0
+        self.unsent = Unsent()
+        self._will_end_turn = False
+        self._last_unsent_bytes = 0
         self._cut_at_bytes = 0
         self._closed_at: float | None = None
 
@@ -116,6 +116,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self.unsent.goes_to(self._transport)
         settings = self._host.settings
         self._transport.set_write_buffer_limits(
             high=settings.outbound_high_bytes, low=settings.outbound_low_bytes
@@ -184,6 +185,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         transport, self._transport = self._transport, None
+        self.unsent.goes_to(None)
         if exc is not None and transport is not None:
             self._read_rest(transport.get_extra_info("socket"))
         self.session.close()
@@ -213,14 +215,14 @@ class Connection(asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         self._paused_at = self._host.clock.monotonic()
-        self._unsent_bytes = self.unsent_bytes
+        self._last_unsent_bytes = self.unsent.unsent_bytes
         # What is unsent by now may be one large batch: only what comes behind it counts.
-        self._cut_at_bytes = self._unsent_bytes + self._host.settings.outbound_bytes_max
-        self._host.outbound.note(self, self.held_bytes)
+        self._cut_at_bytes = self._last_unsent_bytes + self._host.settings.outbound_bytes_max
+        self._host.outbound.note(self)
 
     def resume_writing(self) -> None:
         self._paused_at = None
-        self._host.outbound.progress(self, self.held_bytes)
+        self._host.outbound.note(self)
         parked, self.parked = self.parked, []
         self._host.unparked(self, parked)
 
@@ -230,16 +232,6 @@ class Connection(asyncio.BufferedProtocol):
     def paused(self) -> bool:
         """The client does not read as fast as it is sent to."""
         return self._paused_at is not None
-
-    @property
-    def unsent_bytes(self) -> int:
-        """Bytes that wait in this process for the client to read."""
-        return 0 if self._transport is None else self._transport.get_write_buffer_size()
-
-    @property
-    def held_bytes(self) -> int:
-        """Bytes of this process's memory that are held until the client reads."""
-        return self._unsent.held_bytes(self.unsent_bytes)
 
     def send(
         self, message: m.Message, *, correlation: int = 0, payload: memoryview | None = None
@@ -257,37 +249,36 @@ class Connection(asyncio.BufferedProtocol):
         except ProtocolError as error:  # a defect, which must not be everybody's
             self.abort(f"an answer to it cannot be sent: {error}")
             return
-        self._unsent.written(len(head))
+        if payload is not None:
+            payload = owned(payload)
+        self.unsent.writes(head, payload)
         if payload is None:
             self._transport.write(head)
         else:
             write_parts(self._transport, (head, payload))
-            self._count_payload(payload)
+        if not self._will_end_turn:
+            self._will_end_turn = True
+            asyncio.get_running_loop().call_soon(self._end_turn)
         if self._paused_at is not None:
             self._check_unsent()
 
-    def _count_payload(self, payload: memoryview) -> None:
-        memory_bytes = self._unsent.payload_written(payload, self.unsent_bytes)
-        if memory_bytes >= _LARGE_BYTES and not self._is_unsent_asked:
-            # What the client does not take is known only then: some send at the end of a turn.
-            self._is_unsent_asked = True
-            asyncio.get_running_loop().call_soon(self._note_unsent)
-
-    def _note_unsent(self) -> None:
-        self._is_unsent_asked = False
-        if self.unsent_bytes:
-            self._host.outbound.note(self, self.held_bytes)
+    def _end_turn(self) -> None:
+        """What the client does not take at once is known by now: some send at a turn's end."""
+        self._will_end_turn = False
+        self.unsent.turn_ends()
+        if self.unsent.held_bytes >= _COUNTED_BYTES:
+            self._host.outbound.note(self)
 
     def _check_unsent(self) -> None:
         """Something was sent to a client that does not take it."""
-        unsent_bytes = self.unsent_bytes
-        self._host.outbound.note(self, self.held_bytes)
+        unsent_bytes = self.unsent.unsent_bytes
+        self._host.outbound.note(self)
         if unsent_bytes > self._cut_at_bytes:
             self.abort(f"{unsent_bytes} bytes unsent: the client does not read")
 
     def has_room(self, size_bytes: int) -> bool:
         """Whether a delivery that was read meanwhile can be sent."""
-        room_bytes = self._host.settings.outbound_bytes_max - self.unsent_bytes
+        room_bytes = self._host.settings.outbound_bytes_max - self.unsent.unsent_bytes
         return not self.paused or size_bytes <= room_bytes
 
     def fail(self, kind: ErrorKind, text: str) -> None:
@@ -360,12 +351,11 @@ class Connection(asyncio.BufferedProtocol):
         """Whether a paused connection has sent nothing for write_stall_s."""
         if self._paused_at is None:
             return False
-        unsent = self.unsent_bytes
-        if unsent < self._unsent_bytes:
-            self._paused_at, self._unsent_bytes = now, unsent
-            self._host.outbound.progress(self, self.held_bytes)
+        unsent = self.unsent.unsent_bytes
+        if unsent < self._last_unsent_bytes:
+            self._paused_at, self._last_unsent_bytes = now, unsent
             return False
-        self._unsent_bytes = unsent
+        self._last_unsent_bytes = unsent
         return now - self._paused_at >= self._host.settings.write_stall_s
 
     @property

@@ -1,58 +1,74 @@
 """How much waits in this process for clients that read too slowly, over all connections."""
 
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
+
+from tapemq_broker.server.unsent import Unsent
 
 
 class Slow(Protocol):
-    """A connection whose client does not read as fast as it is sent to."""
+    """A connection whose client does not take at once what it is sent."""
 
     @property
-    def held_bytes(self) -> int:
-        """What is in memory for it by now."""
+    def unsent(self) -> Unsent:
+        """What was written to it."""
 
     def abort(self, why: str) -> None:
         """Cut it."""
 
 
+class _Noted(NamedTuple):
+    """``upto_bytes``: when so much is sent, it has read what was held for it at first."""
+
+    held_bytes: int
+    upto_bytes: int
+
+
 class OutboundMemory:
     """Counts what is in memory for connections that do not take it at once.
 
-    Beyond the limit, those are cut that have not read for the longest time: else ten thousand
-    clients that ask for much and read nothing would have a few hundred KiB each.
+    Beyond the limit, those are cut that have not read what was there for the longest time: else
+    ten thousand clients that ask for much and read nothing would have a few hundred KiB each. Who
+    reads is told by how much was sent since, as nobody says so of those that are hardly slow.
     """
 
     def __init__(self, limit_bytes: int) -> None:
         self.limit_bytes: Final = limit_bytes
         self.used_bytes = 0
-        # Who has not made progress for the longest time comes first.
-        self._held: Final[dict[Slow, int]] = {}
+        # Who has not read for the longest time comes first.
+        self._held: Final[dict[Slow, _Noted]] = {}
 
-    def note(self, connection: Slow, held_bytes: int) -> None:
-        """So much is held for this client; it has begun to be slow, or more was sent to it."""
-        self.used_bytes += held_bytes - self._held.get(connection, 0)
-        self._held[connection] = held_bytes
+    def note(self, connection: Slow) -> None:
+        """It has begun to be slow, or more was sent to it."""
+        noted = self._held.get(connection)
+        if noted is None or connection.unsent.sent_bytes >= noted.upto_bytes:
+            self._begin_anew(connection)
+        else:
+            held_bytes = connection.unsent.held_bytes
+            self.used_bytes += held_bytes - noted.held_bytes
+            self._held[connection] = noted._replace(held_bytes=held_bytes)
         while self.used_bytes > self.limit_bytes and len(self._held) > 1:
-            self._cut(next(iter(self._held)))
-
-    def progress(self, connection: Slow, held_bytes: int) -> None:
-        """A slow client has read something."""
-        self.forget(connection)
-        if held_bytes:
-            self.note(connection, held_bytes)
+            self._look_at(next(iter(self._held)))
 
     def forget(self, connection: Slow) -> None:
-        """It has read enough, or is gone."""
-        self.used_bytes -= self._held.pop(connection, 0)
+        """It is gone."""
+        noted = self._held.pop(connection, None)
+        if noted is not None:
+            self.used_bytes -= noted.held_bytes
 
-    def _cut(self, slowest: Slow) -> None:
-        """Unless it has read meanwhile: nobody tells that of those who are hardly slow."""
-        noted_bytes, held_bytes = self._held[slowest], slowest.held_bytes
+    def _begin_anew(self, connection: Slow) -> None:
+        """It has read: there are others that have not for a longer time."""
+        self.forget(connection)
+        unsent = connection.unsent
+        if unsent.held_bytes:
+            self.used_bytes += unsent.held_bytes
+            self._held[connection] = _Noted(unsent.held_bytes, unsent.written_bytes)
+
+    def _look_at(self, slowest: Slow) -> None:
+        if slowest.unsent.sent_bytes >= self._held[slowest].upto_bytes:
+            self._begin_anew(slowest)
+            return
         self.forget(slowest)
-        if held_bytes >= noted_bytes:
-            slowest.abort(
-                f"{self.limit_bytes} bytes are held for slow connections, and this one has not "
-                "read for the longest time"
-            )
-        elif held_bytes:
-            self.used_bytes += held_bytes
-            self._held[slowest] = held_bytes
+        slowest.abort(
+            f"{self.limit_bytes} bytes are held for slow connections, and this one has not "
+            "read for the longest time"
+        )

@@ -136,6 +136,9 @@ class BrokenTransport(asyncio.Transport):
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         pass
 
+    def get_write_buffer_size(self) -> int:
+        return 0
+
 
 async def test_what_was_said_before_a_write_failed_counts() -> None:
     """A worker that is killed right after it has said something, while it is written to."""
@@ -267,7 +270,7 @@ async def test_a_payload_of_which_little_is_unsent_counts_whole() -> None:
         connection.send(m.Deliver(1, 0, 0, 0, 1, 1), payload=memoryview(bytes(1 << 20)))
         assert not connection.paused
         await asyncio.sleep(0)
-        assert sessions.outbound.used_bytes == 1 << 20
+        assert 1 << 20 < sessions.outbound.used_bytes < 1.001 * (1 << 20)
         transport.unsent_bytes = 0
         connection.pause_writing()
         connection.resume_writing()

@@ -1,44 +1,89 @@
 """What a connection keeps in memory until its client reads."""
 
-from tapemq_broker.server.unsent import Unsent
+import asyncio
+
+from tapemq_broker.server.unsent import Unsent, owned
+
+FRAME = 256
+"""What a frame counts beside its bytes."""
+HEAD = b"0123456789"
 
 
-def part(size_bytes: int, of_bytes: int) -> memoryview:
-    return memoryview(bytes(of_bytes))[:size_bytes]
+class Transport(asyncio.WriteTransport):
+    """Has so much unsent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unsent_bytes = 0
+
+    def get_write_buffer_size(self) -> int:
+        return self.unsent_bytes
+
+
+class Rig:
+    """A connection whose transport has sent what a test says."""
+
+    def __init__(self) -> None:
+        self.transport = Transport()
+        self.unsent = Unsent()
+        self.unsent.goes_to(self.transport)
+
+    def turn(self, *payloads: int) -> None:
+        """Write so many bytes each in a turn of the loop."""
+        for size_bytes in payloads:
+            payload = memoryview(bytes(size_bytes)) if size_bytes else None
+            self.unsent.writes(HEAD, payload)
+            self.transport.unsent_bytes += len(HEAD) + size_bytes
+        self.unsent.turn_ends()
+
+    def held_at(self, unsent_bytes: int) -> int:
+        self.transport.unsent_bytes = unsent_bytes
+        return self.unsent.held_bytes
 
 
 def test_a_payload_is_held_whole_until_its_last_byte_is_sent() -> None:
-    unsent = Unsent()
-    unsent.written(10)
-    assert unsent.payload_written(part(1000, 1000), 1010) == 1000
-    assert unsent.held_bytes(1010) == 1010
-    assert unsent.held_bytes(1000) == 1000
-    assert unsent.held_bytes(1) == 1000
-    assert unsent.held_bytes(0) == 0
+    rig = Rig()
+    rig.turn(1000)
+    assert [rig.held_at(unsent) for unsent in (1010, 999, 1, 0)] == [FRAME + 1010] * 3 + [0]
+    assert rig.unsent.sent_bytes == rig.unsent.written_bytes == 1010
 
 
-def test_a_part_keeps_all_that_was_read_with_it() -> None:
-    unsent = Unsent()
-    unsent.written(10)
-    assert unsent.payload_written(part(1000, 5000), 1010) == 5000
-    assert unsent.held_bytes(1010) == 10 + 5000
-    assert unsent.held_bytes(1) == 5000
+def test_all_of_a_turn_is_held_until_the_last_of_it_is_sent() -> None:
+    rig = Rig()
+    rig.turn(1000, 0, 1000)
+    rig.turn(500)
+    both = 4 * (FRAME + 10) + 2500
+    assert [rig.held_at(unsent) for unsent in (2540, 511)] == [both] * 2
+    assert [rig.held_at(unsent) for unsent in (510, 1)] == [FRAME + 510] * 2
+    assert rig.held_at(0) == 0
 
 
-def test_those_behind_it_are_held_with_it_and_those_before_are_not() -> None:
-    unsent = Unsent()
-    for _ in range(3):
-        unsent.written(10)
-        unsent.payload_written(part(1000, 1000), 3030)
-    unsent.written(10)
-    # Of 3 x 1010 + 10 bytes, half of the second payload and what is behind it.
-    assert unsent.held_bytes(500 + 1010 + 10) == 1000 + 1010 + 10
-    assert unsent.held_bytes(0) == 0
+def test_what_was_sent_in_the_midst_of_a_turn_is_not_counted_with_the_rest_of_it() -> None:
+    rig = Rig()
+    rig.unsent.writes(HEAD, memoryview(bytes(1000)))
+    assert rig.held_at(0) == 0
+    rig.unsent.writes(HEAD, None)
+    assert rig.held_at(10) == FRAME + 10
 
 
-def test_what_was_sent_is_forgotten_though_nobody_asks() -> None:
-    unsent = Unsent()
+def test_turns_that_were_sent_are_forgotten() -> None:
+    rig = Rig()
     for _ in range(1000):
-        unsent.written(10)
-        unsent.payload_written(part(1000, 1000), 1010)
-    assert len(unsent._payloads) == 1
+        rig.turn(10)
+        rig.held_at(20)
+    assert len(rig.unsent._turns) == 1
+
+
+def test_nothing_is_held_where_there_is_no_transport_any_more() -> None:
+    rig = Rig()
+    rig.turn(1000)
+    rig.unsent.goes_to(None)
+    assert (rig.unsent.unsent_bytes, rig.unsent.held_bytes) == (0, 0)
+
+
+def test_a_small_part_of_what_was_read_does_not_keep_the_rest() -> None:
+    read = memoryview(bytes(range(200)))
+    large, small = read[:50], read[10:59]
+    assert owned(large) is large
+    assert owned(small) == small
+    assert owned(small).obj is not read.obj
