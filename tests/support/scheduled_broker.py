@@ -1,7 +1,7 @@
 """A broker in the test's own loop whose wall clock stands until it is advanced."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from tapemq_broker.server.server import Server
 from tapemq_broker.server.world import World
 from tapemq_broker.storage.disk import Disk
 from tapemq_broker.storage.memory_disk import MemoryDisk
-from tapemq_broker.storage.schedules.index import LeftOut
+from tapemq_broker.storage.schedules.index import LeftOut, ScheduleIndex
 from tapemq_broker.storage.schedules.memory_index import MemoryScheduleIndex
 from tests.support.running_server import fatal
 
@@ -53,11 +53,12 @@ class ScheduledBroker:
         self.clock = StandingClock()
         self.disk = disk or MemoryDisk(post=asyncio.get_running_loop().call_soon)
         self.index = KeptIndex()
+        self.open_index: Callable[[], ScheduleIndex] = lambda: self.index
         self.server: Server
         self.client: tapemq.Client
 
     async def start(self) -> None:
-        world = World(self.disk, self.clock, RealRandom(), fatal, lambda: self.index)
+        world = World(self.disk, self.clock, RealRandom(), fatal, self.open_index)
         self.server = Server(_SETTINGS, world)
         await self.server.start("127.0.0.1", 0)
         self.client = await tapemq.connect(f"tapemq://127.0.0.1:{self.server.port}")

@@ -154,4 +154,11 @@ REVIEWED_SCHEDULES: Final = (
         "tests/broker/server/test_notes_of_a_clean_stop.py::"
         "test_what_a_clean_stop_noted_of_schedules_that_the_catalog_forgot_is_kept",
     ),
+    Bug(
+        "A value of another type in the index of schedules, where a row without a checksum was "
+        "damaged, ended the broker, and every start after that.",
+        "a review",
+        "tests/broker/server/schedules/test_index_builder.py::"
+        "test_a_start_meets_what_is_of_another_type",
+    ),
 )

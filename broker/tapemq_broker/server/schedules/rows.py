@@ -6,6 +6,7 @@ from typing import Any
 import msgpack
 
 from tapemq_broker.core.packed import BadEntry, check_list, unpack_list
+from tapemq_broker.core.refusal import Refused
 from tapemq_broker.core.schedules.entries import (
     Cancelled,
     Fired,
@@ -15,6 +16,7 @@ from tapemq_broker.core.schedules.entries import (
     Shot,
 )
 from tapemq_broker.core.schedules.recent import Placed
+from tapemq_broker.core.schedules.recurrence import check_due
 from tapemq_broker.core.schedules.schedule import Recurrence, Schedule
 from tapemq_broker.storage.schedules.index import (
     BeginFiring,
@@ -78,7 +80,11 @@ def firing_of(begun: BeginFiring) -> Firing:
     """A firing that the index has noted. Raises IndexDamaged: no checksum covers it."""
     try:
         epoch, first_sequence, shots = unpack_list(begun.data, (int, int, list))
-        pairs = [check_list(shot, (int, int)) for shot in shots]
-    except BadEntry as error:
+        return Firing(begun.partition, epoch, first_sequence, tuple(map(_shot, shots)))
+    except (BadEntry, Refused) as error:
         raise IndexDamaged(f"a firing of partition {begun.partition}: {error}") from None
-    return Firing(begun.partition, epoch, first_sequence, tuple(Shot(*shot) for shot in pairs))
+
+
+def _shot(item: Any) -> Shot:
+    schedule_id, due_us = check_list(item, (int, int))[:2]
+    return Shot(schedule_id, check_due(due_us))

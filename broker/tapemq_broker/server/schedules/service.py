@@ -138,8 +138,12 @@ class Schedules:
             for topic_id in set(index.topics()) - known:
                 index.forget(topic_id)
 
-        with suppress(OSError, IndexDamaged):
+        try:
             await self.runner.run(forget)
+        except IndexDamaged as damaged:
+            self.damaged(str(damaged))
+        except OSError:
+            pass  # the next start forgets them
 
     def stop(self) -> None:
         """Begin nothing more."""

@@ -1,4 +1,4 @@
-"""The index of schedules in a SQLite file, with a checksum for each row."""
+"""The index of schedules in a SQLite file, with a checksum for each schedule."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -30,6 +30,7 @@ _FILE_MODE: Final = 0o600
 _NEXT_ROWS: Final = 1024
 """So many of a topic are looked at for one that is not left out: a partition may have millions."""
 
+_ID_BYTES: Final = 8
 _INTEGER_MAX: Final = 2**63 - 1
 _CACHE_KIB: Final = 16 * 1024
 _JOURNAL_PAGES: Final = 16 * 1024
@@ -58,6 +59,7 @@ CREATE TABLE firing (
 _COLUMNS: Final = (
     "topic_id, schedule_id, position, due_us, partition, key, fired, head, record, checksum"
 )
+_TYPES: Final = (bytes, int, int, int, int, bytes, int, bytes, bytes, int)
 _SELECT: Final = f"SELECT {_COLUMNS} FROM schedule"
 _BY_ID: Final = "WHERE topic_id = ? AND schedule_id = ?"
 _FIND: Final = f"{_SELECT} {_BY_ID}"
@@ -69,6 +71,11 @@ _NOTE: Final = (
     "INSERT OR REPLACE INTO topic"
     " VALUES (:topic, :upto, :count, (SELECT min(due_us) FROM schedule WHERE topic_id = :topic))"
 )
+_STATE: Final = (
+    "SELECT upto, count, CASE count WHEN 0 THEN 0 ELSE first_due_us END FROM topic"
+    " WHERE topic_id = ?"
+)
+_FIRINGS: Final = "SELECT partition, position, data FROM firing WHERE topic_id = ?"
 _TOPICS: Final = "SELECT topic_id, first_due_us FROM topic WHERE first_due_us <= ?"
 
 
@@ -133,17 +140,17 @@ class SqliteScheduleIndex:
     def topics(self) -> list[int]:
         with self._errors():
             rows = self._db.execute("SELECT topic_id FROM topic").fetchall()
-        return [int.from_bytes(row[0], "big") for row in rows]
+        return [_topic_id(row[0]) for row in rows]
 
     def state(self, topic_id: int) -> TopicState:
         topic = _id(topic_id)
         with self._errors():
-            known = self._db.execute("SELECT upto, count FROM topic WHERE topic_id = ?", (topic,))
-            upto, count = known.fetchone() or (0, 0)
-            firings = self._db.execute(
-                "SELECT partition, position, data FROM firing WHERE topic_id = ?", (topic,)
-            ).fetchall()
-        return TopicState(upto, count, tuple(BeginFiring(*row) for row in firings))
+            known = self._db.execute(_STATE, (topic,)).fetchone() or (0, 0, 0)
+            firings = self._db.execute(_FIRINGS, (topic,)).fetchall()
+        # The last would hide the topic from those who look for what is due.
+        upto, count, _ = _checked(known, int, int, int)
+        begun = tuple(BeginFiring(*_checked(row, int, int, bytes)) for row in firings)
+        return TopicState(upto, count, begun)
 
     # Changing
 
@@ -194,8 +201,8 @@ class SqliteScheduleIndex:
 
     def _count(self, topic: bytes, puts: list[Put]) -> int:
         """How many of these are there already. Ids rise, so there are few to look for."""
-        query = "SELECT max(schedule_id) FROM schedule WHERE topic_id = ?"
-        highest = self._db.execute(query, (topic,)).fetchone()[0] or 0
+        query = "SELECT ifnull(max(schedule_id), 0) FROM schedule WHERE topic_id = ?"
+        (highest,) = _checked(self._db.execute(query, (topic,)).fetchone(), int)
         again = {put.row.schedule_id for put in puts if put.row.schedule_id <= highest}
         query = "SELECT count(*) FROM schedule WHERE topic_id = ? AND schedule_id = ?"
         return sum(self._db.execute(query, (topic, one)).fetchone()[0] for one in again)
@@ -246,9 +253,10 @@ class SqliteScheduleIndex:
 
     def _topics(self, upto_us: int, without: LeftOut) -> list[tuple[bytes, int]]:
         """Those with something that is due by then, and when the first of it is, in this order."""
-        left_out = {_id(topic_id) for topic_id in without.topics}
-        rows = self._db.execute(f"{_TOPICS} ORDER BY first_due_us", (upto_us,))
-        return [(topic, first_us) for topic, first_us in rows if topic not in left_out]
+        left_out = set(without.topics)
+        found = self._db.execute(f"{_TOPICS} ORDER BY first_due_us", (upto_us,))
+        rows = [_checked(row, bytes, int) for row in found]
+        return [(topic, first_us) for topic, first_us in rows if _topic_id(topic) not in left_out]
 
     def _due_of(
         self, topic: bytes, upto_us: int, limit: int, without: LeftOut
@@ -259,7 +267,8 @@ class SqliteScheduleIndex:
             f" AND partition NOT IN ({','.join('?' * len(numbers))})"
             " ORDER BY due_us, schedule_id LIMIT ?"
         )
-        return self._db.execute(query, (topic, upto_us, *numbers, limit)).fetchall()
+        rows = self._db.execute(query, (topic, upto_us, *numbers, limit))
+        return [_checked(row, int, bytes, int) for row in rows]
 
     def next_due_us(self, after_us: int, without: LeftOut = NOTHING) -> int | None:
         nearest: int | None = None
@@ -279,7 +288,8 @@ class SqliteScheduleIndex:
         limit = _NEXT_ROWS if without else 1
         query = "SELECT due_us, partition FROM schedule WHERE topic_id = ? AND due_us > ?"
         rows = self._db.execute(f"{query} ORDER BY due_us LIMIT ?", (topic, after_us, limit))
-        for number, (due_us, partition) in enumerate(rows, 1):
+        for number, row in enumerate(rows, 1):
+            due_us, partition = _checked(row, int, int)
             if partition not in without or number == limit:
                 return int(due_us)
         return None
@@ -317,7 +327,9 @@ class SqliteScheduleIndex:
 
 def _is_passing(error: sqlite3.DatabaseError) -> bool:
     """Whether the disk is at fault (full, most often), and not what is in the file."""
-    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorname.startswith(
+    # A text that is no UTF-8 is an OperationalError, too, and has no name.
+    name = getattr(error, "sqlite_errorname", "")
+    return isinstance(error, sqlite3.OperationalError) and name.startswith(
         ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_BUSY", "SQLITE_CANTOPEN")
     )
 
@@ -329,7 +341,29 @@ def _bounded(number: int) -> int:
 
 def _id(topic_id: int) -> bytes:
     """SQLite's integers are signed, and ids use all 64 bits."""
-    return topic_id.to_bytes(8, "big")
+    return topic_id.to_bytes(_ID_BYTES, "big")
+
+
+def _topic_id(column: Any) -> int:
+    """The inverse. Raises IndexDamaged."""
+    if type(column) is not bytes or len(column) != _ID_BYTES:
+        raise IndexDamaged(f"the id of a topic is no {_ID_BYTES} bytes")
+    return int.from_bytes(column, "big")
+
+
+def _typed(columns: tuple[Any, ...], *types: type) -> tuple[Any, ...]:
+    """What a row says; any value may be of any type in SQLite. Raises IndexDamaged."""
+    if tuple(map(type, columns)) != types:
+        found = ", ".join(type(value).__name__ for value in columns)
+        raise IndexDamaged(f"a row is of the types {found}")
+    return columns
+
+
+def _checked(columns: tuple[Any, ...], *types: type) -> tuple[Any, ...]:
+    """What a row says that has no checksum. Raises IndexDamaged."""
+    if any(type(value) is int and value < 0 for value in _typed(columns, *types)):
+        raise IndexDamaged("a row has a number below 0")
+    return columns
 
 
 def _partitions(topic: bytes, without: LeftOut) -> set[int]:
@@ -343,20 +377,13 @@ def _checksum(row: Row) -> int:
     return checksum(row.record, checksum(row.head, checksum(row.key, checksum(text))))
 
 
-def _is_sound(row: Row, known: int) -> bool:
-    try:
-        return _checksum(row) == known
-    except TypeError:  # SQLite's columns have no fixed types
-        return False
-
-
 def _encode(topic: bytes, row: Row) -> tuple[Any, ...]:
     return (topic, *row, _checksum(row))
 
 
 def _decode(columns: tuple[Any, ...]) -> DueRow:
-    topic, *fields, known = columns
+    topic, *fields, known = _typed(columns, *_TYPES)
     row = Row(*fields)
-    if not _is_sound(row, known):
+    if _checksum(row) != known:
         raise IndexDamaged(f"the row of schedule {row.schedule_id} does not match its checksum")
-    return DueRow(int.from_bytes(topic, "big"), row)
+    return DueRow(_topic_id(topic), row)

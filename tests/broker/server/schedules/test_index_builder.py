@@ -1,14 +1,18 @@
 """The index is damaged; whenever that is met, nothing is lost, early or twice."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 import pytest
 
+import tapemq
 from tapemq_broker.core.effects import Effects
 from tapemq_broker.core.schedules.book import Book
 from tapemq_broker.server.schedules import firing as firing_module
+from tapemq_broker.storage.schedules.sqlite_index import SqliteScheduleIndex
 from tests.support.damaged_index import DamagedIndex
 from tests.support.scheduled_broker import ScheduledBroker, scheduled_broker
 
@@ -197,3 +201,50 @@ async def test_topics_may_come_and_go_while_it_is_made_anew() -> None:
         await all_ready(broker)
         assert len(index.topics()) == 2
         await check_fired(broker, "t", "other")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE topic SET upto = 'x'",
+        "UPDATE topic SET upto = NULL",
+        "UPDATE topic SET count = 'x'",
+        "UPDATE topic SET first_due_us = 'x'",
+        "UPDATE topic SET topic_id = 'text'",
+        "UPDATE topic SET topic_id = CAST(x'ff' AS TEXT)",
+        "INSERT INTO topic VALUES ('text', 1, 1, 1)",
+        "INSERT INTO topic VALUES (zeroblob(9), 1, 1, 1)",
+        "INSERT INTO topic VALUES (x'01', 1, 0, NULL)",
+        "INSERT INTO firing SELECT topic_id, 0, 1, 'text' FROM topic",
+        "INSERT INTO firing SELECT topic_id, 0, NULL, x'93000190' FROM topic",
+        "INSERT INTO firing SELECT topic_id, 'x', 1, x'93000190' FROM topic",
+        "INSERT INTO firing SELECT topic_id, 0, 1, x'930000919201cf8000000000000000' FROM topic",
+        "UPDATE schedule SET due_us = 'x'",
+        "UPDATE schedule SET partition = 0.5",
+    ],
+)
+async def test_a_start_meets_what_is_of_another_type(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, change: str
+) -> None:
+    path = tmp_path / "index"
+    async with scheduled_broker() as broker:
+        broker.open_index = lambda: SqliteScheduleIndex(path)
+        await broker.restart()
+        await schedule(broker, "t")
+        await broker.stop()
+        with sqlite3.connect(path) as db:
+            db.execute(change)
+        db.close()
+        await broker.start()
+        await made_anew(broker, caplog)
+        await check_fired(broker, "t")
+        assert caplog.text.count("made anew from the logs") == 1
+
+
+async def made_anew(broker: ScheduledBroker, caplog: pytest.LogCaptureFixture) -> None:
+    """Wait for that; what damage there is among the schedules, reading them finds."""
+    async with asyncio.timeout(5.0):
+        while "made anew from the logs" not in caplog.text:
+            with suppress(tapemq.Error):
+                await listed(broker, "t")
+        await all_ready(broker)

@@ -1,3 +1,4 @@
+import msgpack
 import pytest
 
 from tapemq_broker.core.schedules.entries import Cancelled, Fired, Firing, Moved, Scheduled, Shot
@@ -47,3 +48,15 @@ def test_what_is_moved_stays_or_ends() -> None:
 def test_a_firing_that_rots_in_the_index_is_its_damage(data: bytes) -> None:
     with pytest.raises(IndexDamaged, match="partition 3"):
         firing_of(BeginFiring(3, 7, data))
+
+
+@pytest.mark.parametrize("due_us", [0, 2**63])
+def test_a_firing_at_a_time_that_no_schedule_can_have_is_damage(due_us: int) -> None:
+    data = msgpack.packb((0, 0, [(1, due_us)]))
+    with pytest.raises(IndexDamaged, match="partition 3: due at"):
+        firing_of(BeginFiring(3, 7, data))
+
+
+def test_what_a_newer_version_says_of_a_firing_is_skipped() -> None:
+    data = msgpack.packb((1, 2, [(1, 99, "new")], "new"))
+    assert firing_of(BeginFiring(3, 7, data)) == Firing(3, 1, 2, (Shot(1, 99),))
