@@ -68,12 +68,14 @@ class Host(Protocol):
 @dataclass(slots=True)
 class Held:
     """A publish that waits for its inspection, or for its turn. ``prefix``: that it was inspected
-    and how its body begins."""
+    and how its body begins. ``is_late``: its deadline came first. It was answered, and is not to be
+    appended; only the first of a connection stays, for whoever works on it."""
 
     message: m.Publish
     request: Request
     body: bytes
     prefix: BodyPrefix | None = None
+    is_late: bool = False
 
 
 class Connection(asyncio.BufferedProtocol):

@@ -19,6 +19,7 @@ from tapemq_broker.server import translate
 from tapemq_broker.server.counters import Counters
 from tapemq_broker.server.deliveries import Deliveries
 from tapemq_broker.server.durability import Durability
+from tapemq_broker.server.held_publishes import HeldPublishes
 from tapemq_broker.server.key_reads import KeyReads
 from tapemq_broker.server.leases import Leases
 from tapemq_broker.server.log_store import Opened
@@ -60,6 +61,7 @@ class Engine:
         self.age_clock = SteadyClock(world.clock)
         self.unanswered = Unanswered(self._crowded)
         self.receipts = Receipts(self.unanswered)
+        self.held = HeldPublishes(self.unanswered)
         self.removals = Removals(world, logs)
         self.durability = Durability()
         self.on_topic_prepared: Callable[[], None] = lambda: None
@@ -382,6 +384,9 @@ class Engine:
         late = Refusal("deadline_exceeded", "not on disk by the deadline; it may still get there")
         for request in (*self.receipts.expired(now), *self.core.topics.overdue(now)):
             self.reply(request, late)
+        unpublished = Refusal("deadline_exceeded", "not published: its turn had not come by then")
+        for request in self.held.expired(now):
+            self.reply(request, unpublished)
 
 
 async def _not_told(topic_id: int) -> None:

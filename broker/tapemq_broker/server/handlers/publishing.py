@@ -13,7 +13,6 @@ from tapemq_broker.server.engine import Engine
 from tapemq_broker.server.flow import Flow
 from tapemq_broker.server.handlers.table import Handler
 from tapemq_broker.server.translate import DURABLE, WRITTEN
-from tapemq_broker.server.unanswered import LARGE
 
 _TURN_S: Final = 0.005
 """How long one connection's batches that had to wait may keep the event loop in one turn."""
@@ -47,10 +46,7 @@ class PublishingHandlers:
             self._engine.counters.publishes_refused += 1
             self._engine.reply(request, refusal)
         elif connection.held or is_heavy(payload) or self._must_wait(connection):
-            # Their bytes are counted; what they take beside these may be much more.
-            self._engine.unanswered.add(request.session, LARGE, lasts=False)
-            connection.held.append(Held(message, request, bytes(payload)))
-            if len(connection.held) == 1:
+            if self._engine.held.add(connection, Held(message, request, bytes(payload))):
                 self._engine.spawn(self._publish_held(connection))
         else:
             self._append(message, request, payload)
@@ -71,8 +67,9 @@ class PublishingHandlers:
                 held.prefix = await self._inspected(connection, held)
             except Refused as refused:
                 if connection.held:
-                    self._let_go(connection)
-                self._engine.reply(held.request, refused.refusal)
+                    self._engine.held.let_go(connection)
+                if not held.is_late:
+                    self._engine.reply(held.request, refused.refusal)
             else:
                 await self._append_in_turn(connection)
             if connection.held:  # else another task would be begun for what comes meanwhile
@@ -107,19 +104,14 @@ class PublishingHandlers:
         clock, left_bytes = self._engine.world.clock, self._engine.logs.turns.share_bytes
         until = clock.monotonic() + _TURN_S
         while connection.held:
-            held = self._let_go(connection)
-            self._append(held.message, held.request, held.body, held.prefix)
+            held = self._engine.held.let_go(connection)
+            if not held.is_late:
+                self._append(held.message, held.request, held.body, held.prefix)
             left_bytes -= len(held.body)
             if left_bytes <= 0 or clock.monotonic() >= until:
                 return
             if connection.held and is_heavy(connection.held[0].body):
                 return
-
-    def _let_go(self, connection: Connection) -> Held:
-        """The first that waits, which waits no more."""
-        held = connection.held.popleft()
-        self._engine.unanswered.remove(held.request.session, LARGE, lasts=False)
-        return held
 
     def _append(
         self,
