@@ -320,4 +320,18 @@ REVIEWED_CORE: Final = (
         "tests/broker/server/test_connection.py::"
         "test_a_payload_of_which_little_is_unsent_counts_whole",
     ),
+    Bug(
+        "A publish that waited for its turn at the disk, or for its inspection, was not answered "
+        "at its deadline, and was appended later all the same.",
+        "a review",
+        "tests/broker/server/handlers/test_held_deadlines.py::"
+        "test_what_waits_for_its_turn_is_answered_at_its_deadline_and_not_published",
+    ),
+    Bug(
+        "Of clients that do not read, those were cut that had been slow first, however fast they "
+        "had read since.",
+        "a review, hours after it was written",
+        "tests/broker/server/test_outbound_memory.py::"
+        "test_a_fast_reader_that_always_has_as_much_to_read_is_not_cut",
+    ),
 )

@@ -48,6 +48,7 @@ def _of_engine(engine: Engine) -> Mapping[str, object]:
         "settlements": engine.settlements._sessions,
         "who leaves": engine.settlements._leaving,
         "who waits for the disk": engine.durability._waiting,
+        "held publishes": engine.held._soonest,
         "turns": [*turns._waiting, *filter(None, [turns._called])],
         "readers to be told": engine._deliveries._waking,
         "deliveries": engine._deliveries._line,
