@@ -208,17 +208,22 @@ async def test_who_publishes_much_waits_for_the_next_sync_and_who_publishes_litt
             await clients[2].answer(behind, m.Receipt)
 
 
+async def two_of_four_wait(port: int, disk: StuckDisk) -> tuple[list[RawClient], list[int]]:
+    """Clients, and a large publish of each: one is being synced, one gathers, two wait."""
+    clients = [await RawClient.connect(port) for _ in range(4)]
+    topic = await clients[0].topic("t")
+    disk.stuck = True
+    sent, body = [], large(b"x")
+    for client in clients:
+        sent.append(client.send(m.Publish(topic.topic_id, 0, checksum(body)), body))
+        await client.ask(m.OpenProducer(), m.Producer)
+    return clients, sent
+
+
 async def test_who_goes_while_it_waits_for_its_turn_holds_nobody_up() -> None:
     disk = StuckDisk(post=asyncio.get_running_loop().call_soon)
     async with running_server(disk, sync_round_bytes=100_000) as server:
-        clients = [await RawClient.connect(server.port) for _ in range(4)]
-        topic = await clients[0].topic("t")
-        disk.stuck = True
-        sent = []
-        for client in clients:
-            body = large(b"x")
-            sent.append(client.send(m.Publish(topic.topic_id, 0, checksum(body)), body))
-            await client.ask(m.OpenProducer(), m.Producer)
+        clients, sent = await two_of_four_wait(server.port, disk)
         clients[2].close()
         while len(server._sessions.by_number) == len(clients):
             await clients[0].ask(m.Ping(), m.Pong)
@@ -229,14 +234,7 @@ async def test_who_goes_while_it_waits_for_its_turn_holds_nobody_up() -> None:
 async def test_who_goes_in_the_moment_its_turn_comes_harms_nobody() -> None:
     disk = StuckDisk(post=asyncio.get_running_loop().call_soon)
     async with running_server(disk, sync_round_bytes=100_000) as server:
-        clients = [await RawClient.connect(server.port) for _ in range(4)]
-        topic = await clients[0].topic("t")
-        disk.stuck = True
-        sent = []
-        for client in clients:
-            body = large(b"x")
-            sent.append(client.send(m.Publish(topic.topic_id, 0, checksum(body)), body))
-            await client.ask(m.OpenProducer(), m.Producer)
+        clients, sent = await two_of_four_wait(server.port, disk)
         gone = list(server._sessions.by_number.values())[2]
         server._engine.logs.turns.round_begins()
         gone.connection_lost(None)
