@@ -16,6 +16,8 @@ _GROUP: Final = "workers"
 _LEASE_S: Final = 0.5
 _HELD_S: Final = 1.5
 """For so long a worker who lives holds a record: its lease is renewed."""
+_BEGUN_S: Final = 0.1
+"""By then the broker knows that a worker has begun, so that its end is a crash."""
 _PAUSE_S: Final = 5.0
 _MAX_ATTEMPTS: Final = 3
 _ATTEMPTS: Final = ((0, 1), (1, 1))
@@ -103,6 +105,7 @@ class Leasing:
     async def _ack_late(self, queue: tapemq.Queue) -> None:
         async with queue:
             async for message in queue:
+                await asyncio.sleep(_BEGUN_S)
                 self._handed.set()
                 await self._is_lost.wait()
                 try:
