@@ -39,6 +39,9 @@ class Check(NamedTuple):
             _check_below(PARTITIONS_MAX, schedule.partition)
         elif isinstance(entry, Firing | Fired):
             _check_below(self.partitions, entry.partition)
+        if isinstance(entry, Firing):
+            for shot in entry.shots:
+                check_due(shot.due_us)
 
 
 def _check_below(partitions: int, number: int) -> None:

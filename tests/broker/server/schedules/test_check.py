@@ -34,6 +34,7 @@ def test_what_makes_sense_is_taken() -> None:
     [
         Scheduled(GOOD._replace(partition=PARTITIONS_MAX)),
         Firing(3, 0, 0, (Shot(1, 99),)),
+        Firing(2, 0, 0, (Shot(1, 99), Shot(2, 1 << 60))),
         Fired(3, (Move(1, 0, 1),)),
         Scheduled(GOOD._replace(due_us=0)),
         Scheduled(GOOD._replace(record=b"nonsense")),
