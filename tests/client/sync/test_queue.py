@@ -192,6 +192,7 @@ def test_leaving_waits_for_handlers_in_other_threads(world: QueueWorld) -> None:
     with world.queue() as queue:
         handling = in_thread(work, queue, 1, handle)
         assert working.wait(LONG_S)
+        world.client.topics()  # an answer behind all leases: they have arrived
         leaving = in_thread(queue.__exit__, None, None, None)
         world.settled(9)
         assert sorted(world.said("release")) == ALL[1:]
