@@ -169,6 +169,23 @@ def test_the_chain_is_checked_across_chunks(disk: FaultyDisk, log: Log) -> None:
         read(log, 1, hint=hint)
 
 
+def test_a_batch_of_which_the_segment_holds_a_part_is_no_hole(disk: FaultyDisk) -> None:
+    """Its header is sound: what is behind it would be passed over in silence."""
+    log, fork_disk = filled(disk, 3), FaultyDisk()
+    hint = read(log, 0).hint
+    fork = filled(fork_disk, 3)
+    log.append(batch_of(b"0123456789"), 4)
+    sync(log, disk)
+    fork.append(batch_of(b"0123456789" * 20), 4)
+    sync(fork, fork_disk)
+    size_bytes = len(content(disk))
+    content(disk)[:] = content(fork_disk)[:size_bytes]
+    with pytest.raises(CorruptLog, match="is not whole"):
+        read(log, 3, hint=hint)
+    with pytest.raises(CorruptLog, match="does not belong here"):
+        read(log, 3)
+
+
 @pytest.mark.parametrize("max_bytes", [0, 1000, 2500])
 def test_reading_on_needs_one_read_for_each_chunk(disk: FaultyDisk, max_bytes: int) -> None:
     log = Log.open(disk, DIRECTORY, LOG_ID, now_us=1)
