@@ -103,15 +103,11 @@ async def publish_little(url: str, seconds: float) -> list[int]:
     return latencies_ns
 
 
-def _report(
-    results: Connection,
-    work: Callable[..., Coroutine[Any, Any, object]],
-    arguments: tuple[Any, ...],
-) -> None:
+def _report(results: Connection, work: Work, arguments: tuple[Any, ...]) -> None:
     results.send(uvloop.run(work(*arguments)))
 
 
-def start(work: Callable[..., Coroutine[Any, Any, object]], *arguments: object) -> Connection:
+def start(work: Work, *arguments: object) -> Connection:
     """Begin something in a process of its own; its result comes through the pipe."""
     results, sender = _SPAWN.Pipe(duplex=False)
     _SPAWN.Process(target=_report, args=(sender, work, arguments), daemon=True).start()
