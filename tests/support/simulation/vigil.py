@@ -11,7 +11,7 @@ from tapemq.client import Client
 from tests.support.simulation.history import Watch
 from tests.support.simulation.plans import GroupPlan, QueuePlan, TopicPlan
 from tests.support.simulation.scene import Scene
-from tests.support.simulation.working_app import opened
+from tests.support.simulation.stint import opened
 from tests.support.simulation.workload import Workload
 
 _PATIENCE_S: Final = 65.0

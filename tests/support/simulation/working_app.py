@@ -9,14 +9,11 @@ from typing import Any, Final
 
 import tapemq
 from tapemq.client import Client
-from tests.support.simulation.history import Dead, LogName, Outcome, Place, Work
+from tests.support.simulation.history import Dead, LogName, Place, Work
 from tests.support.simulation.plans import QueuePlan
 from tests.support.simulation.scene import Scene
+from tests.support.simulation.stint import EXPECTED, Stint, settle
 
-_EXPECTED: Final = (
-    *("connection_lost", "deadline_exceeded", "indeterminate"),
-    "disk_full",  # of a new group; Scene.expected() knows when
-)
 _DRAIN_S: Final = 120.0
 _VERBS: Final = ("ack", "nack", "reject", "release", "")
 _OFTEN: Final = (70, 12, 3, 5, 10)
@@ -41,26 +38,26 @@ class WorkingApp:
             try:
                 await self._work_for_a_while(client, self._random.choice((0.05, 1.0, 5.0)))
             except tapemq.Error as error:
-                self._scene.expected(error, *_EXPECTED)
+                self._scene.expected(error, *EXPECTED)
             await self._scene.rest(self._random)
 
     async def _work_for_a_while(self, client: Client, most_s: float) -> None:
         prefetch = self._random.choice((1, 10, 100))
-        opened_s = self._scene.loop.time()
+        stint = Stint(self._scene, self._name, self._plan)
         with suppress(builtins.TimeoutError):
             async with (
                 asyncio.timeout(most_s * self._random.random()),
-                opened(client, self._plan, prefetch) as queue,
+                stint.opened(client, prefetch) as queue,
             ):
                 with Helpers() as helpers:
                     by = helpers if self._random.random() < 0.5 else None
-                    await self._work(queue, opened_s, by)
+                    await self._work(queue, stint, by)
 
-    async def _work(self, queue: tapemq.Queue, opened_s: float, helpers: "Helpers | None") -> None:
+    async def _work(self, queue: tapemq.Queue, stint: Stint, helpers: "Helpers | None") -> None:
         """Work on one record after another, or leave each to a helper."""
         pause_s = self._random.choice((0.0, 0.0, 0.01))
         async for message in queue:
-            work = note(self._scene, self._name, self._plan, message, opened_s)
+            work = stint.note(message)
             await asyncio.sleep(pause_s * self._random.random())
             if helpers:
                 helpers.start(self._settle(work, message))
@@ -110,13 +107,13 @@ class DrainingApp:
             return
         history.queues[plan.group] = plan.topic
         is_new = not await self._exists(client)
-        opened_s = self._scene.loop.time()
+        stint = Stint(self._scene, f"{plan.group}.final", plan)
         try:
-            async with asyncio.timeout(_DRAIN_S), opened(client, plan, 100) as queue:
+            async with asyncio.timeout(_DRAIN_S), stint.opened(client, 100) as queue:
                 if is_new:
                     await self._note_starts(client)
                 with Helpers() as helpers:
-                    helpers.start(self._work(queue, opened_s, helpers))
+                    helpers.start(self._work(queue, stint, helpers))
                     info = await self._done(client)
                     history.dead_counts[plan.group] = info.dead
                     await self._note_dead(client)
@@ -150,9 +147,9 @@ class DrainingApp:
             for record in await client.dead(topic, group)
         ]
 
-    async def _work(self, queue: tapemq.Queue, opened_s: float, helpers: "Helpers") -> None:
+    async def _work(self, queue: tapemq.Queue, stint: Stint, helpers: "Helpers") -> None:
         async for message in queue:
-            work = note(self._scene, f"{self._plan.group}.final", self._plan, message, opened_s)
+            work = stint.note(message)
             helpers.start(settle(self._scene, work, message, "ack", confirm=True))
 
     async def _done(self, client: Client) -> tapemq.QueueInfo:
@@ -162,53 +159,3 @@ class DrainingApp:
             info = await client.describe_queue(self._plan.topic, self._plan.group)
             if not info.ready + info.leased + info.retrying:
                 return info
-
-
-def opened(client: Client, plan: QueuePlan, prefetch: int) -> tapemq.Queue:
-    """A queue as planned."""
-    return client.queue(
-        plan.topic,
-        group=plan.group,
-        prefetch=prefetch,
-        lease=plan.lease_s,
-        retry=[plan.retry_s],
-        max_attempts=plan.max_attempts,
-        key_lanes=plan.key_lanes,
-    )
-
-
-def note(
-    scene: Scene, name: str, plan: QueuePlan, message: tapemq.Message, opened_s: float
-) -> Work:
-    """A message was handed out."""
-    assert message.value is not None
-    work = Work(
-        name,
-        plan.group,
-        Place(message.topic, message.partition, message.offset),
-        message.value,
-        message._lease.lease_id,
-        message.failures,
-        message.crashes,
-        scene.loop.time(),
-        opened_s=opened_s,
-    )
-    scene.history.works.append(work)
-    return work
-
-
-async def settle(
-    scene: Scene, work: Work, message: tapemq.Message, verb: str, *, confirm: bool
-) -> None:
-    """Say what is to be said. Without ``confirm``, nobody knows what comes of it."""
-    work.verb, work.said_s = verb, scene.loop.time()
-    try:
-        await getattr(message, verb)(confirm=confirm)
-    except tapemq.LeaseLost:
-        work.outcome = Outcome.FAILED
-    except tapemq.Error as error:
-        work.outcome = Outcome.UNKNOWN
-        scene.expected(error, *_EXPECTED)
-    else:
-        work.outcome = Outcome.OK if confirm else Outcome.UNKNOWN
-        work.done_s = scene.loop.time()
