@@ -33,7 +33,8 @@ def settings() -> dict[str, str | int]:
 def result_table(runs: Sequence[ScheduleRun]) -> str:
     """Each repetition in a row."""
     head = ("repetition", "made/s", "broker CPU us each", "client", "other s", "log B each",
-            "index B each", "count ms, few", "many", "clean start s", "killed")  # fmt: skip
+            "index B each", "look s", "count ms, few", "many", "clean start s",
+            "killed")  # fmt: skip
     title = f"{runs[0].count:,} schedules of {VALUE_BYTES} B, {IN_FLIGHT:,} calls at a time"
     return table(f"{title} ({_versions()})", head, [_row(run) for run in runs])
 
@@ -51,6 +52,7 @@ def _row(run: ScheduleRun) -> list[str]:
         f"{run.other_cpu_s:.1f}",
         f"{run.log_bytes / run.count:.0f}",
         f"{run.index_bytes / run.count:.0f}",
+        f"{run.inspect_s:.1f}",
         f"{run.few_count_ms:.2f}",
         f"{run.count_ms:.2f}",
         _start(run.clean_start),

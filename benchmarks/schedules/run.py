@@ -11,6 +11,8 @@ from benchmarks import procfs
 from benchmarks.schedules import client
 from benchmarks.schedules.client import Lateness
 from benchmarks.tapemq_broker import TapemqBroker
+from tapemq_broker.server.world import SCHEDULE_INDEX
+from tapemq_broker.storage.schedules.inspection import Inspection
 
 WARM_UP = 1000
 
@@ -25,7 +27,8 @@ class Start:
 
 @dataclass(frozen=True)
 class ScheduleRun:
-    """One repetition. CPU seconds are of the making; "other" is everything else on the machine."""
+    """One repetition. CPU seconds are of the making; "other" is everything else on the machine;
+    ``inspect_s``: how long it takes to look at the whole index."""
 
     repetition: int
     count: int
@@ -39,6 +42,7 @@ class ScheduleRun:
     peak_bytes: int
     log_bytes: int
     index_bytes: int
+    inspect_s: float
     few_count_ms: float
     count_ms: float
     clean_start: Start
@@ -91,6 +95,7 @@ def measure(repetition: int, count: int, due: int, directory: Path) -> ScheduleR
         broker.stop()
         log_bytes = size_bytes(directory, "*.schedule/*")
         index_bytes = size_bytes(directory, "schedules.*")
+        inspect_s = _inspected_s(directory / SCHEDULE_INDEX)
         broker, clean_start = _started(directory)
         broker.kill()
         broker, killed_start = _started(directory)
@@ -100,9 +105,15 @@ def measure(repetition: int, count: int, due: int, directory: Path) -> ScheduleR
         broker.kill()
     return ScheduleRun(
         repetition, count, due, make_s, broker_s, ours_s, busy_s - broker_s - ours_s,
-        before_bytes, after_bytes, peak_bytes, log_bytes, index_bytes, few_count_ms, count_ms,
-        clean_start, killed_start, lateness, last_peak_bytes,
+        before_bytes, after_bytes, peak_bytes, log_bytes, index_bytes, inspect_s, few_count_ms,
+        count_ms, clean_start, killed_start, lateness, last_peak_bytes,
     )  # fmt: skip
+
+
+def _inspected_s(index: Path) -> float:
+    begin = time.monotonic()
+    Inspection(index).run()
+    return time.monotonic() - begin
 
 
 def _clocks(pid: int) -> tuple[float, float, float]:

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, TypeVar
 
 from tapemq_broker.storage.schedules.index import ScheduleIndex
+from tapemq_broker.storage.threads import MakeThreads
 
 Answer = TypeVar("Answer")
 
@@ -17,10 +18,14 @@ class IndexRunner:
     else first. So an answer and what is kept in memory of later entries are never apart.
     """
 
-    def __init__(self, open_index: Callable[[], ScheduleIndex]) -> None:
+    def __init__(
+        self,
+        open_index: Callable[[], ScheduleIndex],
+        make_threads: MakeThreads = ThreadPoolExecutor,
+    ) -> None:
         self._open: Final = open_index
         self._index: ScheduleIndex | None = None
-        self._thread: Final = ThreadPoolExecutor(1, "schedule-index")
+        self._thread: Final = make_threads(1, "schedule-index")
         self._turn: Final = asyncio.Lock()
         self._is_closed = False
 

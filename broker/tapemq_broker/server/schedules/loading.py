@@ -22,6 +22,7 @@ from tapemq_broker.storage.log import Log
 from tapemq_broker.storage.reading import ReadPlan
 from tapemq_broker.storage.record_log import Chunk
 from tapemq_broker.storage.schedules.index import (
+    IndexDamaged,
     Operation,
     ScheduleIndex,
     TopicState,
@@ -54,15 +55,15 @@ class Loading:
         reading = _Reading.begin(volume)
         await self._shelf.durable(volume, reading.upto)
         try:
-            await self._read(reading)
+            is_anew = await self._read(reading)
             state = await self._runner.run(lambda index: index.state(volume.topic_id))
             firings = [] if volume.is_resumed else await self._interrupted(volume, state)
+        except _NotPending as error:
+            if reading.is_current and not is_anew:
+                raise IndexDamaged(str(error)) from None
+            return await self._refuse(reading, error)
         except (StorageError, ValueError, Refused) as error:
-            if reading.is_current:
-                volume.damage = str(error)
-                log.error("topic %s: its schedules are refused: %s", volume.name, error)
-                await self._runner.run(lambda index: index.forget(volume.topic_id))
-            return []
+            return await self._refuse(reading, error)
         if not reading.is_current:
             return []
         for firing in firings:
@@ -72,10 +73,18 @@ class Loading:
         volume.is_ready = volume.is_resumed = True
         return [firing.entry.partition for firing in firings]
 
-    async def _read(self, reading: "_Reading") -> None:
-        """Move what the log says into the index, in bounded pieces."""
+    async def _refuse(self, reading: "_Reading", error: Exception) -> list[int]:
+        volume = reading.volume
+        if reading.is_current:
+            volume.damage = str(error)
+            log.error("topic %s: its schedules are refused: %s", volume.name, error)
+            await self._runner.run(lambda index: index.forget(volume.topic_id))
+        return []
+
+    async def _read(self, reading: "_Reading") -> bool:
+        """Move what the log says into the index, in bounded pieces. Whether that was all of it."""
         if not reading.is_current:
-            return
+            return False
         volume, upto = reading.volume, reading.upto
         topic_id, source = volume.topic_id, self._engine.logs.data(volume.book.log)
         state = await self._runner.run(lambda index: index.state(topic_id))
@@ -85,7 +94,8 @@ class Loading:
             await self._runner.run(lambda index: index.forget(topic_id))
             state = TopicState(source.first_offset)
         progress = _Progress(self._engine.world.clock.monotonic(), volume.name, state.upto, upto)
-        at, hint = state.upto, None
+        begin = at = state.upto
+        hint = None
         partitions = self._engine.core.topics.get(topic_id).info.partitions
         check = Check(source.directory, partitions, self._zones)
         while at < upto and reading.is_current:
@@ -94,9 +104,10 @@ class Loading:
                 at, hint = piece.chunk.next_offset, piece.chunk.hint
                 await self._runner.run(_applying(reading, at, piece.operations))
             progress = progress.tell(self._engine.world.clock.monotonic(), at)
+        return begin <= source.first_offset
 
     async def _interrupted(self, volume: Volume, state: TopicState) -> list[ActiveFiring]:
-        """Firings that are to be gone on with. Raises ValueError, IndexDamaged."""
+        """Firings that are to be gone on with. Raises _NotPending, IndexDamaged."""
         # All of them before another call of the index: by then it may be one that is made anew.
         begun = [(firing_of(one), one.position + 1) for one in state.firings]
         return [await self._active(volume, *one) for one in begun]
@@ -107,7 +118,7 @@ class Loading:
         rows = await self._runner.run(lambda index: [index.find(topic_id, one) for one in ids])
         schedules = [schedule_of(row) for row in rows if row is not None]
         if len(schedules) < len(ids):
-            raise ValueError(f"topic {volume.name}: a firing names schedules that are not pending")
+            raise _NotPending(f"topic {volume.name}: a firing names schedules that are not pending")
         due = [self._due(schedule, firing) for schedule in schedules]
         return ActiveFiring(firing, due, next_offset)
 
@@ -116,6 +127,11 @@ class Loading:
         last_us = fire_us[-1]
         following_us = next_us(schedule.recurrence, last_us, last_us, self._zones)
         return Due(schedule, Times(tuple(fire_us), following_us))
+
+
+class _NotPending(Exception):
+    """The index lacks what it says is being fired. If all of the log was read into it, that is the
+    log's fault; else its own."""
 
 
 class _Reading(NamedTuple):

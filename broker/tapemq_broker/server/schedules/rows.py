@@ -77,7 +77,7 @@ def schedule_of(row: Row) -> Schedule:
 
 
 def firing_of(begun: BeginFiring) -> Firing:
-    """A firing that the index has noted. Raises IndexDamaged: no checksum covers it."""
+    """A firing that the index has noted. Raises IndexDamaged."""
     try:
         epoch, first_sequence, shots = unpack_list(begun.data, (int, int, list))
         return Firing(begun.partition, epoch, first_sequence, tuple(map(_shot, shots)))

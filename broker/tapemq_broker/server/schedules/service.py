@@ -30,7 +30,7 @@ from tapemq_broker.storage.clean import CleanEntry
 from tapemq_broker.storage.errors import CorruptLog, LogFull, LogRefused
 from tapemq_broker.storage.log import Log
 from tapemq_broker.storage.refusal import is_passing
-from tapemq_broker.storage.schedules.index import IndexDamaged, ScheduleIndex
+from tapemq_broker.storage.schedules.index import IndexDamaged, Inspection, ScheduleIndex
 
 log = logging.getLogger("tapemq.broker")
 
@@ -40,7 +40,7 @@ class Schedules:
 
     def __init__(self, engine: Engine, flow: Flow) -> None:
         self._engine: Final = engine
-        self.runner: Final = IndexRunner(engine.world.schedule_index)
+        self.runner: Final = IndexRunner(engine.world.schedule_index, engine.world.make_threads)
         self.shelf: Final = Shelf(engine)
         loading = Loading(engine, self.shelf, self.runner, zone)
         self._builder: Final = IndexBuilder(engine, self.shelf, self.runner, loading, self._loaded)
@@ -54,6 +54,7 @@ class Schedules:
         # Topics whose schedule log is being made: their files are not to be removed meanwhile.
         self._making: Final[dict[int, asyncio.Event]] = {}
         self._opening: Final = Lock()
+        self._inspection: Inspection | None = None
         engine.on_topic_prepared = self._topic_prepared
         engine.on_topic_removed = self._topic_removed
 
@@ -108,7 +109,7 @@ class Schedules:
                 self._note_in_catalog(volume)
                 self._builder.begin(volume)
         if self.shelf.volumes:
-            self._engine.spawn(self._forget_strangers())
+            self._engine.spawn(self._tidy())
         self.alarm.start()
 
     def _note_in_catalog(self, volume: Volume) -> None:
@@ -130,24 +131,29 @@ class Schedules:
                 await self.firing.finish(volume, number)
         self.alarm.due_at(0)
 
-    async def _forget_strangers(self) -> None:
-        """What the index says of topics that are gone."""
+    async def _tidy(self) -> None:
+        """Forget what the index says of topics that are gone, and look whether it is whole."""
         known = set(self.shelf.volumes)
 
-        def forget(index: ScheduleIndex) -> None:
+        def forget(index: ScheduleIndex) -> Inspection | None:
             for topic_id in set(index.topics()) - known:
                 index.forget(topic_id)
+            return index.inspection()
 
         try:
-            await self.runner.run(forget)
+            self._inspection = await self.runner.run(forget)
+            if self._inspection is not None and not self.firing.is_stopping:
+                await asyncio.to_thread(self._inspection.run)
         except IndexDamaged as damaged:
             self.damaged(str(damaged))
         except OSError:
-            pass  # the next start forgets them
+            pass  # the next start does it
 
     def stop(self) -> None:
         """Begin nothing more."""
         self.firing.is_stopping = True
+        if self._inspection is not None:
+            self._inspection.give_up()
         self.alarm.stop()
 
     async def close(self) -> None:

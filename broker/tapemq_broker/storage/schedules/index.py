@@ -97,8 +97,21 @@ class LeftOut(NamedTuple):
 NOTHING: Final = LeftOut()
 
 
+class Inspection(Protocol):
+    """A look at all that there was when it began."""
+
+    def run(self) -> None:
+        """Look, in any thread, beside all other calls."""
+
+    def give_up(self) -> None:
+        """End soon, and find nothing; reset() and close() of the index do it, too."""
+
+
 class ScheduleIndex(Protocol):
     """Pending schedules of all topics. Raises IndexDamaged; and OSError if it cannot work now."""
+
+    def inspection(self) -> Inspection | None:
+        """What finds damage that nobody meets; None where there can be none."""
 
     def topics(self) -> list[int]:
         """The topics that it knows."""

@@ -57,6 +57,9 @@ class MemoryScheduleIndex:
     def __init__(self) -> None:
         self._topics: dict[int, _Topic] = {}
 
+    def inspection(self) -> None:
+        return None
+
     def topics(self) -> list[int]:
         return list(self._topics)
 

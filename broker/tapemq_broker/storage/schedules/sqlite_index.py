@@ -1,13 +1,22 @@
-"""The index of schedules in a SQLite file, with a checksum for each schedule."""
+"""The index of schedules in a SQLite file, with a checksum for each row."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
-from tapemq.batch import checksum
+from tapemq_broker.storage.schedules.columns import (
+    INTEGER_MAX,
+    checked,
+    firing_of,
+    schedule_of,
+    to_blob,
+    to_topic_id,
+    topic_of,
+    with_checksum,
+)
 from tapemq_broker.storage.schedules.index import (
     ANY_BYTES,
     NOTHING,
@@ -23,15 +32,14 @@ from tapemq_broker.storage.schedules.index import (
     Row,
     TopicState,
 )
+from tapemq_broker.storage.schedules.inspection import Inspection, errors_of
 from tapemq_broker.storage.schedules.memory_index import within_bytes
 
-_VERSION: Final = 2
+_VERSION: Final = 3
 _FILE_MODE: Final = 0o600
 _NEXT_ROWS: Final = 1024
 """So many of a topic are looked at for one that is not left out: a partition may have millions."""
 
-_ID_BYTES: Final = 8
-_INTEGER_MAX: Final = 2**63 - 1
 _CACHE_KIB: Final = 16 * 1024
 _JOURNAL_PAGES: Final = 16 * 1024
 """Of 4 KiB. A transaction changes pages all over the index of times; the longer the journal, the
@@ -41,7 +49,8 @@ _JOURNAL_BYTES: Final = _JOURNAL_PAGES * 4096
 
 _SCHEMA: Final = """
 CREATE TABLE topic (
-    topic_id BLOB PRIMARY KEY, upto INTEGER, count INTEGER, first_due_us INTEGER
+    topic_id BLOB PRIMARY KEY, upto INTEGER, count INTEGER, firings INTEGER,
+    first_due_us INTEGER, checksum INTEGER
 ) WITHOUT ROWID;
 CREATE TABLE schedule (
     topic_id BLOB, schedule_id INTEGER, position INTEGER, due_us INTEGER, partition INTEGER,
@@ -52,30 +61,29 @@ CREATE INDEX by_time ON schedule (topic_id, due_us, schedule_id, partition);
 CREATE INDEX by_key ON schedule (topic_id, key) WHERE key != x'';
 CREATE INDEX by_position ON schedule (topic_id, position);
 CREATE TABLE firing (
-    topic_id BLOB, partition INTEGER, position INTEGER, data BLOB,
+    topic_id BLOB, partition INTEGER, position INTEGER, data BLOB, checksum INTEGER,
     PRIMARY KEY (topic_id, partition)
 );
 """
 _COLUMNS: Final = (
     "topic_id, schedule_id, position, due_us, partition, key, fired, head, record, checksum"
 )
-_TYPES: Final = (bytes, int, int, int, int, bytes, int, bytes, bytes, int)
 _SELECT: Final = f"SELECT {_COLUMNS} FROM schedule"
 _BY_ID: Final = "WHERE topic_id = ? AND schedule_id = ?"
 _FIND: Final = f"{_SELECT} {_BY_ID}"
 _PUT: Final = f"INSERT OR REPLACE INTO schedule ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)"
 _REMOVE: Final = "DELETE FROM schedule WHERE topic_id = ? AND schedule_id = ?"
-_BEGIN: Final = "INSERT OR REPLACE INTO firing VALUES (?,?,?,?)"
+_BEGIN: Final = "INSERT OR REPLACE INTO firing VALUES (?,?,?,?,?)"
 _END: Final = "DELETE FROM firing WHERE topic_id = ? AND partition = ?"
-_NOTE: Final = (
-    "INSERT OR REPLACE INTO topic"
-    " VALUES (:topic, :upto, :count, (SELECT min(due_us) FROM schedule WHERE topic_id = :topic))"
-)
+_FIRST: Final = "SELECT min(due_us) FROM schedule WHERE topic_id = ?"
+_NOTE: Final = "INSERT OR REPLACE INTO topic VALUES (?,?,?,?,?,?)"
 _STATE: Final = (
-    "SELECT upto, count, CASE count WHEN 0 THEN 0 ELSE first_due_us END FROM topic"
-    " WHERE topic_id = ?"
+    "SELECT topic_id, upto, count, firings, first_due_us, checksum FROM topic WHERE topic_id = ?"
 )
-_FIRINGS: Final = "SELECT partition, position, data FROM firing WHERE topic_id = ?"
+_FIRING_COUNT: Final = "SELECT count(*) FROM firing WHERE topic_id = ?"
+_FIRINGS: Final = (
+    "SELECT topic_id, partition, position, data, checksum FROM firing WHERE topic_id = ?"
+)
 _TOPICS: Final = "SELECT topic_id, first_due_us FROM topic WHERE first_due_us <= ?"
 
 
@@ -84,15 +92,18 @@ class SqliteScheduleIndex:
 
     def __init__(self, path: Path) -> None:
         self._path: Final = path
+        self._inspection = Inspection(path)
         self._db = self._open()
+
+    def inspection(self) -> Inspection:
+        return self._inspection
 
     def _open(self) -> sqlite3.Connection:
         try:
-            return self._connect()
-        except sqlite3.DatabaseError as error:
-            if _is_passing(error):
-                raise OSError(str(error)) from error
-        self._remove()
+            with self._errors():
+                return self._connect()
+        except IndexDamaged:
+            self._remove()
         with self._errors():
             return self._connect()
 
@@ -128,38 +139,37 @@ class SqliteScheduleIndex:
     def _files(self) -> list[Path]:
         return [Path(f"{self._path}{suffix}") for suffix in ("", "-wal", "-shm")]
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.DatabaseError as error:
-            if _is_passing(error):
-                raise OSError(f"{self._path}: {error}") from error
-            raise IndexDamaged(f"{self._path}: {error}") from error
+    def _errors(self) -> AbstractContextManager[None]:
+        return errors_of(self._path)
 
     def topics(self) -> list[int]:
         with self._errors():
             rows = self._db.execute("SELECT topic_id FROM topic").fetchall()
-        return [_topic_id(row[0]) for row in rows]
+        return [to_topic_id(row[0]) for row in rows]
 
     def state(self, topic_id: int) -> TopicState:
-        topic = _id(topic_id)
+        topic = to_blob(topic_id)
         with self._errors():
-            known = self._db.execute(_STATE, (topic,)).fetchone() or (0, 0, 0)
-            firings = self._db.execute(_FIRINGS, (topic,)).fetchall()
-        # The last would hide the topic from those who look for what is due.
-        upto, count, _ = _checked(known, int, int, int)
-        begun = tuple(BeginFiring(*_checked(row, int, int, bytes)) for row in firings)
-        return TopicState(upto, count, begun)
+            known = self._db.execute(_STATE, (topic,)).fetchone()
+            rows = self._db.execute(_FIRINGS, (topic,)).fetchall()
+        upto, count, number = topic_of(known) if known else (0, 0, 0)
+        firings = tuple(map(firing_of, rows))
+        if len(firings) != number:
+            raise IndexDamaged(
+                f"{self._path}: {len(firings)} of {number} firings of topic {topic_id:#x} are there"
+            )
+        return TopicState(upto, count, firings)
 
     # Changing
 
     def apply(self, topic_id: int, upto: int, operations: Sequence[Operation]) -> None:
-        count = self.state(topic_id).pending
+        count, topic = self.state(topic_id).pending, to_blob(topic_id)
         with self._transaction():
             for kind, some in groupby(operations, type):
-                count += self._carry_out(kind, _id(topic_id), list(some))
-            self._db.execute(_NOTE, {"topic": _id(topic_id), "upto": upto, "count": count})
+                count += self._carry_out(kind, topic, list(some))
+            first = self._db.execute(_FIRST, (topic,)).fetchone()
+            firings = self._db.execute(_FIRING_COUNT, (topic,)).fetchone()
+            self._db.execute(_NOTE, with_checksum(topic, upto, count, *firings, *first))
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -178,7 +188,7 @@ class SqliteScheduleIndex:
         """How many schedules there are more than before."""
         if kind is Put:
             before = self._count(topic, operations)
-            self._db.executemany(_PUT, (_encode(topic, put.row) for put in operations))
+            self._db.executemany(_PUT, (with_checksum(topic, *put.row) for put in operations))
             return len({put.row.schedule_id for put in operations}) - before
         if kind is Remove:
             return -self._db.executemany(
@@ -188,7 +198,7 @@ class SqliteScheduleIndex:
             for move in operations:
                 self._move(topic, move)
         elif kind is BeginFiring:
-            self._db.executemany(_BEGIN, ((topic, *operation) for operation in operations))
+            self._db.executemany(_BEGIN, (with_checksum(topic, *one) for one in operations))
         elif kind is EndFiring:
             self._db.executemany(_END, ((topic, o.partition) for o in operations))
         return 0
@@ -197,12 +207,12 @@ class SqliteScheduleIndex:
         row = self._one(_BY_ID, (topic, move.schedule_id))
         if row is not None:
             moved = row._replace(due_us=move.due_us, fired=move.fired)
-            self._db.execute(_PUT, _encode(topic, moved))
+            self._db.execute(_PUT, with_checksum(topic, *moved))
 
     def _count(self, topic: bytes, puts: list[Put]) -> int:
         """How many of these are there already. Ids rise, so there are few to look for."""
         query = "SELECT ifnull(max(schedule_id), 0) FROM schedule WHERE topic_id = ?"
-        (highest,) = _checked(self._db.execute(query, (topic,)).fetchone(), int)
+        (highest,) = checked(self._db.execute(query, (topic,)).fetchone(), int)
         again = {put.row.schedule_id for put in puts if put.row.schedule_id <= highest}
         query = "SELECT count(*) FROM schedule WHERE topic_id = ? AND schedule_id = ?"
         return sum(self._db.execute(query, (topic, one)).fetchone()[0] for one in again)
@@ -210,11 +220,11 @@ class SqliteScheduleIndex:
     # Looking
 
     def find(self, topic_id: int, schedule_id: int) -> Row | None:
-        return self._one(_BY_ID, (_id(topic_id), _bounded(schedule_id)))
+        return self._one(_BY_ID, (to_blob(topic_id), _bounded(schedule_id)))
 
     def find_key(self, topic_id: int, key: bytes) -> Row | None:
         where = "WHERE topic_id = ? AND key = ? AND key != x'' ORDER BY schedule_id DESC LIMIT 1"
-        return self._one(where, (_id(topic_id), key))
+        return self._one(where, (to_blob(topic_id), key))
 
     def _one(self, where: str, values: tuple[Any, ...]) -> Row | None:
         rows = self._rows(where, values)
@@ -225,7 +235,7 @@ class SqliteScheduleIndex:
     ) -> list[DueRow]:
         with self._errors():
             cursor = self._db.execute(f"{_SELECT} {where}", values)
-            rows = within_bytes(map(_decode, cursor), max_bytes)
+            rows = within_bytes(map(schedule_of, cursor), max_bytes)
             cursor.close()
         return rows
 
@@ -239,24 +249,28 @@ class SqliteScheduleIndex:
                 if first_us > upto_us:
                     break
                 found = sorted([*found, *self._due_of(topic, upto_us, limit, without)])[:limit]
-            return within_bytes(
-                (self._known(topic, number) for _, topic, number in found), max_bytes
-            )
+            return within_bytes((self._known(*place) for place in found), max_bytes)
 
-    def _known(self, topic: bytes, schedule_id: int) -> DueRow:
+    def _known(self, due_us: int, topic: bytes, schedule_id: int) -> DueRow:
         columns = self._db.execute(_FIND, (topic, schedule_id)).fetchone()
         if columns is None:
             raise IndexDamaged(
                 f"{self._path}: schedule {schedule_id} is in the order, and not there"
             )
-        return _decode(columns)
+        due = schedule_of(columns)
+        if due.row.due_us != due_us:
+            raise IndexDamaged(
+                f"{self._path}: schedule {schedule_id} is in the order at {due_us}, and due at "
+                f"{due.row.due_us}"
+            )
+        return due
 
     def _topics(self, upto_us: int, without: LeftOut) -> list[tuple[bytes, int]]:
         """Those with something that is due by then, and when the first of it is, in this order."""
         left_out = set(without.topics)
         found = self._db.execute(f"{_TOPICS} ORDER BY first_due_us", (upto_us,))
-        rows = [_checked(row, bytes, int) for row in found]
-        return [(topic, first_us) for topic, first_us in rows if _topic_id(topic) not in left_out]
+        rows = [checked(row, bytes, int) for row in found]
+        return [(topic, first_us) for topic, first_us in rows if to_topic_id(topic) not in left_out]
 
     def _due_of(
         self, topic: bytes, upto_us: int, limit: int, without: LeftOut
@@ -268,12 +282,12 @@ class SqliteScheduleIndex:
             " ORDER BY due_us, schedule_id LIMIT ?"
         )
         rows = self._db.execute(query, (topic, upto_us, *numbers, limit))
-        return [_checked(row, int, bytes, int) for row in rows]
+        return [checked(row, int, bytes, int) for row in rows]
 
     def next_due_us(self, after_us: int, without: LeftOut = NOTHING) -> int | None:
         nearest: int | None = None
         with self._errors():
-            for topic, first_us in self._topics(_INTEGER_MAX, without):
+            for topic, first_us in self._topics(INTEGER_MAX, without):
                 if nearest is not None and first_us >= nearest:
                     break
                 numbers = _partitions(topic, without)
@@ -289,7 +303,7 @@ class SqliteScheduleIndex:
         query = "SELECT due_us, partition FROM schedule WHERE topic_id = ? AND due_us > ?"
         rows = self._db.execute(f"{query} ORDER BY due_us LIMIT ?", (topic, after_us, limit))
         for number, row in enumerate(rows, 1):
-            due_us, partition = _checked(row, int, int)
+            due_us, partition = checked(row, int, int)
             if partition not in without or number == limit:
                 return int(due_us)
         return None
@@ -302,88 +316,36 @@ class SqliteScheduleIndex:
             " AND (due_us, schedule_id) > (?, ?) ORDER BY due_us, schedule_id LIMIT ?"
         )
         after_us, after_id = _bounded(after_us), _bounded(after_id)
-        values = (_id(topic_id), after_us, after_us, after_id, limit)
+        values = (to_blob(topic_id), after_us, after_us, after_id, limit)
         return [due.row for due in self._rows(where, values, max_bytes)]
 
     def oldest(self, topic_id: int, limit: int, max_bytes: int) -> list[Row]:
         where = "WHERE topic_id = ? ORDER BY position LIMIT ?"
-        return [due.row for due in self._rows(where, (_id(topic_id), limit), max_bytes)]
+        return [due.row for due in self._rows(where, (to_blob(topic_id), limit), max_bytes)]
 
     # The end
 
     def forget(self, topic_id: int) -> None:
         with self._transaction():
             for table in ("firing", "schedule", "topic"):
-                self._db.execute(f"DELETE FROM {table} WHERE topic_id = ?", (_id(topic_id),))
+                self._db.execute(f"DELETE FROM {table} WHERE topic_id = ?", (to_blob(topic_id),))
 
     def reset(self) -> None:
-        self._db.close()
+        self.close()
         self._remove()
+        self._inspection = Inspection(self._path)
         self._db = self._open()
 
     def close(self) -> None:
+        self._inspection.give_up()
         self._db.close()
-
-
-def _is_passing(error: sqlite3.DatabaseError) -> bool:
-    """Whether the disk is at fault (full, most often), and not what is in the file."""
-    # A text that is no UTF-8 is an OperationalError, too, and has no name.
-    name = getattr(error, "sqlite_errorname", "")
-    return isinstance(error, sqlite3.OperationalError) and name.startswith(
-        ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_BUSY", "SQLITE_CANTOPEN")
-    )
 
 
 def _bounded(number: int) -> int:
     """What clients may ask for is larger than SQLite's integers; what there is, is not."""
-    return min(number, _INTEGER_MAX)
-
-
-def _id(topic_id: int) -> bytes:
-    """SQLite's integers are signed, and ids use all 64 bits."""
-    return topic_id.to_bytes(_ID_BYTES, "big")
-
-
-def _topic_id(column: Any) -> int:
-    """The inverse. Raises IndexDamaged."""
-    if type(column) is not bytes or len(column) != _ID_BYTES:
-        raise IndexDamaged(f"the id of a topic is no {_ID_BYTES} bytes")
-    return int.from_bytes(column, "big")
-
-
-def _typed(columns: tuple[Any, ...], *types: type) -> tuple[Any, ...]:
-    """What a row says; any value may be of any type in SQLite. Raises IndexDamaged."""
-    if tuple(map(type, columns)) != types:
-        found = ", ".join(type(value).__name__ for value in columns)
-        raise IndexDamaged(f"a row is of the types {found}")
-    return columns
-
-
-def _checked(columns: tuple[Any, ...], *types: type) -> tuple[Any, ...]:
-    """What a row says that has no checksum. Raises IndexDamaged."""
-    if any(type(value) is int and value < 0 for value in _typed(columns, *types)):
-        raise IndexDamaged("a row has a number below 0")
-    return columns
+    return min(number, INTEGER_MAX)
 
 
 def _partitions(topic: bytes, without: LeftOut) -> set[int]:
     """The partitions of a topic that are left out."""
-    return {number for topic_id, number in without.partitions if _id(topic_id) == topic}
-
-
-def _checksum(row: Row) -> int:
-    schedule_id, position, due_us, partition, _, fired, _, _ = row
-    text = b"%d %d %d %d %d" % (schedule_id, position, due_us, partition, fired)
-    return checksum(row.record, checksum(row.head, checksum(row.key, checksum(text))))
-
-
-def _encode(topic: bytes, row: Row) -> tuple[Any, ...]:
-    return (topic, *row, _checksum(row))
-
-
-def _decode(columns: tuple[Any, ...]) -> DueRow:
-    topic, *fields, known = _typed(columns, *_TYPES)
-    row = Row(*fields)
-    if _checksum(row) != known:
-        raise IndexDamaged(f"the row of schedule {row.schedule_id} does not match its checksum")
-    return DueRow(_topic_id(topic), row)
+    return {number for topic_id, number in without.partitions if to_blob(topic_id) == topic}

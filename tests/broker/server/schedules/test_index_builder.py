@@ -12,8 +12,10 @@ import tapemq
 from tapemq_broker.core.effects import Effects
 from tapemq_broker.core.schedules.book import Book
 from tapemq_broker.server.schedules import firing as firing_module
+from tapemq_broker.storage.schedules.index import Remove
 from tapemq_broker.storage.schedules.sqlite_index import SqliteScheduleIndex
 from tests.support.damaged_index import DamagedIndex
+from tests.support.mislaid import first_due_us, mislay
 from tests.support.scheduled_broker import ScheduledBroker, scheduled_broker
 
 VALUES = [b"0", b"1", b"2"]
@@ -212,13 +214,13 @@ async def test_topics_may_come_and_go_while_it_is_made_anew() -> None:
         "UPDATE topic SET first_due_us = 'x'",
         "UPDATE topic SET topic_id = 'text'",
         "UPDATE topic SET topic_id = CAST(x'ff' AS TEXT)",
-        "INSERT INTO topic VALUES ('text', 1, 1, 1)",
-        "INSERT INTO topic VALUES (zeroblob(9), 1, 1, 1)",
-        "INSERT INTO topic VALUES (x'01', 1, 0, NULL)",
-        "INSERT INTO firing SELECT topic_id, 0, 1, 'text' FROM topic",
-        "INSERT INTO firing SELECT topic_id, 0, NULL, x'93000190' FROM topic",
-        "INSERT INTO firing SELECT topic_id, 'x', 1, x'93000190' FROM topic",
-        "INSERT INTO firing SELECT topic_id, 0, 1, x'930000919201cf8000000000000000' FROM topic",
+        "INSERT INTO topic VALUES ('text', 1, 1, 0, 1, 1)",
+        "INSERT INTO topic VALUES (zeroblob(9), 1, 1, 0, 1, 1)",
+        "INSERT INTO topic VALUES (x'01', 1, 0, 0, NULL, 1)",
+        "INSERT INTO firing SELECT topic_id, 0, 1, 'text', 1 FROM topic",
+        "INSERT INTO firing SELECT topic_id, 0, NULL, x'93000190', 1 FROM topic",
+        "INSERT INTO firing SELECT topic_id, 'x', 1, x'93000190', 1 FROM topic",
+        "UPDATE topic SET upto = upto + 1",
         "UPDATE schedule SET due_us = 'x'",
         "UPDATE schedule SET partition = 0.5",
     ],
@@ -241,6 +243,33 @@ async def test_a_start_meets_what_is_of_another_type(
         assert caplog.text.count("made anew from the logs") == 1
 
 
+async def test_what_is_being_fired_and_not_there_is_the_fault_of_the_index(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log would be refused with all of the topic's schedules, and there is nothing wrong with
+    it."""
+
+    def nothing(book: Book, partition: int) -> Effects:
+        return []
+
+    async with scheduled_broker() as broker:
+        await schedule(broker, "t")
+        with monkeypatch.context() as patched:
+            patched.setattr(Book, "fired", nothing)
+            patched.setattr(firing_module, "_RETRY_S", 0.0)
+            broker.advance(60)
+            while (await broker.client.partition("t", 0)).next_offset < len(VALUES):
+                pass
+            await broker.stop()
+        (topic_id,) = broker.index.topics()
+        upto = broker.index.state(topic_id).upto
+        broker.index.apply(topic_id, upto, [Remove(broker.index.page(topic_id, 0, 0, 1)[0][0])])
+        await broker.start()
+        await made_anew(broker, caplog)
+        await check_come(broker, "t")
+        assert "are refused" not in caplog.text
+
+
 async def made_anew(broker: ScheduledBroker, caplog: pytest.LogCaptureFixture) -> None:
     """Wait for that; what damage there is among the schedules, reading them finds."""
     async with asyncio.timeout(5.0):
@@ -248,3 +277,24 @@ async def made_anew(broker: ScheduledBroker, caplog: pytest.LogCaptureFixture) -
             with suppress(tapemq.Error):
                 await listed(broker, "t")
         await all_ready(broker)
+
+
+async def test_a_start_finds_what_nobody_would_meet(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A schedule that the order has decades later would not fire until then."""
+    path = tmp_path / "index"
+    async with scheduled_broker() as broker:
+        broker.open_index = lambda: SqliteScheduleIndex(path)
+        await broker.restart()
+        await schedule(broker, "t")
+        index = SqliteScheduleIndex(path)
+        (topic_id,) = index.topics()
+        due_us = first_due_us(index, topic_id)
+        index.close()
+        await broker.stop()
+        mislay(path, topic_id, due_us)
+        await broker.start()
+        await made_anew(broker, caplog)
+        await check_fired(broker, "t")
+        assert "missing from index by_time" in caplog.text

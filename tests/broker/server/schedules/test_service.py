@@ -162,6 +162,46 @@ async def test_what_the_index_says_of_strangers_is_forgotten() -> None:
         assert await broker.pending() == 1
 
 
+class _Looked(KeptIndex):
+    """An index of which a look ends with an error of the disk once it is given up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.given_up = threading.Event(), threading.Event()
+
+    def inspection(self) -> "_Looked":  # type: ignore[override]
+        return self
+
+    def run(self) -> None:
+        self.begun.set()
+        self.given_up.wait()
+        raise OSError(errno.EIO, "the disk fails")
+
+    def give_up(self) -> None:
+        self.given_up.set()
+
+
+async def test_a_look_at_the_whole_index_holds_up_no_stop() -> None:
+    async with scheduled_broker() as broker:
+        await broker.later(b"a", 60)
+        index = broker.index = _Looked()
+        await broker.restart()
+        await asyncio.to_thread(index.begun.wait)
+        await broker.stop()
+        assert index.given_up.is_set()
+        await broker.start()
+
+
+async def test_a_look_at_the_whole_index_that_the_disk_fails_ends_nothing() -> None:
+    async with scheduled_broker() as broker:
+        await broker.later(b"a", 60)
+        index = broker.index = _Looked()
+        index.give_up()
+        await broker.restart()
+        await asyncio.to_thread(index.begun.wait)
+        await broker.later(b"b", 60)
+
+
 async def test_a_damaged_schedule_log_is_refused_alone(caplog: pytest.LogCaptureFixture) -> None:
     async with scheduled_broker() as broker:
         await broker.later(b"a", 60)

@@ -1,0 +1,31 @@
+"""Damage to the index of schedules that nobody meets who reads it."""
+
+import re
+from pathlib import Path
+
+from tapemq_broker.storage.schedules.columns import to_blob
+from tapemq_broker.storage.schedules.index import ScheduleIndex
+
+_INTEGER_BYTES = 8
+_LATER_US = 2**61
+_HEADER = rb"\x06\x1c\x06..."
+"""Of an entry of five columns: a blob of 8 bytes, an integer of 8 bytes, and three others."""
+
+
+def mislay(path: Path, topic_id: int, due_us: int, later_us: int = _LATER_US) -> None:
+    """Have the order of a closed index say that what is due then is due at another time.
+
+    Rows are as they were: only entries in the order by topic and time are changed.
+    """
+    image = path.read_bytes()
+    before, after = (time_us.to_bytes(_INTEGER_BYTES, "big") for time_us in (due_us, later_us))
+    topic = to_blob(topic_id)
+    entry = re.compile(b"(" + _HEADER + re.escape(topic) + b")" + re.escape(before), re.DOTALL)
+    changed, times = entry.subn(lambda found: found[1] + after, image)
+    assert times, f"{path} has no entry for {due_us}"
+    path.write_bytes(changed)
+
+
+def first_due_us(index: ScheduleIndex, topic_id: int) -> int:
+    """When the first schedule of a topic is due."""
+    return index.page(topic_id, 0, 0, 1)[0].due_us
