@@ -54,7 +54,9 @@ class Exchange(ABC):
         self._session = Session(Role.CLIENT, now)
         self._answers: dict[int, tuple[Answer, int]] = {}
         self._handlers: dict[int, PushHandler] = {}
-        self._wanting_room: dict[object, Callable[[], None]] = {}
+        # In the order in which they came: so much each of them is to publish.
+        self._wanting_room: dict[object, tuple[int, Callable[[], None]]] = {}
+        self._kept_room: dict[object, int] = {}
         self._reason: Error | None = None
         self._writable = True
         self._subscriptions = 0
@@ -135,22 +137,41 @@ class Exchange(ABC):
         self._transmit((head, *payload))
 
     def admits(self, payload_bytes: int) -> bool:
-        """Whether a batch of this size may be published now."""
+        """Whether a batch of this size may be published now: not before those that want room."""
+        return not self._wanting_room and self.has_room(payload_bytes)
+
+    def has_room(self, payload_bytes: int) -> bool:
+        """The same for whoever has its turn."""
         return self._writable and self.is_open and self.window.admits(payload_bytes)
 
-    def want_room(self, who: object, callback: Callable[[], None]) -> None:
-        """Call back, once, when the window or the socket has room again."""
-        self._wanting_room[who] = callback
+    def want_room(self, who: object, payload_bytes: int, callback: Callable[[], None]) -> None:
+        """Call back, once, when ``who`` has its turn and there is room for so much.
+
+        It is kept until take_room() or want_no_room(). Turns go round: who always has more to
+        publish would else leave nothing to the others.
+        """
+        self._wanting_room[who] = payload_bytes, callback
+
+    def take_room(self, who: object) -> bool:
+        """``who`` publishes now, or does not care any more. Whether room was kept."""
+        self._wanting_room.pop(who, None)
+        kept_bytes = self._kept_room.pop(who, None)
+        self.window.answered(kept_bytes or 0)
+        return kept_bytes is not None
 
     def want_no_room(self, who: object) -> None:
-        """Do not call back any more."""
-        self._wanting_room.pop(who, None)
+        """Do not call back any more, and let others have the room that was kept."""
+        self.take_room(who)
+        self._offer_room()
 
     def _offer_room(self) -> None:
-        for who in tuple(self._wanting_room):
-            if not self.admits(0):
+        for who, (payload_bytes, callback) in tuple(self._wanting_room.items()):
+            if not self.has_room(payload_bytes):
                 return
-            self._wanting_room.pop(who)()
+            if self._wanting_room.pop(who, None) is not None:
+                self._kept_room[who] = payload_bytes
+                self.window.sent(payload_bytes)
+                callback()
 
     def pause_writing(self) -> None:
         """Much is unsent: publish nothing more for now."""
@@ -261,6 +282,7 @@ class Exchange(ABC):
         """The connection is gone, for ``error`` if it broke. Returns why; nothing was told yet."""
         self._session.close()
         self._wanting_room.clear()
+        self._kept_room.clear()
         self._handlers.clear()
         return self._reason or ConnectionLost(
             f"the connection broke: {error}" if error else "the broker closed the connection"

@@ -205,14 +205,21 @@ class Router(ABC):
         for lane in lanes:
             self._pump(lane)
 
-    def _pump(self, lane: Lane) -> None:
+    def _take_turn(self, lane: Lane, connection: Exchange) -> None:
+        connection.take_room(lane)
+        self._pump(lane, has_turn=True)
+
+    def _pump(self, lane: Lane, *, has_turn: bool = False) -> None:
+        """Send what the connection has room for. ``has_turn``: one batch, whoever else waits."""
         connection = self._road.connection
         if connection is None or self._route is None or self._is_rerouting or self.failure:
             return
         while (size_bytes := lane.next_bytes(self._timers.time())) is not None:
-            if not connection.admits(size_bytes):
-                connection.want_room(lane, partial(self._pump, lane))
+            if not (connection.has_room if has_turn else connection.admits)(size_bytes):
+                turn = partial(self._take_turn, lane, connection)
+                connection.want_room(lane, size_bytes, turn)
                 return
+            has_turn = False
             sent = lane.take(self._clock.wall_us())
             most = connection.limits.batch_bytes_max
             if sent.size_bytes > most:  # the broker would end the session, each time anew

@@ -1,6 +1,8 @@
 """Takes parcels to the broker, on as many connections as it takes."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Final
 
@@ -64,16 +66,18 @@ class Courier:
         body = b""
         while True:
             connection = await self._link.connected()
-            if not await _room(connection, parcel.size_bytes):
-                continue
-            if not body:
-                parcel.is_sent = True
-                body = slot.encode(parcel.items, self._clock.wall_us())
-                message = parcel.message(body)
-                attempt = Attempt(message, repeatable=True)
-            check_size(body, connection.limits)
+            async with _room(connection, parcel.size_bytes):
+                if not connection.is_open:
+                    continue
+                if not body:
+                    parcel.is_sent = True
+                    body = slot.encode(parcel.items, self._clock.wall_us())
+                    message = parcel.message(body)
+                    attempt = Attempt(message, repeatable=True)
+                check_size(body, connection.limits)
+                answered = _send(connection, message, body)
             try:
-                answer: m.Scheduled = await _send(connection, message, body)
+                answer = await answered
             except NotHere as error:
                 self._link.move(error.address)
             except Error as error:
@@ -83,16 +87,20 @@ class Courier:
                 return answer
 
 
-async def _room(connection: Connection, size_bytes: int) -> bool:
-    """Wait until so much may be sent; whether the connection is still there."""
-    while connection.is_open and not connection.admits(size_bytes):
-        room: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        connection.want_room(room, partial(_resolve, room))
-        try:
-            await asyncio.wait((room, connection.lost), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            connection.want_no_room(room)
-    return connection.is_open
+@asynccontextmanager
+async def _room(connection: Connection, size_bytes: int) -> AsyncIterator[None]:
+    """Within the block so much may be sent, at once, if the connection is still there."""
+    if connection.admits(size_bytes):
+        yield
+        return
+    room: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    connection.want_room(room, size_bytes, partial(_resolve, room))
+    try:
+        await asyncio.wait((room, connection.lost), return_when=asyncio.FIRST_COMPLETED)
+        connection.take_room(room)
+        yield
+    finally:
+        connection.want_no_room(room)  # what was not sent there is for others
 
 
 def _resolve(room: asyncio.Future[None]) -> None:
@@ -100,8 +108,9 @@ def _resolve(room: asyncio.Future[None]) -> None:
         room.set_result(None)
 
 
-async def _send(connection: Connection, message: m.Schedule, body: bytes) -> Any:
-    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+def _send(connection: Connection, message: m.Schedule, body: bytes) -> asyncio.Future[m.Scheduled]:
+    """Send now; returns what will be the answer."""
+    future: asyncio.Future[m.Scheduled] = asyncio.get_running_loop().create_future()
 
     def answer(result: Any) -> None:
         if future.done():  # nobody waits any more
@@ -112,4 +121,4 @@ async def _send(connection: Connection, message: m.Schedule, body: bytes) -> Any
             future.set_result(result)
 
     connection.publish(message, [body], answer)
-    return await future
+    return future

@@ -1,6 +1,7 @@
 """One topic's schedules on their way to the broker, without I/O: both shells build on it."""
 
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from typing import Final, NamedTuple, TypeVar
 
 from tapemq import errors
 from tapemq.batch import checksum
@@ -18,7 +19,28 @@ from tapemq.schedules.plan import Plan
 from tapemq.schedules.receipt import ScheduleReceipt
 from tapemq.wire import errors as wire
 from tapemq.wire import messages as m
+from tapemq.wire.names import check_name
 from tapemq.wire.partitions import levels_of, partition_at, partition_of
+
+SCHEDULERS_MAX: Final = 1000
+"""Coming back to a topic that was given up costs two requests."""
+
+S = TypeVar("S")
+
+
+def scheduler_of(schedulers: dict[str, S], topic: str, make: Callable[[str], S]) -> S:
+    """A topic's, which is made if there is none; ``schedulers`` are in the order of their use.
+
+    Who schedules in ever new topics must not keep something of each for ever. One that is given up
+    goes on with what it was asked for. Raises ValueError for what can be no topic.
+    """
+    scheduler = schedulers.pop(topic, None)
+    if scheduler is None:
+        scheduler = make(check_name("topic", topic))
+    schedulers[topic] = scheduler
+    if len(schedulers) > SCHEDULERS_MAX:
+        del schedulers[next(iter(schedulers))]
+    return scheduler
 
 
 class Target(NamedTuple):

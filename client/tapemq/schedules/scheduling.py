@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 
 from tapemq._clock import Clock
 from tapemq.admin import Admin
@@ -9,6 +10,7 @@ from tapemq.batch.extras import Scalar
 from tapemq.network.link import Link
 from tapemq.publishing.item import Item, Value, make_item
 from tapemq.schedules.due import CatchUp, Duration
+from tapemq.schedules.passage import scheduler_of
 from tapemq.schedules.plan import Plan, recurring_plan
 from tapemq.schedules.receipt import ScheduleReceipt
 from tapemq.schedules.scheduler import Scheduler
@@ -80,9 +82,7 @@ class Scheduling(Admin):
     async def _schedule(
         self, topic: str, item: Item, partition: int | None, plan: Plan, timeout: float | None
     ) -> ScheduleReceipt:
-        scheduler = self._schedulers.get(topic)
-        if scheduler is None:
-            name = check_name("topic", topic)
-            scheduler = self._schedulers[topic] = Scheduler(self._link, self._clock, name)
+        make = partial(Scheduler, self._link, self._clock)
+        scheduler = scheduler_of(self._schedulers, topic, make)
         timeout_s = self._timeout_s if timeout is None else check_timeout("timeout", timeout)
         return await scheduler.schedule(item, partition, plan, timeout_s)

@@ -221,8 +221,9 @@ async def test_room_is_offered_when_an_answer_comes() -> None:
         connection = await connection_to(broker)
         connection.publish(m.Publish(1, 0, 0), [b"x" * 100], lambda _: None)
         offered = asyncio.Event()
-        connection.want_room("me", offered.set)
+        connection.want_room("me", 100, offered.set)
         await offered.wait()
+        assert connection.take_room("me")
         assert connection.admits(100)
         connection.close()
 
@@ -235,9 +236,10 @@ async def test_broker_closes_and_opens_the_window(caplog: pytest.LogCaptureFixtu
         await connection.request(m.ListTopics())
         assert not connection.admits(1)
         offered = asyncio.Event()
-        connection.want_room("me", offered.set)
+        connection.want_room("me", 500, offered.set)
         broker.flow(500)
         await offered.wait()
+        assert connection.take_room("me")
         assert connection.admits(500)
         assert [record.message for record in caplog.records] == [
             "the broker takes no publishes now: disk low",
@@ -252,7 +254,7 @@ async def test_full_socket_takes_no_batches() -> None:
         offered = asyncio.Event()
         connection.pause_writing()
         assert not connection.admits(1)
-        connection.want_room("me", offered.set)
+        connection.want_room("me", 1, offered.set)
         connection.resume_writing()
         assert offered.is_set()
         connection.close()

@@ -65,14 +65,36 @@ def test_what_is_unsent_holds_publishes_back() -> None:
     talk, offered = Talk(), list[str]()
     talk.pause_writing()
     assert not talk.admits(1)
-    talk.want_room("me", lambda: offered.append("room"))
+    talk.want_room("me", 1, lambda: offered.append("room"))
     talk.resume_writing()
     assert offered == ["room"]
+    assert talk.take_room("me")
     assert talk.admits(1000)
     talk.publish(m.Publish(1, 0, 0), [], lambda _: None)
     talk.window.sent(960)
     assert talk.admits(40)
     assert not talk.admits(41)
+
+
+def test_room_is_kept_for_who_came_first() -> None:
+    talk, offered = Talk(), list[str]()
+    talk.publish(m.Publish(1, 0, 0), [bytes(700)], lambda _: None)
+    talk.publish(m.Publish(1, 0, 0), [bytes(300)], lambda _: None)
+    for who, size_bytes in (("large", 800), ("late", 200), ("gone", 1)):
+        talk.want_room(who, size_bytes, lambda who=who: offered.append(who))  # type: ignore[misc]
+    talk.want_no_room("gone")
+    ((_, first), (_, second)) = talk.heard()
+    talk.say(m.Receipt(0, 0), second)
+    assert offered == []
+    assert not talk.admits(100)  # though there is room: it is for others
+    talk.say(m.Receipt(0, 0), first)
+    assert offered == ["large", "late"]
+    assert not talk.has_room(1)
+    assert talk.take_room("large")
+    assert not talk.take_room("large")
+    talk.want_room("next", 900, lambda: offered.append("next"))
+    talk.want_no_room("late")  # it has given up
+    assert offered == ["large", "late", "next"]
 
 
 def test_message_that_cannot_be_said_is_refused_before_it_is_sent() -> None:

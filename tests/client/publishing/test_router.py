@@ -376,3 +376,24 @@ def test_partitions_of_a_topic_that_was_deleted_are_left(hands: Hands) -> None:
     assert shell.add(Item(b"", None, b"", priority=2), None, 0).partition == 2
     shell.rerouted(m.Topic("t", 8, 2, 1, {"priorities": 2}))
     assert shell.add(Item(b"", None, b"", priority=2), None, 0).partition == 1
+
+
+def test_who_always_has_more_leaves_room_to_the_others(hands: Hands) -> None:
+    talk = Talk()  # takes 1000 bytes at a time
+    hands.connection = talk
+    busy, other = (routed_shell(hands, batch_bytes=300) for _ in range(2))
+    for _ in range(9):
+        busy.add(Item(bytes(290), None, b""), 0, 0)
+    hands.turn()
+    open_requests = [correlation for _, correlation in published(talk)]
+    assert 1 < len(open_requests) < 9
+    other.add(Item(bytes(290), None, b""), 1, 0)
+    other.add(Item(bytes(290), None, b""), 1, 0)
+    hands.turn()
+    partitions = []
+    for _ in range(5):
+        talk.say(m.Receipt(0, 0), open_requests.pop(0))
+        ((message, correlation),) = published(talk)
+        open_requests.append(correlation)
+        partitions.append(message.partition)
+    assert partitions == [0, 1, 0, 1, 0]

@@ -55,6 +55,24 @@ async def test_who_waits_for_room_in_vain_is_forgotten() -> None:
         assert not client._link.connection._wanting_room
 
 
+async def test_room_for_what_turns_out_to_be_too_large_is_for_others() -> None:
+    async with FakeBroker() as broker, await client_of(broker) as client:
+        broker.flow(0, "the disk is low")
+        scheduling = asyncio.create_task(client.publish("t", bytes(600), delay=60, timeout=LONG_S))
+        await broker.received(m.OpenProducer)
+        broker.welcome = broker.welcome._replace(
+            batch_bytes_max=500, record_bytes_max=500, publish_window_bytes=0
+        )
+        await broker.cut()
+        await broker.received(m.Hello, 2)
+        publishing = asyncio.create_task(client.publish("u", b"x", timeout=LONG_S))
+        await client.topics()  # by then both wait for room
+        broker.flow(650)
+        with pytest.raises(tapemq.PayloadTooLarge):
+            await scheduling
+        await publishing
+
+
 @pytest.mark.parametrize("is_sent", [True, False])
 async def test_what_is_too_large_since_a_restart_is_not_sent_again_and_again(is_sent: bool) -> None:
     async with FakeBroker() as broker, await client_of(broker) as client:

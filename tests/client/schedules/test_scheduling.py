@@ -3,6 +3,7 @@ from datetime import timedelta
 import pytest
 
 import tapemq
+from tapemq.schedules import passage
 from tests.support.scheduled_broker import START, scheduled_broker
 
 
@@ -40,6 +41,18 @@ async def test_a_client_that_is_closed_schedules_nothing() -> None:
         await broker.client.close()
         with pytest.raises(tapemq.Closed):
             await broker.client.publish("t", b"x", delay=1)
+
+
+async def test_who_schedules_in_ever_new_topics_keeps_little(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(passage, "SCHEDULERS_MAX", 2)
+    async with scheduled_broker() as broker:
+        client = broker.client
+        for topic in ("t", "u", "t", "v"):
+            await client.publish(topic, b"x", delay=60)
+        assert list(client._schedulers) == ["t", "v"]
+        assert (await client.publish("u", b"x", delay=60)).schedule_id == 2
 
 
 async def test_a_time_to_live_counts_from_when_it_comes() -> None:
