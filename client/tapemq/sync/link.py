@@ -107,8 +107,10 @@ class Link(LinkState[Connection]):
                 with self._shared.lock, self._shared.turn:
                     self.move(error.address)
             except Error as error:
-                pause_s = min(attempt.pause_s(error), until - self._now())
-                self.rest(pause_s)
+                pause_s, left_s = attempt.pause_s(error), until - self._now()
+                self.rest(min(pause_s, left_s))
+                if pause_s >= left_s:  # once more would be too late, and not be waited for
+                    raise attempt.failure(self.no_answer(timeout_s)) from None
 
     def rest(self, pause_s: float) -> None:
         """Wait, but not for a client that is closed; not to be called under the lock."""

@@ -14,6 +14,7 @@ from tapemq.schedules.passage import Compass, Passage, Target, check_size, recei
 from tapemq.schedules.plan import Plan
 from tapemq.schedules.receipt import ScheduleReceipt
 from tapemq.schedules.slots import IN_FLIGHT, Slot
+from tapemq.sync.connection import Connection
 from tapemq.sync.link import Link
 from tapemq.sync.promise import Promise
 from tapemq.sync.shared import Shared
@@ -116,6 +117,8 @@ class Scheduler:
             except Error as error:
                 call.passage.missed(error)
                 self._link.rest(min(attempt.pause_s(error), self._left_s(call)))
+                if not self._left_s(call):  # once more would not be waited for
+                    raise builtins.TimeoutError from None
 
     def _send(self, message: m.Schedule, body: bytes, call: _Call) -> Promise[m.Scheduled]:
         """Send when there is a connection with room for it."""
@@ -123,18 +126,17 @@ class Scheduler:
             with self._shared.lock, self._shared.turn:
                 connection = self._link.connected()
                 if connection is not None and connection.admits(len(body)):
-                    check_size(body, connection.limits)
-                    answer: Promise[m.Scheduled] = Promise()
-                    call.passage.sent = True
-                    connection.publish(message, [body], answer.settle)
-                    return answer
+                    return _publish(connection, message, body, call)
                 change = self._link.next_change()
                 if connection is not None:
-                    connection.want_room(change, partial(change.resolve, None))
+                    connection.want_room(change, len(body), partial(change.resolve, None))
             try:
                 self._wait(change, call)
+                with self._shared.lock, self._shared.turn:
+                    if connection and connection.is_open and connection.take_room(change):
+                        return _publish(connection, message, body, call)
             finally:
-                with self._shared.lock:
+                with self._shared.lock, self._shared.turn:
                     self._link.forget_change(change)
                     if connection is not None:
                         connection.want_no_room(change)
@@ -145,3 +147,14 @@ class Scheduler:
 
     def _left_s(self, call: _Call) -> float:
         return max(0.0, call.until - self._shared.time())
+
+
+def _publish(
+    connection: Connection, message: m.Schedule, body: bytes, call: _Call
+) -> Promise[m.Scheduled]:
+    """Send on a connection with room for it; to be called under the lock."""
+    check_size(body, connection.limits)
+    answer: Promise[m.Scheduled] = Promise()
+    call.passage.sent = True
+    connection.publish(message, [body], answer.settle)
+    return answer

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 
 from tapemq.batch.extras import Scalar
 from tapemq.publishing.item import Item, Value, make_item
 from tapemq.schedules.due import CatchUp, Duration
+from tapemq.schedules.passage import scheduler_of
 from tapemq.schedules.plan import Plan, recurring_plan
 from tapemq.schedules.receipt import ScheduleReceipt
 from tapemq.sync.admin import Admin
@@ -81,9 +83,7 @@ class Scheduling(Admin):
     ) -> ScheduleReceipt:
         with self._shared.lock, self._shared.turn:
             self._link.connected()  # raises Closed
-            scheduler = self._schedulers.get(topic)
-            if scheduler is None:
-                name = check_name("topic", topic)
-                scheduler = self._schedulers[topic] = Scheduler(self._link, self._shared, name)
+            make = partial(Scheduler, self._link, self._shared)
+            scheduler = scheduler_of(self._schedulers, topic, make)
         timeout_s = self._timeout_s if timeout is None else check_timeout("timeout", timeout)
         return scheduler.schedule(item, partition, plan, timeout_s)

@@ -7,12 +7,14 @@ from collections import deque
 from collections.abc import Callable
 from itertools import count
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 from tapemq._clock import Clock
 from tapemq.errors import Closed, Error
 
 log = logging.getLogger("tapemq.client")
+
+_TIMERS_UNSWEPT: Final = 64
 
 
 class Timer:
@@ -26,8 +28,9 @@ class Timer:
         self.is_cancelled = False
 
     def cancel(self) -> None:
-        """Do not call."""
+        """Do not call, and hold nothing until the time comes, which may be in years."""
         self.is_cancelled = True
+        self.callback, self.args = _nothing, ()
 
 
 class Turn:
@@ -97,6 +100,7 @@ class Shared:
         self.turn = Turn(self)
         self._soon: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._timers: list[tuple[float, int, Timer]] = []
+        self._swept_at = _TIMERS_UNSWEPT
         self._numbers = count()
 
     def interrupt(self) -> None:
@@ -117,10 +121,18 @@ class Shared:
     def call_at(self, when: float, callback: Callable[..., object], *args: Any) -> Timer:
         """Have the reader's thread call at a time."""
         timer = Timer(callback, args)
+        if len(self._timers) >= self._swept_at:
+            self._sweep()
         if not self._timers or when < self._timers[0][0]:
             self.wake()
         heapq.heappush(self._timers, (when, next(self._numbers), timer))
         return timer
+
+    def _sweep(self) -> None:
+        """Forget those that were cancelled: at most half of all, and a few, are kept."""
+        self._timers = [one for one in self._timers if not one[2].is_cancelled]
+        heapq.heapify(self._timers)
+        self._swept_at = 2 * len(self._timers) + _TIMERS_UNSWEPT
 
     def call_later(self, delay_s: float, callback: Callable[..., object], *args: Any) -> Timer:
         """Have the reader's thread call after a while."""

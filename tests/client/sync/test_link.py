@@ -128,6 +128,18 @@ def test_overloaded_broker_is_asked_again(thread: BrokerThread) -> None:
     link.close()
 
 
+def test_what_an_overloaded_broker_has_refused_is_not_sent_again_when_the_time_is_over(
+    thread: BrokerThread,
+) -> None:
+    link, _ = thread.link()
+    thread.react(m.DeleteTopic, m.Failure(wire.OVERLOADED.code, "busy", retry_after_ms=60_000))
+    with pytest.raises(errors.TimeoutError):
+        link.call(m.DeleteTopic("t"), TOO_LITTLE_S, repeatable=False)
+    link.call(m.ListTopics(), LONG_S)
+    assert len(thread.broker.of(m.DeleteTopic)) == 1
+    link.close()
+
+
 def test_other_broker_is_gone_to(thread: BrokerThread) -> None:
     with BrokerThread() as other:
         link, shared = thread.link()

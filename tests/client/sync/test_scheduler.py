@@ -7,6 +7,7 @@ import pytest
 import tapemq
 from tapemq import sync
 from tapemq.schedules.slots import IN_FLIGHT
+from tapemq.wire import errors as wire
 from tapemq.wire import messages as m
 from tests.support.blocking import LONG_S, BrokerThread, in_thread, outcome
 from tests.support.fake_broker import Reaction
@@ -122,6 +123,17 @@ async def test_any_number_of_threads_schedules() -> None:
         assert ids == set(range(1, IN_FLIGHT + 11))
 
     await blocking(work)
+
+
+def test_what_an_overloaded_broker_has_refused_is_not_sent_again_when_the_time_is_over(
+    thread: BrokerThread, client: sync.Client
+) -> None:
+    busy = m.Failure(wire.OVERLOADED.code, "busy", retry_after_ms=60_000)
+    thread.react(m.Schedule, busy)
+    with pytest.raises(tapemq.IndeterminateError):
+        client.publish("t", b"x", delay=60, timeout=0.1)
+    client.topics()
+    assert len(thread.broker.of(m.Schedule)) == 1
 
 
 def test_who_waits_for_room_in_vain_is_forgotten(thread: BrokerThread, client: sync.Client) -> None:

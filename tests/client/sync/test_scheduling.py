@@ -7,6 +7,7 @@ import pytest
 
 import tapemq
 from tapemq import sync
+from tapemq.schedules import passage
 from tests.support.scheduled_broker import START
 from tests.support.scheduled_sync import Call, blocking
 
@@ -24,6 +25,19 @@ async def test_records_come_when_they_are_due() -> None:
         assert values[0] == b"now"
         assert sorted(str(value) for value in values[1:]) == ["b'at'", "b'later!'"]
 
+    await blocking(work)
+
+
+async def test_who_schedules_in_ever_new_topics_keeps_little(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def work(client: sync.Client, _: Call) -> None:
+        for topic in ("t", "u", "t", "v"):
+            client.publish(topic, b"x", delay=60)
+        assert list(client._schedulers) == ["t", "v"]
+        assert client.publish("u", b"x", delay=60).schedule_id == 2
+
+    monkeypatch.setattr(passage, "SCHEDULERS_MAX", 2)
     await blocking(work)
 
 

@@ -1,3 +1,6 @@
+import gc
+import weakref
+
 import pytest
 
 from tapemq._clock import Clock
@@ -99,3 +102,17 @@ def test_forked_process_has_nothing_of_the_parent_s(shared: Shared) -> None:
     with shared.lock, shared.turn:
         shared.run_due()
     assert seen == []
+
+
+def test_timers_that_were_cancelled_are_not_kept_until_they_are_due(shared: Shared) -> None:
+    kept = Shared(Clock())
+    noted = weakref.ref(kept)
+    shared.call_later(1e9, kept.run_soon).cancel()
+    del kept
+    gc.collect()
+    assert noted() is None
+    for _ in range(1000):
+        shared.call_later(1e9, list).cancel()
+    due = [shared.call_later(1.0, list) for _ in range(1000)]
+    assert len(shared._timers) <= 2 * len(due)
+    assert shared.due_in_s() == 1.0
