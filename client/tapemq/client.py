@@ -320,7 +320,10 @@ class Client(QueueAdmin, Scheduling):
         drain_s = check_timeout("timeout", timeout)
         try:
             async with asyncio.timeout(drain_s):
-                await asyncio.gather(*(p.drain() for p in self._publishers))
+                producers = [producer.drain(drain_s) for producer in self._producers]
+                done = await asyncio.gather(*producers, *(p.drain() for p in self._publishers))
+            if False in done:
+                raise builtins.TimeoutError
         except builtins.TimeoutError:
             log.warning("closing with unconfirmed publishes")
         finally:

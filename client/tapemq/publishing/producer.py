@@ -1,8 +1,10 @@
 """Publishing at a high rate."""
 
 import asyncio
+import builtins
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -52,6 +54,9 @@ class Producer:
         priority: int = 0,
     ) -> None:
         """Hand over one record. Returns when it is in a batch; waits while too much is in flight.
+
+        A call that is cancelled or interrupted while it waits has handed its record over: made
+        again, it would send it twice.
 
         Args:
             value: bytes, str (sent as UTF-8) or None (a tombstone).
@@ -134,6 +139,18 @@ class Producer:
         while not is_done():
             await self._publisher.progress()
             self._check()
+
+    async def drain(self, timeout: float) -> bool:
+        """Wait until what was handed over is confirmed or has failed, for at most ``timeout`` s.
+
+        Whether that is so. Closing the client does it; who sends is told of a failure.
+        """
+        is_done = self._publisher.hurry()
+        with suppress(builtins.TimeoutError):
+            async with asyncio.timeout(timeout):
+                while self._publisher.failure is None and not is_done():
+                    await self._publisher.progress()
+        return self._publisher.failure is not None or is_done()
 
     async def _finish(self) -> None:
         """Wait until nothing is unconfirmed."""

@@ -333,11 +333,12 @@ class Client(QueueAdmin, Scheduling):
     def _drain(self, timeout_s: float) -> None:
         until = self._shared.time() + timeout_s
         with self._shared.lock, self._shared.turn:
-            awaited = [pending for one in self._publishers for pending in one.awaited()]
-        for pending in awaited:
-            if not pending.promise.wait(until - self._shared.time()):
-                log.warning("closing with unconfirmed publishes")
-                return
+            awaited = [
+                pending.promise.wait for one in self._publishers for pending in one.awaited()
+            ]
+            drains = [producer.drain for producer in self._producers]
+        if not all(wait(until - self._shared.time()) for wait in (*awaited, *drains)):
+            log.warning("closing with unconfirmed publishes")
 
     def _fail_all(self, error: Error) -> None:
         for publisher in self._publishers:

@@ -63,6 +63,9 @@ class Producer:
     ) -> None:
         """Hand over one record. Returns when it is in a batch; waits while too much is in flight.
 
+        A call that is cancelled or interrupted while it waits has handed its record over: made
+        again, it would send it twice.
+
         Args:
             value: bytes, str (sent as UTF-8) or None (a tombstone).
             key: records with the same key go to the same partition.
@@ -151,6 +154,24 @@ class Producer:
         with self._shared.lock, self._shared.turn:
             self._check()
             return None if is_done() else self._publisher.changes.next()
+
+    def drain(self, timeout: float) -> bool:
+        """Wait until what was handed over is confirmed or has failed, for at most ``timeout`` s.
+
+        Whether that is so. Closing the client does it; who sends is told of a failure.
+        """
+        until = self._shared.time() + timeout
+        with self._shared.lock, self._shared.turn:
+            is_done = self._publisher.hurry()
+        while (change := self._change_until(is_done)) is not None:
+            if not change.wait(until - self._shared.time()):
+                return False
+        return True
+
+    def _change_until(self, is_done: Callable[[], bool]) -> Promise[None] | None:
+        with self._shared.lock, self._shared.turn:
+            is_over = self._publisher.failure is not None or is_done()
+            return None if is_over else self._publisher.changes.next()
 
     def _finish(self) -> None:
         """Wait until nothing is unconfirmed."""

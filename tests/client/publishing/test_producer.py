@@ -178,6 +178,20 @@ async def test_send_waits_while_enough_is_in_flight() -> None:
         assert len(stored(broker)) == 100
 
 
+async def test_cancelled_send_has_handed_its_record_over() -> None:
+    async with FakeBroker() as broker, await client_of(broker) as client:
+        broker.react(m.Publish, *[Reaction.HOLD] * 100)
+        async with client.producer("t", batch_bytes=1024, max_in_flight=1) as producer:
+            await producer.send(bytes(2000))
+            waiting = [asyncio.ensure_future(producer.send(bytes(2000))) for _ in range(2)]
+            await client.topic("t")
+            waiting[0].cancel()
+            await asyncio.wait(waiting[:1])
+            assert waiting[0].cancelled()
+            broker.release()
+        assert len(stored(broker)) == 3
+
+
 async def send_many(producer: tapemq.Producer, count: int) -> None:
     for number in range(count):
         await producer.send(b"%084d" % number)
@@ -351,16 +365,6 @@ async def test_producer_is_used_inside_its_block_only() -> None:
             await producer.send(b"0")
         with pytest.raises(tapemq.Closed):
             await producer.send(b"1")
-
-
-async def test_closing_the_client_ends_its_producers() -> None:
-    async with FakeBroker() as broker:
-        client = await client_of(broker)
-        async with client.producer("t") as producer:
-            await producer.send(b"0")
-            await client.close()
-            with pytest.raises(tapemq.Closed):
-                await producer.send(b"1")
 
 
 async def test_priority_decides_the_partition() -> None:

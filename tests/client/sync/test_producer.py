@@ -222,9 +222,32 @@ def test_closing_the_client_ends_a_send_that_waits(thread: BrokerThread) -> None
     sending = in_thread(send)
     assert started.wait(LONG_S)
     thread.received(m.Publish)
-    client.close()
+    client.close(timeout=0.05)
     with pytest.raises(tapemq.Closed):
         outcome(sending)
+
+
+def test_closing_the_client_waits_for_what_a_producer_was_handed(thread: BrokerThread) -> None:
+    client = thread.connect()
+    thread.react(m.Publish, Reaction.HOLD)
+    producer = client.producer("t", linger=100.0).__enter__()
+    producer.send(b"0")
+    closing = in_thread(client.close)
+    thread.received(m.Publish)
+    thread.release()
+    outcome(closing)
+    assert producer._publisher.idle
+
+
+def test_closing_the_client_does_not_wait_for_ever_for_a_producer(
+    thread: BrokerThread, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = thread.connect()
+    thread.react(m.Publish, Reaction.IGNORE)
+    producer = client.producer("t").__enter__()
+    producer.send(b"0")
+    client.close(timeout=0.05)
+    assert "closing with unconfirmed publishes" in caplog.text
 
 
 def test_records_have_a_time_to_live(client: sync.Client) -> None:
