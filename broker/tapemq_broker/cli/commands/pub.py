@@ -245,9 +245,9 @@ async def _publish_all(
     key, headers, partition = envelope.key, envelope.headers or None, envelope.partition
     ttl, priority = envelope.ttl, envelope.priority
     records = size_bytes = 0
-    try:
-        with ProgressBar("publishing", total) as bar:
-            async with client.producer(envelope.topic) as producer:
+    with ProgressBar("publishing", total) as bar:
+        async with client.producer(envelope.topic) as producer:
+            try:
                 async for some in values:
                     for value in some:
                         await producer.send(
@@ -261,10 +261,15 @@ async def _publish_all(
                         records += 1
                         size_bytes += len(value or b"")
                     bar.advance(len(some))
-    except (tapemq.PayloadTooLarge, LineTooLong) as error:
-        if total is not None:
-            raise
-        before = f"{counted(records, 'line')} before it {agreeing(records, 'is', 'are')} published"
-        advice = f"{before}, nothing behind it; to publish a file as one record use --file"
-        raise CommandError(f"line {records + 1}: {error}", advice) from None
+            except (tapemq.PayloadTooLarge, LineTooLong) as error:
+                await producer.flush()  # raises if it is not that line, or those before it are lost
+                if total is not None:
+                    raise
+                raise _line_too_long(records, error) from None
     return {"topic": envelope.topic, "records": records, "bytes": size_bytes}
+
+
+def _line_too_long(before: int, error: Exception) -> CommandError:
+    lines = f"{counted(before, 'line')} before it {agreeing(before, 'is', 'are')} published"
+    advice = f"{lines}, nothing behind it; to publish a file as one record use --file"
+    return CommandError(f"line {before + 1}: {error}", advice)

@@ -1,12 +1,19 @@
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+import tapemq
+from tapemq.wire import errors as wire
+from tapemq.wire import messages as m
+from tapemq_broker.cli.commands.pub import Envelope, _publish_all
+from tapemq_broker.cli.line_reader import LineTooLong
 from tests.broker.cli.commands.conftest import Tapemq
+from tests.support.fake_broker import FakeBroker
+from tests.support.sdk import client_of
 
 
 @pytest.fixture
@@ -175,6 +182,24 @@ def test_a_line_that_is_too_long_is_named(
         f"tapemq: line 3: {said}\n  2 lines before it are published, nothing behind it; "
     )
     assert [row["value"] for row in tapemq("peek", topic).rows] == ["one", "two"]
+
+
+@pytest.mark.parametrize("is_long", [False, True])
+async def test_lines_that_were_refused_are_not_called_published(is_long: bool) -> None:
+    refused = m.Failure(wire.BATCH_TOO_LARGE.code, "the limit is lower now")
+    async with FakeBroker() as broker, await client_of(broker) as client:
+
+        async def lines() -> AsyncIterator[list[bytes]]:
+            broker.react(m.Publish, refused)
+            yield [b"one"]
+            await broker.received(m.Publish)
+            await client.topics()
+            if is_long:
+                raise LineTooLong("it is")
+            yield [b"two"]
+
+        with pytest.raises(tapemq.PayloadTooLarge, match="the limit is lower now"):
+            await _publish_all(client, Envelope("t", None, {}, None, None, 0), lines())
 
 
 @pytest.mark.parametrize(
