@@ -253,11 +253,12 @@ class Connection(asyncio.BufferedProtocol):
             return
         if payload is not None:
             payload = owned(payload)
-        self.unsent.writes(head, payload)
         if payload is None:
             self._transport.write(head)
         else:
             write_parts(self._transport, (head, payload))
+        # Behind it: a transport may pause with the first part, and the rest would count as sent.
+        self.unsent.wrote(head, payload)
         if not self._will_end_turn:
             self._will_end_turn = True
             asyncio.get_running_loop().call_soon(self._end_turn)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from tapemq_broker.core.effects import Deliver, Effects, SubscriptionKey
 from tapemq_broker.core.refusal import Refusal
 from tapemq_broker.core.streams import Streams
 from tapemq_broker.server.connection import Connection
+from tapemq_broker.server.disk_reads import DiskReads
 from tapemq_broker.server.logs import Logs
 from tapemq_broker.server.read_retries import ReadRetries
 from tapemq_broker.server.sessions import Sessions
@@ -23,11 +24,6 @@ from tapemq_broker.storage.record_log import Chunk
 
 log = logging.getLogger("tapemq.broker")
 
-_READS_AT_ONCE: Final = 8
-"""Threads that wait for the disk; more would only stand in line there."""
-READS_IN_MEMORY: Final = 2 * _READS_AT_ONCE
-"""Reads that are under way, or done and not yet sent: else threads would fill the memory as long
-as the event loop is busy with something else."""
 _READERS_AT_ONCE: Final = 256
 """Readers of a log that are told of more in one turn of the loop: 2 µs each."""
 _TURN_BYTES: Final = 2 * 1024 * 1024
@@ -44,6 +40,7 @@ class Deliveries:
         streams: Streams,
         logs: Logs,
         sessions: Sessions,
+        reads: DiskReads,
         run: Callable[[Effects], None],
         spawn: Callable[[Coroutine[Any, Any, None]], None],
         retries: ReadRetries,
@@ -51,13 +48,11 @@ class Deliveries:
         self._streams: Final = streams
         self._logs: Final = logs
         self._sessions: Final = sessions
+        self._reads: Final = reads
         self._run: Final = run
         self._spawn: Final = spawn
         self._retries: Final = retries
         self._loop: Final = asyncio.get_running_loop()
-        # Their own, so that making topics and looking into batches never waits for slow reads.
-        self._threads: Final = ThreadPoolExecutor(_READS_AT_ONCE, thread_name_prefix="read")
-        self._reads: Final = asyncio.Semaphore(READS_IN_MEMORY)
         # Logs whose readers are being told, and whether to begin again after that.
         self._waking: Final[dict[LogId, bool]] = {}
         # What this turn of the loop can still afford, and who waits for the next ones.
@@ -119,13 +114,14 @@ class Deliveries:
             self._spawn(self._read_in_thread(wish, plan))
 
     async def _read_in_thread(self, wish: Deliver, plan: ReadPlan) -> None:
-        async with self._reads:
-            await self._read_and_send(wish, plan)
+        async with self._reads.turns:
+            if self._streams.is_wanted(wish):  # else who comes and goes would keep the disk busy
+                await self._read_and_send(wish, plan)
 
     async def _read_and_send(self, wish: Deliver, plan: ReadPlan) -> None:
         self._sessions.counters.reads_from_disk += 1
         try:
-            chunk = await self._loop.run_in_executor(self._threads, plan.run, True)
+            chunk = await self._reads.run(partial(plan.run, True))
         except (OffsetOutOfRange, CorruptLog, OSError) as error:
             self._failed(wish, error)
             return

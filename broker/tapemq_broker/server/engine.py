@@ -18,6 +18,7 @@ from tapemq_broker.core.topics import entry
 from tapemq_broker.server import translate
 from tapemq_broker.server.counters import Counters
 from tapemq_broker.server.deliveries import Deliveries
+from tapemq_broker.server.disk_reads import DiskReads
 from tapemq_broker.server.durability import Durability
 from tapemq_broker.server.held_publishes import HeldPublishes
 from tapemq_broker.server.key_reads import KeyReads
@@ -43,6 +44,9 @@ log = logging.getLogger("tapemq.broker")
 MAKERS: Final = 3
 """Topics that are made at the same time, in threads, of which there are five at least: others that
 need one would wait behind those of thousands of partitions."""
+STREAM_READS: Final = 8
+QUEUE_READS: Final = 4
+"""At once, where they have to wait for the disk. Those of queues also decode what they read."""
 
 
 class Engine:
@@ -74,9 +78,11 @@ class Engine:
         self.settlements = Settlements(self._queues_left)
         self._loop = asyncio.get_running_loop()
         ways = (self.run, self.spawn, ReadRetries(self.shortage, self.spawn))
-        self._deliveries = Deliveries(core.streams, logs, sessions, *ways)
-        self.leases = Leases(core, logs, sessions, world.clock, self.due_clock, *ways)
-        self._key_reads = KeyReads(core.queues, logs, sessions.counters, *ways)
+        reads = DiskReads(STREAM_READS, world.make_threads)
+        self._deliveries = Deliveries(core.streams, logs, sessions, reads, *ways)
+        reads = DiskReads(QUEUE_READS, world.make_threads)
+        self.leases = Leases(core, logs, sessions, world.clock, self.due_clock, reads, *ways)
+        self._key_reads = KeyReads(core.queues, logs, sessions.counters, reads, *ways)
         self._carry: Final = self._carriers()
         logs.on_durable = self._durable
         logs.on_written = self._written

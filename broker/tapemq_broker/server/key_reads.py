@@ -1,8 +1,8 @@
 """Reads the keys of records, for queue groups that keep the order of each key."""
 
-import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Final
 
 from tapemq.batch import BatchError, decode_keys
@@ -10,6 +10,7 @@ from tapemq_broker.core.effects import Effects, ReadKeys
 from tapemq_broker.core.queue.queues import Queues
 from tapemq_broker.server.batches import Batches
 from tapemq_broker.server.counters import Counters
+from tapemq_broker.server.disk_reads import DiskReads
 from tapemq_broker.server.logs import Logs
 from tapemq_broker.server.read_retries import ReadRetries
 from tapemq_broker.storage.errors import CorruptLog, OffsetOutOfRange
@@ -30,6 +31,7 @@ class KeyReads:
         queues: Queues,
         logs: Logs,
         counters: Counters,
+        reads: DiskReads,
         run: Callable[[Effects], None],
         spawn: Callable[[Coroutine[Any, Any, None]], None],
         retries: ReadRetries,
@@ -37,6 +39,7 @@ class KeyReads:
         self._queues: Final = queues
         self._logs: Final = logs
         self._counters: Final = counters
+        self._reads: Final = reads
         self._run: Final = run
         self._spawn: Final = spawn
         self._retries: Final = retries
@@ -46,6 +49,10 @@ class KeyReads:
         self._spawn(self._read(wish))
 
     async def _read(self, wish: ReadKeys) -> None:
+        async with self._reads.turns:
+            await self._read_in_turn(wish)
+
+    async def _read_in_turn(self, wish: ReadKeys) -> None:
         try:
             keys = await self._keys(wish)
         except KeyError:
@@ -66,7 +73,7 @@ class KeyReads:
         data = self._logs.data(wish.log)
         try:
             plan = data.plan(wish.first, upto=data.durable_offset, max_bytes=_READ_BYTES)
-            return await asyncio.to_thread(_keys_of, plan, wish)
+            return await self._reads.run(partial(_keys_of, plan, wish))
         except OffsetOutOfRange as gone:
             return [None] * max(1, min(wish.upto, gone.first_offset) - wish.first)
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Final
 
 from tapemq.batch import BatchError, LogId
@@ -17,6 +18,7 @@ from tapemq_broker.server.batch_cache import BatchCache
 from tapemq_broker.server.batches import Batches
 from tapemq_broker.server.clock import Clock
 from tapemq_broker.server.connection import Connection
+from tapemq_broker.server.disk_reads import DiskReads
 from tapemq_broker.server.lease_contents import LeaseContents
 from tapemq_broker.server.logs import Logs
 from tapemq_broker.server.read_retries import ReadRetries
@@ -51,6 +53,7 @@ class Leases:
         sessions: Sessions,
         clock: Clock,
         due_clock: RisingClock,
+        reads: DiskReads,
         run: Callable[[Effects], None],
         spawn: Callable[[Coroutine[Any, Any, None]], None],
         retries: ReadRetries,
@@ -62,6 +65,7 @@ class Leases:
         self._clock: Final = clock
         self._age_clock: Final = SteadyClock(clock)
         self._due_clock: Final = due_clock
+        self._reads: Final = reads
         self._run: Final = run
         self._spawn: Final = spawn
         self._retries: Final = retries
@@ -187,10 +191,15 @@ class Leases:
         self.cache.put(log_id, batches)
 
     async def _read_in_thread(self, wish: DeliverLease, plan: ReadPlan) -> None:
+        async with self._reads.turns:
+            if self._queues.is_wanted(wish):  # else who comes and goes would keep the disk busy
+                await self._read_and_start(wish, plan)
+
+    async def _read_and_start(self, wish: DeliverLease, plan: ReadPlan) -> None:
         offset = wish.runs[0][0]
         self._sessions.counters.reads_from_disk += 1
         try:
-            batches = await self._loop.run_in_executor(None, _read_all, plan, offset)
+            batches = await self._reads.run(partial(_read_all, plan, offset))
         except OffsetOutOfRange:
             batches = None  # retention was faster: the next try finds out what is gone
         except (CorruptLog, BatchError, OSError) as error:

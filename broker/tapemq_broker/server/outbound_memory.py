@@ -4,6 +4,10 @@ from typing import Final, NamedTuple, Protocol
 
 from tapemq_broker.server.unsent import Unsent
 
+_ROOM_PART: Final = 16
+"""Of the limit. 10,000 connections are counted in some milliseconds, so there must be as much more,
+or room for it, before that is done again."""
+
 
 class Slow(Protocol):
     """A connection whose client does not take at once what it is sent."""
@@ -28,12 +32,16 @@ class OutboundMemory:
 
     Beyond the limit, those are cut that have not read what was there for the longest time: else
     ten thousand clients that ask for much and read nothing would have a few hundred KiB each. Who
-    reads is told by how much was sent since, as nobody says so of those that are hardly slow.
+    reads is told by how much was sent since, as nobody says so of those that are hardly slow. So
+    before anybody is cut, all are counted anew; what comes right behind that may pass the limit by
+    a 16th.
     """
 
     def __init__(self, limit_bytes: int) -> None:
         self.limit_bytes: Final = limit_bytes
+        self._room_bytes: Final = limit_bytes // _ROOM_PART
         self.used_bytes = 0
+        self._count_beyond_bytes = limit_bytes
         # Who has not read for the longest time comes first.
         self._held: Final[dict[Slow, _Noted]] = {}
 
@@ -43,11 +51,12 @@ class OutboundMemory:
         if noted is None or connection.unsent.sent_bytes >= noted.upto_bytes:
             self._begin_anew(connection)
         else:
-            held_bytes = connection.unsent.held_bytes
-            self.used_bytes += held_bytes - noted.held_bytes
-            self._held[connection] = noted._replace(held_bytes=held_bytes)
-        while self.used_bytes > self.limit_bytes and len(self._held) > 1:
-            self._look_at(next(iter(self._held)))
+            self._count(connection, noted)
+        if self.used_bytes > self._count_beyond_bytes:
+            self._count_anew()
+            if self.used_bytes > self.limit_bytes:
+                self._make_room()
+            self._count_beyond_bytes = max(self.limit_bytes, self.used_bytes + self._room_bytes)
 
     def forget(self, connection: Slow) -> None:
         """It is gone."""
@@ -63,10 +72,24 @@ class OutboundMemory:
             self.used_bytes += unsent.held_bytes
             self._held[connection] = _Noted(unsent.held_bytes, unsent.written_bytes)
 
-    def _look_at(self, slowest: Slow) -> None:
-        if slowest.unsent.sent_bytes >= self._held[slowest].upto_bytes:
-            self._begin_anew(slowest)
-            return
+    def _count_anew(self) -> None:
+        """Of most that have read nobody has said so; who is left has not."""
+        for connection, noted in list(self._held.items()):
+            if connection.unsent.sent_bytes >= noted.upto_bytes:
+                self._begin_anew(connection)
+            else:
+                self._count(connection, noted)
+
+    def _make_room(self) -> None:
+        while self.used_bytes > self.limit_bytes - self._room_bytes and len(self._held) > 1:
+            self._cut(next(iter(self._held)))
+
+    def _count(self, connection: Slow, noted: _Noted) -> None:
+        held_bytes = connection.unsent.held_bytes
+        self.used_bytes += held_bytes - noted.held_bytes
+        self._held[connection] = noted._replace(held_bytes=held_bytes)
+
+    def _cut(self, slowest: Slow) -> None:
         self.forget(slowest)
         slowest.abort(
             f"{self.limit_bytes} bytes are held for slow connections, and this one has not "

@@ -91,9 +91,9 @@ class Server:
         process wants answers meanwhile. Nothing else touches the engine until this is done.
         """
         startup, clean, core = await asyncio.to_thread(self._load)
-        self._engine = Engine(self._world, core, self._logs, self._sessions)
-        self._schedules = Schedules(self._engine, self._flow)
         with self._kept_if_it_fails(clean):
+            self._engine = Engine(self._world, core, self._logs, self._sessions)
+            self._schedules = Schedules(self._engine, self._flow)
             schedules = await asyncio.to_thread(self._schedules.open_logs, clean)
         for opened in schedules:
             startup.note_opened(opened)

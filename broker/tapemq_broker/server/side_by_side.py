@@ -1,8 +1,9 @@
 """Work of a start that mostly waits for the disk, some of it at a time."""
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
+
+from tapemq_broker.storage.threads import started
 
 T = TypeVar("T")
 Made = TypeVar("Made")
@@ -13,5 +14,5 @@ def side_by_side(work: Callable[[T], Made], items: Iterable[T], threads: int) ->
     if threads == 1:
         yield from map(work, items)
         return
-    with ThreadPoolExecutor(threads, "tapemq-recovery") as pool:
+    with started(threads, "tapemq-recovery") as pool:
         yield from pool.map(work, items)

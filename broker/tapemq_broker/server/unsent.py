@@ -40,8 +40,8 @@ class Unsent:
         """Frames are written to this transport; None: there is none any more."""
         self._transport = transport
 
-    def writes(self, head: bytes, payload: memoryview | None) -> None:
-        """A frame is about to be written."""
+    def wrote(self, head: bytes, payload: memoryview | None) -> None:
+        """A frame was written."""
         self.written_bytes += len(head)
         memory_bytes = _FRAME_BYTES + len(head)
         if payload is not None:

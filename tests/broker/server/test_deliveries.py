@@ -13,11 +13,14 @@ from tapemq.batch import LogId
 from tapemq.wire import messages as m
 from tapemq_broker.core import effects as e
 from tapemq_broker.server.counters import Counters
-from tapemq_broker.server.deliveries import READS_IN_MEMORY, Deliveries
+from tapemq_broker.server.deliveries import Deliveries
+from tapemq_broker.server.disk_reads import DiskReads
 from tapemq_broker.storage.errors import CorruptLog, OffsetOutOfRange
 from tapemq_broker.storage.record_log import Chunk
 from tests.support.core.reading import data_log, key, subscribe, wish
 from tests.support.core.world import World
+
+READS_IN_MEMORY = 16
 
 
 class Plan:
@@ -56,6 +59,7 @@ class Rig:
         self.hints: dict[tuple[int, int], object] = {}
         self.parked: list[e.Deliver] = []
         self.room_bytes = 1000
+        self.reads = DiskReads(READS_IN_MEMORY // 2)
 
     def has_room(self, size_bytes: int) -> bool:
         return size_bytes <= self.room_bytes
@@ -82,7 +86,8 @@ class Rig:
     def start(self) -> None:
         """Begin the delivery that the core wishes."""
         this: Any = self
-        deliveries = Deliveries(self.core.streams, self.logs, this, self.run, self.spawn, this)
+        ways = (self.run, self.spawn, this)
+        deliveries = Deliveries(self.core.streams, self.logs, this, self.reads, *ways)
         deliveries.start(this, self.wish)
 
     async def read(self, outcome: Chunk | Exception, meanwhile: Any = lambda: None) -> None:
@@ -135,6 +140,19 @@ async def test_void_delivery_is_not_even_read(rig: Rig) -> None:
     rig.core.streams.session_closed(1, 0.0)
     rig.start()
     assert rig.task is None
+
+
+async def test_who_leaves_while_others_are_read_for_is_not_read_for(rig: Rig) -> None:
+    for _ in range(READS_IN_MEMORY):
+        await rig.reads.turns.acquire()
+    rig.logs = SimpleNamespace(plan=lambda wanted, hint: Plan(lambda: None, CHUNK))
+    rig.start()
+    await asyncio.sleep(0)
+    rig.core.streams.session_closed(1, 0.0)
+    rig.reads.turns.release()
+    assert rig.task is not None
+    await rig.task
+    assert (rig.sent, rig.counters.reads_from_disk) == ([], 0)
 
 
 async def test_retention_may_be_faster_than_a_read(rig: Rig) -> None:
@@ -208,7 +226,10 @@ class Crowd:
         self.counters = Counters()
         self.hints: dict[tuple[int, int], object] = {}
         this: Any = self
-        self.deliveries = Deliveries(self.streams, this, this, self.carry, this.fail, this)
+        ways = (self.carry, this.fail, this)
+        self.deliveries = Deliveries(
+            self.streams, this, this, DiskReads(READS_IN_MEMORY // 2), *ways
+        )
 
     def get(self, session: int) -> "Crowd":
         return self

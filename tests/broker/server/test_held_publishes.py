@@ -65,12 +65,14 @@ def test_each_is_counted_until_it_is_late_or_let_go() -> None:
     setup = Setup()
     setup.add(5.0, None, 5.0)
     assert setup.count() == 3 * LARGE
+    assert setup.unanswered._in_all == 0  # of those that outlive their session
     setup.expired(5.0)
     assert setup.count() == LARGE
     assert setup.held.let_go(setup.connection).is_late
     assert setup.count() == LARGE
     assert not setup.held.let_go(setup.connection).is_late
     assert setup.count() == 0
+    assert setup.unanswered._in_all == 0
 
 
 def test_the_timer_looks_at_those_only_that_hold_one_with_a_deadline() -> None:

@@ -10,6 +10,7 @@ from tapemq.batch import Codec, Columns, checksum, encode_body
 from tapemq.wire import messages as m
 from tapemq_broker.core.effects import Effects, ReadKeys
 from tapemq_broker.server.counters import Counters
+from tapemq_broker.server.disk_reads import DiskReads
 from tapemq_broker.server.key_reads import KeyReads, Keys
 from tapemq_broker.storage.errors import CorruptLog, OffsetOutOfRange
 from tapemq_broker.storage.record_log import Chunk
@@ -30,7 +31,8 @@ class Rig:
         logs: Any = SimpleNamespace(data=lambda log_id: self)
         queues: Any = self
         retries: Any = self
-        self.reads = KeyReads(queues, logs, self.counters, self.ran, self.spawn, retries)
+        ways = (self.ran, self.spawn, retries)
+        self.reads = KeyReads(queues, logs, self.counters, DiskReads(4), *ways)
 
     def plan(self, offset: int, *, upto: int, max_bytes: int) -> "Rig":
         return self

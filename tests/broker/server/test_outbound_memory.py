@@ -102,3 +102,47 @@ def test_who_has_read_all_is_not_counted() -> None:
     one.read(40)
     memory.note(one)
     assert (memory.used_bytes, len(memory._held)) == (0, 0)
+
+
+def test_nobody_is_cut_for_what_others_have_read_meanwhile() -> None:
+    memory = OutboundMemory(100)
+    slow, newest = Client(), Client()
+    memory.note(slow.write(10))
+    for _ in range(2):
+        quick = Client()
+        memory.note(quick.write(40))
+        quick.read(39)
+    memory.note(newest.write(40))
+    assert (slow.cut_because, newest.cut_because) == ("", "")
+    assert memory.used_bytes == 10 + 1 + 1 + 40
+
+
+def test_a_crowd_is_not_counted_again_for_each_of_it_that_is_cut() -> None:
+    memory = OutboundMemory(1600)
+    crowd = [Client() for _ in range(171)]
+    for client in crowd[:160]:
+        memory.note(client.write(10))
+    memory.note(crowd[160].write(10))
+    assert memory.used_bytes == 1500
+    for client in crowd[161:]:
+        memory.note(client.write(10))
+    assert memory.used_bytes == 1600
+    assert [bool(client.cut_because) for client in crowd] == [True] * 11 + [False] * 160
+
+
+def test_nobody_is_cut_within_the_limit_and_all_are_counted_seldom() -> None:
+    memory = OutboundMemory(1600)
+    slow, quick = Client(), Client()
+    memory.note(slow.write(1000))
+    memory.note(quick.write(600))
+    quick.read(599)
+    memory.note(Client().write(550))  # all are counted
+    assert memory.used_bytes == 1000 + 1 + 550
+    quick.write(99)  # who would be counted again, if all were
+    memory.note(Client().write(49))
+    memory.note(Client().write(51))
+    assert memory.used_bytes == 1000 + 1 + 550 + 49 + 51
+    assert [slow.cut_because] == [""]
+    memory.note(Client().write(1))
+    assert slow.cut_because
+    assert memory.used_bytes == 100 + 550 + 49 + 51 + 1
