@@ -23,6 +23,7 @@ from tapemq_broker.storage.errors import (
     LogRefused,
     StorageError,
 )
+from tapemq_broker.storage.threads import NoThreads, started
 
 _log = logging.getLogger("tapemq.serve")
 
@@ -40,6 +41,10 @@ _SECOND_SIGNAL: Final = {signal.SIGTERM: Exit.TERMINATED, signal.SIGINT: Exit.IN
 _QUICK_START_S: Final = 1.0
 """Up to this, clients wait for a start, and not for the web framework: importing it takes 0.2 s.
 After this, those who look after the process are answered."""
+
+
+_WORKERS: Final = min(32, (os.cpu_count() or 1) + 4)
+"""Threads that look into large batches, make topics, and so on: as many as asyncio would take."""
 
 
 class CannotListen(Exception):
@@ -77,6 +82,9 @@ class BrokerProcess:
             data_dir = str(self._settings.data_dir.absolute())
             _log.error("the data directory is refused: %s", error.told(data_dir))
             return Exit.DATA_REFUSED
+        except NoThreads as error:
+            _log.error("%s", error)
+            return Exit.FAILED
         except (DataDirectoryError, CorruptLog) as error:
             _log.error("the data directory is refused: %s", error)
             return Exit.DATA_REFUSED
@@ -121,11 +129,13 @@ class BrokerProcess:
 
     def _world(self) -> World:
         settings = self._settings
+        asyncio.get_running_loop().set_default_executor(started(_WORKERS, "tapemq-work"))
         return World.real(
             settings.data_dir,
             sync_threads=settings.sync_threads,
             sync=settings.sync,
             segments_open_max=open_files.segments_within(self._files_max),
+            make_threads=started,
         )
 
     async def _serve(self, server: Server, admin: Launcher, listener: socket.socket) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, NoReturn
@@ -14,6 +15,7 @@ from tapemq_broker.storage.schedules.index import ScheduleIndex
 from tapemq_broker.storage.schedules.memory_index import MemoryScheduleIndex
 from tapemq_broker.storage.schedules.sqlite_index import SqliteScheduleIndex
 from tapemq_broker.storage.segment_cache import FILES_MAX
+from tapemq_broker.storage.threads import MakeThreads
 from tapemq_broker.storage.unsynced_disk import UnsyncedDisk
 
 SCHEDULE_INDEX = "schedules.index"
@@ -38,6 +40,7 @@ class World(NamedTuple):
     schedule_index: Callable[[], ScheduleIndex] = MemoryScheduleIndex
     segments_open_max: int = FILES_MAX
     recovery_threads: int = 1
+    make_threads: MakeThreads = ThreadPoolExecutor
 
     @classmethod
     def real(
@@ -47,6 +50,7 @@ class World(NamedTuple):
         sync_threads: int = 4,
         sync: bool = True,
         segments_open_max: int = FILES_MAX,
+        make_threads: MakeThreads = ThreadPoolExecutor,
     ) -> "World":
         """The world of a production broker; to be called with its event loop running.
 
@@ -54,10 +58,17 @@ class World(NamedTuple):
         """
         post = asyncio.get_running_loop().call_soon_threadsafe
         kind = OsDisk if sync else UnsyncedDisk
-        disk = kind(str(data_dir), post=post, sync_threads=sync_threads)
+        disk = kind(str(data_dir), post=post, sync_threads=sync_threads, make_threads=make_threads)
         index = partial(SqliteScheduleIndex, data_dir / SCHEDULE_INDEX)
         return cls(
-            disk, RealClock(), RealRandom(), exit_now, index, segments_open_max, sync_threads
+            disk,
+            RealClock(),
+            RealRandom(),
+            exit_now,
+            index,
+            segments_open_max,
+            sync_threads,
+            make_threads,
         )
 
 

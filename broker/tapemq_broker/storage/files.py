@@ -14,13 +14,13 @@ from tapemq_broker.storage.disk import Buffer, File
 from tapemq_broker.storage.errors import SyncFailed
 from tapemq_broker.storage.remover import Remover
 from tapemq_broker.storage.sync_round import SyncRound
+from tapemq_broker.storage.threads import MakeThreads
 
 Post = Callable[[Callable[[], None]], object]
 """Runs a function later in another thread: ``loop.call_soon_threadsafe`` in production."""
 
 SYNC_THREADS: Final = 16
-"""How many syncs run at a time: the figures are in docs/adr/0002-group-commit.md. Threads start
-when they are first needed."""
+"""How many syncs run at a time: the figures are in docs/adr/0002-group-commit.md."""
 
 _FILE_MODE: Final = 0o600
 _DIRECTORY_MODE: Final = 0o700
@@ -191,13 +191,14 @@ class OsDisk:
         post: Post | None = None,
         sync_threads: int = SYNC_THREADS,
         read_only: bool = False,
+        make_threads: MakeThreads = ThreadPoolExecutor,
     ) -> None:
         self._root: Final = root
         self._read_only: Final = read_only
         self._post: Final = post or (lambda run: run())
         self._sync_threads: Final = sync_threads
-        self._threads: Final = ThreadPoolExecutor(sync_threads, "tapemq-sync")
-        self._remover: Final = Remover(self)
+        self._threads: Final = make_threads(sync_threads, "tapemq-sync")
+        self._remover: Final = Remover(self, make_threads)
         self._lock_descriptor = -1
 
     def _full(self, path: str) -> str:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Final, Protocol
 
 from tapemq_broker.storage.errors import NO_FILES_ERRORS, SyncFailed
+from tapemq_broker.storage.threads import MakeThreads
 
 log = logging.getLogger("tapemq.storage")
 
@@ -32,7 +33,7 @@ class Remover:
     files could be opened, all of that waits for the next call of remove(), which may name nothing.
     """
 
-    def __init__(self, disk: Directories) -> None:
+    def __init__(self, disk: Directories, make_threads: MakeThreads = ThreadPoolExecutor) -> None:
         self.failed: SyncFailed | None = None
         """A directory's sync failed, so what the disk holds is not known."""
         self._disk: Final = disk
@@ -40,7 +41,7 @@ class Remover:
         # Where a removal is not known to be durable, and what waits to be removed.
         self._unsynced: Final[set[str]] = set()
         self._waiting: list[str] = []
-        self._thread: Final = ThreadPoolExecutor(1, "tapemq-remove")
+        self._thread: Final = make_threads(1, "tapemq-remove")
 
     def remove(self, paths: Sequence[str]) -> None:
         """Remove what waits, and then these files, in this order. Returns at once."""

@@ -6,7 +6,9 @@ import resource
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from tapemq_broker.server.recovery_progress import RecoveryProgress
 from tapemq_broker.server.status import Status
 from tapemq_broker.server.world import World
 from tapemq_broker.storage.errors import CorruptLog, DataDirectoryError, LogFailed, LogRefused
+from tests.support.no_threads import none_left
 from tests.support.status import status
 
 pytestmark = pytest.mark.both_loops
@@ -278,6 +281,15 @@ async def test_a_failed_start_says_why_and_ends_with_its_code(
         assert await BrokerProcess(SETTINGS).run() == code
     assert [said in record.getMessage() for record in caplog.records] == [True]
     assert capsys.readouterr().out == ""
+
+
+async def test_where_threads_cannot_be_started_it_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(threading.Thread, "start", none_left)
+    settings = Settings(data_dir=tmp_path / "data", port=0, http_port=0)
+    assert await BrokerProcess(settings).run() == Exit.FAILED
+    assert "Raise the limit on threads: TasksMax" in caplog.text
 
 
 async def test_an_http_port_in_use_is_refused_before_the_data_is_touched(

@@ -1,7 +1,9 @@
 """The world of a production broker."""
 
+import asyncio
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,9 @@ from tapemq_broker.config import Settings
 from tapemq_broker.server.server import Server
 from tapemq_broker.server.world import EXIT_STORAGE_FAILED, World
 from tapemq_broker.storage.files import OsDisk
+from tapemq_broker.storage.threads import started
 from tapemq_broker.storage.unsynced_disk import UnsyncedDisk
+from tests.support.no_threads import none_left
 from tests.support.raw_client import RawClient
 
 
@@ -34,6 +38,21 @@ def test_the_fatal_exit_says_why_and_runs_nothing_else() -> None:
     assert done.returncode == EXIT_STORAGE_FAILED
     assert done.stderr == b"tapemq: fatal: the disk lies\n"
     assert done.stdout == b""
+
+
+async def test_a_broker_that_runs_goes_on_where_no_more_threads_can_be_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asyncio.get_running_loop().set_default_executor(started(5, "work"))
+    server = Server(Settings(), World.real(tmp_path / "data", make_threads=started))
+    await server.start("127.0.0.1", 0)
+    with monkeypatch.context() as limited:
+        limited.setattr(threading.Thread, "start", none_left)
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        assert (await client.publish(topic, b"x")).base_offset == 0
+        RawClient.close_all()
+        await server.stop(grace_s=1.0)
 
 
 async def test_all_files_are_for_the_broker_alone(tmp_path: Path) -> None:

@@ -103,6 +103,20 @@ def test_very_many_marks_are_passed_over(disk: FaultyDisk) -> None:
     assert records(read(log, 1, hint=hint).data)[-1] == (1, b"0000000001")
 
 
+@pytest.mark.parametrize("more_bytes", range(0, 2 * HEADER_BYTES, 7))
+def test_a_record_behind_marks_is_found_wherever_a_chunk_ends(
+    disk: FaultyDisk, more_bytes: int
+) -> None:
+    log = filled(disk, 1)
+    hint = read(log, 0).hint
+    for _ in range(2):
+        log._write(MARK, 5)
+    log.append(batch_of(b"0000000001"), 8)
+    sync(log, disk)
+    found = read(log, 1, HEADER_BYTES + more_bytes, hint)
+    assert records(found.data)[-1] == (1, b"0000000001")
+
+
 def swap_batches(data: bytearray) -> None:
     first = data[:BATCH_BYTES]
     data[:BATCH_BYTES] = data[BATCH_BYTES : 2 * BATCH_BYTES]
@@ -331,3 +345,27 @@ def test_a_hole_at_the_end_is_read_up_to_its_end_whatever_marks_follow_it() -> N
         assert (chunk.record_count, chunk.next_offset) == (0, 3)
     opened.append(batch_of(b"d"), log.now_us)
     assert read_all(opened, 2) == [(3, b"d")]
+
+
+def test_a_hole_at_a_segments_end_ends_where_the_next_one_begins() -> None:
+    """A repair has given the last record up that is in front of the next segment."""
+    log = RawLog(MemoryDisk())
+    log.data(b"a", b"b")
+    log.data(b"c")
+    damaged, position = log.path, log.placed[1].position
+    log.roll()
+    log.data(b"d")
+    log.mark()
+    data = log.disk.read_file(damaged) or b""
+    log.disk.replace_file(damaged, flipped(data, 8 * (position + 100)))
+    directory = DataDirectory(log.disk, bytes(16))
+    place = directory.place_of(DIRECTORY)
+    assert place is not None
+    repair(directory, place, Mode.SALVAGE, confirm=True, now_us=log.now_us)
+    opened = Log.open(log.disk, DIRECTORY, LOG_ID, now_us=log.now_us)
+    chunk = opened.plan(2, upto=4, max_bytes=1000).run(wait=True)
+    assert chunk is not None
+    assert (bytes(chunk.data), chunk.record_count, chunk.next_offset) == (b"", 0, 3)
+    behind = opened.plan(3, upto=4, max_bytes=1000).run(wait=True)
+    assert behind is not None
+    assert (behind.record_count, behind.next_offset) == (1, 4)
