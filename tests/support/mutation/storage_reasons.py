@@ -19,6 +19,8 @@ _FORGOTTEN: Final = "memory, or an open file, that nobody asks for any more"
 _AT_LIMIT: Final = "a batch of the very limit: one less or more of it makes no difference"
 _TWO: Final = "no segment but the last two is ever dirty"
 _UNDER_WAY: Final = "only a read in another thread that is under way sees it"
+_SAME_TIME: Final = "the same time is found once more"
+_ASKED_AGAIN: Final = "the next batch is asked for again, with the same answer, up to the limit"
 _LANDMARKS: Final = "landmarks of more of the log than was asked for"
 _NUMBER: Final = (
     "_is_behind: header.batch_number > end.next_batch -> header.batch_number >= end.next_batch"
@@ -167,5 +169,44 @@ STORAGE: Final[dict[str, dict[str, str]]] = {
         "module: 16 -> 17": LIMIT,
         "module: 1024 -> 1025": LIMIT,
         "module: 64 -> 65": LIMIT,
+    },
+    f"{_STORAGE}/schedules/columns.py": {
+        "module: 1 -> 2": "nobody asks for SQLite's largest number itself",
+    },
+    f"{_STORAGE}/schedules/sqlite_index.py": {
+        "module: 3 -> 4": "a version by any other number",
+        **{f"module: 1024 -> 1025{n}": LIMIT for n in ("", " #1", " #2")},
+        **{f"module: 16 * 1024 -> 16 // 1024{n}": LIMIT for n in ("", " #1")},
+        **{f"module: 16 -> 17{n}": LIMIT for n in ("", " #1")},
+        "module: _JOURNAL_PAGES * 4096 -> _JOURNAL_PAGES // 4096": LIMIT,
+        "module: 4096 -> 4097": LIMIT,
+        "SqliteScheduleIndex._connect: False -> True": "the broker makes all calls in one thread",
+        "SqliteScheduleIndex._connect: db.execute('PRAGMA synchronous = NORMAL') -> nothing": (
+            "SQLite's default syncs more often, and keeps as much"
+        ),
+        "SqliteScheduleIndex._connect: db.execute(f'PRAGMA cache_size = -{_CACHE_KIB}') -> "
+        "nothing": LIMIT,
+        "SqliteScheduleIndex._connect: db.close() -> nothing": _FORGOTTEN,
+        "SqliteScheduleIndex._rows: cursor.close() -> nothing": _FORGOTTEN,
+        "SqliteScheduleIndex.next_due_us: first_us >= nearest -> first_us > nearest": _SAME_TIME,
+        "SqliteScheduleIndex.next_due_us: own < nearest -> own <= nearest": _SAME_TIME,
+        "SqliteScheduleIndex.next_due_us: break -> nothing": MORE,
+        "SqliteScheduleIndex._next_of: 1 -> 2": MORE,
+    },
+    f"{_STORAGE}/schedules/inspection.py": {
+        "Inspection._look: True -> False": "SQLite may be built to take addresses anyway",
+        "Inspection._look: db.close() -> nothing": _FORGOTTEN,
+    },
+    f"{_STORAGE}/reading.py": {
+        "ReadPlan._end_of_segment: reader.next_offset > offset -> reader.next_offset >= offset": (
+            "no plan reads a segment that ends where it begins to read"
+        ),
+        "_Taken.take: break -> nothing": _ASKED_AGAIN,
+        **{f"_Taken._take_one: False -> True{n}": _ASKED_AGAIN for n in ("", " #1", " #2", " #3")},
+        "_Taken._take_one: self.record_count > 0 -> self.record_count >= 0": (
+            "what is larger than was asked for is read once more, by itself"
+        ),
+        "_Taken._take_one: 0 -> 1": MORE,
+        "module: 512 -> 513": LIMIT,
     },
 }

@@ -49,6 +49,11 @@ def _server(name: str, *more: str) -> Target:
     return _mirrored("broker", f"server/{name}", *(f"server/{one}" for one in more))
 
 
+def _schedules(name: str, *more: str) -> Target:
+    paths = (f"storage/schedules/{one}" for one in more)
+    return _mirrored("broker", f"storage/schedules/{name}", *paths)
+
+
 def _mirrored(side: str, name: str, *more: str) -> Target:
     """A module with the tests that mirror it and others of its side, named by their paths."""
     package = "tapemq" if side == "client" else "tapemq_broker"
@@ -121,6 +126,7 @@ TARGETS: Final = (
     _server("disk_turns"),
     _server("unsent"),
     _server("outbound_memory"),
+    _server("held_publishes", "handlers/held_deadlines"),
     _server("flow"),
     _storage("flusher"),
     _storage("sync_round", "tests/broker/storage/test_files.py"),
@@ -128,4 +134,7 @@ TARGETS: Final = (
     _storage("retention"),
     _storage("boot_epoch"),
     _storage("running_checksum"),
+    _schedules("columns", "sqlite_index_damage", "sqlite_index"),
+    _schedules("inspection"),
+    _schedules("sqlite_index", "sqlite_index_damage", "index", "inspection"),
 )

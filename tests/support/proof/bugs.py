@@ -7,6 +7,7 @@ from tests.support.proof.reviewed_bugs import REVIEWED
 from tests.support.proof.reviewed_client_bugs import REVIEWED_CLIENT
 from tests.support.proof.reviewed_core_bugs import REVIEWED_CORE
 from tests.support.proof.reviewed_proof_bugs import REVIEWED_PROOF
+from tests.support.proof.reviewed_publishing_bugs import REVIEWED_PUBLISHING
 from tests.support.proof.reviewed_queue_client_bugs import REVIEWED_QUEUE_CLIENT
 from tests.support.proof.reviewed_schedule_bugs import REVIEWED_SCHEDULES
 from tests.support.proof.reviewed_storage_bugs import REVIEWED_STORAGE
@@ -243,6 +244,7 @@ BUGS: Final = (
     *REVIEWED_STORAGE,
     *REVIEWED_CORE,
     *REVIEWED_CLIENT,
+    *REVIEWED_PUBLISHING,
     *REVIEWED_QUEUE_CLIENT,
     *REVIEWED_SCHEDULES,
     *REVIEWED_PROOF,

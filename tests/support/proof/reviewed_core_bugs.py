@@ -334,4 +334,42 @@ REVIEWED_CORE: Final = (
         "tests/broker/server/test_outbound_memory.py::"
         "test_a_fast_reader_that_always_has_as_much_to_read_is_not_cut",
     ),
+    Bug(
+        "A client that read slowly, and was the first to be counted, was cut for memory that "
+        "others had held and long read: who is hardly slow says nothing when it has read, and "
+        "counted on.",
+        "a second review, hours after it was written",
+        "tests/broker/server/test_outbound_memory.py::"
+        "test_nobody_is_cut_for_what_others_have_read_meanwhile",
+    ),
+    Bug(
+        "On a Python that takes the parts of a frame one by one, a connection that was found to "
+        "be slow in the midst of a frame counted what came before as sent.",
+        "a second review, hours after it was written",
+        "tests/broker/server/test_unsent.py::"
+        "test_a_client_found_to_be_slow_in_the_midst_of_a_frame_counts_whole",
+    ),
+    Bug(
+        "Reads of queue groups that had to wait for the disk took the threads that look into "
+        "large batches and make topics, and what they read filled the memory while the event loop "
+        "was busy.",
+        "a second review, hours after it was written",
+        "tests/broker/server/test_disk_reads.py::"
+        "test_slow_reads_of_leases_keep_nothing_else_from_a_thread",
+    ),
+    Bug(
+        "Who subscribed, left and came again kept the disk busy for the others: reads that nobody "
+        "wanted any more stood in line, and were carried out.",
+        "a second review, hours after it was written",
+        "tests/broker/server/test_deliveries.py::"
+        "test_who_leaves_while_others_are_read_for_is_not_read_for",
+    ),
+    Bug(
+        "Where a limit left a broker that ran no more threads, the first sync, read or large "
+        "batch that wanted one ended it; at a start it ended with a traceback, and what a clean "
+        "stop had noted was forgotten.",
+        "a second review, of what a limit on threads does",
+        "tests/broker/server/test_world.py::"
+        "test_a_broker_that_runs_goes_on_where_no_more_threads_can_be_started",
+    ),
 )

@@ -209,4 +209,18 @@ REVIEWED_QUEUE_CLIENT: Final = (
         "a review",
         "tests/client/queues/test_leased_record.py::test_it_says_that_it_stays_in_its_process",
     ),
+    Bug(
+        "Without asyncio, each queue, stream or producer that was left was kept until its timers "
+        "would have been due: with `connect(timeout=inf)`, for as long as the process lived.",
+        "a review",
+        "tests/client/sync/test_shared.py::"
+        "test_timers_that_were_cancelled_are_not_kept_until_they_are_due",
+    ),
+    Bug(
+        "Without asyncio, a call that an overloaded broker had refused was made once more when its "
+        "time was over, and not waited for: it was done, perhaps, after it had failed.",
+        "a review",
+        "tests/client/sync/test_link.py::test_what_an_overloaded_broker_has_refused_is_not_sent_"
+        "again_when_the_time_is_over",
+    ),
 )

@@ -161,4 +161,39 @@ REVIEWED_SCHEDULES: Final = (
         "tests/broker/server/schedules/test_index_builder.py::"
         "test_a_start_meets_what_is_of_another_type",
     ),
+    Bug(
+        "A turned bit in a name within the index of schedules, of which SQLite's message could not "
+        "be read as text, ended the broker, and every start after that.",
+        "a review",
+        "tests/broker/storage/schedules/test_sqlite_index_damage.py::"
+        "test_a_name_in_the_file_that_is_no_text_any_more_is_damage",
+    ),
+    Bug(
+        "Turned bits in the index of schedules that left the types as they were went unnoticed "
+        "outside of the schedules themselves: in how far a topic's log was read, what was being "
+        "fired, and the order of time. Schedules could come late, never, or a second time.",
+        "a review",
+        "tests/faults/test_index_flips.py::"
+        "test_every_bit_flip_in_the_index_of_schedules_is_noticed_or_harmless",
+    ),
+    Bug(
+        "Where the index of schedules lacked what was being fired, the topic's log was held to be "
+        "damaged: its schedules were refused until the broker was started again.",
+        "a review",
+        "tests/broker/server/schedules/test_index_builder.py::"
+        "test_what_is_being_fired_and_not_there_is_the_fault_of_the_index",
+    ),
+    Bug(
+        "A client kept something of each topic that it had ever scheduled a record in: one that "
+        "did so in topics that come and go grew for as long as it lived.",
+        "a review",
+        "tests/client/schedules/test_scheduling.py::"
+        "test_who_schedules_in_ever_new_topics_keeps_little",
+    ),
+    Bug(
+        "In a data directory whose name is no UTF-8, the look at the index of schedules ended the "
+        "broker after each start.",
+        "a third review, on the day it was written",
+        "tests/broker/storage/schedules/test_inspection.py::test_a_sound_index_is_found_sound",
+    ),
 )
