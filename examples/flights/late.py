@@ -9,6 +9,8 @@ GROUP = "compensation"
 LATE_MIN = 60
 FAILING = 25
 """The first attempt at every 25th row fails, as when a bank does not answer."""
+AT_A_TIME = 10
+"""So many messages does a worker handle at once: no more attempts end with it when it is killed."""
 
 
 def is_late(delay_min: int | None) -> bool:

@@ -47,7 +47,7 @@ def print_report(outcome: Outcome, names: dict[str, str]) -> None:
     console.print(
         f"late flights {len(done.expected):,} · settled {done.settled:,} · dead {done.dead:,} · "
         f"failed at first and tried again {len(done.failed):,} · "
-        f"handled again after a kill {done.again:,}"
+        f"after a kill handled again {done.again:,}, tried again {done.cut_short:,}"
     )
     console.print(
         f"published {outcome.published:,} · read {found.positions.records:,} · "

@@ -32,7 +32,7 @@ async def work(url: str) -> None:
         client.queue(late.TOPIC, group=late.GROUP, retry=retry) as queue,
     ):
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, queue.stop)
-        await queue.run(compensate, concurrency=10)
+        await queue.run(compensate, concurrency=late.AT_A_TIME)
 
 
 if __name__ == "__main__":
