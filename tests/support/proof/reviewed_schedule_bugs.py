@@ -196,4 +196,11 @@ REVIEWED_SCHEDULES: Final = (
         "a third review, on the day it was written",
         "tests/broker/storage/schedules/test_inspection.py::test_a_sound_index_is_found_sound",
     ),
+    Bug(
+        "In a data directory whose name begins with two slashes, the look at the index of "
+        "schedules found it damaged: it was made anew after each start.",
+        "a third review, on the day it was written",
+        "tests/broker/storage/schedules/test_inspection.py::"
+        "test_a_directory_whose_name_begins_with_two_slashes_is_no_host",
+    ),
 )

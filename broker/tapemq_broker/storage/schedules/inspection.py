@@ -39,7 +39,8 @@ class Inspection:
                     raise IndexDamaged(f"{self._path}: {found}")
 
     def _look(self) -> str:
-        url = f"file:{quote(os.fsencode(self._path))}?mode=ro"  # a name may be no text
+        # A name may be no text; and one that begins with two slashes is a host's without "//".
+        url = f"file://{quote(os.fsencode(self._path.absolute()))}?mode=ro"
         with closing(sqlite3.connect(url, uri=True)) as db:
             # An interrupt() would be lost that comes before the statement begins.
             db.set_progress_handler(self._given_up.is_set, _STEPS)

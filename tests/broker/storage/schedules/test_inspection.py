@@ -37,6 +37,13 @@ def test_a_sound_index_is_found_sound(tmp_path: Path, name: str) -> None:
     index.close()
 
 
+def test_a_directory_whose_name_begins_with_two_slashes_is_no_host(tmp_path: Path) -> None:
+    index = _index(Path(f"/{tmp_path}") / "index")
+    assert str(index._path).startswith("//")
+    index.inspection().run()
+    index.close()
+
+
 def test_a_schedule_that_the_order_has_elsewhere_is_found(tmp_path: Path) -> None:
     index = _mislaid(tmp_path / "index")
     assert index.due(2 * DUE_US - 1, 10, 10**9) == []  # else it would be met
