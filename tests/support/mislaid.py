@@ -26,6 +26,18 @@ def mislay(path: Path, topic_id: int, due_us: int, later_us: int = _LATER_US) ->
     path.write_bytes(changed)
 
 
+def name_twice(path: Path, topic_id: int, due_us: int, schedule_id: int, instead_of: int) -> None:
+    """Have the order of a closed index name a schedule twice, and another one not.
+
+    Both are due then; ids and numbers of rows are the same, from 2 to 127.
+    """
+    image = path.read_bytes()
+    place = to_blob(topic_id) + due_us.to_bytes(_INTEGER_BYTES, "big")
+    before, after = (place + bytes((number, instead_of)) for number in (instead_of, schedule_id))
+    assert before in image, f"{path} has no entry for {instead_of}"
+    path.write_bytes(image.replace(before, after))
+
+
 def first_due_us(index: ScheduleIndex, topic_id: int) -> int:
     """When the first schedule of a topic is due."""
     return index.page(topic_id, 0, 0, 1)[0].due_us

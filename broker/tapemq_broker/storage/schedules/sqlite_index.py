@@ -249,6 +249,8 @@ class SqliteScheduleIndex:
                 if first_us > upto_us:
                     break
                 found = sorted([*found, *self._due_of(topic, upto_us, limit, without)])[:limit]
+            if len(set(found)) < len(found):  # it would be fired twice
+                raise IndexDamaged(f"{self._path}: a schedule is in the order twice")
             return within_bytes((self._known(*place) for place in found), max_bytes)
 
     def _known(self, due_us: int, topic: bytes, schedule_id: int) -> DueRow:

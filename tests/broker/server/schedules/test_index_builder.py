@@ -13,9 +13,10 @@ from tapemq_broker.core.effects import Effects
 from tapemq_broker.core.schedules.book import Book
 from tapemq_broker.server.schedules import firing as firing_module
 from tapemq_broker.storage.schedules.index import Remove
+from tapemq_broker.storage.schedules.inspection import Inspection
 from tapemq_broker.storage.schedules.sqlite_index import SqliteScheduleIndex
 from tests.support.damaged_index import DamagedIndex
-from tests.support.mislaid import first_due_us, mislay
+from tests.support.mislaid import first_due_us, mislay, name_twice
 from tests.support.scheduled_broker import ScheduledBroker, scheduled_broker
 
 VALUES = [b"0", b"1", b"2"]
@@ -298,3 +299,24 @@ async def test_a_start_finds_what_nobody_would_meet(
         await made_anew(broker, caplog)
         await check_fired(broker, "t")
         assert "missing from index by_time" in caplog.text
+
+
+async def test_nothing_comes_twice_before_the_look_at_the_index_finds_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(Inspection, "run", lambda self: None)  # has not come to it yet
+    path = tmp_path / "index"
+    async with scheduled_broker() as broker:
+        broker.open_index = lambda: SqliteScheduleIndex(path)
+        await broker.restart()
+        await schedule(broker, "t")
+        await broker.stop()
+        index = SqliteScheduleIndex(path)
+        (topic_id,) = index.topics()
+        due_us = first_due_us(index, topic_id)
+        index.close()
+        name_twice(path, topic_id, due_us, 3, instead_of=2)
+        await broker.start()
+        broker.advance(60)
+        await check_come(broker, "t")
+        assert caplog.text.count("made anew from the logs") == 1

@@ -16,6 +16,7 @@ from tapemq_broker.storage.schedules.index import (
     TopicState,
 )
 from tapemq_broker.storage.schedules.sqlite_index import SqliteScheduleIndex
+from tests.support.mislaid import name_twice
 
 ROW = Row(1, 0, 100, 0, b"key", 0, b"head", b"record")
 
@@ -81,6 +82,18 @@ def test_a_row_that_is_due_at_another_time_than_its_place_in_the_order_says_is_d
     monkeypatch.setattr(index, "_due_of", lambda *_: [(50, to_blob(7), 1)])
     with pytest.raises(IndexDamaged, match="in the order at 50, and due at 100"):
         index.due(100, 10, 10**9)
+    index.close()
+
+
+def test_a_schedule_that_is_in_the_order_twice_is_damage(tmp_path: Path) -> None:
+    path, due_us = tmp_path / "index", 10**15
+    index = SqliteScheduleIndex(path)
+    index.apply(7, 3, [Put(Row(n, n, due_us, 0, b"", 0, b"head", b"record")) for n in (1, 2, 3)])
+    index.close()
+    name_twice(path, 7, due_us, 3, instead_of=2)
+    index = SqliteScheduleIndex(path)
+    with pytest.raises(IndexDamaged, match="in the order twice"):
+        index.due(due_us, 10, 10**9)
     index.close()
 
 
