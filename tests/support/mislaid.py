@@ -38,6 +38,22 @@ def name_twice(path: Path, topic_id: int, due_us: int, schedule_id: int, instead
     path.write_bytes(image.replace(before, after))
 
 
+def lose_position(path: Path, topic_id: int, schedule_id: int) -> None:
+    """Have the order of positions of a closed index lack a schedule, as far as its topic goes.
+
+    Its only entry is at an offset from 2 to 127, the one that the schedule got first.
+    """
+    image = path.read_bytes()
+    header = re.compile(rb"\x04\x1c\x01[\x01\x09]" + re.escape(to_blob(topic_id)), re.DOTALL)
+    places = [
+        found.end() - 1 for found in header.finditer(image) if image[found.end()] == schedule_id - 1
+    ]
+    assert len(places) == 1, f"{path} has {len(places)} entries for {schedule_id}"
+    changed = bytearray(image)
+    changed[places[0]] ^= 1
+    path.write_bytes(changed)
+
+
 def first_due_us(index: ScheduleIndex, topic_id: int) -> int:
     """When the first schedule of a topic is due."""
     return index.page(topic_id, 0, 0, 1)[0].due_us

@@ -211,4 +211,12 @@ REVIEWED_SCHEDULES: Final = (
         "tests/broker/server/schedules/test_index_builder.py::"
         "test_nothing_comes_twice_before_the_look_at_the_index_finds_why",
     ),
+    Bug(
+        "A turned bit in the order of positions of the index of schedules hid the oldest pending "
+        "one: compaction removed it from the log, and when the damage was found the index was "
+        "made anew without it.",
+        "a third review, by turning each bit without that look",
+        "tests/broker/server/schedules/test_compaction.py::"
+        "test_a_schedule_that_the_order_of_positions_lacks_stays_in_the_log",
+    ),
 )

@@ -36,24 +36,32 @@ class Compaction:
         entries = volume.book.next_offset - source.first_offset
         is_sparse = len(segments) > 2 and entries > _SPARSE * volume.book.count
         rows = _ROWS_AT_ONCE if is_sparse else 1
-        topic_id = volume.topic_id
+        topic_id, first_end = volume.topic_id, segments[0].next_offset
         try:
-            needed, oldest = await self._runner.run(lambda index: _oldest(index, topic_id, rows))
+            needed, oldest = await self._runner.run(
+                lambda index: _oldest(index, topic_id, rows, first_end)
+            )
         except OSError as error:
             log.error("the index of schedules cannot be read, a log stays long: %s", error)
             return
         if not volume.may_be_used():
             return
-        if needed >= segments[0].next_offset:
+        if needed >= first_end:
             self._engine.logs.truncate_front(volume.book.log, needed)
         elif is_sparse:
-            behind = [row for row in oldest if row.position < segments[0].next_offset]
+            behind = [row for row in oldest if row.position < first_end]
             self._engine.run(volume.book.rewrite([schedule_of(row) for row in behind]))
 
 
-def _oldest(index: ScheduleIndex, topic_id: int, rows: int) -> tuple[int, list[Row]]:
+def _oldest(
+    index: ScheduleIndex, topic_id: int, rows: int, first_end: int
+) -> tuple[int, list[Row]]:
     """From which offset on the log is needed, and the schedules that are furthest back."""
     state = index.state(topic_id)
     oldest = index.oldest(topic_id, rows, _BYTES_AT_ONCE)
     needed = [state.upto, *(firing.position for firing in state.firings)]
-    return min(needed + [row.position for row in oldest[:1]]), oldest
+    from_offset = min(needed + [row.position for row in oldest[:1]])
+    if from_offset >= first_end:
+        # What goes from the log on the word of a damaged index could never be read again.
+        index.check_none_before(topic_id, from_offset)
+    return from_offset, oldest

@@ -144,6 +144,12 @@ class ScheduleIndex(Protocol):
     def oldest(self, topic_id: int, limit: int, max_bytes: int) -> list[Row]:
         """Rows of a topic in the order of their positions."""
 
+    def check_none_before(self, topic_id: int, offset: int) -> None:
+        """Raise IndexDamaged if a row has a position before an offset; oldest() may have lost it.
+
+        For where an entry of the log goes for good. Ids are offsets of first entries, plus one.
+        """
+
     def forget(self, topic_id: int) -> None:
         """A topic is gone."""
 

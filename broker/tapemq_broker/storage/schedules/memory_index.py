@@ -125,6 +125,9 @@ class MemoryScheduleIndex:
         rows = sorted(self._rows(topic_id).values(), key=lambda row: row.position)[:limit]
         return [due.row for due in within_bytes((DueRow(topic_id, row) for row in rows), max_bytes)]
 
+    def check_none_before(self, topic_id: int, offset: int) -> None:
+        """Nothing is ever lost here."""
+
     def _rows(self, topic_id: int) -> dict[int, Row]:
         topic = self._topics.get(topic_id)
         return topic.rows if topic else {}

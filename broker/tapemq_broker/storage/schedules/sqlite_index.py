@@ -75,6 +75,11 @@ _PUT: Final = f"INSERT OR REPLACE INTO schedule ({_COLUMNS}) VALUES (?,?,?,?,?,?
 _REMOVE: Final = "DELETE FROM schedule WHERE topic_id = ? AND schedule_id = ?"
 _BEGIN: Final = "INSERT OR REPLACE INTO firing VALUES (?,?,?,?,?)"
 _END: Final = "DELETE FROM firing WHERE topic_id = ? AND partition = ?"
+# By the order of ids, since that of positions is in question.
+_BEFORE: Final = (
+    "SELECT schedule_id FROM schedule INDEXED BY sqlite_autoindex_schedule_1"
+    " WHERE topic_id = ? AND schedule_id <= ? AND +position < ? LIMIT 1"
+)
 _FIRST: Final = "SELECT min(due_us) FROM schedule WHERE topic_id = ?"
 _NOTE: Final = "INSERT OR REPLACE INTO topic VALUES (?,?,?,?,?,?)"
 _STATE: Final = (
@@ -324,6 +329,12 @@ class SqliteScheduleIndex:
     def oldest(self, topic_id: int, limit: int, max_bytes: int) -> list[Row]:
         where = "WHERE topic_id = ? ORDER BY position LIMIT ?"
         return [due.row for due in self._rows(where, (to_blob(topic_id), limit), max_bytes)]
+
+    def check_none_before(self, topic_id: int, offset: int) -> None:
+        with self._errors():
+            found = self._db.execute(_BEFORE, (to_blob(topic_id), offset, offset)).fetchone()
+        if found is not None:
+            raise IndexDamaged(f"{self._path}: schedule {found[0]} is not in its place by position")
 
     # The end
 

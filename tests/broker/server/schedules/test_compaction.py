@@ -1,10 +1,14 @@
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from tapemq_broker.server import log_store
 from tapemq_broker.server.schedules import compaction
 from tapemq_broker.storage.schedules.index import Row
+from tapemq_broker.storage.schedules.inspection import Inspection
+from tapemq_broker.storage.schedules.sqlite_index import SqliteScheduleIndex
+from tests.support.mislaid import lose_position
 from tests.support.scheduled_broker import ScheduledBroker, scheduled_broker
 
 SEGMENT_BYTES = 4096
@@ -61,6 +65,30 @@ async def test_what_is_pending_is_not_written_again_and_again() -> None:
         await compaction.Compaction(broker.schedules._engine, broker.schedules.runner).step(volume)
         assert volume.book.next_offset == 40
         assert size_bytes(broker) == written
+
+
+async def test_a_schedule_that_the_order_of_positions_lacks_stays_in_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(Inspection, "run", lambda self: None)  # has not come to it yet
+    path = tmp_path / "index"
+    async with scheduled_broker() as broker:
+        broker.open_index = lambda: SqliteScheduleIndex(path)
+        await broker.restart()
+        await use(broker, 1)
+        far = await broker.later(b"far", 10**6)
+        (topic_id,) = broker.schedules.shelf.volumes
+        await broker.stop()
+        lose_position(path, topic_id, far.schedule_id)
+        await broker.start()
+        await use(broker, 20)
+        await broker.stop()
+        path.unlink()
+        await broker.start()
+        assert (await broker.client.schedules("t").get(far.schedule_id)).due == far.due
+        broker.advance(10**6)
+        assert await broker.values(22) == [b"x" * 500] * 21 + [b"far"]
+    assert caplog.text.count("made anew from the logs") == 1
 
 
 async def test_an_index_that_cannot_be_read_leaves_the_log_as_it_is(

@@ -16,7 +16,7 @@ from tapemq_broker.storage.schedules.index import (
     TopicState,
 )
 from tapemq_broker.storage.schedules.sqlite_index import SqliteScheduleIndex
-from tests.support.mislaid import name_twice
+from tests.support.mislaid import lose_position, name_twice
 
 ROW = Row(1, 0, 100, 0, b"key", 0, b"head", b"record")
 
@@ -94,6 +94,23 @@ def test_a_schedule_that_is_in_the_order_twice_is_damage(tmp_path: Path) -> None
     index = SqliteScheduleIndex(path)
     with pytest.raises(IndexDamaged, match="in the order twice"):
         index.due(due_us, 10, 10**9)
+    index.close()
+
+
+def test_a_schedule_that_the_order_of_positions_lacks_is_damage(tmp_path: Path) -> None:
+    path = tmp_path / "index"
+    index = SqliteScheduleIndex(path)
+    rows = [Row(n, n - 1, 100, 0, b"", 0, b"head", b"record") for n in range(1, 9)]
+    index.apply(7, 8, [*map(Put, rows), Remove(1), Remove(2), Put(rows[4]._replace(position=8))])
+    index.check_none_before(7, 2)
+    with pytest.raises(IndexDamaged, match="schedule 3 is not in its place"):
+        index.check_none_before(7, 3)
+    index.close()
+    lose_position(path, 7, 3)
+    index = SqliteScheduleIndex(path)
+    assert index.oldest(7, 1, 10**9) == [rows[3]]
+    with pytest.raises(IndexDamaged, match="schedule 3 is not in its place"):
+        index.check_none_before(7, rows[3].position)
     index.close()
 
 
