@@ -219,4 +219,12 @@ REVIEWED_SCHEDULES: Final = (
         "tests/broker/server/schedules/test_compaction.py::"
         "test_a_schedule_that_the_order_of_positions_lacks_stays_in_the_log",
     ),
+    Bug(
+        "A look at the whole index of schedules that could not be taken at a start, with a full "
+        "disk or no file left to open, was not taken before the next start: a schedule that was "
+        "in the wrong place did not come until then, and nobody was told.",
+        "a third review, on the day it was written",
+        "tests/broker/server/schedules/test_service.py::"
+        "test_a_look_at_the_whole_index_that_the_disk_fails_is_taken_again",
+    ),
 )

@@ -34,6 +34,9 @@ from tapemq_broker.storage.schedules.index import IndexDamaged, Inspection, Sche
 
 log = logging.getLogger("tapemq.broker")
 
+_LOOK_AGAIN_S: Final = 60.0
+"""After a look at the whole index that the disk has failed: it may take long each time."""
+
 
 class Schedules:
     """All parts of it, joined."""
@@ -55,6 +58,7 @@ class Schedules:
         self._making: Final[dict[int, asyncio.Event]] = {}
         self._opening: Final = Lock()
         self._inspection: Inspection | None = None
+        self._stopping: Final = asyncio.Event()
         engine.on_topic_prepared = self._topic_prepared
         engine.on_topic_removed = self._topic_removed
 
@@ -133,6 +137,20 @@ class Schedules:
 
     async def _tidy(self) -> None:
         """Forget what the index says of topics that are gone, and look whether it is whole."""
+        while not self.firing.is_stopping:
+            try:
+                await self._look_at_index()
+                break
+            except IndexDamaged as damaged:
+                self.damaged(str(damaged))
+                break
+            except OSError as error:
+                log.warning("the index of schedules is looked at again later: %s", error)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_AGAIN_S):
+                    await self._stopping.wait()
+
+    async def _look_at_index(self) -> None:
         known = set(self.shelf.volumes)
 
         def forget(index: ScheduleIndex) -> Inspection | None:
@@ -140,18 +158,14 @@ class Schedules:
                 index.forget(topic_id)
             return index.inspection()
 
-        try:
-            self._inspection = await self.runner.run(forget)
-            if self._inspection is not None and not self.firing.is_stopping:
-                await asyncio.to_thread(self._inspection.run)
-        except IndexDamaged as damaged:
-            self.damaged(str(damaged))
-        except OSError:
-            pass  # the next start does it
+        self._inspection = await self.runner.run(forget)
+        if self._inspection is not None and not self.firing.is_stopping:
+            await asyncio.to_thread(self._inspection.run)
 
     def stop(self) -> None:
         """Begin nothing more."""
         self.firing.is_stopping = True
+        self._stopping.set()
         if self._inspection is not None:
             self._inspection.give_up()
         self.alarm.stop()

@@ -11,6 +11,7 @@ from tapemq.wire import messages as m
 from tapemq_broker.config import Settings
 from tapemq_broker.core.schedules import book
 from tapemq_broker.core.schedules.schedule import SCHEDULER_ID
+from tapemq_broker.server.schedules import service
 from tapemq_broker.storage.disk import File
 from tapemq_broker.storage.errors import SyncFailed
 from tapemq_broker.storage.schedules.index import IndexDamaged
@@ -200,6 +201,41 @@ async def test_a_look_at_the_whole_index_that_the_disk_fails_ends_nothing() -> N
         await broker.restart()
         await asyncio.to_thread(index.begun.wait)
         await broker.later(b"b", 60)
+
+
+async def test_a_look_at_the_whole_index_that_the_disk_fails_is_taken_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Index(_Looked):
+        looks = 0
+
+        def run(self) -> None:
+            self.looks += 1
+            if self.looks < 3:
+                raise OSError(errno.EMFILE, "no more files")
+            raise IndexDamaged("a page is wrong")
+
+    monkeypatch.setattr(service, "_LOOK_AGAIN_S", 0.01)
+    async with scheduled_broker() as broker:
+        await broker.later(b"a", 60)
+        index = broker.index = Index()
+        await broker.restart()
+        async with asyncio.timeout(10):
+            while "a page is wrong" not in caplog.text:
+                await broker.client.status()
+        assert index.looks == 3
+
+
+async def test_a_stop_does_not_wait_for_the_next_look_at_the_whole_index() -> None:
+    async with scheduled_broker() as broker:
+        await broker.later(b"a", 60)
+        index = broker.index = _Looked()
+        index.give_up()
+        await broker.restart()
+        await asyncio.to_thread(index.begun.wait)
+        async with asyncio.timeout(4):  # of the 5 s that it has, and the 60 s until that look
+            await broker.stop()
+        await broker.start()
 
 
 async def test_a_damaged_schedule_log_is_refused_alone(caplog: pytest.LogCaptureFixture) -> None:
