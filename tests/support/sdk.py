@@ -16,6 +16,10 @@ from tests.support.fake_broker import FakeBroker
 
 HELLO = m.Hello([1], "test")
 
+SENT_BY_THEN_S = 0.5
+"""What is called is looked up and sent within this time, on a slow machine too. Whoever tests that
+something is sent, and not answered in time, gives it so much."""
+
 
 class QuickClock(Clock):
     """Draws the shortest wait."""

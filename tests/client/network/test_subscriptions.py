@@ -11,7 +11,7 @@ from tapemq.wire import errors as wire
 from tapemq.wire import messages as m
 from tests.support.fake_broker import FakeBroker, Reaction
 from tests.support.reading import fill
-from tests.support.sdk import link_to
+from tests.support.sdk import SENT_BY_THEN_S, link_to
 from tests.support.subscribing import options, subscriber_to
 
 pytestmark = pytest.mark.both_loops
@@ -50,7 +50,7 @@ async def test_subscription_that_was_not_answered_in_time_is_given_up() -> None:
         await link.open(30.0)
         broker.react(m.Subscribe, Reaction.IGNORE)
         with pytest.raises(tapemq.ConnectionLost):
-            await Subscriber(link, options(timeout_s=0.05)).open()
+            await Subscriber(link, options(timeout_s=SENT_BY_THEN_S)).open()
         assert await broker.received(m.Unsubscribe) == [m.Unsubscribe(1)]
         await link.close()
 

@@ -7,7 +7,7 @@ from tapemq.wire import messages as m
 from tests.support.blocking import LONG_S
 from tests.support.fake_broker import FakeBroker, Reaction
 from tests.support.scheduled_broker import ScheduledBroker, scheduled_broker
-from tests.support.sdk import client_of
+from tests.support.sdk import SENT_BY_THEN_S, client_of
 from tests.support.stuck_disk import StuckDisk
 
 
@@ -49,7 +49,7 @@ async def test_who_waits_for_room_in_vain_is_forgotten() -> None:
     async with FakeBroker() as broker, await client_of(broker) as client:
         broker.flow(0, "the disk is low")
         with pytest.raises(tapemq.TimeoutError, match="disk is low"):
-            await client.publish("t", b"x", delay=60, timeout=0.1)
+            await client.publish("t", b"x", delay=60, timeout=SENT_BY_THEN_S)
         await client.topics()
         assert client._link.connection is not None
         assert not client._link.connection._wanting_room

@@ -12,7 +12,7 @@ from tapemq.wire.limits import SCHEDULES_MAX
 from tests.support.blocking import LONG_S
 from tests.support.fake_broker import FakeBroker, Reaction
 from tests.support.scheduled_broker import START, scheduled_broker
-from tests.support.sdk import client_of
+from tests.support.sdk import SENT_BY_THEN_S, client_of
 from tests.support.stuck_disk import StuckDisk
 
 
@@ -52,7 +52,7 @@ async def test_without_an_answer_the_outcome_is_unknown() -> None:
         await broker.later(b"a", 60)
         disk.stuck = True
         with pytest.raises(tapemq.IndeterminateError):
-            await broker.later(b"b", 60, timeout=0.05)
+            await broker.later(b"b", 60, timeout=SENT_BY_THEN_S)
         disk.release()
         assert (await broker.later(b"c", 60)).schedule_id == 3
 

@@ -10,7 +10,7 @@ from tapemq.wire import errors as wire
 from tapemq.wire import messages as m
 from tests.support.blocking import LONG_S
 from tests.support.fake_broker import FakeBroker, Reaction
-from tests.support.sdk import client_of
+from tests.support.sdk import SENT_BY_THEN_S, client_of
 
 pytestmark = pytest.mark.both_loops
 
@@ -342,12 +342,12 @@ async def test_fenced_commit_on_the_way_is_logged(
 async def test_commit_that_gets_no_answer_is_told(broker: FakeBroker) -> None:
     broker.react(m.Commit, *[Reaction.IGNORE] * 10)
     async with (
-        await client_of(broker, timeout=0.05) as client,
+        await client_of(broker, timeout=SENT_BY_THEN_S) as client,
         reader(client, None) as stream,
     ):
         member = Member(broker, stream)
         await member.read(1)
-        with pytest.raises(tapemq.TimeoutError, match=r"t: not committed within 0\.05 s"):
+        with pytest.raises(tapemq.TimeoutError, match=r"t: not committed within 0\.5 s"):
             await stream.commit()
 
 

@@ -11,6 +11,7 @@ from tapemq.wire import errors as wire
 from tapemq.wire import messages as m
 from tests.support.blocking import LONG_S, BrokerThread, in_thread, outcome
 from tests.support.fake_broker import Reaction
+from tests.support.sdk import SENT_BY_THEN_S
 
 STOPPING = m.Failure(wire.OVERLOADED.code, "the broker is stopping")
 FENCED = m.Failure(wire.FENCED.code, "another member has it")
@@ -303,9 +304,9 @@ def test_commit_waits_for_the_connection(member: Member) -> None:
 
 def test_commit_that_gets_no_answer_is_told(thread: BrokerThread) -> None:
     thread.react(m.Commit, *[Reaction.IGNORE] * 10)
-    with thread.connect(timeout=0.05) as client, reader(client, None) as stream:
+    with thread.connect(timeout=SENT_BY_THEN_S) as client, reader(client, None) as stream:
         Member(thread, stream).read(1)
-        with pytest.raises(tapemq.TimeoutError, match=r"t: not committed within 0\.05 s"):
+        with pytest.raises(tapemq.TimeoutError, match=r"t: not committed within 0\.5 s"):
             stream.commit()
 
 

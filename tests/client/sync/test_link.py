@@ -14,7 +14,7 @@ from tapemq.wire import errors as wire
 from tapemq.wire import messages as m
 from tests.support.blocking import LONG_S, BrokerThread, in_thread, outcome
 from tests.support.fake_broker import Reaction
-from tests.support.sdk import HELLO, QuickClock
+from tests.support.sdk import HELLO, SENT_BY_THEN_S, QuickClock
 
 TOO_LITTLE_S = 0.05
 
@@ -134,7 +134,7 @@ def test_what_an_overloaded_broker_has_refused_is_not_sent_again_when_the_time_i
     link, _ = thread.link()
     thread.react(m.DeleteTopic, m.Failure(wire.OVERLOADED.code, "busy", retry_after_ms=60_000))
     with pytest.raises(errors.TimeoutError):
-        link.call(m.DeleteTopic("t"), TOO_LITTLE_S, repeatable=False)
+        link.call(m.DeleteTopic("t"), SENT_BY_THEN_S, repeatable=False)
     link.call(m.ListTopics(), LONG_S)
     assert len(thread.broker.of(m.DeleteTopic)) == 1
     link.close()

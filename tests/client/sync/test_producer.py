@@ -12,6 +12,7 @@ from tapemq.wire import errors as wire
 from tapemq.wire import messages as m
 from tests.support.blocking import LONG_S, BrokerThread, in_thread, outcome
 from tests.support.fake_broker import Reaction
+from tests.support.sdk import SENT_BY_THEN_S
 
 STORAGE_FAILED = m.Failure(wire.STORAGE_FAILED.code, "damaged")
 
@@ -154,9 +155,9 @@ def test_record_that_waits_too_long_fails_the_producer(
     thread: BrokerThread, client: sync.Client
 ) -> None:
     thread.react(m.Publish, Reaction.IGNORE)
-    with client.producer("t", timeout=0.05) as producer:
+    with client.producer("t", timeout=SENT_BY_THEN_S) as producer:
         producer.send(b"0")
-        with pytest.raises(tapemq.IndeterminateError, match=r"not confirmed within 0\.05 s"):
+        with pytest.raises(tapemq.IndeterminateError, match=r"not confirmed within 0\.5 s"):
             producer.flush()
 
 

@@ -13,6 +13,7 @@ from tests.support.blocking import LONG_S, BrokerThread, in_thread, outcome
 from tests.support.fake_broker import Reaction
 from tests.support.scheduled_broker import ScheduledBroker
 from tests.support.scheduled_sync import Call, blocking
+from tests.support.sdk import SENT_BY_THEN_S
 from tests.support.stuck_disk import StuckDisk
 
 
@@ -79,7 +80,7 @@ async def test_without_an_answer_the_outcome_is_unknown() -> None:
         client.publish("t", b"a", delay=60)
         call(stick)
         with pytest.raises(tapemq.IndeterminateError, match="may be scheduled"):
-            client.publish("t", b"b", delay=60, timeout=0.05)
+            client.publish("t", b"b", delay=60, timeout=SENT_BY_THEN_S)
         call(release)
         assert client.publish("t", b"c", delay=60).schedule_id == 3
         with pytest.raises(tapemq.TimeoutError, match="could not be scheduled within 0 s"):
@@ -131,7 +132,7 @@ def test_what_an_overloaded_broker_has_refused_is_not_sent_again_when_the_time_i
     busy = m.Failure(wire.OVERLOADED.code, "busy", retry_after_ms=60_000)
     thread.react(m.Schedule, busy)
     with pytest.raises(tapemq.IndeterminateError):
-        client.publish("t", b"x", delay=60, timeout=0.1)
+        client.publish("t", b"x", delay=60, timeout=SENT_BY_THEN_S)
     client.topics()
     assert len(thread.broker.of(m.Schedule)) == 1
 
@@ -139,7 +140,7 @@ def test_what_an_overloaded_broker_has_refused_is_not_sent_again_when_the_time_i
 def test_who_waits_for_room_in_vain_is_forgotten(thread: BrokerThread, client: sync.Client) -> None:
     thread.call(thread.broker.flow, 0, "the disk is low")
     with pytest.raises(tapemq.TimeoutError, match="disk is low"):
-        client.publish("t", b"x", delay=60, timeout=0.1)
+        client.publish("t", b"x", delay=60, timeout=SENT_BY_THEN_S)
     assert client._link.connection is not None
     assert not client._link.connection._wanting_room
     assert not client._link._changes._waiting
