@@ -35,10 +35,10 @@ async def waits(message):
     say("done")
 
 
-@app.handler("blocks", group="g", lease=0.1)
+@app.handler("blocks", group="g", lease=1)
 def blocks(message):
     say("begun", message.attempt)
-    threading.Event().wait(0.6)
+    threading.Event().wait(1.5)
     say("done")
 
 
@@ -74,7 +74,10 @@ class Worker:
 
     def says(self, line: str) -> None:
         """Its next line is this one."""
-        assert _stream(self._process.stdout).readline() == line + "\n", self.end()
+        said = _stream(self._process.stdout).readline()
+        if said != line + "\n":
+            self._process.kill()
+            raise AssertionError((said, *self.end()))
 
     def logs(self, text: str) -> None:
         """Wait until it has logged the text."""
