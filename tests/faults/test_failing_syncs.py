@@ -23,7 +23,8 @@ pytestmark = [pytest.mark.faults, pytest.mark.skipif(bool(missing()), reason=mis
 
 NUMBERS = range(1, 51) if LONG else (1, 2, 5)
 STORAGE_FAILED = 70
-DELAY_US = 1_000_000
+DELAY_US = 2_500_000
+HEARTBEAT_S = 1
 CYCLES = 20 if LONG else 1
 
 
@@ -78,7 +79,7 @@ async def test_slow_disk_delays_receipts_and_nothing_else(
 ) -> None:
     """Requests are answered and heartbeats go on while syncs take longer than these may fail to
     come; receipts wait for the disk."""
-    broker.options += ["--heartbeat-s", "0.4"]
+    broker.options += ["--heartbeat-s", str(HEARTBEAT_S)]
     async with trial(broker, "slow disk", evidence) as run:
         await run.load.acked(100)
         connection = run.client._link.connection
