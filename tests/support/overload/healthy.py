@@ -18,7 +18,7 @@ import tapemq
 
 TOPIC = "healthy"
 _STAMP = struct.Struct(">Qd")
-_LAST_S = 15.0
+_LAST_S = 60.0
 
 
 class Seen(NamedTuple):

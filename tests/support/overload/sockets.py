@@ -16,7 +16,7 @@ PREFIX: Final = struct.Struct(">4sIBBHI")
 MAGIC: Final = b"\xf1TQ1"
 _PREFIX_BYTES: Final = PREFIX.size
 _FAILURE: Final = OPCODE_OF[m.Failure]
-_DEADLINE_S: Final = 20.0
+_DEADLINE_S: Final = 60.0
 
 
 def connect(port: int, *, receive_bytes: int = 0) -> socket.socket:
