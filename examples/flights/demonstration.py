@@ -57,7 +57,7 @@ class Demonstration:
             reading = [tasks.create_task(reader.run(client, TOPIC)) for reader in self._readers]
             publishing = tasks.create_task(self._publisher.run(client, TOPIC))
             killing = tasks.create_task(self._kill_half_way(broker, bars))
-            reading.append(tasks.create_task(self._workers.kill_one(bars)))
+            killing_one = tasks.create_task(self._workers.kill_one(bars))
             while not (publishing.done() and killing.done()):
                 await self._look(bars)
             ends = await _ends(client)
@@ -66,7 +66,9 @@ class Demonstration:
             while not self._workers.is_done:
                 await self._workers.look(client)
                 await self._look(bars)
-            for task in reading:
+            if self._workers.expected:
+                await killing_one
+            for task in (*reading, killing_one):
                 task.cancel()
 
     async def _kill_half_way(self, broker: BrokerProcess, bars: Bars) -> None:
