@@ -164,6 +164,20 @@ class Exchange(ABC):
         self.take_room(who)
         self._offer_room()
 
+    def want_less_room(self, who: object, payload_bytes: int | None) -> None:
+        """If ``who`` waits for its turn: it wants only so much now, in its place, or none (None).
+
+        Those behind it would else wait for room that nobody uses.
+        """
+        if who not in self._wanting_room:
+            return
+        _, callback = self._wanting_room[who]
+        if payload_bytes is None:
+            del self._wanting_room[who]
+        else:
+            self._wanting_room[who] = payload_bytes, callback
+        self._offer_room()
+
     def _offer_room(self) -> None:
         for who, (payload_bytes, callback) in tuple(self._wanting_room.items()):
             if not self.has_room(payload_bytes):

@@ -84,8 +84,12 @@ class OpenBatch:
     def discard(self, waiter: Waiter) -> None:
         """Take a record out again. The batch is not sealed."""
         index = self.waiters.index(waiter)
-        for column in (self.values, self.keys, self.extras, self.waiters):
-            del column[index : index + 1]  # a column may end before the record
+        self.full_bytes -= RECORD_COST_BYTES
+        for column in (self.values, self.keys, self.extras):
+            for part in column[index : index + 1]:  # a column may end before the record
+                self.full_bytes -= len(part or b"")
+            del column[index : index + 1]
+        del self.waiters[index]
 
     def close(self) -> None:
         """Take no more records."""

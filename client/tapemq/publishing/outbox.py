@@ -6,6 +6,7 @@ from typing import NamedTuple
 from tapemq import errors
 from tapemq.errors import Error, IndeterminateError
 from tapemq.publishing.item import Item
+from tapemq.publishing.lane import Lane
 from tapemq.publishing.open_batch import OpenBatch
 from tapemq.publishing.receipt import Receipt, durability_of
 from tapemq.publishing.router import Router
@@ -16,11 +17,12 @@ from tapemq.wire.partitions import check_partition
 class Pending(ABC):
     """A record that waits for its receipt (a Waiter). A shell says how."""
 
-    __slots__ = ("batch", "topic")
+    __slots__ = ("batch", "lane", "topic")
 
     def __init__(self, topic: str) -> None:
         self.topic = topic
         self.batch: OpenBatch | None = None
+        self.lane: Lane | None = None
 
     def settle(self, partition: int, offset: int, receipt: m.Receipt) -> None:
         level = durability_of(receipt.level)
@@ -64,7 +66,7 @@ class Outbox:
         """
         partition = check_partition(partition)
         if self._unrouted is None:
-            self._router.add(item, partition, level, pending)
+            pending.lane = self._router.add(item, partition, level, pending)
         else:
             self._unrouted[pending] = _Unrouted(item, partition, level)
 
@@ -73,7 +75,7 @@ class Outbox:
         unrouted, self._unrouted = self._unrouted or {}, None
         for pending, (item, partition, level) in unrouted.items():
             try:
-                self._router.add(item, partition, level, pending)
+                pending.lane = self._router.add(item, partition, level, pending)
             except Error as error:
                 pending.fail(error)
 
@@ -94,6 +96,8 @@ class Outbox:
             return False
         else:
             batch.discard(pending)
+            if pending.lane is not None:
+                self._router.relieve(pending.lane)
         return True
 
     def give_up(self, pending: Pending, timeout_s: float, hindrance: str) -> Error:

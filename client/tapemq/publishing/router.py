@@ -231,6 +231,13 @@ class Router(ABC):
                 return
             message = m.Publish(self._route.topic_id, lane.partition, sent.checksum, sent.level)
             connection.publish(message, sent.parts, partial(self._answered, lane, sent))
+        connection.want_less_room(lane, None)
+
+    def relieve(self, lane: Lane) -> None:
+        """Records were taken out of it again: others may have the room that it wanted for them."""
+        if self._road.connection is not None:
+            size_bytes = lane.next_bytes(self._timers.time())
+            self._road.connection.want_less_room(lane, size_bytes)
 
     def _answered(self, lane: Lane, sent: SentBatch, answer: Any) -> None:
         if self.failure is not None:
@@ -338,7 +345,10 @@ class Router(ABC):
             unknown = IndeterminateError(
                 f"{self.topic}: {error}; the record may be in the log or not"
             )
+            connection = self._road.connection
             for lane in self._lanes.values():
                 lane.fail(error, unknown, refused)
+                if connection is not None:
+                    connection.want_less_room(lane, None)
             self.close()
             self._progressed()

@@ -8,7 +8,7 @@ from tapemq.publishing.item import Item
 from tapemq.publishing.outbox import Outbox, Pending
 from tapemq.publishing.receipt import Receipt
 from tapemq.wire import messages as m
-from tests.support.shell import Hands, Shell
+from tests.support.shell import Hands, Shell, routed_shell
 from tests.support.talk import Talk
 
 
@@ -72,6 +72,19 @@ def test_what_was_not_sent_is_withdrawn(scene: Scene) -> None:
     assert "within 1.5 s (a tree)" in str(error)
     scene.hands.turn()
     assert scene.talk.heard() == []
+
+
+@pytest.mark.parametrize("values", [[bytes(450)], [bytes(450), b"0"]], ids=["all", "most"])
+def test_room_for_what_was_withdrawn_is_for_others(scene: Scene, values: list[bytes]) -> None:
+    scene.talk.publish(m.Publish(1, 0, 0), [bytes(600)], lambda _: None)
+    scene.route()
+    large, *_ = [scene.put(value) for value in values]
+    other = routed_shell(scene.hands)
+    other.add(Item(b"1", None, b""), 1, 0)
+    scene.hands.turn()
+    assert len(scene.talk.heard()) == 1
+    assert scene.outbox.withdraw(large)
+    assert len(scene.talk.heard()) == len(values)
 
 
 def test_withdrawing_what_was_refused_keeps_nobody_waiting(scene: Scene) -> None:

@@ -117,4 +117,11 @@ REVIEWED_PUBLISHING: Final = (
         "tests/client/schedules/test_courier.py::"
         "test_room_for_what_turns_out_to_be_too_large_is_for_others",
     ),
+    Bug(
+        "Records that were given up, or refused for a while, while they waited for room in the "
+        "publish window kept their turn: smaller ones behind them, for which there was room, "
+        "waited on, and timed out.",
+        "a review, on the day it was written",
+        "tests/client/publishing/test_router_room.py::test_room_that_is_not_used_now_is_for_others",
+    ),
 )
