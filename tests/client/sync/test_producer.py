@@ -251,6 +251,23 @@ def test_closing_the_client_does_not_wait_for_ever_for_a_producer(
     assert "closing with unconfirmed publishes" in caplog.text
 
 
+def test_closing_the_client_lets_the_records_of_all_producers_leave_at_once(
+    thread: BrokerThread,
+) -> None:
+    client = thread.connect()
+    stuck = client.producer("t").__enter__()
+    thread.react(m.Publish, Reaction.IGNORE)
+    stuck.send(b"0")
+    thread.received(m.Publish)
+    lingering = [client.producer(topic, linger=100.0).__enter__() for topic in "uvw"]
+    for producer in lingering:
+        producer.send(b"1")
+    closing = in_thread(client.close, timeout=LONG_S)
+    thread.received(m.Publish, 4)
+    stuck.close(tapemq.Closed("as the test wants it"))
+    outcome(closing)
+
+
 def test_records_have_a_time_to_live(client: sync.Client) -> None:
     with client.producer("t") as producer:
         producer.send(b"0", ttl=1.5)
