@@ -90,11 +90,14 @@ class ConfirmedPublisher:
         if not pending.future.done():  # else it was cancelled just before, or its receipt came
             pending.fail(self._outbox.give_up(pending, timeout_s, self._publisher.hindrance()))
 
-    async def drain(self) -> None:
-        """Wait until every receipt that somebody waits for has come, or will not."""
-        if self._awaited:
-            self._publisher.hurry()
-            await asyncio.wait(self._awaited)
+    async def drain(self, timeout: float) -> bool:
+        """Wait until every receipt that somebody waits for has come, or will not, for at most
+        ``timeout`` s. Whether that is so."""
+        if not self._awaited:
+            return True
+        self._publisher.hurry()
+        _, unconfirmed = await asyncio.wait(self._awaited, timeout=timeout)
+        return not unconfirmed
 
     def close(self, error: Error) -> None:
         """Give up what is unconfirmed."""

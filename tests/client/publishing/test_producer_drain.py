@@ -57,3 +57,16 @@ async def test_closing_the_client_is_over_when_a_producer_has_failed() -> None:
         await broker.received(m.Publish)
         producer.close(tapemq.Closed("as the test wants it"))
         await closing
+
+
+async def test_closing_the_client_at_once_warns_of_nothing_that_is_confirmed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with FakeBroker() as broker:
+        client = await client_of(broker)
+        await client.publish("t", b"0")
+        producer = await client.producer("t").__aenter__()
+        await producer.send(b"1")
+        await producer.flush()
+        await client.close(timeout=0)
+        assert "unconfirmed" not in caplog.text

@@ -131,4 +131,10 @@ REVIEWED_PUBLISHING: Final = (
         "tests/client/sync/test_producer.py::"
         "test_closing_the_client_lets_the_records_of_all_producers_leave_at_once",
     ),
+    Bug(
+        "`close(timeout=0)` of a client warned of unconfirmed publishes where all were confirmed.",
+        "a review",
+        "tests/client/publishing/test_producer_drain.py::"
+        "test_closing_the_client_at_once_warns_of_nothing_that_is_confirmed",
+    ),
 )
