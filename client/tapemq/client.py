@@ -309,7 +309,8 @@ class Client(QueueAdmin, Scheduling):
         await self.close()
 
     async def close(self, *, timeout: float = _DRAIN_S) -> None:
-        """Wait until what was published is confirmed, for at most ``timeout`` s; then disconnect.
+        """Wait until all that was published, or scheduled, is confirmed, for at most ``timeout`` s;
+        then disconnect.
 
         What is not confirmed by then fails with IndeterminateError or Closed where it is awaited.
         """
@@ -318,7 +319,7 @@ class Client(QueueAdmin, Scheduling):
         self._link.check()
         drain_s = check_timeout("timeout", timeout)
         try:
-            some = (*self._producers, *self._publishers)
+            some = (*self._producers, *self._publishers, self._underway)
             if not all(await asyncio.gather(*(one.drain(drain_s) for one in some))):
                 log.warning("closing with unconfirmed publishes")
         finally:

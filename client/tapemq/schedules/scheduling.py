@@ -15,6 +15,7 @@ from tapemq.schedules.plan import Plan, recurring_plan
 from tapemq.schedules.receipt import ScheduleReceipt
 from tapemq.schedules.scheduler import Scheduler
 from tapemq.schedules.schedules import Schedules
+from tapemq.schedules.underway import Underway
 from tapemq.timeouts import check_timeout
 from tapemq.wire.names import check_name
 
@@ -26,6 +27,7 @@ class Scheduling(Admin):
         super().__init__(link, timeout_s)
         self._clock = clock
         self._schedulers: dict[str, Scheduler] = {}
+        self._underway = Underway()
 
     def schedules(self, topic: str) -> Schedules:
         """The pending schedules of a topic: get, cancel, list, count. Raises ValueError."""
@@ -85,4 +87,5 @@ class Scheduling(Admin):
         make = partial(Scheduler, self._link, self._clock)
         scheduler = scheduler_of(self._schedulers, topic, make)
         timeout_s = self._timeout_s if timeout is None else check_timeout("timeout", timeout)
-        return await scheduler.schedule(item, partition, plan, timeout_s)
+        with self._underway.call():
+            return await scheduler.schedule(item, partition, plan, timeout_s)

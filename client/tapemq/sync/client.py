@@ -38,6 +38,7 @@ from tapemq.sync.scheduling import Scheduling
 from tapemq.sync.shared import Shared
 from tapemq.sync.stream import Stream
 from tapemq.sync.subscriber import Subscriber
+from tapemq.sync.underway import Underway
 from tapemq.timeouts import check_positive_timeout, check_timeout
 from tapemq.wire import messages as m
 from tapemq.wire.names import check_name
@@ -316,7 +317,8 @@ class Client(QueueAdmin, Scheduling):
         self.close()
 
     def close(self, *, timeout: float = _DRAIN_S) -> None:
-        """Wait until what was published is confirmed, for at most ``timeout`` s; then disconnect.
+        """Wait until all that was published, or scheduled, is confirmed, for at most ``timeout`` s;
+        then disconnect.
 
         What is not confirmed by then fails with IndeterminateError or Closed where it is awaited.
         """
@@ -336,7 +338,7 @@ class Client(QueueAdmin, Scheduling):
             awaited = [
                 pending.promise.wait for one in self._publishers for pending in one.awaited()
             ]
-            drains = [producer.drain for producer in self._producers]
+            drains = [*(producer.drain for producer in self._producers), self._underway.drain]
         for drain in drains:
             drain(0.0)  # all that lingers leaves now: one that gets no receipt holds up no other
         if not all(wait(until - self._shared.time()) for wait in (*awaited, *drains)):
@@ -364,7 +366,7 @@ class Client(QueueAdmin, Scheduling):
         self.name = _name(self._defaults)
         self._link.after_fork(hello_of(self._defaults))
         self._publishers = Publishers(self._make_publisher)
-        self._schedulers = {}
+        self._schedulers, self._underway = {}, Underway(self._shared)
         closed = Closed(_FORKED)
         for producer in tuple(self._producers):
             producer.after_fork(closed)

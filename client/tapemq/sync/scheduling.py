@@ -15,6 +15,7 @@ from tapemq.sync.link import Link
 from tapemq.sync.scheduler import Scheduler
 from tapemq.sync.schedules import Schedules
 from tapemq.sync.shared import Shared
+from tapemq.sync.underway import Underway
 from tapemq.timeouts import check_timeout
 from tapemq.wire.names import check_name
 
@@ -26,6 +27,7 @@ class Scheduling(Admin):
         super().__init__(link, timeout_s)
         self._shared = shared
         self._schedulers: dict[str, Scheduler] = {}
+        self._underway = Underway(shared)
 
     def schedules(self, topic: str) -> Schedules:
         """The pending schedules of a topic: get, cancel, list, count. Raises ValueError."""
@@ -86,4 +88,5 @@ class Scheduling(Admin):
             make = partial(Scheduler, self._link, self._shared)
             scheduler = scheduler_of(self._schedulers, topic, make)
         timeout_s = self._timeout_s if timeout is None else check_timeout("timeout", timeout)
-        return scheduler.schedule(item, partition, plan, timeout_s)
+        with self._underway.call():
+            return scheduler.schedule(item, partition, plan, timeout_s)

@@ -137,4 +137,11 @@ REVIEWED_PUBLISHING: Final = (
         "tests/client/publishing/test_producer_drain.py::"
         "test_closing_the_client_at_once_warns_of_nothing_that_is_confirmed",
     ),
+    Bug(
+        "A client that was closed did not wait for records that were just being scheduled, as it "
+        "does for those that are published.",
+        "a review",
+        "tests/client/schedules/test_underway.py::"
+        "test_closing_the_client_waits_for_what_is_being_scheduled",
+    ),
 )
