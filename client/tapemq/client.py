@@ -320,7 +320,10 @@ class Client(QueueAdmin, Scheduling):
         drain_s = check_timeout("timeout", timeout)
         try:
             some = (*self._producers, *self._publishers, self._underway)
-            if not all(await asyncio.gather(*(one.drain(drain_s) for one in some))):
+            # It fails before there is anything to await, where this is collected with its loop.
+            async with asyncio.TaskGroup() as group:
+                drains = [group.create_task(one.drain(drain_s)) for one in some]
+            if not all(drain.result() for drain in drains):
                 log.warning("closing with unconfirmed publishes")
         finally:
             closed = Closed("the client was closed")
