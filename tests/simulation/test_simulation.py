@@ -16,8 +16,12 @@ from tests.support.simulation.campaign import failures, run_all
 from tests.support.simulation.simulation import Simulation
 from tests.support.simulation.totals import Totals
 
-SEEDS: Final = range(2000 if os.environ.get("TEST_LONG") else 60)
-"""A seed takes a third of a second of CPU; `.ci/run` plays a thousand others beside these."""
+SEEDS: Final = range(2000) if os.environ.get("TEST_LONG") else range(60, 120)
+"""A seed takes a third of a second of CPU; `.ci/run` plays a thousand others beside these.
+
+Sixty that meet everything which is not rare: where a change of the engine's timing has them leave
+something out, take the next sixty that do not.
+"""
 
 RARE: Final = {"FINISHED_CUT", "MISSING_BYTES", "MISSING_SEGMENT", "TORN_GAP", "TORN_REORDERED"}
 """Rows that one seed in a hundred meets at most: `make simulate` asks for them in more seeds."""
