@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from tapemq_broker.storage.schedules.columns import to_blob
-from tapemq_broker.storage.schedules.index import ScheduleIndex
+from tapemq_broker.storage.schedules.sqlite_index import SqliteScheduleIndex
 
 _INTEGER_BYTES = 8
 _LATER_US = 2**61
@@ -54,6 +54,10 @@ def lose_position(path: Path, topic_id: int, schedule_id: int) -> None:
     path.write_bytes(changed)
 
 
-def first_due_us(index: ScheduleIndex, topic_id: int) -> int:
-    """When the first schedule of a topic is due."""
-    return index.page(topic_id, 0, 0, 1)[0].due_us
+def first_due(path: Path) -> tuple[int, int]:
+    """The only topic of a closed index, and when its first schedule is due, in µs."""
+    index = SqliteScheduleIndex(path)
+    (topic_id,) = index.topics()
+    due_us = index.page(topic_id, 0, 0, 1)[0].due_us
+    index.close()
+    return topic_id, due_us

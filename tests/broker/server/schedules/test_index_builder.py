@@ -16,7 +16,7 @@ from tapemq_broker.storage.schedules.index import Remove
 from tapemq_broker.storage.schedules.inspection import Inspection
 from tapemq_broker.storage.schedules.sqlite_index import SqliteScheduleIndex
 from tests.support.damaged_index import DamagedIndex
-from tests.support.mislaid import first_due_us, mislay, name_twice
+from tests.support.mislaid import first_due, mislay, name_twice
 from tests.support.scheduled_broker import ScheduledBroker, scheduled_broker
 
 VALUES = [b"0", b"1", b"2"]
@@ -273,7 +273,7 @@ async def test_what_is_being_fired_and_not_there_is_the_fault_of_the_index(
 
 async def made_anew(broker: ScheduledBroker, caplog: pytest.LogCaptureFixture) -> None:
     """Wait for that; what damage there is among the schedules, reading them finds."""
-    async with asyncio.timeout(5.0):
+    async with asyncio.timeout(60):
         while "made anew from the logs" not in caplog.text:
             with suppress(tapemq.Error):
                 await listed(broker, "t")
@@ -289,12 +289,8 @@ async def test_a_start_finds_what_nobody_would_meet(
         broker.open_index = lambda: SqliteScheduleIndex(path)
         await broker.restart()
         await schedule(broker, "t")
-        index = SqliteScheduleIndex(path)
-        (topic_id,) = index.topics()
-        due_us = first_due_us(index, topic_id)
-        index.close()
         await broker.stop()
-        mislay(path, topic_id, due_us)
+        mislay(path, *first_due(path))
         await broker.start()
         await made_anew(broker, caplog)
         await check_fired(broker, "t")
@@ -311,11 +307,7 @@ async def test_nothing_comes_twice_before_the_look_at_the_index_finds_why(
         await broker.restart()
         await schedule(broker, "t")
         await broker.stop()
-        index = SqliteScheduleIndex(path)
-        (topic_id,) = index.topics()
-        due_us = first_due_us(index, topic_id)
-        index.close()
-        name_twice(path, topic_id, due_us, 3, instead_of=2)
+        name_twice(path, *first_due(path), 3, instead_of=2)
         await broker.start()
         broker.advance(60)
         await check_come(broker, "t")

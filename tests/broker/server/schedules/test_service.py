@@ -220,7 +220,7 @@ async def test_a_look_at_the_whole_index_that_the_disk_fails_is_taken_again(
         await broker.later(b"a", 60)
         index = broker.index = Index()
         await broker.restart()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while "a page is wrong" not in caplog.text:
                 await broker.client.status()
         assert index.looks == 3
@@ -233,8 +233,9 @@ async def test_a_stop_does_not_wait_for_the_next_look_at_the_whole_index() -> No
         index.give_up()
         await broker.restart()
         await asyncio.to_thread(index.begun.wait)
-        async with asyncio.timeout(4):  # of the 5 s that it has, and the 60 s until that look
-            await broker.stop()
+        await broker.client.close()
+        async with asyncio.timeout(30):  # of the 60 s that it has, and that are until that look
+            await broker.server.stop(grace_s=60.0)
         await broker.start()
 
 
