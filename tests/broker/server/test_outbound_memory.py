@@ -117,6 +117,17 @@ def test_nobody_is_cut_for_what_others_have_read_meanwhile() -> None:
     assert memory.used_bytes == 10 + 1 + 1 + 40
 
 
+def test_who_comes_to_the_limit_when_all_are_counted_is_not_beyond_it() -> None:
+    memory = OutboundMemory(100)
+    slow, quick = Client(), Client()
+    memory.note(slow.write(90))
+    memory.note(quick.write(5))
+    quick.read(4)
+    memory.note(Client().write(9))
+    assert memory.used_bytes == 100
+    assert slow.cut_because == ""
+
+
 def test_a_crowd_is_not_counted_again_for_each_of_it_that_is_cut() -> None:
     memory = OutboundMemory(1600)
     crowd = [Client() for _ in range(171)]

@@ -141,6 +141,38 @@ def test_discard_beyond_the_end_of_a_column() -> None:
     assert open_batch.seal() == Columns([b"a"], [b"k"], None)
 
 
+MIXED = (Item(b"a", None, b""), Item(b"bb", b"key", b"extras"), Item(None, b"k", b""))
+
+
+@pytest.mark.parametrize("is_closed", [False, True])
+@pytest.mark.parametrize("index", range(len(MIXED)))
+def test_what_is_discarded_counts_no_more(index: int, is_closed: bool) -> None:
+    open_batch, without = batch(), batch()
+    waiters = [Waiting() for _ in MIXED]
+    for number, item in enumerate(MIXED):
+        open_batch.add(item, waiters[number])
+        if number != index:
+            without.add(item)
+    if is_closed:
+        open_batch.close()
+    open_batch.discard(waiters[index])
+    assert open_batch.size_bytes == without.size_bytes
+
+
+def test_split_fills_batches_that_take_no_more() -> None:
+    open_batch = batch()
+    for value in (b"0", b"1", b"2", b"longer than others"):
+        open_batch.add(Item(value, None, b""))
+    cost_bytes = Item(b"0", None, b"").cost_bytes
+    for full_bytes, values in (
+        (2 * cost_bytes, [[b"0"], [b"1"], [b"2"], [b"longer than others"]]),  # one is never full
+        (2 * cost_bytes + 1, [[b"0", b"1"], [b"2"], [b"longer than others"]]),
+    ):
+        parts = list(open_batch.split(full_bytes))
+        assert [part.values for part in parts] == values
+        assert [part.room for part in parts] == [0] * len(parts)
+
+
 def test_failure_reaches_all_waiters() -> None:
     open_batch = batch()
     waiters = [Waiting(), Waiting()]

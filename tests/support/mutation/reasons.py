@@ -239,7 +239,6 @@ _BY_MODULE: Final[dict[str, dict[str, str]]] = {
     f"{_SERVER}/unsent.py": {
         "Unsent.__init__: True -> False": "the first turn is new all the same",
     },
-    f"{_SERVER}/outbound_memory.py": {"module: 16 -> 17": LIMIT},
 }
 
 REASONS: Final = {

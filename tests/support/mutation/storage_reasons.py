@@ -195,7 +195,7 @@ STORAGE: Final[dict[str, dict[str, str]]] = {
     },
     f"{_STORAGE}/schedules/inspection.py": {
         "Inspection._look: True -> False": "SQLite may be built to take addresses anyway",
-        "Inspection._look: db.close() -> nothing": _FORGOTTEN,
+        "module: 10000 -> 10001": LIMIT,
     },
     f"{_STORAGE}/reading.py": {
         "ReadPlan._end_of_segment: reader.next_offset > offset -> reader.next_offset >= offset": (
