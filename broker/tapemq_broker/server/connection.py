@@ -18,13 +18,11 @@ from tapemq_broker.core.effects import Deliver, Request
 from tapemq_broker.server.clock import Clock
 from tapemq_broker.server.outbound_memory import OutboundMemory
 from tapemq_broker.server.publish_memory import PublishMemory
+from tapemq_broker.server.reading_turns import READ_BYTES, ReadingTurns
 from tapemq_broker.server.received_memory import ReceivedMemory
 from tapemq_broker.server.translate import text_of
 from tapemq_broker.server.unsent import Unsent, owned
 
-_TURN_S: Final = 0.005
-"""How long one connection's messages may keep the event loop in one turn. A megabyte may hold
-tens of thousands of small requests, and a loop reads several megabytes at once."""
 _COUNTED_BYTES: Final = 16 * 1024
 """From here on what a client does not take at once counts, though it is not slow yet."""
 
@@ -43,6 +41,9 @@ class Host(Protocol):
 
     @property
     def outbound(self) -> OutboundMemory: ...
+
+    @property
+    def turns(self) -> ReadingTurns: ...
 
     def opened(self, connection: "Connection") -> None:
         """A client has connected: give it a number."""
@@ -107,7 +108,7 @@ class Connection(asyncio.BufferedProtocol):
         self.coming: dict[int, Request] = {}
         self._paused_at: float | None = None
         self._is_reading_held = False
-        self._is_put_off = False  # the rest of what has come, to the next turn of the loop
+        self._is_put_off = False  # the rest of what has come, to a later turn of the loop
         self.unsent = Unsent()
         self._will_end_turn = False
         self._last_unsent_bytes = 0
@@ -128,39 +129,47 @@ class Connection(asyncio.BufferedProtocol):
         self._host.opened(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return self.session.get_buffer()
+        return self.session.get_buffer()[:READ_BYTES]
 
     def buffer_updated(self, nbytes: int) -> None:
         now = self._host.clock.monotonic()
         self.session.received(nbytes, now)
+        self._host.turns.read(nbytes)
         self._handle(now)
+        if self._host.turns.is_over() and self._may_have_more:
+            self._put_off()
 
     def _handle(self, now: float) -> None:
         """Hand over what has arrived whole: as much as this turn of the loop can afford."""
-        session, clock, until = self.session, self._host.clock, now + _TURN_S
+        turns = self._host.turns
         try:
-            for message, correlation, payload in session.events():
+            for message, correlation, payload in self.session.events():
                 self._received.handled(now)
                 self._host.dispatch(self, message, correlation, payload)
-                if clock.monotonic() >= until and self._transport is not None:
-                    self._put_off(self._transport)
-                    return
+                if turns.is_over() and self._may_have_more:
+                    self._put_off()
+                    break
         except ProtocolError as error:
             self.fail(error.kind, str(error))
         self._count_received(now)
+
+    @property
+    def _may_have_more(self) -> bool:
+        """Part of what it sends has come."""
+        return self._transport is not None and self.session.reader.buffered_bytes > 0
 
     def _count_received(self, now: float) -> None:
         if not self._received.count(now):
             used_bytes = self._host.memory.used_bytes
             self.abort(f"{used_bytes} bytes are being published: there is no memory for it")
 
-    def _put_off(self, transport: asyncio.Transport) -> None:
-        """Go on in the next turn of the loop, and read nothing more before that."""
+    def _put_off(self) -> None:
+        """Go on in a later turn of the loop, and read nothing more before that."""
         if not self._is_put_off:
             self._is_put_off = True
-            asyncio.get_running_loop().call_soon(self._go_on)
-            if not transport.is_closing():
-                transport.pause_reading()
+            self._host.turns.wait(self._go_on)
+            if self._transport is not None and not self._transport.is_closing():
+                self._transport.pause_reading()
 
     def _go_on(self) -> None:
         self._is_put_off = False

@@ -16,6 +16,7 @@ from tapemq_broker.server.counters import Counters
 from tapemq_broker.server.handshakes import Handshakes
 from tapemq_broker.server.outbound_memory import OutboundMemory
 from tapemq_broker.server.publish_memory import PublishMemory
+from tapemq_broker.server.reading_turns import ReadingTurns
 from tapemq_broker.server.session_tokens import SessionTokens
 
 log = logging.getLogger("tapemq.broker")
@@ -63,6 +64,7 @@ class Sessions:
         self.tokens = SessionTokens()
         self.memory = PublishMemory(settings.publish_memory_bytes)
         self.outbound = OutboundMemory(settings.outbound_memory_bytes)
+        self.turns = ReadingTurns(clock)
         self.draining = False
         self._number = 0
         self._none_left: asyncio.Future[None] | None = None

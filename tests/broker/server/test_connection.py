@@ -13,6 +13,7 @@ from tapemq.wire.entries import pack_tokens
 from tapemq.wire.session import encode_message
 from tapemq_broker.config import Settings
 from tapemq_broker.core.effects import Request
+from tapemq_broker.server import reading_turns
 from tapemq_broker.server.clock import RealClock
 from tapemq_broker.server.connection import Connection
 from tapemq_broker.server.counters import Counters
@@ -371,3 +372,25 @@ async def test_what_a_flood_has_left_counts_when_the_connection_breaks(ends: End
     await asyncio.sleep(0)
     assert flooded.handled == [*range(1, 10)]
     assert not flooded.sessions.memory.used_bytes
+
+
+async def test_what_many_send_at_once_is_read_in_turns(
+    ends: Ends, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has sent little would wait for a hundred megabytes of the others."""
+    monkeypatch.setattr(reading_turns, "_TURN_BYTES", 1)
+    sessions, transports = Sessions(Settings(), WorkingClock(), Counters()), []
+    sessions.handle = lambda connection, message, request, payload: None
+    frame = encode_message(m.ListTopics(), correlation=1)
+    for sent in (frame + frame[:-1], frame, frame[:1]):
+        transports.append(ReadTransport(ends[0]))
+        connection = Connection(sessions)
+        connection.connection_made(transports[-1])
+        connection.session.open(frame_bytes_max=1 << 20)
+        connection.get_buffer(-1)[: len(sent)] = sent
+        connection.buffer_updated(len(sent))
+    seen = []
+    for _ in range(3):
+        seen.append([transport.is_read for transport in transports])
+        await asyncio.sleep(0)
+    assert seen == [[False, True, False], [True, True, False], [True, True, True]]

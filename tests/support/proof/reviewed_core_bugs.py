@@ -372,4 +372,10 @@ REVIEWED_CORE: Final = (
         "tests/broker/server/test_world.py::"
         "test_a_broker_that_runs_goes_on_where_no_more_threads_can_be_started",
     ),
+    Bug(
+        "While a hundred clients sent a megabyte each at once, nobody else was heard for 100 to "
+        "400 ms: the event loop read and handled all of it in one turn.",
+        "`python -m benchmarks.crowd`, with strace",
+        "tests/broker/server/test_connection.py::test_what_many_send_at_once_is_read_in_turns",
+    ),
 )

@@ -22,7 +22,7 @@ from tapemq_broker.core import inspection
 from tapemq_broker.core.partition import Partition
 from tapemq_broker.core.queue import dead_letters, ledger
 from tapemq_broker.core.topic import Topic
-from tapemq_broker.server import logs
+from tapemq_broker.server import logs, reading_turns
 from tapemq_broker.server.disk_turns import DiskTurns
 from tapemq_broker.storage import last_values, state_log
 from tests.support.simulation.checker import RULES, STUCK, check, report, verdict
@@ -148,14 +148,16 @@ class Simulation:
     @contextmanager
     def _small_numbers(self) -> Iterator[None]:
         """Let states be restated after a few changes, in several parts, dead records be changed in
-        several steps, and producers take turns at the disk: production waits for megabytes, which
-        no short run ever writes, and does a thousand at once."""
+        several steps, and producers take turns at being read and at the disk: production waits for
+        megabytes, which no short run ever writes, and does a thousand at once."""
         random = self._part("snapshots")
         changes_bytes, part_bytes = random.choice((500, 3000, 1 << 20)), random.choice((1, 1000))
         at_once = self._part("steps").choice((1, 2, 1000))
         turns = self._part("turns")
         round_bytes, light_bytes = turns.choice((1, 1, 300, 1 << 22)), turns.choice((1, 1 << 18))
+        turn_bytes = self._part("reading").choice((1, 1000, 1 << 24))
         with (
+            patch.object(reading_turns, "_TURN_BYTES", turn_bytes),
             patch.object(logs, "DiskTurns", lambda _, when_idle: DiskTurns(round_bytes, when_idle)),
             patch.object(inspection, "LIGHT_DATA_BYTES", light_bytes),
             patch.object(dead_letters, "_AT_ONCE", at_once),
