@@ -3,6 +3,7 @@
 ``make simulate SEEDS=0-19999`` runs others. A seed replays exactly, whatever PYTHONHASHSEED is.
 """
 
+import asyncio
 import os
 from collections.abc import Callable
 from typing import Final
@@ -59,3 +60,18 @@ def test_seed_replays_exactly() -> None:
     assert (first.steps, first.virtual_s) == (second.steps, second.virtual_s)
     other = Simulation(6).play()
     assert other.history != first.history
+
+
+def test_an_end_in_the_moment_in_which_the_patience_ends_is_seen() -> None:
+    """A campaign took a broker that ended so after a failed sync for one that goes on."""
+    simulation = Simulation(0)
+    loop, machine = simulation.loop, simulation.machine
+
+    async def wait() -> bool:
+        waiting = loop.create_task(machine.dies_within(1.0))
+        await asyncio.sleep(0)
+        loop.call_at(loop.time() + 1.0, machine._died.set)
+        return await waiting
+
+    assert loop.run_until_complete(wait())
+    loop.close()
