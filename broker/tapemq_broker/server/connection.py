@@ -148,7 +148,7 @@ class Connection(asyncio.BufferedProtocol):
                 self._host.dispatch(self, message, correlation, payload)
                 if turns.is_over() and self._may_have_more:
                     self._put_off()
-                    break
+                    return
         except ProtocolError as error:
             self.fail(error.kind, str(error))
         self._count_received(now)
@@ -345,7 +345,7 @@ class Connection(asyncio.BufferedProtocol):
                 self.abort("it was closed, and the client does not read what is left")
             return
         try:
-            if not self._is_reading_held:
+            if not (self._is_reading_held or self._is_put_off):
                 self.session.check_alive(now)
         except ProtocolError as error:
             self.fail(error.kind, str(error))

@@ -364,6 +364,13 @@ async def test_who_is_not_to_be_read_is_not_after_a_flood(ends: Ends) -> None:
     assert flooded.transport.is_read
 
 
+async def test_who_is_not_read_yet_after_a_flood_is_not_taken_for_dead(ends: Ends) -> None:
+    flooded = Flooded(8, ends[0])
+    for later_s in (1000, 2000):
+        flooded.connection.check(flooded.clock.now_s + later_s)
+    assert flooded.connection.is_open
+
+
 async def test_what_a_flood_has_left_counts_when_the_connection_breaks(ends: Ends) -> None:
     flooded = Flooded(8, ends[0])
     ends[1].sendall(encode_message(m.ListTopics(), correlation=9))
@@ -374,10 +381,7 @@ async def test_what_a_flood_has_left_counts_when_the_connection_breaks(ends: End
     assert not flooded.sessions.memory.used_bytes
 
 
-async def test_what_many_send_at_once_is_read_in_turns(
-    ends: Ends, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Who has sent little would wait for a hundred megabytes of the others."""
+async def test_many_are_read_in_turns(ends: Ends, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading_turns, "_TURN_BYTES", 1)
     sessions, transports = Sessions(Settings(), WorkingClock(), Counters()), []
     sessions.handle = lambda connection, message, request, payload: None

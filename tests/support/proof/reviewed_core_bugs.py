@@ -376,6 +376,6 @@ REVIEWED_CORE: Final = (
         "While a hundred clients sent a megabyte each at once, nobody else was heard for 100 to "
         "400 ms: the event loop read and handled all of it in one turn.",
         "`python -m benchmarks.crowd`, with strace",
-        "tests/broker/server/test_connection.py::test_what_many_send_at_once_is_read_in_turns",
+        "tests/broker/server/test_connection.py::test_many_are_read_in_turns",
     ),
 )
