@@ -12,7 +12,7 @@ from tapemq.errors import Closed, ConnectionLost, Error, IndeterminateError, Not
 from tapemq.network.attempt import Attempt
 from tapemq.network.connection import Connection
 from tapemq.network.link import Link
-from tapemq.schedules.parcel import Parcel
+from tapemq.schedules.parcel import Parcel, nothing
 from tapemq.schedules.passage import check_size
 from tapemq.schedules.slots import Slot, Slots
 from tapemq.wire import errors as wire
@@ -66,7 +66,7 @@ class Courier:
         body = b""
         while True:
             connection = await self._link.connected()
-            async with _room(connection, parcel.size_bytes):
+            async with _room(connection, parcel):
                 if not connection.is_open:
                     continue
                 if not body:
@@ -88,18 +88,20 @@ class Courier:
 
 
 @asynccontextmanager
-async def _room(connection: Connection, size_bytes: int) -> AsyncIterator[None]:
-    """Within the block so much may be sent, at once, if the connection is still there."""
-    if connection.admits(size_bytes):
+async def _room(connection: Connection, parcel: Parcel) -> AsyncIterator[None]:
+    """Within the block it may be sent, at once, if the connection is still there."""
+    if connection.admits(parcel.size_bytes):
         yield
         return
     room: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    connection.want_room(room, size_bytes, partial(_resolve, room))
+    connection.want_room(room, parcel.size_bytes, partial(_resolve, room))
+    parcel.on_less = lambda: connection.want_less_room(room, parcel.size_bytes)
     try:
         await asyncio.wait((room, connection.lost), return_when=asyncio.FIRST_COMPLETED)
         connection.take_room(room)
         yield
     finally:
+        parcel.on_less = nothing
         connection.want_no_room(room)  # what was not sent there is for others
 
 

@@ -1,6 +1,7 @@
 """Records that are scheduled together: one request, one answer."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from tapemq.batch import checksum
@@ -20,6 +21,7 @@ class Parcel:
     """Filled until it is sent; what is plain may have company. ``task`` sends it.
 
     ``is_uncertain``: an answer to it was lost. ``full_bytes``: more records have no company.
+    ``on_less``: called when a record was taken out again.
     """
 
     def __init__(self, topic: str, target: Target, full_bytes: int = PARCEL_BYTES) -> None:
@@ -27,6 +29,7 @@ class Parcel:
         self.is_uncertain = False
         self.size_bytes = 0
         self.task: asyncio.Task[None] | None = None
+        self.on_less: Callable[[], None] = nothing
         self.full_bytes: Final = full_bytes
         self._topic: Final = topic
         self._target: Final = target
@@ -68,6 +71,7 @@ class Parcel:
         if not self.is_sent:
             self._wanted.remove(wanted)
             self.size_bytes -= wanted.item.cost_bytes
+            self.on_less()
         if self.is_empty and self.task is not None:
             self.task.cancel()
 
@@ -113,3 +117,7 @@ class Parcel:
         """It is not, or may not be."""
         for wanted in self._wanted:
             wanted.fail(error)
+
+
+def nothing() -> None:
+    """Nobody wants to know."""

@@ -73,6 +73,27 @@ async def test_room_for_what_turns_out_to_be_too_large_is_for_others() -> None:
         await publishing
 
 
+async def test_room_that_a_withdrawn_record_wanted_is_for_others() -> None:
+    async with FakeBroker() as broker, await client_of(broker) as client:
+        broker.react(m.Publish, Reaction.HOLD)
+        broker.react(m.Schedule, Reaction.IGNORE)
+        broker.flow(1000)
+        large = asyncio.create_task(client.publish("u", bytes(600), timeout=LONG_S))
+        await broker.received(m.Publish)
+        given_up, other = (
+            asyncio.create_task(client.publish("t", bytes(size), delay=60, timeout=SENT_BY_THEN_S))
+            for size in (300, 200)
+        )
+        assert client._link.connection is not None
+        while not client._link.connection._wanting_room:
+            await client.topics()
+        given_up.cancel()
+        with pytest.raises(tapemq.IndeterminateError):  # it was sent
+            await other
+        broker.release()
+        await large
+
+
 @pytest.mark.parametrize("is_sent", [True, False])
 async def test_what_is_too_large_since_a_restart_is_not_sent_again_and_again(is_sent: bool) -> None:
     async with FakeBroker() as broker, await client_of(broker) as client:

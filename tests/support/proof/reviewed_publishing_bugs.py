@@ -125,6 +125,14 @@ REVIEWED_PUBLISHING: Final = (
         "tests/client/publishing/test_router_room.py::test_room_that_is_not_used_now_is_for_others",
     ),
     Bug(
+        "A record that was given up while it waited with others, which were to be scheduled "
+        "together, for room in the publish window kept its share of that: there was room for the "
+        "others, and they timed out.",
+        "a review",
+        "tests/client/schedules/test_courier.py::"
+        "test_room_that_a_withdrawn_record_wanted_is_for_others",
+    ),
+    Bug(
         "Closing a client without asyncio let what lingered in its producers leave one producer "
         "after the other: behind one that got no receipt it was never sent.",
         "a review, on the day it was written",
