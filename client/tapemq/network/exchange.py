@@ -179,13 +179,14 @@ class Exchange(ABC):
         self._offer_room()
 
     def _offer_room(self) -> None:
-        for who, (payload_bytes, callback) in tuple(self._wanting_room.items()):
+        while self._wanting_room:
+            who, (payload_bytes, callback) = next(iter(self._wanting_room.items()))
             if not self.has_room(payload_bytes):
                 return
-            if self._wanting_room.pop(who, None) is not None:
-                self._kept_room[who] = payload_bytes
-                self.window.sent(payload_bytes)
-                callback()
+            del self._wanting_room[who]
+            self._kept_room[who] = payload_bytes
+            self.window.sent(payload_bytes)
+            callback()
 
     def pause_writing(self) -> None:
         """Much is unsent: publish nothing more for now."""

@@ -44,3 +44,18 @@ def test_room_that_is_not_used_now_is_for_others(
     given_up(shell, talk, correlation)
     ((message, _),) = talk.heard()
     assert message.partition == 1
+
+
+def test_room_that_is_left_after_everybodys_turn_is_used_at_once() -> None:
+    hands, talk = Hands(), Talk()  # takes 1000 bytes at a time
+    hands.connection = talk
+    shell, other = routed_shell(hands, batch_bytes=300), routed_shell(hands)
+    talk.publish(m.Publish(1, 0, 0), [bytes(1000)], lambda _: None)
+    ((_, correlation),) = talk.heard()
+    for _ in range(2):
+        shell.add(Item(bytes(290), None, b""), 0, 0)
+    other.add(Item(b"1", None, b""), 1, 0)
+    hands.turn()
+    assert not talk.heard()
+    talk.say(m.Receipt(0, 0), correlation)
+    assert [message.partition for message, _ in talk.heard()] == [0, 1, 0]

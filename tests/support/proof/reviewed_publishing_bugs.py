@@ -133,6 +133,13 @@ REVIEWED_PUBLISHING: Final = (
         "test_room_that_a_withdrawn_record_wanted_is_for_others",
     ),
     Bug(
+        "Whoever wanted more of the publish window when it had had its turn did not get what was "
+        "left of it before the next answer, and those behind it waited on, though there was room.",
+        "a review, by playing thousands of random orders of events",
+        "tests/client/publishing/test_router_room.py::"
+        "test_room_that_is_left_after_everybodys_turn_is_used_at_once",
+    ),
+    Bug(
         "Closing a client without asyncio let what lingered in its producers leave one producer "
         "after the other: behind one that got no receipt it was never sent.",
         "a review, on the day it was written",
