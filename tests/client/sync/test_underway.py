@@ -29,6 +29,17 @@ def test_a_call_that_fails_is_over() -> None:
     assert underway.drain(0)
 
 
+def test_what_a_signal_handler_has_interrupted_is_not_waited_for() -> None:
+    underway = Underway(Shared(Clock()))
+
+    def interrupted() -> bool:
+        with underway.call():
+            return underway.drain(10 * LONG_S)
+
+    assert not outcome(in_thread(interrupted))
+    assert underway.drain(0)
+
+
 async def test_closing_the_client_waits_for_what_is_being_scheduled(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

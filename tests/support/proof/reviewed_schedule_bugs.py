@@ -227,4 +227,11 @@ REVIEWED_SCHEDULES: Final = (
         "tests/broker/server/schedules/test_service.py::"
         "test_a_look_at_the_whole_index_that_the_disk_fails_is_taken_again",
     ),
+    Bug(
+        "Without asyncio, a signal handler that closed the client while its thread was scheduling "
+        "a record waited for that call, which could not go on before: 10 s, for nothing.",
+        "a review",
+        "tests/client/sync/test_underway.py::"
+        "test_what_a_signal_handler_has_interrupted_is_not_waited_for",
+    ),
 )
