@@ -296,8 +296,19 @@ class Router(ABC):
         """Go on with the topic as it is now."""
         old, self._route = self._route, route
         self._levels = levels_of(route.settings)
+        self._unkeyed = None
         self._unkeyed_of.clear()
         self._is_rerouting = False
+        for lane in self._lanes.values():
+            if lane.partition >= route.partitions and not lane.idle:
+                # Not moved: some of them may be for just this partition, and keys keep their order.
+                self.fail(
+                    PartitionNotFound(
+                        f"topic {self.topic!r} was deleted and made anew with fewer partitions: it "
+                        f"has {route.partitions}, and unconfirmed records are for {lane.partition}"
+                    )
+                )
+                return
         for lane in self._lanes.values():
             if old is not None and old.topic_id != route.topic_id:
                 lane.lose_place(self._clock.wall_us())
