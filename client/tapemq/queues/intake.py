@@ -85,7 +85,7 @@ class QueueIntake:
     # What the application takes
 
     def next_hand(self) -> Hand | None:
-        """The messages to hand out now. Raises BatchError."""
+        """The messages to hand out now. Raises BatchError, and gives back what is behind it."""
         hand = self._hand
         if hand is not None and not hand.exhausted:
             return hand
@@ -107,6 +107,13 @@ class QueueIntake:
             self._hand = None
 
     def _decode(self, delivery: _Delivery) -> Iterator[Hand]:
+        try:
+            yield from self._decoded(delivery)
+        except BatchError:
+            self._withdraw(delivery.lease)  # it would be kept for as long as this reads
+            raise
+
+    def _decoded(self, delivery: _Delivery) -> Iterator[Hand]:
         lease, runs = delivery.lease, deque(delivery.runs)
         for header, body in iter_batches(delivery.payload):
             if header.kind is Kind.DATA:

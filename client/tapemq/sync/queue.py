@@ -152,6 +152,7 @@ class Queue:
         try:
             hand = self._intake.next_hand()
         except BatchError as error:
+            self._desk.schedule()  # to give its messages back
             raise CorruptBatch(f"{subscriber.options.topic}: {error}") from error
         if hand is not None:
             return hand, None

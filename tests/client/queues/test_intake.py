@@ -109,6 +109,8 @@ def test_damaged_batch_is_an_error() -> None:
     source._inbox.append(delivery._replace(payload=delivery.payload[:-1] + b"!"))
     with pytest.raises(BatchError):
         offsets(source)
+    assert said(source) == {"release": [Tokens(7, 0, 3)]}
+    assert not len(source.leases)
 
 
 def test_runs_that_are_none_break_the_protocol() -> None:

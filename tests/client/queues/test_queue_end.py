@@ -221,11 +221,16 @@ async def test_closing_the_client_ends_the_queue(world: World) -> None:
             await waiting
 
 
-async def test_damaged_data_ends_the_queue(world: World) -> None:
+async def test_damaged_data_is_given_back(world: World) -> None:
+    """Others may be able to read it, whether or not this consumer goes on."""
     stored = world.topic.partitions[0].batches[1]
-    stored.data = stored.data[:-1] + b"!"
+    sound, stored.data = stored.data, stored.data[:-1] + b"!"
     async with world.queue() as queue:
         with pytest.raises(tapemq.CorruptBatch, match="t: "):
             await work(queue, 10)
-    assert world.acked() == [0, 1, 2]
-    assert sorted(world.group.offsets("left")) == ALL[3:]
+        stored.data = sound
+        async with asyncio.timeout(LONG_S):
+            await world.settled(6)
+        assert world.acked() == [0, 1, 2]
+        assert world.group.offsets("release") == ALL[3:6]
+        assert sorted(await work(queue, 7)) == ALL[3:]

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+import tapemq
 from tests.support.blocking_queueing import QueueWorld, work
 
 ALL = list(range(10))
@@ -43,3 +44,15 @@ def test_queue_can_be_entered_again(world: QueueWorld) -> None:
     with queue:
         assert work(queue, 6) == ALL[4:]
     assert world.said("ack") == ALL
+
+
+def test_damaged_data_is_given_back(world: QueueWorld) -> None:
+    stored = world.topic.partitions[0].batches[1]
+    sound, stored.data = stored.data, stored.data[:-1] + b"!"
+    with world.queue() as queue:
+        with pytest.raises(tapemq.CorruptBatch, match="t: "):
+            work(queue, 10)
+        stored.data = sound
+        world.settled(6)
+        assert world.said("release") == ALL[3:6]
+        assert sorted(work(queue, 7)) == ALL[3:]

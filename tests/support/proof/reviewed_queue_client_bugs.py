@@ -223,4 +223,10 @@ REVIEWED_QUEUE_CLIENT: Final = (
         "tests/client/sync/test_link.py::test_what_an_overloaded_broker_has_refused_is_not_sent_"
         "again_when_the_time_is_over",
     ),
+    Bug(
+        "A queue whose iteration raised CorruptBatch held the messages behind the damage, and "
+        "renewed their leases, for as long as it was not left.",
+        "a review",
+        "tests/client/queues/test_queue_end.py::test_damaged_data_is_given_back",
+    ),
 )
