@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tapemq.batch import Columns, checksum, encode_body
+from tapemq.wire import messages as m
 from tapemq_broker.config import Settings
 from tapemq_broker.server.server import Server
 from tapemq_broker.server.world import EXIT_STORAGE_FAILED, World
@@ -61,9 +63,13 @@ async def test_all_files_are_for_the_broker_alone(tmp_path: Path) -> None:
     client = await RawClient.connect(server.port)
     topic = await client.topic("t")
     await client.publish(topic, b"x")
+    body = encode_body(Columns([b"later"]))
+    wish = m.Schedule(topic.topic_id, 0, checksum(body), delay_ms=60_000)
+    await client.ask(wish, m.Scheduled, body)
+    # Answered from the index, which is opened in a thread of its own after the start.
+    await client.ask(m.ListSchedules(topic.topic_id), m.SchedulePage)
     found = {path: path.stat().st_mode & 0o777 for path in (tmp_path / "data").rglob("*")}
-    assert {path.name for path in found} > {"schedules.index", "schedules.index-wal"}
-    wrong = {path: mode for path, mode in found.items() if mode & 0o077}
     RawClient.close_all()
     await server.stop(grace_s=1.0)
-    assert wrong == {}
+    assert {path.name for path in found} > {"schedules.index", "schedules.index-wal"}
+    assert {path: mode for path, mode in found.items() if mode & 0o077} == {}
