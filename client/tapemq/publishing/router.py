@@ -239,6 +239,12 @@ class Router(ABC):
             size_bytes = lane.next_bytes(self._timers.time())
             self._road.connection.want_less_room(lane, size_bytes)
 
+    def _give_up_turns(self) -> None:
+        """Nothing is sent now, whatever there is."""
+        if self._road.connection is not None:
+            for lane in self._lanes.values():
+                self._road.connection.want_less_room(lane, None)
+
     def _answered(self, lane: Lane, sent: SentBatch, answer: Any) -> None:
         if self.failure is not None:
             return
@@ -273,6 +279,7 @@ class Router(ABC):
             self._road.move(error.address)
         elif error.code == wire.STALE_METADATA.name and not self._is_rerouting:
             self._is_rerouting = True
+            self._give_up_turns()
             self._route_again()
         if not isinstance(error, ConnectionLost) and error.code not in _LOST_PLACE:
             self._refusal = f"; the broker says: {error}"
@@ -356,10 +363,8 @@ class Router(ABC):
             unknown = IndeterminateError(
                 f"{self.topic}: {error}; the record may be in the log or not"
             )
-            connection = self._road.connection
             for lane in self._lanes.values():
                 lane.fail(error, unknown, refused)
-                if connection is not None:
-                    connection.want_less_room(lane, None)
+            self._give_up_turns()
             self.close()
             self._progressed()

@@ -25,7 +25,11 @@ def refused(_: Shell, talk: Talk, correlation: int) -> None:
     talk.say(busy, correlation)
 
 
-@pytest.mark.parametrize("given_up", [failed, refused])
+def looked_up_again(_: Shell, talk: Talk, correlation: int) -> None:
+    talk.say(m.Failure(wire.STALE_METADATA.code, "the topic was made anew"), correlation)
+
+
+@pytest.mark.parametrize("given_up", [failed, refused, looked_up_again])
 def test_room_that_is_not_used_now_is_for_others(
     given_up: Callable[[Shell, Talk, int], None],
 ) -> None:
