@@ -1,7 +1,7 @@
 """Scheduling records of one topic without asyncio."""
 
 import builtins
-import threading
+import queue
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -38,7 +38,10 @@ class Scheduler:
         self._shared: Final = shared
         self._compass: Final = Compass(topic)
         self._free: Final[list[Slot]] = []
-        self._room: Final = threading.Semaphore(IN_FLIGHT)
+        # Not a Semaphore: its lock stays taken if it is interrupted, and all wait for ever.
+        self._room: Final[queue.SimpleQueue[None]] = queue.SimpleQueue()
+        for _ in range(IN_FLIGHT):
+            self._room.put(None)
 
     def schedule(
         self, item: Item, partition: int | None, plan: Plan, timeout_s: float
@@ -69,15 +72,17 @@ class Scheduler:
     @contextmanager
     def _slot(self, call: _Call) -> Iterator[Slot]:
         """A slot for one schedule. One that did not end well is not used again."""
-        if not self._room.acquire(timeout=self._left_s(call)):
-            raise builtins.TimeoutError
+        try:
+            self._room.get(timeout=self._left_s(call))
+        except queue.Empty:
+            raise builtins.TimeoutError from None
         try:
             slot = self._free_slot() or Slot(self._call(m.OpenProducer(), call))
             yield slot
             slot.settled(1)
             self._free.append(slot)
         finally:
-            self._room.release()
+            self._room.put(None)
 
     def _free_slot(self) -> Slot | None:
         with self._shared.lock:

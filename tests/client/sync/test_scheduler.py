@@ -1,5 +1,8 @@
 """Against the real broker; what is decided is in tests/client/schedules."""
 
+import sys
+import threading
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -157,3 +160,25 @@ def test_what_is_too_large_since_a_restart_is_not_sent_again_and_again() -> None
         with pytest.raises(tapemq.IndeterminateError):
             outcome(scheduling)
         assert len(broker.of(m.Schedule)) == 1
+
+
+async def test_an_interrupt_holds_up_no_later_call() -> None:
+    """As it may come while a lock that is made in Python is taken: it is then never given back."""
+
+    def interrupt(frame: Any, event: str, _: Any) -> Any:
+        if event == "return" and frame.f_code is threading.Condition.__enter__.__code__:
+            sys.settrace(None)
+            raise KeyboardInterrupt
+        return interrupt
+
+    def work(client: sync.Client, _: Call) -> None:
+        tracing = sys.gettrace()
+        sys.settrace(interrupt)
+        try:
+            with suppress(KeyboardInterrupt):
+                later(client)
+        finally:
+            sys.settrace(tracing)
+        assert outcome(in_thread(later, client)).topic == "t"
+
+    await blocking(work)

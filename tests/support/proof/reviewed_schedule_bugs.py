@@ -234,4 +234,10 @@ REVIEWED_SCHEDULES: Final = (
         "tests/client/sync/test_underway.py::"
         "test_what_a_signal_handler_has_interrupted_is_not_waited_for",
     ),
+    Bug(
+        "Without asyncio, an interrupt that came when a call had begun to schedule a record, or "
+        "was about to end, left later calls for that topic waiting for ever, without a timeout.",
+        "a review, by thousands of interrupts at random times",
+        "tests/client/sync/test_scheduler.py::test_an_interrupt_holds_up_no_later_call",
+    ),
 )
