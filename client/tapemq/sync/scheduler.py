@@ -128,23 +128,29 @@ class Scheduler:
     def _send(self, message: m.Schedule, body: bytes, call: _Call) -> Promise[m.Scheduled]:
         """Send when there is a connection with room for it."""
         while True:
-            with self._shared.lock, self._shared.turn:
-                connection = self._link.connected()
-                if connection is not None and connection.admits(len(body)):
-                    return _publish(connection, message, body, call)
-                change = self._link.next_change()
-                if connection is not None:
-                    connection.want_room(change, len(body), partial(change.resolve, None))
+            connection, change = None, None
             try:
+                with self._shared.lock, self._shared.turn:
+                    connection = self._link.connected()
+                    if connection is not None and connection.admits(len(body)):
+                        return _publish(connection, message, body, call)
+                    change = self._link.next_change()
+                    if connection is not None:
+                        connection.want_room(change, len(body), partial(change.resolve, None))
                 self._wait(change, call)
                 with self._shared.lock, self._shared.turn:
                     if connection and connection.is_open and connection.take_room(change):
                         return _publish(connection, message, body, call)
             finally:
-                with self._shared.lock, self._shared.turn:
-                    self._link.forget_change(change)
-                    if connection is not None:
-                        connection.want_no_room(change)
+                if change is not None:
+                    self._forget(change, connection)
+
+    def _forget(self, change: Promise[None], connection: Connection | None) -> None:
+        """Nobody waits for it any more."""
+        with self._shared.lock, self._shared.turn:
+            self._link.forget_change(change)
+            if connection is not None:
+                connection.want_no_room(change)
 
     def _wait(self, promise: Promise[Any], call: _Call) -> None:
         if not promise.wait(self._left_s(call)):

@@ -10,6 +10,7 @@ import pytest
 import tapemq
 from tapemq import sync
 from tapemq.schedules.slots import IN_FLIGHT
+from tapemq.sync.shared import Turn
 from tapemq.wire import errors as wire
 from tapemq.wire import messages as m
 from tests.support.blocking import LONG_S, BrokerThread, in_thread, outcome
@@ -182,3 +183,24 @@ async def test_an_interrupt_holds_up_no_later_call() -> None:
         assert outcome(in_thread(later, client)).topic == "t"
 
     await blocking(work)
+
+
+def test_who_is_interrupted_when_it_has_asked_for_room_is_forgotten(
+    thread: BrokerThread, client: sync.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.topics()
+    thread.push(m.Flow(0, "the disk is low"))
+    connection = client._link.connection
+    assert connection is not None
+    main, leave = threading.get_ident(), Turn.__exit__
+
+    def interrupted(turn: Turn, *error: Any) -> None:
+        leave(turn, *error)
+        if connection._wanting_room and threading.get_ident() == main:
+            monkeypatch.undo()
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Turn, "__exit__", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        client.publish("t", b"x", delay=60)
+    assert not connection._wanting_room

@@ -240,4 +240,11 @@ REVIEWED_SCHEDULES: Final = (
         "a review, by thousands of interrupts at random times",
         "tests/client/sync/test_scheduler.py::test_an_interrupt_holds_up_no_later_call",
     ),
+    Bug(
+        "Without asyncio, the room in the publish window that a call to schedule a record had "
+        "asked for, and was interrupted before it waited, was kept for it, and used by nobody.",
+        "a review, by thousands of interrupts at random times",
+        "tests/client/sync/test_scheduler.py::"
+        "test_who_is_interrupted_when_it_has_asked_for_room_is_forgotten",
+    ),
 )
