@@ -210,5 +210,7 @@ class Producer:
         """Give up what is unconfirmed, with ``error`` for whoever still sends."""
         if self._watch is not None:
             self._watch.cancel()
+        if self._publisher.failure is None and self._publisher.idle:
+            self._told = error  # nobody has lost anything by it
         self._publisher.fail(error)
         self._open = _SEALED

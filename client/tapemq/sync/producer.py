@@ -256,6 +256,8 @@ class Producer:
         with self._shared.lock, self._shared.turn:
             if self._watch is not None:
                 self._watch.cancel()
+            if self._publisher.failure is None and self._publisher.idle:
+                self._told = error  # nobody has lost anything by it
             self._publisher.fail(error)
             self._open = _SEALED
 

@@ -334,6 +334,7 @@ class IdlePublisher:
 
     def __init__(self) -> None:
         self.failure: tapemq.Error | None = None
+        self.idle = True
         self.asked = asyncio.Semaphore(0)
 
     async def open(self) -> None: ...

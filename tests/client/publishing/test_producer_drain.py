@@ -70,3 +70,40 @@ async def test_closing_the_client_at_once_warns_of_nothing_that_is_confirmed(
         await producer.flush()
         await client.close(timeout=0)
         assert "unconfirmed" not in caplog.text
+
+
+async def test_leaving_a_producer_of_a_closed_client_is_no_failure_if_all_is_confirmed() -> None:
+    async with FakeBroker() as broker:
+        client = await client_of(broker)
+        async with client.producer("t") as producer:
+            await producer.send(b"0")
+            await client.close()
+        assert broker.topics["t"].partitions[0].values == [b"0"]
+
+
+async def send_and_close(
+    client: tapemq.Client, timeout_s: float, error: Exception | None = None
+) -> None:
+    async with client.producer("t") as producer:
+        await producer.send(b"0")
+        await client.close(timeout=timeout_s)
+        if error is not None:
+            raise error
+
+
+async def test_leaving_a_producer_of_a_closed_client_tells_of_what_is_not_confirmed() -> None:
+    async with FakeBroker() as broker:
+        client = await client_of(broker)
+        broker.react(m.Publish, Reaction.IGNORE)
+        with pytest.raises(tapemq.Closed):
+            await send_and_close(client, 0.05)
+
+
+async def test_error_in_the_block_of_a_closed_client_names_no_records_as_lost(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with FakeBroker() as broker:
+        client = await client_of(broker)
+        with pytest.raises(ZeroDivisionError):
+            await send_and_close(client, LONG_S, ZeroDivisionError())
+        assert "records were lost" not in caplog.text

@@ -251,6 +251,16 @@ def test_closing_the_client_does_not_wait_for_ever_for_a_producer(
     assert "closing with unconfirmed publishes" in caplog.text
 
 
+def test_leaving_a_producer_of_a_closed_client_is_no_failure_if_all_is_confirmed(
+    thread: BrokerThread,
+) -> None:
+    client = thread.connect()
+    with client.producer("t") as producer:
+        producer.send(b"0")
+        client.close()
+    assert thread.stored() == [b"0"]
+
+
 def test_closing_the_client_lets_the_records_of_all_producers_leave_at_once(
     thread: BrokerThread,
 ) -> None:
