@@ -10,6 +10,13 @@ from tapemq.publishing.router import Router
 from tapemq.wire import messages as m
 
 
+class Handle:
+    """What cancels a timer."""
+
+    def __init__(self, cancel: Callable[[], object]) -> None:
+        self.cancel = cancel
+
+
 class Hands:
     """Timers that the test runs, and a road to nowhere but ``connection``."""
 
@@ -26,8 +33,10 @@ class Hands:
     def call_soon(self, callback: Callable[..., object], *args: Any) -> None:
         self.soon.append(lambda: callback(*args))
 
-    def call_at(self, when: float, callback: Callable[..., object], *args: Any) -> None:
-        self.due.append((when, lambda: callback(*args)))
+    def call_at(self, when: float, callback: Callable[..., object], *args: Any) -> Handle:
+        timer = when, lambda: callback(*args)
+        self.due.append(timer)
+        return Handle(lambda: self.due.remove(timer))
 
     def hindrance(self) -> str:
         return " (a tree)"

@@ -43,8 +43,8 @@ class Timers(Protocol):
     def call_soon(self, callback: Callable[..., object], *args: Any) -> object:
         """Call when what runs now is done."""
 
-    def call_at(self, when: float, callback: Callable[..., object], *args: Any) -> object:
-        """Call at a time."""
+    def call_at(self, when: float, callback: Callable[..., object], *args: Any) -> Any:
+        """Call at a time. Returns what can be cancelled."""
 
 
 class Road(Protocol):
@@ -84,7 +84,7 @@ class Router(ABC):
         self._unkeyed_of: dict[int, Lane] = {}
         self._next_partition = 0
         self._scheduled: dict[Lane, None] = {}
-        self._lingering: set[Lane] = set()
+        self._lingering: dict[Lane, Any] = {}
         self._is_rerouting = False
         self._refusal = ""
 
@@ -188,11 +188,11 @@ class Router(ABC):
 
     def _linger(self, lane: Lane, batch: OpenBatch) -> None:
         # One timer of a lane, that does not hold the batch: most are full long before it is due.
-        self._lingering.add(lane)
-        self._timers.call_at(batch.leaves_at, self._end_linger, lane, lane.closed)
+        timer = self._timers.call_at(batch.leaves_at, self._end_linger, lane, lane.closed)
+        self._lingering[lane] = timer
 
     def _end_linger(self, lane: Lane, closed: int) -> None:
-        self._lingering.discard(lane)
+        self._lingering.pop(lane)
         batch = lane.open
         if batch is not None and lane.closed != closed:
             self._linger(lane, batch)  # a later one
@@ -366,5 +366,7 @@ class Router(ABC):
             for lane in self._lanes.values():
                 lane.fail(error, unknown, refused)
             self._give_up_turns()
+            while self._lingering:
+                self._lingering.popitem()[1].cancel()
             self.close()
             self._progressed()

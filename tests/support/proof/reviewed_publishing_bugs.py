@@ -180,4 +180,11 @@ REVIEWED_PUBLISHING: Final = (
         "tests/client/publishing/test_producer_drain.py::"
         "test_leaving_a_producer_of_a_closed_client_is_no_failure_if_all_is_confirmed",
     ),
+    Bug(
+        "A closed producer was kept in memory by the timers of records that would have lingered, "
+        "until these were due.",
+        "a review",
+        "tests/client/publishing/test_router_linger.py::"
+        "test_nothing_is_kept_of_a_closed_publisher_until_its_records_would_have_left",
+    ),
 )
