@@ -3,21 +3,17 @@
 import logging
 import os
 import socket
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from types import TracebackType
 from typing import Final, NamedTuple, Self, Unpack, overload
-from weakref import WeakSet
+from weakref import WeakSet, ref
 
 from tapemq.batch.extras import Scalar
 from tapemq.errors import Closed, Error
-from tapemq.publishing.choices import (
-    BATCH_BYTES,
-    IN_FLIGHT,
-    Compression,
-    producer_lanes,
-    publish_lanes,
-)
+from tapemq.publishing.choices import BATCH_BYTES, IN_FLIGHT, Compression, producer_lanes
 from tapemq.publishing.item import Item, Value, make_item
 from tapemq.publishing.publishers import Publishers
 from tapemq.publishing.receipt import LEVELS, Durability, Receipt, check_durability
@@ -71,10 +67,12 @@ class Client(QueueAdmin, Scheduling):
         super().__init__(link, shared, defaults.timeout_s)
         self.name = _name(defaults)
         self._defaults = defaults
-        self._publishers = Publishers(self._make_publisher)
+        self._publishers = Publishers(partial(ConfirmedPublisher, self._link, self._shared))
         self._producers: WeakSet[Producer] = WeakSet()
         self._readers: WeakSet[Stream | Queue] = WeakSet()
-        shared.on_interrupt = self._break_off
+        # Nothing that the reader's thread holds may hold the client: it ends when that is dropped.
+        link.owner = ref(self)
+        shared.on_interrupt = partial(_interrupted, link.owner)
         _clients.add(self)
 
     # Publishing
@@ -169,11 +167,6 @@ class Client(QueueAdmin, Scheduling):
             pending = publisher.put(item, partition, level)
         return publisher.wait(pending, timeout_s)
 
-    def _make_publisher(self, topic: str) -> ConfirmedPublisher:
-        check_name("topic", topic)
-        options = publish_lanes(self._link.limits)
-        return ConfirmedPublisher(self._link, self._shared, topic, options)
-
     def producer(
         self,
         topic: str,
@@ -212,6 +205,7 @@ class Client(QueueAdmin, Scheduling):
         publisher = Publisher(self._link, self._shared, topic, options)
         level = LEVELS[check_durability(durability)]
         producer = Producer(self._link, self._shared, publisher, level, patience_s, self._timeout_s)
+        producer.owner = self
         self._producers.add(producer)
         return producer
 
@@ -260,6 +254,7 @@ class Client(QueueAdmin, Scheduling):
         )
         subscriber = Subscriber(self._link, self._shared, options)
         stream = Stream(self._link, self._shared, subscriber)
+        stream.owner = self
         self._readers.add(stream)
         return stream
 
@@ -300,6 +295,7 @@ class Client(QueueAdmin, Scheduling):
             **settings,
         )
         queue = Queue(self._link, self._shared, options)
+        queue.owner = self
         self._readers.add(queue)
         return queue
 
@@ -360,18 +356,28 @@ class Client(QueueAdmin, Scheduling):
         except Exception:
             log.exception("what was interrupted cannot be told to all who wait")
 
+    def __del__(self) -> None:
+        if self._link.is_at_work:
+            warnings.warn(f"the client {self.name!r} was not closed", ResourceWarning, 2, self)
+
     def after_fork(self) -> None:
         """This process is a child, with none of the parent's threads."""
         self._shared.renew()
         self.name = _name(self._defaults)
         self._link.after_fork(hello_of(self._defaults))
-        self._publishers = Publishers(self._make_publisher)
+        self._publishers = Publishers(partial(ConfirmedPublisher, self._link, self._shared))
         self._schedulers, self._underway = {}, Underway(self._shared)
         closed = Closed(_FORKED)
         for producer in tuple(self._producers):
             producer.after_fork(closed)
         for reader in tuple(self._readers):
             reader.after_fork(closed)
+
+
+def _interrupted(owner: Callable[[], Client | None], error: Error) -> None:
+    client = owner()
+    if client is not None:
+        client._break_off(error)
 
 
 _clients: Final[WeakSet[Client]] = WeakSet()

@@ -1,14 +1,15 @@
 """Publishing single records without asyncio, each of which waits for its receipt."""
 
 from tapemq.errors import Error
+from tapemq.publishing.choices import publish_lanes
 from tapemq.publishing.item import Item
-from tapemq.publishing.lane import LaneOptions
 from tapemq.publishing.outbox import Outbox, Pending
 from tapemq.publishing.receipt import Receipt
 from tapemq.sync.link import Link
 from tapemq.sync.promise import Promise
 from tapemq.sync.publisher import Publisher
 from tapemq.sync.shared import Shared
+from tapemq.wire.names import check_name
 
 
 class PendingPublish(Pending):
@@ -30,15 +31,15 @@ class PendingPublish(Pending):
 class ConfirmedPublisher:
     """The client's own publisher for a topic. Records leave in the order of the calls."""
 
-    def __init__(self, link: Link, shared: Shared, topic: str, options: LaneOptions) -> None:
-        self.topic = topic
+    def __init__(self, link: Link, shared: Shared, topic: str) -> None:
+        self.topic = check_name("topic", topic)
         self._link = link
         self._shared = shared
         self._publisher = Publisher(
             link,
             shared,
             topic,
-            options,
+            publish_lanes(link.limits),
             on_open=lambda: self._outbox.route(),
             on_refusal=lambda error: self._outbox.fail(error),
         )

@@ -38,6 +38,8 @@ class Link(LinkState[Connection]):
         super().__init__(target, hello, shared.clock)
         self._shared = shared
         self._dial = dial
+        self.owner: Callable[[], object] = lambda: self
+        """What ends the link when it is no more (None)."""
         self._begin()
 
     def _begin(self) -> None:
@@ -111,6 +113,11 @@ class Link(LinkState[Connection]):
                 self.rest(min(pause_s, left_s))
                 if pause_s >= left_s:  # once more would be too late, and not be waited for
                     raise attempt.failure(self.no_answer(timeout_s)) from None
+
+    @property
+    def is_at_work(self) -> bool:
+        """It was used in this process, and is not closed."""
+        return self._thread is not None and not self.closed
 
     def rest(self, pause_s: float) -> None:
         """Wait, but not for a client that is closed; not to be called under the lock."""
@@ -300,6 +307,8 @@ class Link(LinkState[Connection]):
                 if connection.has_more or events.get(connection.fileno(), 0) & ~select.POLLOUT:
                     connection.read()
             self._shared.run_due()
+            if self.owner() is None and not self.closed:
+                self.break_off(Closed("the client was dropped without being closed"))
 
     def _prepare(
         self, connection: Connection | None, until: float | None

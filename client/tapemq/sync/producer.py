@@ -32,6 +32,9 @@ class Producer:
     may send; a process that was forked has to open a producer of its own.
     """
 
+    owner: object = None
+    """The client, which may be dropped before this is."""
+
     def __init__(
         self,
         link: Link,

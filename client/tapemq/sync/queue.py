@@ -45,6 +45,9 @@ class Queue:
     block.
     """
 
+    owner: object = None
+    """The client, which may be dropped before this is."""
+
     def __init__(self, link: Link, shared: Shared, options: QueueOptions) -> None:
         self._shared = shared
         self._subscriber = QueueSubscriber(link, shared, options)

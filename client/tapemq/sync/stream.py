@@ -39,6 +39,9 @@ class Stream:
     the ``with`` block.
     """
 
+    owner: object = None
+    """The client, which may be dropped before this is."""
+
     def __init__(self, link: Link, shared: Shared, subscriber: Subscriber) -> None:
         self._link = link
         self._shared = shared

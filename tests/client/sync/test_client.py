@@ -1,3 +1,4 @@
+import gc
 import inspect
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import tapemq
 import tapemq.sync
 from tapemq import sync
 from tapemq.wire import messages as m
-from tests.support.blocking import BrokerThread, in_thread, outcome
+from tests.support.blocking import LONG_S, BrokerThread, in_thread, outcome
 from tests.support.fake_broker import Reaction
 
 _PAIRS = [
@@ -219,3 +220,41 @@ def test_import_of_the_sdk_does_not_load_it() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "False"
+
+
+def test_client_that_is_dropped_warns_and_ends_its_thread(thread: BrokerThread) -> None:
+    client = thread.connect(name="forgotten")
+    client.publish("t", b"0")
+    link, shared = client._link, client._shared
+    with pytest.warns(ResourceWarning, match="'forgotten' was not closed"):
+        del client
+    with shared.lock:
+        shared.wake()  # else it looks with its next heartbeat
+    assert link._ended.wait(LONG_S)
+    assert link.closed
+
+
+@pytest.mark.parametrize("reads", [False, True])
+def test_client_is_not_dropped_before_what_was_opened_from_it(
+    thread: BrokerThread, reads: bool
+) -> None:
+    thread.call(thread.broker.create, "t")
+    if reads:
+        opened: Any = thread.connect().queue("t", group="g"), thread.connect().stream("t")
+    else:
+        opened = (thread.connect().producer("t"),)
+    gc.collect()
+    for one in opened:
+        with one.owner, one:
+            assert not one.owner._link.closed
+
+
+def test_interrupt_in_a_client_that_is_dropped_is_nothing(thread: BrokerThread) -> None:
+    client = thread.connect()
+    link, shared = client._link, client._shared
+    with pytest.warns(ResourceWarning):
+        del client
+    with shared.lock:
+        shared.interrupt()
+        shared.wake()
+    assert link._ended.wait(LONG_S)

@@ -297,4 +297,10 @@ REVIEWED_CLIENT: Final = (
         "tests/broker/cli/commands/test_pub.py::"
         "test_lines_that_were_refused_are_not_called_published",
     ),
+    Bug(
+        "Without asyncio, a client that was dropped without close() kept its thread and its "
+        "connection until the process ended.",
+        "a review",
+        "tests/client/sync/test_client.py::test_client_that_is_dropped_warns_and_ends_its_thread",
+    ),
 )
