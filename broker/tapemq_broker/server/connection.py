@@ -312,6 +312,7 @@ class Connection(asyncio.BufferedProtocol):
         self._host.aborted(self, why)
         self._host.outbound.forget(self)
         self.session.close()
+        self._received.forget()  # others may come before the transport says that it is gone
         if self._transport is not None:
             self._transport.abort()
 

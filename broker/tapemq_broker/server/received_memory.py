@@ -59,6 +59,8 @@ class ReceivedMemory:
 
     def forget(self) -> None:
         """The connection is gone."""
+        # Who still holds the connection, as the line of those that read on, is not to hold this.
+        self._reader.drop()
         self._memory.change(-self._partial_bytes)
         self._memory.kept_bytes -= self._kept_bytes
         self._partial_bytes = self._kept_bytes = 0

@@ -125,6 +125,11 @@ class FrameReader:
         if self.large_bytes and self.buffered_bytes <= READ_BYTES:
             self._move(READ_BYTES)
 
+    def drop(self) -> None:
+        """Forget what has arrived, with its memory: the connection is gone. All views are void."""
+        self._start = self._end = 0
+        self.shrink()
+
     def received(self, size_bytes: int) -> None:
         """``size_bytes`` have been written to the start of the buffer."""
         self._end += size_bytes

@@ -39,6 +39,21 @@ async def test_a_frame_that_no_memory_is_left_for_is_cut_at_once() -> None:
         assert (await client.publish(topic, b"small")).base_offset == 0
 
 
+async def test_who_is_cut_holds_nothing_from_then_on() -> None:
+    """Others that send at that time would be cut as well, and a line of them takes its time."""
+    async with running_server() as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        hoarder = await RawClient.connect(server.port)
+        hoarder.send_part(m.Publish(topic.topic_id, 0, 0), bytes(1 << 20), 600_000)
+        connection = list(server._sessions.by_number.values())[1]
+        while connection.session.reader.buffered_bytes < 600_000:
+            await client.ask(m.Ping(), m.Pong)
+        connection.abort("a test")
+        assert server.status().publishing_bytes == 0
+        assert connection.session.reader.large_bytes == 0
+
+
 async def test_of_a_part_of_a_frame_its_whole_buffer_counts() -> None:
     async with running_server() as server:
         client = await RawClient.connect(server.port)

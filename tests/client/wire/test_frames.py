@@ -267,6 +267,16 @@ def test_shrink_gives_memory_back_only_when_nothing_is_buffered() -> None:
     assert len(fed(reader, frame(b"", b"x" * MIB), 64 * 1024)) == 1
 
 
+@pytest.mark.parametrize("size", [100, 600_000])
+def test_who_is_gone_keeps_nothing_of_what_it_had_sent(size: int) -> None:
+    reader = FrameReader(FRAME_BYTES_MAX)
+    idle = len(reader._data)
+    assert not fed(reader, frame(payload=bytes(700_000))[:size], 64 * 1024)
+    reader.drop()
+    assert (reader.buffered_bytes, len(reader._data)) == (0, idle)
+    assert reader.next_frame() is None
+
+
 def test_a_large_buffer_is_given_back_though_a_part_of_the_next_frame_is_in_it() -> None:
     reader = FrameReader(FRAME_BYTES_MAX)
     reader.give_back()
