@@ -192,7 +192,6 @@ REVIEWED_PUBLISHING: Final = (
         "its turn to be read came: of many that sent half a frame the broker grew by a fifth more "
         "than of their parts, and cut others for it.",
         "the overload test of half frames",
-        "tests/broker/server/test_received_memory.py::"
-        "test_who_is_cut_holds_nothing_from_then_on",
+        "tests/broker/server/test_received_memory.py::test_who_is_cut_holds_nothing_from_then_on",
     ),
 )
