@@ -104,10 +104,10 @@ class FrameReader:
 
     def _move(self, size: int) -> None:
         """Put what is held to the front of a buffer of ``size`` bytes."""
-        held = bytes(self._view[self._start : self._end])
+        held = self._view[self._start : self._end]
         if size != len(self._data):
             self._resize(size)
-        self._view[: len(held)] = held
+        self._view[: len(held)] = held  # they may overlap
         self._start, self._end = 0, len(held)
 
     def _resize(self, size: int) -> None:
