@@ -140,14 +140,31 @@ class Alarm:
     async def _fire_due(self, without: LeftOut) -> bool:
         now_us = self._engine.world.clock.wall_us()
         found = await self._runner.run(lambda index: self._look(index, now_us, without))
+        not_fired = {*found.refused, *await self._forget_strangers(found)}
         for topic_id, why in found.refused.items():
             self._refuse(topic_id, why)
-        due = {place: some for place, some in found.due.items() if place[0] not in found.refused}
+        due = {place: some for place, some in found.due.items() if place[0] not in not_fired}
         ends = self._ends()
         await asyncio.gather(*(self._fire(topic, n, some) for (topic, n), some in due.items()))
         if found.next_us is not None:
             self.due_at(found.next_us)
         return not due or ends != self._ends()
+
+    async def _forget_strangers(self, found: _Found) -> set[int]:
+        """Have the index forget topics that are gone; returns them.
+
+        What is due of them would come first for ever, and others behind it never.
+        """
+        due = {topic_id for topic_id, _ in found.due}
+        strangers = (due | found.refused.keys()) - self._shelf.volumes.keys()
+
+        def forget(index: ScheduleIndex) -> None:
+            for topic_id in strangers:
+                index.forget(topic_id)
+
+        if strangers:
+            await self._runner.run(forget)
+        return strangers
 
     def _not_now(self) -> LeftOut:
         """What is firing or refused, and topics of which the index does not say all yet."""

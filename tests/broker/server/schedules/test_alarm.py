@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 import tapemq
-from tapemq_broker.server.schedules import zones
+from tapemq_broker.server.schedules import alarm, zones
 from tests.support.full_disk import FullDisk
 from tests.support.scheduled_broker import START, scheduled_broker
 from tests.support.stuck_disk import StuckDisk
@@ -217,6 +217,25 @@ async def test_more_than_one_batch_may_be_due_together(monkeypatch: pytest.Monke
         broker.advance(2)
         assert await broker.values(20) == [b"%d" % number for number in range(20)]
         await broker.none_pending()
+
+
+async def test_what_is_left_of_a_deleted_topic_hides_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The broker died between the topic and its rows, and no topic had schedules at the start."""
+    monkeypatch.setattr(alarm, "_ROWS_AT_ONCE", 3)
+    async with scheduled_broker() as broker:
+        for number in range(3):
+            await broker.later(b"old %d" % number, 10)
+        await broker.pending()
+        with monkeypatch.context() as patched:
+            patched.setattr(broker.index, "forget", lambda topic_id: None)
+            await broker.client.delete_topic("t")
+            await broker.restart()
+            await broker.later(b"new", 20)
+        broker.advance(20)
+        assert await broker.values(1) == [b"new"]
+        assert len(broker.index.topics()) == 1
 
 
 async def test_while_the_disk_is_full_it_rests_between_rounds(
