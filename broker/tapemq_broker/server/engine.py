@@ -285,9 +285,7 @@ class Engine:
             self._deliveries.start(connection, effect)
 
     def _durable(self, log_id: LogId, offset: int) -> None:
-        """The one place where what waited for the disk is let go."""
-        for request, result in self.receipts.release(log_id, offset):
-            self.reply(request, result)
+        """The one place where what waited for the disk is let go; receipts come last (ADR 2)."""
         for call in self.receipts.release_calls(log_id, offset):
             self.run(call())
         self.durability.release(log_id, offset)
@@ -295,6 +293,8 @@ class Engine:
         self._deliveries.wake(log_id)
         if log_id.role is Role.DATA:
             self.run(self.core.queues.visible(log_id))
+        for request, result in self.receipts.release(log_id, offset):
+            self.reply(request, result)
 
     def _session_closed(self, number: int) -> None:
         self.on_session_closed(number)

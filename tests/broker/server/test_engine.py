@@ -12,6 +12,7 @@ from tapemq_broker.config import Settings
 from tapemq_broker.core import effects as e
 from tapemq_broker.core.queue import chores
 from tapemq_broker.core.topics import CATALOG
+from tapemq_broker.server.connection import Connection
 from tapemq_broker.server.server import Server
 from tapemq_broker.storage.errors import SyncFailed
 from tapemq_broker.storage.memory_disk import MemoryDisk
@@ -31,6 +32,22 @@ async def test_durable_receipts_leave_in_the_order_of_publishes() -> None:
         receipts = [await client.answer(correlation, m.Receipt) for correlation in sent]
         assert [receipt.base_offset for receipt in receipts] == list(range(50))
         assert server.status().sync_rounds - rounds_before < 50
+
+
+async def test_a_record_leaves_before_its_receipt(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running_server() as server:
+        client = await RawClient.connect(server.port)
+        topic = await client.topic("t")
+        await client.subscribe(topic)
+        sent, send = [], Connection.send
+
+        def noted(self: Connection, message: m.Message, **options: Any) -> None:
+            sent.append(type(message))
+            send(self, message, **options)
+
+        monkeypatch.setattr(Connection, "send", noted)
+        await client.publish(topic, b"x")
+        assert [kind for kind in sent if kind is not m.Assigned] == [m.Deliver, m.Receipt]
 
 
 async def test_topics_made_at_once_are_all_made() -> None:
