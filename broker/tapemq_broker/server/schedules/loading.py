@@ -12,6 +12,7 @@ from tapemq_broker.core.schedules.entries import Firing
 from tapemq_broker.core.schedules.recent import Placed, Recent
 from tapemq_broker.core.schedules.recurrence import Times, Zones, next_us
 from tapemq_broker.core.schedules.schedule import Schedule
+from tapemq_broker.server.durability import LogGone
 from tapemq_broker.server.engine import Engine
 from tapemq_broker.server.schedules.check import Check
 from tapemq_broker.server.schedules.index_runner import IndexRunner
@@ -75,6 +76,8 @@ class Loading:
 
     async def _refuse(self, reading: "_Reading", error: Exception) -> list[int]:
         volume = reading.volume
+        if volume.topic_id not in self._engine.core.topics.by_id:
+            raise LogGone(volume.name) from error  # nothing is wrong: it is being deleted
         if reading.is_current:
             volume.damage = str(error)
             log.error("topic %s: its schedules are refused: %s", volume.name, error)

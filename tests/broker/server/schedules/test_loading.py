@@ -1,3 +1,4 @@
+import asyncio
 import threading
 
 import pytest
@@ -10,8 +11,9 @@ from tapemq_broker.server.schedules.check import Check
 from tapemq_broker.storage.log import Log
 from tapemq_broker.storage.reading import ReadPlan
 from tapemq_broker.storage.record_log import LogSettings, NewBatch
-from tapemq_broker.storage.schedules.index import ScheduleIndex
+from tapemq_broker.storage.schedules.index import ScheduleIndex, TopicState
 from tests.support.scheduled_broker import KeptIndex, ScheduledBroker, scheduled_broker
+from tests.support.stuck_disk import StuckDisk
 
 
 async def fill(broker: ScheduledBroker) -> None:
@@ -154,3 +156,31 @@ async def test_a_topic_whose_log_takes_long_to_read_makes_no_other_wait(
         assert await broker.client.schedules("other").count() == 1
         turn.set()
         assert await broker.pending() == 1
+
+
+async def test_a_topic_that_is_being_deleted_is_not_damaged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    disk, turn = StuckDisk(post=asyncio.get_running_loop().call_soon), threading.Event()
+    state = KeptIndex.state
+
+    def hold(self: KeptIndex, topic_id: int) -> TopicState:
+        turn.wait()
+        return state(self, topic_id)
+
+    async with scheduled_broker(disk) as broker:
+        await broker.later(b"a", 60)
+        await broker.stop()
+        monkeypatch.setattr(KeptIndex, "state", hold)
+        await broker.start()
+        (volume,) = broker.schedules.shelf.volumes.values()
+        disk.stuck = True
+        deleted = asyncio.create_task(broker.client.delete_topic("t"))
+        while broker.server._engine.core.topics.by_id:
+            await broker.client.status()
+        turn.set()
+        while broker.schedules._builder._at_work:
+            await broker.client.status()
+        disk.release()
+        await deleted
+        assert (volume.is_gone, volume.damage) == (True, "")
